@@ -1,0 +1,40 @@
+# What a user and CI run. Everything lives in .venv; nothing is installed by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/development.txt requirements/sam.txt
+
+.PHONY: help set-up demo test lint types lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: $(LOCKS) pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/development.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.
+$(VENV)/sam/.ready: requirements/sam.txt
+	$(PYTHON) -m venv $(VENV)/sam
+	$(VENV)/sam/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@
+
+set-up: $(VENV)/.ready ## Make .venv with everything the project needs
+
+lint: set-up ## Style and imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: set-up ## Static types
+	$(BIN)/mypy
+
+lock: set-up ## Pin every dependency anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra operator --extra lab --extra development --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/development.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes --no-header --no-annotate -c requirements/development.txt -o requirements/engine.txt
+	$(BIN)/uv pip compile requirements/sam.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/sam.txt
+
+clean: ## Remove what was built
+	rm -rf .build .aws-sam .mypy_cache .ruff_cache .pytest_cache
