@@ -1,0 +1,190 @@
+"""Brings the security groups of one Region to what that Region's own table says, and validates it.
+
+Part of the shell: it calls ports. Knows nothing of events, of hooks, or of who writes the rosters.
+
+The order of reads is the protocol's: rules before rows wherever something is to be removed, and the rows once more
+after applying; if they changed in between, it goes round again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ringfence.apply import Applied, Applier
+from ringfence.errors import Permanent, Refused, Retry
+from ringfence.guard import guard
+from ringfence.journal import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved
+from ringfence.model import (
+    Cidr,
+    HeldRemovals,
+    Label,
+    Ports,
+    Region,
+    Rows,
+    Rule,
+    SecurityGroupId,
+    is_ipv6,
+)
+from ringfence.outcome import Outcome
+from ringfence.plan import Addition, Plan, Reason, Removal, Scope, managed_ports, plan_group
+from ringfence.ports import Clock, SecurityGroups
+from ringfence.settings import GuardLimits
+
+ROUNDS = 4
+"""How often a Region is gone round before it is left to redelivery or the next true-up."""
+
+Rules = Mapping[SecurityGroupId, tuple[Rule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Convergence:
+    """One Region's turn. `groups` are its security groups with the ports that each is managed on.
+
+    `read_rows` reads the rows that the Region's groups must agree with from the Region's own table. `known_before`
+    maps each address that was wanted before this reconcile to its label: what is repaired there is drift. It is
+    None where an event explains all changes. `before_call` may raise to stop between calls. With `add_only` nothing
+    is removed, whatever the rows say.
+    """
+
+    region: Region
+    security_groups: SecurityGroups
+    groups: Mapping[SecurityGroupId, Ports]
+    scope: Scope
+    read_rows: Callable[[], Rows]
+    limits: GuardLimits
+    rules_quota: int
+    held_before: Mapping[SecurityGroupId, HeldRemovals]
+    confirmed: frozenset[str]
+    hold: Callable[[HeldRemovals], None]
+    clock: Clock
+    journal: Callable[[Entry], None]
+    before_call: Callable[[], None]
+    known_before: Mapping[Cidr, Label] | None = None
+    add_only: bool = False
+
+    def run(self, rules: Rules | None, rows: Rows | None) -> Outcome:
+        """One pass. `rules` and `rows` are what was read of them already; the rows may be older than the rules.
+
+        Raises Retry, Permanent. A refusal that says that the rules changed is answered by another pass.
+        """
+        for _ in range(ROUNDS):
+            try:
+                return self._pass(rules, rows)
+            except Refused:
+                rules = rows = None
+        raise Retry(
+            f"the rules of {', '.join(self.groups)} in {self.region} changed under every attempt to change them"
+        )
+
+    def validate(self, outcome: Outcome) -> Outcome:
+        """Reads the rows again after something was applied, and goes round again if they changed."""
+        changed = outcome.changed
+        for _ in range(ROUNDS):
+            if not outcome.changed or outcome.rows is None:
+                return replace(outcome, changed=changed)
+            standing = self._rows().versions()
+            if all(standing.get(key) == version for key, version in outcome.rows.versions().items()):
+                return replace(outcome, changed=changed)
+            outcome = self.run(None, None)
+        raise Retry(f"the rosters in {self.region} changed in every round")
+
+    def _pass(self, rules: Rules | None, rows: Rows | None) -> Outcome:
+        if rules is None:
+            rules, rows = self._rules(), None
+        plans, unmanaged = self._plans(rules, rows if rows is not None else (rows := self._rows()))
+        if any(plan.removals for plan in plans):
+            rows = self._rows()
+            plans, unmanaged = self._plans(rules, rows)
+        applied = [self._apply(plan) for plan in plans]
+        self._report_quota(rules, applied)
+        if unmanaged:
+            raise Permanent(
+                f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
+                " finds no port to open: add a rule whose source is the group itself, or configure the ports"
+            )
+        refused = {(each.label.roster, each.label.instance): why for done, _ in applied for each, why in done.refused}
+        held = {
+            (removal.label.roster, removal.label.instance)
+            for _, kept in applied
+            for removal in kept
+            if removal.label is not None
+        }
+        changed = any(done.added or done.removed for done, _ in applied)
+        return Outcome(self.region, None, refused, frozenset(held), rows, changed)
+
+    def _rules(self) -> Rules:
+        self.before_call()
+        return self.security_groups.rules(tuple(self.groups))
+
+    def _rows(self) -> Rows:
+        self.before_call()
+        return self.read_rows()
+
+    def _plans(self, rules: Rules, rows: Rows) -> tuple[list[Plan], list[SecurityGroupId]]:
+        """The plans, and the groups for which none can be made."""
+        ports = {group: managed_ports(self.groups[group], group, rules[group]) for group in self.groups}
+        plans = [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
+        if self.add_only:
+            plans = [replace(plan, removals=()) for plan in plans]
+        return plans, [group for group in ports if not ports[group]]
+
+    def _apply(self, plan: Plan) -> tuple[Applied, tuple[Removal, ...]]:
+        guarded = guard(plan, self.held_before.get(plan.group), self.confirmed, self.limits)
+        if guarded.held:
+            rules = tuple(removal.rule for removal in guarded.held)
+            self.journal(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
+            record = guarded.record(int(self.clock.now()))
+            earlier = self.held_before.get(plan.group)
+            if earlier is None or earlier.rules != record.rules:
+                self.hold(record)
+        applier = Applier(self.security_groups, self._added, self._removed, self.before_call)
+        applied = applier.apply(guarded.plan)
+        for addition, refused in applied.refused:
+            self.journal(
+                RuleRefused(
+                    self.region,
+                    plan.group,
+                    addition.opening,
+                    addition.label,
+                    refused.refusal.value,
+                    str(refused),
+                )
+            )
+        return applied, guarded.held
+
+    def _added(self, plan: Plan, addition: Addition, rule: Rule) -> None:
+        drift = self.known_before is not None and addition.opening.cidr in self.known_before
+        self.journal(RuleAdded(self.region, plan.group, rule.id, addition.opening, addition.label, drift))
+
+    def _removed(self, plan: Plan, removal: Removal) -> None:
+        stale = None if removal.departed_at is None else max(0.0, self.clock.now() - removal.departed_at)
+        drift = (
+            self.known_before is not None
+            and removal.opening.cidr not in self.known_before
+            and removal.reason is not Reason.DEPARTED
+        )
+        self.journal(
+            RuleRemoved(
+                self.region,
+                plan.group,
+                removal.rule,
+                removal.opening,
+                removal.label,
+                removal.reason.value,
+                stale,
+                drift,
+            )
+        )
+
+    def _report_quota(self, rules: Rules, applied: list[tuple[Applied, tuple[Removal, ...]]]) -> None:
+        """How full each group is. A rule whose source is a group or a prefix list counts in both families.
+
+        Source: Amazon VPC User Guide, "Amazon VPC quotas", security groups.
+        """
+        made = [(rule.group, rule) for done, _ in applied for _, rule in done.added]
+        gone = {removal.rule for done, _ in applied for removal in done.removed}
+        for group in self.groups:
+            standing = [rule for rule in rules[group] if rule.id not in gone]
+            standing += [rule for owner, rule in made if owner == group]
+            for family, v6 in (("ipv4", False), ("ipv6", True)):
+                count = sum(rule.opening is None or is_ipv6(rule.opening.cidr) is v6 for rule in standing)
+                self.journal(QuotaUsed(self.region, group, family, count, self.rules_quota))

@@ -1,0 +1,46 @@
+"""Stands between a plan and its application: a removal that is large and unexplained waits for a second look.
+
+Pure. Additions always flow, and removals that a confirmed departure explains always flow: a brake must not keep a
+door open.
+"""
+
+from dataclasses import dataclass, replace
+
+from ringfence.model import HeldRemovals
+from ringfence.plan import Plan, Removal, digest
+from ringfence.settings import GuardLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A plan cut in two: what may be applied now, and the removals that are held, named by `digest`."""
+
+    plan: Plan
+    held: tuple[Removal, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Names exactly the held removals."""
+        return digest(self.plan.group, (removal.rule for removal in self.held))
+
+    def record(self, now: int) -> HeldRemovals:
+        """What to keep of the held removals until the next reconcile."""
+        rules = frozenset(removal.rule for removal in self.held)
+        return HeldRemovals(self.plan.group, rules, self.digest, now)
+
+
+def guard(plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits) -> Guarded:
+    """Holds the plan's unexplained removals where they are too many to be believed at once.
+
+    Those that `earlier`, an observation of a previous reconcile, would have removed too are believed. An operator
+    overrides the guard with the digest of exactly what is held (`confirmed`).
+    """
+    unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
+    doubtful = tuple(removal for removal in unexplained if earlier is None or removal.rule not in earlier.rules)
+    too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent
+    guarded = Guarded(plan, doubtful)
+    if not too_many or guarded.digest in confirmed:
+        return Guarded(plan)
+    held = frozenset(doubtful)
+    kept = tuple(removal for removal in plan.removals if removal not in held)
+    return Guarded(replace(plan, removals=kept), doubtful)

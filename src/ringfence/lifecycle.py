@@ -1,0 +1,81 @@
+"""The lifecycle states of Auto Scaling, and what each means for membership.
+
+One table, so that a state is a row and never a branch. Pure.
+
+Source: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle" and "Warm pool instance lifecycle"; the
+API's `LifecycleState`.
+"""
+
+from enum import Enum
+
+
+class Phase(Enum):
+    """What a lifecycle state means for the security groups."""
+
+    JOINING = "joining"  # on its way into service: admit it
+    SERVING = "serving"  # a node of the cluster, and so is one in standby: it still runs, at its address
+    LEAVING = "leaving"  # on its way out, or handed back to its owner: release it
+    WARM = "warm"  # in a warm pool or on its way there: no member
+    UNKNOWN = "unknown"  # a state newer than this table: whatever was known of the instance stands
+
+
+class Transition(Enum):
+    """The two transitions that a lifecycle hook can hold."""
+
+    LAUNCH = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    TERMINATE = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+class HookResult(Enum):
+    """What Auto Scaling is told to do with a waiting instance."""
+
+    CONTINUE = "CONTINUE"
+    ABANDON = "ABANDON"
+
+
+PHASES: dict[str, Phase] = {
+    "Pending": Phase.JOINING,
+    "Pending:Wait": Phase.JOINING,
+    "Pending:Proceed": Phase.JOINING,
+    "Quarantined": Phase.SERVING,
+    "InService": Phase.SERVING,
+    "EnteringStandby": Phase.SERVING,
+    "Standby": Phase.SERVING,
+    "ReplacingRootVolume": Phase.SERVING,
+    "ReplacingRootVolume:Wait": Phase.SERVING,
+    "ReplacingRootVolume:Proceed": Phase.SERVING,
+    "RootVolumeReplaced": Phase.SERVING,
+    "Terminating": Phase.LEAVING,
+    "Terminating:Wait": Phase.LEAVING,
+    "Terminating:Proceed": Phase.LEAVING,
+    "Terminating:Retained": Phase.LEAVING,
+    "Terminated": Phase.LEAVING,
+    "Detaching": Phase.LEAVING,
+    "Detached": Phase.LEAVING,
+    "Warmed:Pending": Phase.WARM,
+    "Warmed:Pending:Wait": Phase.WARM,
+    "Warmed:Pending:Proceed": Phase.WARM,
+    "Warmed:Pending:Retained": Phase.WARM,
+    "Warmed:Running": Phase.WARM,
+    "Warmed:Stopped": Phase.WARM,
+    "Warmed:Hibernated": Phase.WARM,
+    "Warmed:Terminating": Phase.WARM,
+    "Warmed:Terminating:Wait": Phase.WARM,
+    "Warmed:Terminating:Proceed": Phase.WARM,
+    "Warmed:Terminating:Retained": Phase.WARM,
+    "Warmed:Terminated": Phase.WARM,
+}
+
+# The states in which a hook waits, and the transitions that can have led there. Into a warm pool an instance
+# comes by launching (from EC2) or by terminating (from the group): the state alone does not tell which.
+WAITING: dict[str, tuple[Transition, ...]] = {
+    "Pending:Wait": (Transition.LAUNCH,),
+    "Terminating:Wait": (Transition.TERMINATE,),
+    "Warmed:Pending:Wait": (Transition.LAUNCH, Transition.TERMINATE),
+    "Warmed:Terminating:Wait": (Transition.TERMINATE,),
+}
+
+
+def phase_of(state: str) -> Phase:
+    """The phase of a `LifecycleState` as DescribeAutoScalingGroups gives it."""
+    return PHASES.get(state, Phase.UNKNOWN)

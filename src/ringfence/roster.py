@@ -1,0 +1,181 @@
+"""Decides who the members of an Auto Scaling group are: `(previous roster, observation, events, now) -> next`.
+
+Pure. Knows nothing of rules, of peers' rosters or of hooks.
+
+Describes are eventually consistent, so nothing here takes one stale answer for the truth: the facts of a fresh
+event outrank a describe, a tombstone outranks a listing that may be older than it, and a member that its group
+no longer lists stays until a later look agrees. What could not be described keeps what was known of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from ringfence.events import Launching, LifecycleEvent, Place, Terminating
+from ringfence.lifecycle import Phase
+from ringfence.model import InstanceId, Member, MemberState, Roster, RosterKey
+from ringfence.observation import Instance, Observation, Power
+from ringfence.settings import Settings
+
+STALE_SECONDS = 60
+"""How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2
+API" advises back-off of up to some minutes for what was just made); ours is an assumption, on the side of holding."""
+
+TOMBSTONE_SECONDS = 2 * 3600
+"""How long a departed instance is remembered. It outlives the longest heartbeat of a hook (7200 s)."""
+
+
+def next_roster(
+    key: RosterKey,
+    previous: Roster | None,
+    observation: Observation,
+    events: Iterable[LifecycleEvent],
+    now: int,
+    settings: Settings,
+) -> Roster:
+    """The roster that should stand now, with the previous one's version and time: publishing sets those.
+
+    The observation must hold the group. Events of other groups are passed over.
+    """
+    before = previous or Roster(key)
+    members: dict[InstanceId, Member] = {}
+    departed = dict(before.departed)
+    latest = _latest_by_instance(key.asg, events)
+    for id in sorted({*before.members, *observation.groups[key.asg], *latest}):
+        event = latest.get(id)
+        event = event if event is not None and is_fresh(event, now) else None
+        phase = _judge(id, key.asg, before, observation, event, now)
+        match phase:
+            case Phase.JOINING | Phase.SERVING:
+                departed.pop(id, None)
+                members[id] = _member(before.members.get(id), observation.instances.get(id), event, now, settings)
+            case Phase.LEAVING:
+                departed.setdefault(id, _event_time(event, now))
+            case Phase.WARM:
+                if id in before.members:
+                    departed.setdefault(id, _event_time(event, now))
+            case Phase.UNKNOWN:
+                kept = _kept(before.members.get(id), id in observation.groups[key.asg], now)
+                if kept is not None:
+                    members[id] = kept
+            case _:
+                assert_never(phase)
+    return Roster(
+        key=key,
+        version=before.version,
+        members=members,
+        departed=departed,
+        owed={region: ids for region, ids in before.owed.items() if region in settings.peers},
+        security_groups=tuple(sorted(settings.security_groups)),
+        ports=settings.ports,
+        account=settings.account,
+        updated_at=before.updated_at,
+    )
+
+
+def retired(previous: Roster) -> Roster:
+    """The roster of a group that the configuration no longer names: nobody, and no tombstone that would explain it."""
+    return replace(previous, members={}, owed={})
+
+
+def pruned(roster: Roster, now: int) -> Roster:
+    """The roster without the tombstones that no describe can contradict any more.
+
+    Pruning alone is no reason to write: it happens when the row is written for another one.
+    """
+    owed = {id for ids in roster.owed.values() for id in ids}
+    kept = {id: at for id, at in roster.departed.items() if id in owed or now - at < TOMBSTONE_SECONDS}
+    return replace(roster, departed=kept)
+
+
+def _latest_by_instance(group: str, events: Iterable[LifecycleEvent]) -> dict[InstanceId, LifecycleEvent]:
+    latest: dict[InstanceId, LifecycleEvent] = {}
+    for event in events:
+        if event.group != group:
+            continue
+        other = latest.get(event.instance)
+        if other is None or _supersedes(event, other):
+            latest[event.instance] = event
+    return latest
+
+
+def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
+    """Whether `event` tells more of where the instance is than `other`, in whatever order they came.
+
+    An instance terminates after it launches, unless it comes back out of a warm pool.
+    """
+    if event.time is not None and other.time is not None and event.time != other.time:
+        return event.time > other.time
+    return isinstance(event, Terminating)
+
+
+def is_fresh(event: LifecycleEvent, now: float) -> bool:
+    """Whether a describe may still lag behind the event; later it is only a reason to look."""
+    return event.time is None or now - event.time <= STALE_SECONDS
+
+
+def _event_time(event: LifecycleEvent | None, now: int) -> int:
+    return min(now, event.time) if event is not None and event.time is not None else now
+
+
+def _judge(
+    id: InstanceId,
+    group: str,
+    before: Roster,
+    observation: Observation,
+    event: LifecycleEvent | None,
+    now: int,
+) -> Phase:
+    """Where the instance is on its way, weighing the event, the tombstone, EC2 and the group's listing."""
+    described = observation.instances.get(id)
+    listed = observation.phase(group, id)
+    if described is not None and described.power is Power.TERMINATED:
+        return Phase.LEAVING if listed is not Phase.WARM else Phase.WARM
+    if isinstance(event, Terminating):
+        return Phase.WARM if Place.WARM_POOL in (event.origin, event.destination) else Phase.LEAVING
+    if isinstance(event, Launching) and event.destination is Place.WARM_POOL:
+        return Phase.WARM
+    returns = isinstance(event, Launching) and event.origin is Place.WARM_POOL
+    if id in before.departed and not returns and not _came_back(before.departed[id], described, listed, now):
+        return Phase.LEAVING
+    if isinstance(event, Launching) and listed in (None, Phase.UNKNOWN, Phase.WARM):
+        return Phase.JOINING
+    if listed is None and described is not None and described.group != group:
+        return Phase.LEAVING  # detached: neither its group nor the instance itself says that it belongs there
+    return Phase.UNKNOWN if listed is None else listed
+
+
+def _came_back(departed_at: int, described: Instance | None, listed: Phase | None, now: int) -> bool:
+    """Whether a departed instance is a member again: out of a warm pool, or attached by hand once more.
+
+    Only what runs can come back, and only a listing that is no older than the tombstone can say so.
+    """
+    runs = described is not None and described.power in (Power.PENDING, Power.RUNNING)
+    return runs and listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS
+
+
+def _member(
+    before: Member | None,
+    described: Instance | None,
+    event: LifecycleEvent | None,
+    now: int,
+    settings: Settings,
+) -> Member:
+    addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
+    starting = described is None or described.power is Power.PENDING
+    if not addresses and starting and before is not None:
+        addresses = before.addresses  # nothing was learned: not yet described, or described too early
+    state = MemberState.MEMBER if addresses else MemberState.WAITING
+    if before is not None and before.state is state:
+        return replace(before, addresses=addresses)
+    since = _event_time(event, now) if event is not None or described is None else min(now, described.launched)
+    return Member(addresses, state, since if state is MemberState.WAITING else now)
+
+
+def _kept(before: Member | None, listed: bool, now: int) -> Member | None:
+    """What stays of a member of which nothing new is known; None once its group has not listed it for long."""
+    if before is None or listed:
+        return before
+    if before.state is not MemberState.MISSING:
+        return replace(before, state=MemberState.MISSING, since=now)
+    return before if now - before.since < STALE_SECONDS else None

@@ -1,0 +1,185 @@
+"""Decides what to answer to each lifecycle hook that waits: let go on, send away, or leave waiting.
+
+Pure. It looks at what waits, not only at what events named, so that a lost event is healed by the next reconcile.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ringfence.errors import Refusal
+from ringfence.events import Launching, LifecycleEvent, Place, Terminating
+from ringfence.lifecycle import WAITING, HookResult, Phase, Transition
+from ringfence.model import InstanceId, MemberState, Region, Roster, RosterKey
+from ringfence.observation import Observation
+from ringfence.outcome import Outcome
+from ringfence.roster import is_fresh
+from ringfence.settings import NoAddress, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An instance that a hook may hold, with the transitions that it can be held in (the likelier first)."""
+
+    group: str
+    instance: InstanceId
+    transitions: tuple[Transition, ...]
+    event: LifecycleEvent | None
+    warm: bool
+
+    @property
+    def launching(self) -> bool:
+        """Whether it waits on its way into its group."""
+        return not self.warm and self.transitions == (Transition.LAUNCH,)
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Answer the hook. `stale` are the Regions that may still admit the departed instance."""
+
+    waiting: Waiting
+    result: HookResult
+    why: str
+    stale: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Leave the instance waiting."""
+
+    waiting: Waiting
+    why: str
+
+
+Answer = Complete | Hold
+
+
+def waiting(observation: Observation, events: Iterable[LifecycleEvent], now: float) -> list[Waiting]:
+    """Every instance that waits, by its group's listing or by a fresh event that the listing may be older than."""
+    found: dict[tuple[str, InstanceId], Waiting] = {}
+    for group, instances in sorted(observation.groups.items()):
+        for id, state in sorted(instances.items()):
+            if state in WAITING:
+                found[group, id] = Waiting(group, id, WAITING[state], None, state.startswith("Warmed:"))
+    for event in events:
+        key = (event.group, event.instance)
+        if key in found or (
+            event.group in observation.groups and is_fresh(event, now) and _may_wait(event, observation)
+        ):
+            found[key] = _named(event, found.get(key))
+    return list(found.values())
+
+
+def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
+    """Whether a listing that does not show the wait may simply be older than the event."""
+    phase = observation.phase(event.group, event.instance)
+    match event:
+        case Launching():
+            return phase in (None, Phase.JOINING, Phase.WARM, Phase.UNKNOWN)
+        case Terminating():
+            return phase is not None or event.instance in observation.instances
+
+
+def _named(event: LifecycleEvent, listed: Waiting | None) -> Waiting:
+    transition = Transition.LAUNCH if isinstance(event, Launching) else Transition.TERMINATE
+    if listed is not None and transition not in listed.transitions:
+        return listed  # the event is an older one of the same instance
+    warm = Place.WARM_POOL in (
+        (event.destination,) if isinstance(event, Launching) else (event.origin, event.destination)
+    )
+    return Waiting(event.group, event.instance, (transition,), event, warm)
+
+
+def answer(
+    one: Waiting,
+    roster: Roster,
+    home: Outcome,
+    peers: Mapping[Region, Outcome],
+    now: float,
+    settings: Settings,
+) -> Answer:
+    """What to do with one waiting instance, given how each Region's turn ended."""
+    if one.launching:
+        return _launch(one, roster, home, peers, now, settings)
+    if one.warm and one.instance not in roster.departed:
+        return Complete(one, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
+    return _termination(one, roster, home, peers, now, settings)
+
+
+def _launch(
+    one: Waiting,
+    roster: Roster,
+    home: Outcome,
+    peers: Mapping[Region, Outcome],
+    now: float,
+    settings: Settings,
+) -> Answer:
+    member = roster.members.get(one.instance)
+    if member is None:
+        return Hold(one, "it is on its way out already")
+    if home.error is not None:
+        return Hold(one, f"its own Region could not be brought up to date: {home.error}")
+    if member.state is MemberState.WAITING:
+        return _without_address(one, now - member.since, settings)
+    refused = home.lacking.get((roster.key, one.instance))
+    if refused is not None:
+        if refused.refusal is Refusal.QUOTA:
+            return Complete(
+                one,
+                HookResult.ABANDON,
+                f"it could not join, its own Region has no room for its rules: {refused}",
+            )
+        return Hold(one, f"its own Region refused its rules: {refused}")
+    debts = [region for region, peer in sorted(peers.items()) if not peer.admits(roster.key, one.instance)]
+    required = [region for region in debts if region in settings.required_peers]
+    if required:
+        return Hold(one, f"not yet admitted in {_names(required)}, which the configuration requires")
+    if debts:
+        return Complete(one, HookResult.CONTINUE, f"admitted at home; {_names(debts)} must follow")
+    return Complete(one, HookResult.CONTINUE, "admitted everywhere")
+
+
+def _without_address(one: Waiting, waited: float, settings: Settings) -> Answer:
+    kinds = ", ".join(sorted(kind.value for kind in settings.address_kinds))
+    if waited < settings.address_wait:
+        return Hold(one, f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s")
+    why = f"it has no {kinds} address after {waited:.0f} s"
+    match settings.no_address:
+        case NoAddress.CONTINUE:
+            return Complete(one, HookResult.CONTINUE, f"{why}; a true-up admits one that comes later")
+        case NoAddress.ABANDON:
+            return Complete(one, HookResult.ABANDON, why)
+
+
+def _termination(
+    one: Waiting,
+    roster: Roster,
+    home: Outcome,
+    peers: Mapping[Region, Outcome],
+    now: float,
+    settings: Settings,
+) -> Answer:
+    key: RosterKey = roster.key
+    if one.instance in roster.members:
+        return Hold(one, "its group lists it as a member again")
+    if not home.has_released(key, one.instance):
+        return Hold(one, f"its own Region may still admit it: {home.error or 'the guard holds its rules'}")
+    stale = tuple(region for region, peer in sorted(peers.items()) if not peer.has_released(key, one.instance))
+    if not stale:
+        return Complete(one, HookResult.CONTINUE, "released everywhere")
+    waited = now - roster.departed.get(one.instance, now)
+    required = [region for region in stale if region in settings.required_peers]
+    if required or waited < settings.release_deadline:
+        return Hold(
+            one,
+            f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {settings.release_deadline} s",
+        )
+    return Complete(
+        one,
+        HookResult.CONTINUE,
+        f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door",
+        stale,
+    )
+
+
+def _names(regions: Iterable[Region]) -> str:
+    return ", ".join(regions)
