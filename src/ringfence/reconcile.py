@@ -55,9 +55,10 @@ def reconcile(events: Sequence[Event], world: World, settings: Settings) -> None
     for _ in range(ATTEMPTS):
         try:
             _Attempt(tuple(events), world, settings, dict(standing)).run()
-            return
         except Conflict as conflict:
             standing |= {key: max(version, standing.get(key, 0)) for key, version in conflict.standing.items()}
+        else:
+            return
     raise Retry(f"other invocations overtook this one {ATTEMPTS} times in a row")
 
 

@@ -1,0 +1,52 @@
+"""The `AutoScaling` port on Amazon EC2 Auto Scaling."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from ringfence.aws.faults import is_inactive_lifecycle_action, translated
+from ringfence.lifecycle import HookResult
+from ringfence.model import InstanceId, Region
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAutoScaling:
+    """A Region's Auto Scaling groups."""
+
+    client: "AutoScalingClient"
+    region: Region
+
+    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+        """See `ports.AutoScaling.groups`."""
+        with translated(self.region, "DescribeAutoScalingGroups"):
+            pages = self.client.get_paginator("describe_auto_scaling_groups").paginate(
+                AutoScalingGroupNames=list(names)
+            )
+            return {
+                group["AutoScalingGroupName"]: {
+                    InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in group["Instances"]
+                }
+                for page in pages
+                for group in page["AutoScalingGroups"]
+            }
+
+    def complete(self, group: str, hook: str, instance: InstanceId, result: HookResult) -> bool:
+        """See `ports.AutoScaling.complete`."""
+        with translated(self.region, "CompleteLifecycleAction"):
+            try:
+                self.client.complete_lifecycle_action(
+                    AutoScalingGroupName=group,
+                    LifecycleHookName=hook,
+                    InstanceId=instance,
+                    LifecycleActionResult=result.value,
+                )
+            except ClientError as error:
+                if is_inactive_lifecycle_action(error):
+                    return False
+                raise
+        return True

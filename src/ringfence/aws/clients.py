@@ -1,0 +1,58 @@
+"""Makes the AWS clients, and signs every call with the event that caused it.
+
+Knows nothing of what the clients are used for.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+
+from ringfence import __version__
+from ringfence.model import Region
+
+# At home a call that fails holds everything up, so it is tried again; Lambda's own time-out is 30 s.
+_HOME = Config(
+    connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=16
+)
+# A peer that is down must not hold the home Region up: one try, and the next reconcile is the retry.
+_PEER = Config(
+    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=16
+)
+
+_NOT_IN_USER_AGENT = re.compile(r"[^a-zA-Z0-9!$%&*+.^_`|~-]+")
+_CAUSE_LIMIT = 400
+"""Characters of the causes in the user agent: ten event ids, well within CloudTrail's 1 KB for the field."""
+
+
+@dataclass(slots=True)
+class Attribution:
+    """Names, in the user agent of every call, the events that caused it, so that CloudTrail leads back to them."""
+
+    causes: tuple[str, ...] = ()
+
+    def sign(self, request: AWSRequest, **_: object) -> None:
+        """Botocore's `before-sign` handler."""
+        causes = "+".join(_NOT_IN_USER_AGENT.sub("_", cause) for cause in self.causes)[:_CAUSE_LIMIT]
+        agent = request.headers.get("User-Agent", "")
+        agent = agent.decode() if isinstance(agent, bytes) else agent
+        request.headers["User-Agent"] = f"{agent} ringfence/{__version__} cause/{causes or 'none'}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Makes clients for the home Region and its peers."""
+
+    session: boto3.Session
+    home: Region
+    attribution: Attribution
+
+    def make(self, service: str, region: Region) -> Any:
+        """A client of the service, by its name in boto3. Building one costs tens of milliseconds: keep it."""
+        config = _HOME if region == self.home else _PEER
+        client: Any = self.session.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # by name
+        client.meta.events.register("before-sign.*", self.attribution.sign)
+        return client

@@ -1,0 +1,190 @@
+"""The `Instances` and `SecurityGroups` ports on Amazon EC2."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ringfence.aws.faults import translated
+from ringfence.model import (
+    Cidr,
+    InstanceId,
+    Opening,
+    PortRange,
+    Region,
+    Rule,
+    RuleId,
+    SecurityGroupId,
+    host,
+    is_ipv6,
+    network,
+)
+from ringfence.observation import Instance, Power
+from ringfence.plan import Addition
+from ringfence.settings import AddressKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        InstanceNetworkInterfaceTypeDef,
+        InstanceTypeDef,
+        IpPermissionTypeDef,
+        SecurityGroupRuleTypeDef,
+    )
+
+GROUP_TAG = "aws:autoscaling:groupName"
+FILTER_VALUES = 200
+"""How many values a filter takes. Source: EC2 API, `Filter`."""
+PAGE = 1000
+"""The largest page of DescribeInstances and DescribeSecurityGroupRules. Source: EC2 API."""
+
+_POWER = {
+    "pending": Power.PENDING,
+    "running": Power.RUNNING,
+    "stopping": Power.STOPPED,
+    "stopped": Power.STOPPED,
+    "shutting-down": Power.TERMINATED,
+    "terminated": Power.TERMINATED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AwsInstances:
+    """A Region's instances."""
+
+    client: "EC2Client"
+    region: Region
+
+    def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
+        """See `ports.Instances.of_groups`."""
+        return self._described(f"tag:{GROUP_TAG}", names)
+
+    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """See `ports.Instances.by_id`. By filter, since one unknown id makes a call by ids fail for all."""
+        return self._described("instance-id", list(ids))
+
+    def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
+        found: dict[InstanceId, Instance] = {}
+        for start in range(0, len(values), FILTER_VALUES):
+            filters: list[FilterTypeDef] = [
+                {"Name": filter_name, "Values": list(values[start : start + FILTER_VALUES])}
+            ]
+            with translated(self.region, "DescribeInstances"):
+                paginator = self.client.get_paginator("describe_instances")
+                for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE}):
+                    for reservation in page["Reservations"]:
+                        for described in reservation["Instances"]:
+                            # One with an address that cannot be a member's counts as not described: unknown.
+                            with suppress(ValueError):
+                                instance = _instance(described)
+                                found[instance.id] = instance
+        return found
+
+
+def _instance(described: "InstanceTypeDef") -> Instance:
+    interfaces = described.get("NetworkInterfaces", [])
+    public = [described["PublicIpAddress"]] if described.get("PublicIpAddress") else []
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+    return Instance(
+        id=InstanceId(described["InstanceId"]),
+        power=_POWER[described["State"]["Name"]],
+        group=tags.get(GROUP_TAG),
+        addresses={
+            AddressKind.PUBLIC_IPV4: _hosts([*public, *(each for one in interfaces for each in _public(one))]),
+            AddressKind.PRIVATE_IPV4: _hosts(
+                address["PrivateIpAddress"] for one in interfaces for address in one.get("PrivateIpAddresses", [])
+            ),
+            AddressKind.IPV6: _hosts(
+                address["Ipv6Address"] for one in interfaces for address in one.get("Ipv6Addresses", [])
+            ),
+        },
+        launched=int(described["LaunchTime"].timestamp()),
+    )
+
+
+def _public(interface: "InstanceNetworkInterfaceTypeDef") -> Iterable[str]:
+    """The public addresses of an interface: its own, and those of its secondary private addresses."""
+    associations = [interface.get("Association", {})]
+    associations += [address.get("Association", {}) for address in interface.get("PrivateIpAddresses", [])]
+    return [association["PublicIp"] for association in associations if association.get("PublicIp")]
+
+
+def _hosts(addresses: Iterable[str]) -> tuple[Cidr, ...]:
+    return tuple(sorted({host(address) for address in addresses}))
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSecurityGroups:
+    """A Region's security groups."""
+
+    client: "EC2Client"
+    region: Region
+
+    def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
+        """See `ports.SecurityGroups.rules`."""
+        found: dict[SecurityGroupId, list[Rule]] = {group: [] for group in groups}
+        with translated(self.region, "DescribeSecurityGroupRules"):
+            pages = self.client.get_paginator("describe_security_group_rules").paginate(
+                Filters=[{"Name": "group-id", "Values": list(groups)}], PaginationConfig={"PageSize": PAGE}
+            )
+            for page in pages:
+                for described in page["SecurityGroupRules"]:
+                    if not described["IsEgress"]:
+                        rule = _rule(described)
+                        found[rule.group].append(rule)
+        return {group: tuple(rules) for group, rules in found.items()}
+
+    def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
+        """See `ports.SecurityGroups.authorize`."""
+        with translated(self.region, "AuthorizeSecurityGroupIngress"):
+            answer = self.client.authorize_security_group_ingress(GroupId=group, IpPermissions=_permissions(additions))
+        return tuple(_rule(described) for described in answer["SecurityGroupRules"])
+
+    def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
+        """See `ports.SecurityGroups.revoke`."""
+        with translated(self.region, "RevokeSecurityGroupIngress"):
+            self.client.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=list(rules))
+
+
+def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
+    ports = PortRange(described["IpProtocol"], described.get("FromPort", -1), described.get("ToPort", -1))
+    cidr = described.get("CidrIpv4") or described.get("CidrIpv6")
+    source = described.get("ReferencedGroupInfo", {}).get("GroupId")
+    return Rule(
+        id=RuleId(described["SecurityGroupRuleId"]),
+        group=SecurityGroupId(described["GroupId"]),
+        ports=ports,
+        opening=Opening(ports, _canonical(cidr)) if cidr else None,
+        source_group=SecurityGroupId(source) if source else None,
+        description=described.get("Description", ""),
+    )
+
+
+def _canonical(cidr: str) -> Cidr:
+    """The CIDR as our own are written; one that admits everybody is a foreign rule's and stays as it is."""
+    try:
+        return network(cidr)
+    except ValueError:
+        return Cidr(cidr)
+
+
+def _permissions(additions: Sequence[Addition]) -> "list[IpPermissionTypeDef]":
+    """One permission for each range of ports, with a description on each source."""
+    permissions: dict[PortRange, IpPermissionTypeDef] = {}
+    for addition in additions:
+        ports, cidr = addition.opening.ports, addition.opening.cidr
+        permission = permissions.setdefault(ports, _permission(ports))
+        if is_ipv6(cidr):
+            ranges = [*permission.get("Ipv6Ranges", []), {"CidrIpv6": cidr, "Description": str(addition.label)}]
+            permission["Ipv6Ranges"] = ranges  # type: ignore[typeddict-item]  # a literal in a list loses its type
+        else:
+            ranges = [*permission.get("IpRanges", []), {"CidrIp": cidr, "Description": str(addition.label)}]
+            permission["IpRanges"] = ranges  # type: ignore[typeddict-item]  # likewise
+    return list(permissions.values())
+
+
+def _permission(ports: PortRange) -> "IpPermissionTypeDef":
+    if ports.protocol == "-1":
+        return {"IpProtocol": "-1"}
+    return {"IpProtocol": ports.protocol, "FromPort": ports.from_port, "ToPort": ports.to_port}

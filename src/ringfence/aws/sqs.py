@@ -1,0 +1,34 @@
+"""The dead-letter queue on Amazon SQS, for messages that will never succeed."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ringfence.aws.faults import translated
+from ringfence.model import Region
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+REASON_LIMIT = 1024
+"""Characters of the reason that goes with a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsDeadLetters:
+    """A FIFO queue for what someone must look at."""
+
+    client: "SQSClient"
+    region: Region
+    queue_url: str
+    cluster: str
+
+    def send(self, body: str, message_id: str, reason: str) -> None:
+        """Puts a message there with the reason. Raises Retry, Permanent."""
+        with translated(self.region, "SendMessage"):
+            self.client.send_message(
+                QueueUrl=self.queue_url,
+                MessageBody=body,
+                MessageGroupId=self.cluster,
+                MessageDeduplicationId=message_id,
+                MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:REASON_LIMIT]}},
+            )
