@@ -19,6 +19,7 @@ from ringfence.model import (
     Label,
     Ports,
     Region,
+    RosterKey,
     Rows,
     Rule,
     SecurityGroupId,
@@ -42,7 +43,7 @@ class Convergence:
     `read_rows` reads the rows that the Region's groups must agree with from the Region's own table. `known_before`
     maps each address that was wanted before this reconcile to its label: what is repaired there is drift. It is
     None where an event explains all changes. `before_call` may raise to stop between calls. With `add_only` nothing
-    is removed, whatever the rows say.
+    is removed, whatever the rows say. `just_published` are the rosters of which it is known that no newer one stands.
     """
 
     region: Region
@@ -60,6 +61,7 @@ class Convergence:
     before_call: Callable[[], None]
     known_before: Mapping[Cidr, Label] | None = None
     add_only: bool = False
+    just_published: frozenset[RosterKey] = frozenset()
 
     def run(self, rules: Rules | None, rows: Rows | None) -> Outcome:
         """One pass. `rules` and `rows` are what was read of them already; the rows may be older than the rules.
@@ -91,7 +93,7 @@ class Convergence:
         if rules is None:
             rules, rows = self._rules(), None
         plans, unmanaged = self._plans(rules, rows if rows is not None else (rows := self._rows()))
-        if any(plan.removals for plan in plans):
+        if any(self._needs_newer_rows(plan) for plan in plans):
             rows = self._rows()
             plans, unmanaged = self._plans(rules, rows)
         applied = [self._apply(plan) for plan in plans]
@@ -127,15 +129,18 @@ class Convergence:
             plans = [replace(plan, removals=()) for plan in plans]
         return plans, [group for group in ports if not ports[group]]
 
+    def _needs_newer_rows(self, plan: Plan) -> bool:
+        """Whether rows that are older than the rules do not do: to remove anything (the protocol's rule), and to add
+        what an older row wants, which its home Region may have taken back since."""
+        return bool(plan.removals) or any(each.label.roster not in self.just_published for each in plan.additions)
+
     def _apply(self, plan: Plan) -> tuple[Applied, tuple[Removal, ...]]:
-        guarded = guard(plan, self.held_before.get(plan.group), self.confirmed, self.limits)
+        now = int(self.clock.now())
+        earlier = self.held_before.get(plan.group)
+        guarded = guard(plan, earlier, self.confirmed, self.limits, now)
         if guarded.held:
             rules = tuple(removal.rule for removal in guarded.held)
             self.journal(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
-            record = guarded.record(int(self.clock.now()))
-            earlier = self.held_before.get(plan.group)
-            if earlier is None or earlier.rules != record.rules:
-                self.hold(record)
         applier = Applier(self.security_groups, self._added, self._removed, self.before_call)
         applied = applier.apply(guarded.plan)
         for addition, refused in applied.refused:
@@ -149,6 +154,9 @@ class Convergence:
                     str(refused),
                 )
             )
+        record = guarded.record(now)
+        if record.rules != (earlier.rules if earlier is not None else frozenset()):
+            self.hold(record)
         return applied, guarded.held
 
     def _added(self, plan: Plan, addition: Addition, rule: Rule) -> None:

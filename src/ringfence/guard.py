@@ -29,14 +29,21 @@ class Guarded:
         return HeldRemovals(self.plan.group, rules, self.digest, now)
 
 
-def guard(plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits) -> Guarded:
+AGREES_WITHIN = 3600
+"""Seconds for which an observation can be agreed with. A group that is rarely looked at begins anew."""
+
+
+def guard(
+    plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits, now: int
+) -> Guarded:
     """Holds the plan's unexplained removals where they are too many to be believed at once.
 
     Those that `earlier`, an observation of a previous reconcile, would have removed too are believed. An operator
-    overrides the guard with the digest of exactly what is held (`confirmed`).
+    overrides the guard with the digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
     """
+    believed = earlier.rules if earlier is not None and now - earlier.at <= AGREES_WITHIN else frozenset()
     unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
-    doubtful = tuple(removal for removal in unexplained if earlier is None or removal.rule not in earlier.rules)
+    doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)
     too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent
     guarded = Guarded(plan, doubtful)
     if not too_many or guarded.digest in confirmed:

@@ -46,20 +46,24 @@ def reconcile(events: Sequence[Event], world: World, settings: Settings) -> None
     Raises Retry where the same events should be delivered again, and Permanent where someone must mend something
     first; either way everything that could be done has been done.
     """
+    relevant = []
     for event in events:
-        if isinstance(event, Ignored):
+        if isinstance(event, Launching | Terminating) and event.group not in settings.auto_scaling_groups:
+            world.journal(EventIgnored(event.id, f"{event.group} is none of this Region's groups"))
+        elif isinstance(event, Ignored):
             world.journal(EventIgnored(event.id, event.reason))
-    if all(isinstance(event, Ignored) for event in events):
-        return
+        else:
+            relevant.append(event)
     standing: dict[RosterKey, int] = {}
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS if relevant else 0):
         try:
-            _Attempt(tuple(events), world, settings, dict(standing)).run()
+            _Attempt(tuple(relevant), world, settings, dict(standing)).run()
         except Conflict as conflict:
             standing |= {key: max(version, standing.get(key, 0)) for key, version in conflict.standing.items()}
         else:
             return
-    raise Retry(f"other invocations overtook this one {ATTEMPTS} times in a row")
+    if relevant:
+        raise Retry(f"other invocations overtook this one {ATTEMPTS} times in a row")
 
 
 class _HomeTableDown(Exception):
@@ -74,7 +78,7 @@ class _HomeTableDown(Exception):
 class _Attempt:
     """One attempt at a reconcile. `standing` are versions that tables hold and that ours must exceed."""
 
-    events: tuple[Event, ...]
+    events: tuple[LifecycleEvent | TrueUp, ...]
     world: World
     settings: Settings
     standing: Mapping[RosterKey, int]
@@ -83,16 +87,19 @@ class _Attempt:
     def run(self) -> None:
         """Observe, decide, publish, converge, settle."""
         try:
-            before = self.read()
+            with self.on_home_table():
+                before = self.read()
             early = self.start_reading_peers(before)
             seen, rules = self.observe(before)
-            changed = self.publish(before, self.decide(before, seen))
+            rosters = self.decide(before, seen)
+            with self.on_home_table():
+                changed = self.publish(before, rosters)
         except _HomeTableDown as down:
             self.admit_without_table(down.reason)
             raise down.reason from down
         rows = replace(before, rosters={**before.rosters, **changed})
         waits = waiting(seen, self.lifecycle_events, self.world.clock.now())
-        turns = self.converge(before, rows, changed, bool(waits), rules, early)
+        turns = self.converge(before, rows, changed, waits, rules, early)
         # A launch is answered before the Regions are validated: its rules are in, and a rule of a roster that its
         # Region's table holds is removed by nobody. A termination waits: an invocation that read an older roster may
         # have put its rule back.
@@ -104,19 +111,17 @@ class _Attempt:
 
     @property
     def lifecycle_events(self) -> list[LifecycleEvent]:
-        """The lifecycle events of groups that are ours."""
-        ours = self.settings.auto_scaling_groups
-        return [event for event in self.events if isinstance(event, Launching | Terminating) and event.group in ours]
+        """The lifecycle events among the events."""
+        return [event for event in self.events if isinstance(event, Launching | Terminating)]
 
     @property
     def hurry(self) -> bool:
-        """Whether only lifecycle events started this, so that what a peer lacks is known without asking it."""
-        return not any(isinstance(event, TrueUp) for event in self.events)
+        """Whether only lifecycle events started this, so that a peer most likely lacks just what changed now."""
+        return not self.standing and not any(isinstance(event, TrueUp) for event in self.events)
 
     def read(self) -> Rows:
         """The home table's rows, before anything is observed: what is written must be newer than what was read."""
-        with self.on_home_table():
-            rows = self.table.rows()
+        rows = self.table.rows()
         for key, bad in rows.bad.items():
             self.world.journal(RowRejected(self.settings.region, key, bad.reason))
         return rows
@@ -182,26 +187,27 @@ class _Attempt:
         before: Rows,
         rows: Rows,
         changed: Mapping[RosterKey, Roster],
-        hooks_wait: bool,
+        waits: Sequence[Waiting],
         rules: Rules | Permanent,
         early: Mapping[Region, Started[Rules]],
     ) -> dict[Region, Turn]:
-        """Gives every Region its turn at a time, so that none waits for another."""
+        """Gives every Region its turn at a time, so that none waits for another. Raises Conflict where a peer shows
+        that another invocation of ours was faster."""
         confirmed = frozenset(event.confirm for event in self.events if isinstance(event, TrueUp) and event.confirm)
-        turns = Turns(self.world, self.settings, before, rows, changed, self.hurry, hooks_wait, confirmed)
+        waited_for = frozenset(RosterKey(self.settings.region, one.group) for one in waits)
+        turns = Turns(self.world, self.settings, before, rows, changed, self.hurry, waited_for, confirmed)
         work = [partial(turns.home, rules)]
         work += [partial(turns.peer, region, early.get(region)) for region in self.settings.peers]
-        return {turn.outcome.region: turn for turn in gather(self.world.tasks, work)}
+        done = {turn.outcome.region: turn for turn in gather(self.world.tasks, work)}
+        conflicts = [turn.outcome.error for turn in done.values() if isinstance(turn.outcome.error, Conflict)]
+        if conflicts:
+            standing = {key: version for conflict in conflicts for key, version in conflict.standing.items()}
+            raise Conflict("; ".join(map(str, conflicts)), standing)
+        return done
 
     def validate(self, turns: Mapping[Region, Turn]) -> dict[Region, Turn]:
-        """Reads the rosters of every Region that was changed once more. Raises Conflict where we were overtaken."""
+        """Reads the rosters of every Region that was changed once more."""
         validated = gather(self.world.tasks, [turn.validated for turn in turns.values()])
-        standing: dict[RosterKey, int] = {}
-        for turn in validated:
-            if isinstance(turn.outcome.error, Conflict):
-                standing |= turn.outcome.error.standing
-        if standing:
-            raise Conflict("a peer holds a newer roster than the home table", standing)
         return {turn.outcome.region: turn for turn in validated}
 
     def settle(self, waits: Iterable[Waiting], rows: Rows, turns: Mapping[Region, Turn]) -> None:
@@ -315,7 +321,7 @@ class _Attempt:
             members = {id: member for id, member in roster.members.items() if id in joining}
             rosters[roster.key] = replace(roster, members=members)
         rows = Rows(rosters=rosters)
-        turns = Turns(self.world, self.settings, rows, rows, {}, True, True, frozenset())
+        turns = Turns(self.world, self.settings, rows, rows, {}, True, frozenset(), frozenset())
         failed = {region: Turn(Outcome(region, reason)) for region in self.settings.peers}
         self.settle(waits, rows, {**failed, self.settings.region: turns.home(rules, add_only=True)})
 
@@ -324,8 +330,7 @@ class _Attempt:
         return self.world.regions[self.settings.region].table
 
     def write(self, roster: Roster, standing_version: int) -> None:
-        with self.on_home_table():
-            self.table.replace(roster, standing_version)
+        self.table.replace(roster, standing_version)
         self.world.journal(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))
 
     @contextmanager

@@ -40,8 +40,9 @@ class Turns:
     """The turns of one reconcile. `before` are the home table's rows as first read, `rows` those that stand now.
 
     `changed` are the rosters that were published just now. `hurry` says that only lifecycle events started this: then
-    a peer is offered what changed without being asked first what it holds. `hooks_wait` says that somebody waits for
-    the peers, whatever they hold. `confirmed` are the digests of held removals that an operator approves.
+    a peer is offered what changed without being asked first what it holds. `waited_for` are the rosters of which an
+    instance waits, so that the peers must have their turn whatever they hold. `confirmed` are the digests of held
+    removals that an operator approves.
     """
 
     world: World
@@ -50,7 +51,7 @@ class Turns:
     rows: Rows
     changed: Mapping[RosterKey, Roster]
     hurry: bool
-    hooks_wait: bool
+    waited_for: frozenset[RosterKey]
     confirmed: frozenset[str]
 
     def home(self, rules: Rules | Permanent, add_only: bool = False) -> Turn:
@@ -84,7 +85,8 @@ class Turns:
         check = partial(self._check, region, deadline)
         home, table = self.settings.region, self._ports(region).table
         own = self.rows.of(home)
-        if self.hurry and self.changed:
+        owed = any(region in roster.owed for roster in own.values())
+        if self.hurry and self.changed and self.waited_for <= self.changed.keys() and not owed:
             held, offered = Rows(), self.changed
         else:
             held = table.rows_of(home)
@@ -94,8 +96,7 @@ class Turns:
         for key, roster in offered.items():
             check()
             _refuse_if_overtaken(region, own, Rows(rosters={key: replace(roster, version=table.offer(roster))}))
-        owed = any(region in roster.owed for roster in own.values())
-        if not (offered or self.hooks_wait or owed):
+        if not (offered or self.waited_for or owed):
             return Turn(Outcome(region))
         check()
         groups = groups_of(region, self.rows) or groups_of(region, table.rows_of(region))
@@ -136,6 +137,7 @@ class Turns:
             journal=self.world.journal,
             before_call=before_call,
             known_before=known_before,
+            just_published=frozenset(self.changed),
         )
 
 

@@ -109,10 +109,10 @@ def key_of(item: Item) -> RosterKey:
 
 
 def held_to_item(held: HeldRemovals) -> dict[str, Any]:
-    """The item of what the guard holds in a security group."""
+    """The item of what the guard holds in a security group: maybe nothing any more."""
     return {
         **key(GUARD, held.group),
-        "rules": {"SS": sorted(held.rules)},
+        "rules": {"L": [{"S": rule} for rule in sorted(held.rules)]},
         "digest": {"S": held.digest},
         "at": {"N": str(held.at)},
     }
@@ -121,7 +121,7 @@ def held_to_item(held: HeldRemovals) -> dict[str, Any]:
 def held_from_item(item: Item) -> HeldRemovals:
     """What the guard holds, from its item. Raises Unsafe where the item is not one of ours."""
     try:
-        rules = frozenset(map(RuleId, item["rules"]["SS"]))
+        rules = frozenset(RuleId(value["S"]) for value in item["rules"]["L"])
         return HeldRemovals(SecurityGroupId(item["asg"]["S"]), rules, item["digest"]["S"], int(item["at"]["N"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
