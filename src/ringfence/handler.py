@@ -34,7 +34,7 @@ from ringfence.telemetry import Telemetry
 
 T = TypeVar("T")
 
-logger = Logger()
+logger = Logger(location=None)  # every line is about what happened, none about where in the code
 metrics = Metrics()
 
 
