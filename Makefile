@@ -38,3 +38,6 @@ lock: set-up ## Pin every dependency anew
 
 clean: ## Remove what was built
 	rm -rf .build .aws-sam .mypy_cache .ruff_cache .pytest_cache
+
+build-RingfenceFunction: # what `sam build` calls
+	$(PYTHON) tools/build_artefact.py "$(ARTIFACTS_DIR)"

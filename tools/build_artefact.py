@@ -1,0 +1,66 @@
+"""Builds the Lambda artefact: the engine and its locked dependencies, and nothing else.
+
+Usage: build_artefact.py DIRECTORY
+
+`make build-RingfenceFunction`, which `sam build` calls, runs this with the directory that it zips. Needs nothing but
+Python with pip, and knows nothing of the project's own environment.
+"""
+
+import compileall
+import py_compile
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+SERVICES = {"autoscaling", "dynamodb", "ec2", "sqs"}
+"""The services whose models the engine's clients need; botocore ships hundreds."""
+
+WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
+"""Wheels for the function's own architecture and runtime, whatever machine builds."""
+
+
+def build(destination: Path) -> None:
+    """Fills the directory, which is made where it does not exist."""
+    destination.mkdir(parents=True, exist_ok=True)
+    install_dependencies(destination)
+    keep_used_models(destination)
+    shutil.copytree(
+        PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    compile_modules(destination)
+
+
+def install_dependencies(destination: Path) -> None:
+    """Installs exactly what the lock names, with its hashes."""
+    lock = PROJECT / "requirements" / "engine.txt"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--no-deps", "--require-hashes", *WHEELS, f"--target={destination}", f"--requirement={lock}"]
+    subprocess.run(command, check=True)  # noqa: S603  # our own command, no shell
+    shutil.rmtree(destination / "bin", ignore_errors=True)
+
+
+def keep_used_models(destination: Path) -> None:
+    """Leaves out the descriptions of services that the engine does not call, and boto3's resources."""
+    for model in (destination / "botocore" / "data").iterdir():
+        if model.is_dir() and model.name not in SERVICES:
+            shutil.rmtree(model)
+    shutil.rmtree(destination / "boto3" / "data")
+    shutil.rmtree(destination / "boto3" / "examples", ignore_errors=True)
+
+
+def compile_modules(destination: Path) -> None:
+    """Compiles everything, so that a cold start does not: valid whatever time stamps the zip gives to the sources.
+
+    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python.
+    """
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(str(destination), quiet=2, invalidation_mode=mode, stripdir=str(destination))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    build(Path(sys.argv[1]))
