@@ -1,0 +1,173 @@
+"""A Region's security groups: atomic calls, no two equal rules, IPv4 and IPv6 counted apart.
+
+Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress and
+RevokeSecurityGroupIngress. That one duplicate or one bad rule fails the whole call is assumed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ringfence.errors import Permanent, Refusal, Refused
+from ringfence.model import (
+    DESCRIPTION_LIMIT,
+    Cidr,
+    Opening,
+    PortRange,
+    Region,
+    Rule,
+    RuleId,
+    SecurityGroupId,
+    is_describable,
+    is_ipv6,
+)
+from ringfence.plan import Addition
+from ringfence_lab.sim.clock import VirtualClock
+from ringfence_lab.sim.history import Change, RuleMade, RuleRevoked
+from ringfence_lab.sim.past import Past
+
+if TYPE_CHECKING:
+    from ringfence_lab.sim.calls import Invocation
+
+Source = tuple[PortRange, str]
+"""What EC2 allows one rule for in a group: ports, and a CIDR, a group or a prefix list."""
+
+
+class SecurityGroup:
+    """One security group with its inbound rules. `quota` is for each address family."""
+
+    def __init__(
+        self, id: SecurityGroupId, region: Region, clock: VirtualClock, record: Callable[[Change], None], quota: int
+    ) -> None:
+        self.id = id
+        self.region = region
+        self.quota = quota
+        self.rules: dict[RuleId, Rule] = {}
+        self._record = record
+        self._sources: dict[Source, RuleId] = {}
+        self._used = {False: 0, True: 0}  # by whether it is IPv6
+        self._made = 0
+        self._past: Past[tuple[Rule, ...]] = Past(clock, ())
+
+    def described(self, age: float = 0.0) -> tuple[Rule, ...]:
+        """The rules as of so many seconds ago."""
+        return self._past.seconds_ago(age)
+
+    def admits(self, opening: Opening) -> Rule | None:
+        """The rule with exactly this source and these ports, if it stands."""
+        id = self._sources.get((opening.ports, opening.cidr))
+        return None if id is None else self.rules[id]
+
+    def used(self, ipv6: bool) -> int:
+        """How many rules count in the family. One whose source is a group or a prefix list counts in both."""
+        return self._used[ipv6]
+
+    def authorize(self, additions: Sequence[Addition], by: "Invocation | None") -> tuple[Rule, ...]:
+        """Makes all of the rules or none. Raises Refused."""
+        made = [self._rule(each.opening.ports, each.opening, str(each.label)) for each in additions]
+        self._put(made, by)
+        return tuple(made)
+
+    def revoke(self, ids: Sequence[RuleId], by: "Invocation | None") -> None:
+        """Removes all of the rules or none. Raises Refused.
+
+        Atomic as in a VPC that is not the default one; in a default VPC an unknown rule is passed over.
+        """
+        unknown = [id for id in ids if id not in self.rules]
+        if unknown:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
+        for id in dict.fromkeys(ids):
+            rule = self.rules.pop(id)
+            del self._sources[_source(rule)]
+            for family in _families(rule):
+                self._used[family] -= 1
+            self._record(RuleRevoked(self.region, rule, by))
+        self._past.record(tuple(self.rules.values()))
+
+    # By hand: what an operator does.
+
+    def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
+        """A rule for a CIDR. Raises Refused."""
+        parsed = PortRange.parse(ports)
+        return self._by_hand(self._rule(parsed, Opening(parsed, Cidr(cidr)), description))
+
+    def allow_group(self, group: SecurityGroupId, ports: str) -> RuleId:
+        """A rule whose source is a security group (itself, for one). Raises Refused."""
+        return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), source_group=group))
+
+    def allow_prefix_list(self, name: str, ports: str) -> RuleId:
+        """A rule whose source is a prefix list, which here counts as one. Raises Refused."""
+        return self._by_hand(self._rule(PortRange.parse(ports), None, name))
+
+    def revoke_by_hand(self, id: RuleId) -> None:
+        """Removes a rule. Raises Refused."""
+        self.revoke([id], None)
+
+    def describe_by_hand(self, id: RuleId, description: str) -> None:
+        """Changes a rule's description in place: the rule keeps its id."""
+        self.rules[id] = replace(self.rules[id], description=description)
+        self._past.record(tuple(self.rules.values()))
+
+    def _by_hand(self, rule: Rule) -> RuleId:
+        self._put([rule], None)
+        return rule.id
+
+    def _rule(self, ports: PortRange, opening: Opening | None, description: str) -> Rule:
+        self._made += 1
+        return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
+
+    def _put(self, made: Sequence[Rule], by: "Invocation | None") -> None:
+        for rule in made:
+            self._check(rule)
+        if len({_source(rule) for rule in made}) < len(made):
+            raise Refused(Refusal.MALFORMED, "InvalidParameterValue: the same permission appears more than once")
+        for rule in made:
+            if _source(rule) in self._sources:
+                raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {rule.opening}")
+        for family in (False, True):
+            more = sum(family in _families(rule) for rule in made)
+            if more and self._used[family] + more > self.quota:
+                raise Refused(
+                    Refusal.QUOTA,
+                    f"RulesPerSecurityGroupLimitExceeded: {self._used[family]} and {more} more, of {self.quota}",
+                )
+        for rule in made:
+            self.rules[rule.id] = rule
+            self._sources[_source(rule)] = rule.id
+            for family in _families(rule):
+                self._used[family] += 1
+            self._record(RuleMade(self.region, rule, by))
+        self._past.record(tuple(self.rules.values()))
+
+    def _check(self, rule: Rule) -> None:
+        if len(rule.description) > DESCRIPTION_LIMIT or not is_describable(rule.description):
+            raise Refused(Refusal.MALFORMED, f"InvalidParameterValue: description {rule.description!r}")
+        if rule.opening is not None and not rule.ports.suits(rule.opening.cidr):
+            raise Refused(Refusal.MALFORMED, f"InvalidPermission.Malformed: {rule.opening}")
+
+
+class SecurityGroups:
+    """All security groups of a Region."""
+
+    def __init__(self) -> None:
+        self.groups: dict[SecurityGroupId, SecurityGroup] = {}
+
+    def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
+        """DescribeSecurityGroupRules, as of so many seconds ago."""
+        return {id: self.one(id).described(age) for id in ids}
+
+    def one(self, id: SecurityGroupId) -> SecurityGroup:
+        """The group. Raises Permanent where it does not exist."""
+        if id not in self.groups:
+            raise Permanent(f"InvalidGroup.NotFound: {id}")
+        return self.groups[id]
+
+
+def _source(rule: Rule) -> Source:
+    if rule.opening is not None:
+        return rule.ports, rule.opening.cidr
+    return rule.ports, rule.source_group or rule.description
+
+
+def _families(rule: Rule) -> tuple[bool, ...]:
+    return (False, True) if rule.opening is None else (is_ipv6(rule.opening.cidr),)

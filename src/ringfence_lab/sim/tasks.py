@@ -1,0 +1,178 @@
+"""Two ways to run an engine's work: at once, or as cooperative tasks that take turns at every call.
+
+`Immediate` is for tests that want an answer. `Scheduler` lets any number of invocations overlap: one task runs at a
+time, a call is where it may stop, and `choose` says who goes on, so that one seed, or one list of choices, decides the
+whole interleaving. Knows nothing of what the work does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from greenlet import getcurrent, greenlet
+
+from ringfence_lab.sim.calls import Invocation, Killed
+from ringfence_lab.sim.clock import VirtualClock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """Work that is over."""
+
+    value: T | None
+    error: Exception | None = None
+
+    def result(self) -> T:
+        """See `ports.Started.result`."""
+        if self.error is not None:
+            raise self.error
+        return cast(T, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Immediate:
+    """The `Tasks` port: work is done when it is started. Slow calls add up, since nothing runs beside them."""
+
+    clock: VirtualClock
+
+    def start(self, work: Callable[[], T]) -> Done[T]:
+        """See `ports.Tasks.start`."""
+        try:
+            return Done(work())
+        except Exception as error:  # noqa: BLE001  # it is raised where the result is asked for, as a thread would
+            return Done(None, error)
+
+    def pause(self) -> None:
+        """Nobody else runs."""
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes for everybody."""
+        self.clock.advance(seconds)
+
+
+class Task(Generic[T]):
+    """A piece of an invocation's work that takes turns with all others."""
+
+    def __init__(self, scheduler: "Scheduler", invocation: Invocation, work: Callable[[], T]) -> None:
+        self.invocation = invocation
+        self.over = False
+        self.waiting: list[Task[object]] = []
+        self.greenlet = greenlet(self._run, scheduler.hub)
+        self._scheduler = scheduler
+        self._work = work
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    def result(self) -> T:
+        """See `ports.Started.result`. Only from within a task, unless the task is over."""
+        if not self.over:
+            self._scheduler.wait_for(self)
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._value)
+
+    def _run(self) -> None:
+        try:
+            self._value = self._work()
+        except BaseException as error:  # noqa: BLE001  # it is raised where the result is asked for; a kill ends here
+            self._error = error
+        self.end()
+
+    def end(self) -> None:
+        """It will not run again; whoever waits for it can go on."""
+        self.over = True
+        self._scheduler.ready += self.waiting
+        self.waiting = []
+
+
+class Scheduler:
+    """Runs tasks one at a time. `choose(n)` picks the next of n that are ready."""
+
+    def __init__(self, clock: VirtualClock, choose: Callable[[int], int]) -> None:
+        self.hub = getcurrent()
+        self.ready: list[Task[object]] = []
+        self.switches = 0
+        self._clock = clock
+        self._choose = choose
+        self._current: Task[object] | None = None
+
+    def spawn(self, invocation: Invocation, work: Callable[[], T]) -> Task[T]:
+        """A new task, ready to run."""
+        task = Task(self, invocation, work)
+        self.ready.append(cast(Task[object], task))
+        return task
+
+    def step(self) -> bool:
+        """Lets one task run until it stops. False where none is ready."""
+        ready = self.ready
+        if not ready:
+            return False
+        task = ready.pop(self._choose(len(ready)) if len(ready) > 1 else 0)
+        if task.invocation.killed:
+            self._kill(task)
+            return True
+        self.switches += 1
+        self._current = task
+        task.greenlet.switch()
+        self._current = None
+        return True
+
+    def run(self) -> None:
+        """Runs until all tasks are over. Time passes only while all of them sleep."""
+        while self.step() or self._clock.advance_to_next_timer():
+            pass
+
+    def pause(self) -> None:
+        """The running task lets others go first, maybe."""
+        self.ready.append(self._running())
+        self.hub.switch()
+
+    def sleep(self, seconds: float) -> None:
+        """The running task waits so many seconds."""
+        task = self._running()
+        self._clock.after(seconds, lambda: self.ready.append(task))
+        self.hub.switch()
+
+    def wait_for(self, task: Task[T]) -> None:
+        """The running task waits for another one."""
+        task.waiting.append(self._running())
+        self.hub.switch()
+        if self._running().invocation.killed:
+            raise Killed
+
+    def _running(self) -> Task[object]:
+        if self._current is None:
+            raise RuntimeError("only a task can wait")
+        return self._current
+
+    def _kill(self, task: Task[object]) -> None:
+        """The task's process is gone: whatever it was about to do, it does not."""
+        if not task.over:
+            if task.greenlet:
+                self._current = task
+                task.greenlet.throw(Killed)
+                self._current = None
+            else:
+                task.end()  # it never started
+
+
+@dataclass(frozen=True, slots=True)
+class Cooperative:
+    """The `Tasks` port of one invocation on the scheduler."""
+
+    scheduler: Scheduler
+    invocation: Invocation
+
+    def start(self, work: Callable[[], T]) -> Task[T]:
+        """See `ports.Tasks.start`."""
+        return self.scheduler.spawn(self.invocation, work)
+
+    def pause(self) -> None:
+        """A call is about to be made."""
+        self.scheduler.pause()
+
+    def sleep(self, seconds: float) -> None:
+        """A call takes its time."""
+        self.scheduler.sleep(seconds)
