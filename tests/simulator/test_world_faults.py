@@ -1,0 +1,133 @@
+"""What a caller and the cloud see of each fault."""
+
+import pytest
+
+from ringfence.errors import Permanent, Retry
+from ringfence.lifecycle import HookResult
+from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
+from ringfence.plan import Addition
+from ringfence_lab.sim.calls import Killed
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.faults import Effect
+
+EAST, WEST = Region("us-east-1"), Region("us-west-2")
+GROUP = SecurityGroupId("sg-us-east-1")
+ADDITION = Addition(
+    Opening(PortRange("tcp", 9042, 9042), Cidr("198.18.9.9/32")),
+    Label("demo", RosterKey(EAST, "db"), InstanceId("i-1")),
+)
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud([EAST, WEST])
+
+
+def authorize(cloud: Cloud) -> None:
+    cloud.engine_ports(EAST).regions[EAST].security_groups.authorize(GROUP, [ADDITION])
+
+
+def stands(cloud: Cloud) -> bool:
+    return cloud.region(EAST).security_group.admits(ADDITION.opening) is not None
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "takes_effect"),
+    [
+        (Effect.FAIL, Retry, False),
+        (Effect.THROTTLE, Retry, False),
+        (Effect.UNREACHABLE, Retry, False),
+        (Effect.DENY, Permanent, False),
+        (Effect.LOSE_ANSWER, Retry, True),
+        (Effect.KILL_BEFORE, Killed, False),
+        (Effect.KILL_AFTER, Killed, True),
+    ],
+)
+def test_a_fault_fails_the_call_before_or_after_it_takes_effect(
+    cloud: Cloud, effect: Effect, error: type[BaseException], takes_effect: bool
+) -> None:
+    cloud.fault(effect)
+
+    with pytest.raises(error):
+        authorize(cloud)
+
+    assert stands(cloud) is takes_effect
+    assert [(call.operation, call.mutating, call.outcome) for call in cloud.calls] == [
+        ("AuthorizeSecurityGroupIngress", True, effect.value)
+    ]
+
+
+@pytest.mark.parametrize(("effect", "passed"), [(Effect.UNREACHABLE, 3.0), (Effect.SLOW, 3.0), (Effect.FAIL, 0.0)])
+def test_a_call_that_hangs_takes_its_time(cloud: Cloud, effect: Effect, passed: float) -> None:
+    cloud.fault(effect, seconds=3)
+    before = cloud.clock.now()
+
+    if effect is Effect.SLOW:
+        authorize(cloud)
+    else:
+        with pytest.raises(Retry):
+            authorize(cloud)
+
+    assert cloud.clock.now() - before == passed
+
+
+def test_a_stale_describe_answers_what_was_true(cloud: Cloud) -> None:
+    group = cloud.region(EAST).auto_scaling_group("db")
+    cloud.clock.advance(10)
+    group.put_in_service(1)
+    cloud.clock.advance(1)
+    port = cloud.engine_ports(EAST).home.auto_scaling
+
+    fault = cloud.fault(Effect.STALE, operation="DescribeAutoScalingGroups", seconds=5)
+    assert port.groups(["db"]) == {"db": {}}
+    cloud.heal(fault)
+
+    assert len(port.groups(["db"])["db"]) == 1
+
+
+def test_a_fault_meets_only_the_calls_that_it_names(cloud: Cloud) -> None:
+    cloud.fault(Effect.FAIL, region=WEST)
+    cloud.fault(Effect.FAIL, service="dynamodb")
+    cloud.fault(Effect.FAIL, operation="RevokeSecurityGroupIngress")
+    cloud.fault(Effect.FAIL, home=WEST)
+
+    authorize(cloud)
+
+    assert stands(cloud)
+
+
+def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:
+    cloud.fault(Effect.FAIL, times=1, after=1)
+    table = cloud.engine_ports(EAST).regions[EAST].table
+
+    table.rows()
+    with pytest.raises(Retry):
+        table.rows()
+    table.rows()
+
+    assert [call.outcome for call in cloud.calls] == ["ok", "fail", "ok"]
+
+
+def test_nothing_of_a_killed_invocation_runs_on(cloud: Cloud) -> None:
+    ports = cloud.engine_ports(EAST)
+    cloud.fault(Effect.KILL_BEFORE, times=1)
+    with pytest.raises(Killed):
+        ports.regions[EAST].table.rows()
+
+    with pytest.raises(Killed):
+        ports.regions[EAST].table.rows()
+    with pytest.raises(Killed):
+        ports.home.auto_scaling.complete("db", "hook", InstanceId("i-1"), HookResult.CONTINUE)
+
+    assert len(cloud.calls) == 1
+
+
+def test_an_invocation_knows_which_regions_disturbed_it(cloud: Cloud) -> None:
+    ports = cloud.engine_ports(EAST)
+    cloud.fault(Effect.THROTTLE, region=WEST, times=1)
+
+    ports.regions[EAST].table.rows()
+    with pytest.raises(Retry):
+        ports.regions[WEST].table.rows()
+
+    assert cloud.invocations[-1].disturbed == {WEST}

@@ -1,0 +1,110 @@
+"""The real engine in the simulated cloud: from an event to the rules, through the queue."""
+
+import pytest
+
+from ringfence.errors import Permanent
+from ringfence.journal import HookCompleted
+from ringfence_lab.sim.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.faults import Effect
+
+EAST, WEST = "us-east-1", "us-west-2"
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    cloud = Cloud([EAST, WEST])
+    cloud.region(EAST).auto_scaling_group("db", desired=2)
+    cloud.region(WEST).auto_scaling_group("db-west", desired=1)
+    for home in (EAST, WEST, EAST):
+        cloud.invoke(home, {"trueup": True})
+    return cloud
+
+
+@pytest.fixture
+def group(cloud: Cloud) -> AutoScalingGroup:
+    return cloud.region(EAST).groups["db"]
+
+
+def test_true_ups_open_every_region_to_every_member(cloud: Cloud) -> None:
+    members = {
+        address for region in cloud.regions.values() for address in region.ec2.holders if address.startswith("198.18.")
+    }
+
+    assert len(members) == 3
+    for region in cloud.regions.values():
+        assert region.admitted() == members
+
+
+def test_a_launch_is_let_in_by_the_event_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
+    group.scale_to(3)
+
+    invocation = cloud.poll(EAST)
+
+    assert invocation is not None
+    assert [entry.result for entry in invocation.journal if isinstance(entry, HookCompleted)] == ["CONTINUE"]
+    assert set(group.listed().values()) == {"InService"}
+    assert len(cloud.region(WEST).admitted()) == 4
+    assert cloud.poll(EAST) is None
+
+
+def test_a_quiet_true_up_changes_nothing(cloud: Cloud) -> None:
+    before = len(cloud.calls)
+
+    cloud.invoke(EAST, {"trueup": True})
+
+    assert [str(call) for call in cloud.calls[before:] if call.mutating] == []
+
+
+def test_what_may_work_later_stays_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
+    group.scale_to(3)
+    fault = cloud.fault(Effect.THROTTLE, operation="DescribeAutoScalingGroups")
+    cloud.poll(EAST)
+    assert "Pending:Wait" in group.listed().values()
+
+    cloud.heal(fault)
+    assert cloud.poll(EAST) is None  # not visible yet
+    cloud.clock.advance(180)
+    cloud.poll(EAST)
+
+    assert set(group.listed().values()) == {"InService"}
+
+
+def test_what_never_can_succeed_becomes_a_dead_letter(cloud: Cloud, group: AutoScalingGroup) -> None:
+    group.scale_to(3)
+    cloud.fault(Effect.DENY, operation="DescribeAutoScalingGroups")
+
+    invocation = cloud.poll(EAST)
+
+    assert invocation is not None
+    assert isinstance(invocation.error, Permanent)
+    assert len(cloud.region(EAST).queue.dead_letters) == 1
+    assert not cloud.region(EAST).queue.messages
+
+
+def test_a_killed_function_leaves_its_messages_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
+    group.scale_to(3)
+    cloud.fault(Effect.KILL_AFTER, operation="AuthorizeSecurityGroupIngress", times=1)
+
+    cloud.poll(EAST)
+    assert len(cloud.region(EAST).queue.messages) == 1
+    cloud.clock.advance(180)
+    cloud.poll(EAST)
+
+    assert set(group.listed().values()) == {"InService"}
+
+
+def test_a_lost_event_is_made_good_by_the_schedule(cloud: Cloud, group: AutoScalingGroup) -> None:
+    cloud.region(EAST).events.fate = lambda _: ()
+    group.scale_to(3)
+    assert cloud.poll(EAST) is None
+
+    cloud.region(EAST).events.schedule()
+    cloud.poll(EAST)
+
+    assert set(group.listed().values()) == {"InService"}
+
+
+def test_a_person_hears_of_a_group_that_is_none_of_ours(cloud: Cloud) -> None:
+    with pytest.raises(Permanent, match="none of this Region's groups"):
+        cloud.invoke(EAST, {"trueup": True, "detail": {"AutoScalingGroupName": "other"}})

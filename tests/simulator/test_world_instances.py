@@ -1,0 +1,130 @@
+"""What EC2 does with addresses, as the simulated one does it.
+
+Source where none is named: EC2 User Guide, "Amazon EC2 instance IP addressing".
+"""
+
+import random
+
+import pytest
+
+from ringfence.model import Cidr, host
+from ringfence.observation import Power
+from ringfence.settings import AddressKind
+from ringfence_lab.sim.addresses import AddressPool
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.instances import Ec2
+
+PUBLIC = AddressKind.PUBLIC_IPV4
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud(["us-east-1", "us-west-2"])
+
+
+@pytest.fixture
+def ec2(cloud: Cloud) -> Ec2:
+    return cloud.region("us-east-1").ec2
+
+
+def test_every_address_is_a_canonical_unicast_host(cloud: Cloud) -> None:
+    for region in cloud.regions.values():
+        for _ in range(300):
+            for addresses in region.ec2.launch().addresses.values():
+                assert [host(address) for address in addresses] == list(addresses)
+
+
+def test_no_two_instances_share_an_address(cloud: Cloud) -> None:
+    launched = [region.ec2.launch() for region in cloud.regions.values() for _ in range(300)]
+    addresses = [address for one in launched for each in one.addresses.values() for address in each]
+
+    assert len(set(addresses)) == len(addresses)
+
+
+def test_a_stopped_instance_releases_its_public_address_and_starts_with_another(ec2: Ec2) -> None:
+    one = ec2.launch("db")
+    before = one.addresses[PUBLIC]
+
+    ec2.stop(one.id)
+    assert ec2.by_id([one.id], 0)[one.id].addresses.get(PUBLIC, ()) == ()
+    assert set(before) <= set(ec2.pool.strangers)
+    ec2.start(one.id)
+
+    assert one.power is Power.RUNNING
+    assert one.addresses[PUBLIC] != before
+
+
+def test_an_elastic_ip_releases_the_public_address_and_survives_a_stop(ec2: Ec2) -> None:
+    one = ec2.launch("db")
+    before = one.addresses[PUBLIC]
+
+    ec2.assign_public_address(one.id, elastic=True)
+    elastic = one.addresses[PUBLIC]
+    ec2.stop(one.id)
+
+    assert set(before) <= set(ec2.pool.strangers)
+    assert one.addresses[PUBLIC] == elastic != before
+
+
+def test_a_terminated_instance_is_still_described_for_an_hour_without_addresses(cloud: Cloud, ec2: Ec2) -> None:
+    # EC2 User Guide, "Instance lifecycle".
+    one = ec2.launch("db")
+
+    ec2.terminate(one.id)
+    described = ec2.of_groups(["db"], 0)[one.id]
+    assert (described.power, described.addresses) == (Power.TERMINATED, {})
+    cloud.clock.advance(3601)
+
+    assert ec2.of_groups(["db"], 0) == {}
+
+
+def test_instances_are_found_by_their_groups_tag(ec2: Ec2) -> None:
+    mine, other = ec2.launch("db"), ec2.launch("web")
+
+    assert list(ec2.of_groups(["db"], 0)) == [mine.id]
+    assert set(ec2.by_id([mine.id, other.id], 0)) == {mine.id, other.id}
+
+
+def test_an_address_may_come_after_the_instance(cloud: Cloud, ec2: Ec2) -> None:
+    # Assumed: an instance can be described before its address shows.
+    ec2.address_seconds = 5
+    one = ec2.launch("db")
+
+    assert PUBLIC not in ec2.by_id([one.id], 0)[one.id].addresses
+    cloud.clock.advance(5)
+
+    assert ec2.by_id([one.id], 0)[one.id].addresses[PUBLIC]
+
+
+def test_a_stale_describe_does_not_know_what_is_new(cloud: Cloud, ec2: Ec2) -> None:
+    # EC2 API reference, "Eventual consistency".
+    cloud.clock.advance(10)
+    one = ec2.launch("db")
+    cloud.clock.advance(1)
+
+    assert ec2.by_id([one.id], 5) == {}
+    assert list(ec2.by_id([one.id], 0)) == [one.id]
+
+
+def test_a_released_address_comes_to_a_stranger_and_later_to_an_instance() -> None:
+    pool = AddressPool(0)
+    address = pool.allocate()
+
+    pool.release(address)
+    assert list(pool.strangers) == [address]
+    pool.take_back(address)
+
+    assert pool.allocate() == address
+    assert not pool.strangers
+
+
+def test_chance_hands_strangers_addresses_to_instances() -> None:
+    pool = AddressPool(0, random.Random(1))  # noqa: S311  # a simulation
+    released: set[Cidr] = set()
+    for _ in range(20):
+        address = pool.allocate()
+        if address in released:
+            return
+        released.add(address)
+        pool.release(address)
+    pytest.fail("no address was ever handed out again")

@@ -1,0 +1,123 @@
+"""What EC2 does with the rules of a security group, as the simulated one does it."""
+
+import pytest
+
+from ringfence.errors import Permanent, Refusal, Refused
+from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.plan import Addition
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.security_groups import SecurityGroup
+
+TCP = PortRange("tcp", 9042, 9042)
+
+
+def addition(cidr: str, instance: str = "i-1", ports: PortRange = TCP) -> Addition:
+    return Addition(Opening(ports, Cidr(cidr)), Label("demo", RosterKey(Region("us-east-1"), "db"), instance))
+
+
+@pytest.fixture
+def group() -> SecurityGroup:
+    return Cloud(["us-east-1"], quota=4).region("us-east-1").security_group
+
+
+def test_one_duplicate_refuses_the_whole_call(group: SecurityGroup) -> None:
+    # Assumed of EC2; code: EC2 API reference, "Error codes", InvalidPermission.Duplicate.
+    group.authorize([addition("198.18.0.1/32")], None)
+    before = group.described()
+
+    with pytest.raises(Refused) as refused:
+        group.authorize([addition("198.18.0.2/32"), addition("198.18.0.1/32", "i-2")], None)
+
+    assert refused.value.refusal is Refusal.DUPLICATE
+    assert group.described() == before
+
+
+def test_ipv4_and_ipv6_are_counted_apart(group: SecurityGroup) -> None:
+    # Amazon VPC User Guide, "Amazon VPC quotas": the quota is enforced separately for IPv4 and IPv6 rules.
+    group.authorize([addition(f"198.18.0.{n}/32") for n in (1, 2, 3)], None)
+    group.authorize([addition(f"2001:db8::{n}/128") for n in (1, 2, 3)], None)
+
+    assert (group.used(ipv6=False), group.used(ipv6=True)) == (4, 4)  # the group that admits itself counts in both
+
+
+def test_a_call_beyond_the_quota_changes_nothing(group: SecurityGroup) -> None:
+    # EC2 API reference, "Error codes", RulesPerSecurityGroupLimitExceeded.
+    group.authorize([addition("198.18.0.1/32")], None)
+    before = group.described()
+
+    with pytest.raises(Refused) as refused:
+        group.authorize([addition(f"198.18.1.{n}/32") for n in (1, 2, 3)], None)
+
+    assert refused.value.refusal is Refusal.QUOTA
+    assert group.described() == before
+
+
+def test_an_unknown_rule_id_refuses_the_whole_revoke(group: SecurityGroup) -> None:
+    # EC2 API reference, RevokeSecurityGroupIngress: in a VPC that is not the default one nothing is revoked.
+    (rule,) = group.authorize([addition("198.18.0.1/32")], None)
+
+    with pytest.raises(Refused) as refused:
+        group.revoke([rule.id, RuleId("sgr-gone")], None)
+
+    assert refused.value.refusal is Refusal.NOT_FOUND
+    assert rule in group.described()
+
+
+def test_a_revoked_source_has_room_again_under_another_id(group: SecurityGroup) -> None:
+    (first,) = group.authorize([addition("198.18.0.1/32")], None)
+    group.revoke([first.id], None)
+
+    (second,) = group.authorize([addition("198.18.0.1/32")], None)
+
+    assert second.id != first.id
+    assert group.used(ipv6=False) == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        addition("198.18.0.1/32", instance="i" * 256),  # EC2 API reference, IpRange: 255 characters
+        addition("198.18.0.1/32", instance="i<1>"),  # likewise: the characters it takes
+        addition("198.18.0.1/32", ports=PortRange("icmpv6", -1, -1)),
+    ],
+)
+def test_one_malformed_rule_refuses_the_whole_call(group: SecurityGroup, bad: Addition) -> None:
+    before = group.described()
+
+    with pytest.raises(Refused) as refused:
+        group.authorize([addition("198.18.0.2/32"), bad], None)
+
+    assert refused.value.refusal is Refusal.MALFORMED
+    assert group.described() == before
+
+
+def test_a_stale_describe_shows_what_was_there(group: SecurityGroup) -> None:
+    # EC2 API reference, "Eventual consistency".
+    cloud = Cloud(["us-east-1"])
+    group = cloud.region("us-east-1").security_group
+    before = group.described()
+    cloud.clock.advance(10)
+    group.authorize([addition("198.18.0.1/32")], None)
+    cloud.clock.advance(3)
+
+    assert group.described(age=5) == before
+    assert len(group.described(age=2)) == len(before) + 1
+
+
+def test_a_group_that_does_not_exist_is_an_error() -> None:
+    # EC2 API reference, "Error codes", InvalidGroup.NotFound.
+    region = Cloud(["us-east-1"]).region("us-east-1")
+
+    with pytest.raises(Permanent, match=r"InvalidGroup\.NotFound"):
+        region.security_groups.described([SecurityGroupId("sg-none")], 0)
+
+
+def test_only_labelled_rules_of_a_cidr_are_owned() -> None:
+    region = Cloud(["us-east-1"]).region("us-east-1")
+    label = str(Label("demo", RosterKey(Region("us-east-1"), "db"), InstanceId("i-1")))
+    region.security_group.allow("203.0.113.7/32", "tcp/22")
+    region.security_group.allow_prefix_list("pl-1", "tcp/22")
+
+    owned = region.security_group.allow("198.18.0.1/32", "tcp/9042", description=label)
+
+    assert [rule.id for rule in region.owned_rules()] == [owned]

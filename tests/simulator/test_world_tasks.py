@@ -1,0 +1,155 @@
+"""Overlapping work: who runs when, and what becomes of it."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from ringfence.errors import Retry
+from ringfence_lab.sim.calls import Invocation, Killed
+from ringfence_lab.sim.clock import VirtualClock
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.tasks import Cooperative, Immediate, Scheduler
+
+
+def fails() -> None:
+    raise Retry("it fails")
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+def scheduler(clock: VirtualClock, choose: Callable[[int], int] = lambda _: 0) -> Scheduler:
+    return Scheduler(clock, choose)
+
+
+def cooperative(clock: VirtualClock, choose: Callable[[int], int] = lambda _: 0) -> Cooperative:
+    return Cooperative(scheduler(clock, choose), Cloud(["us-east-1"]).invocation("us-east-1"))
+
+
+def test_immediate_work_raises_where_its_result_is_asked_for(clock: VirtualClock) -> None:
+    started = Immediate(clock).start(fails)
+
+    with pytest.raises(Retry):
+        started.result()
+
+
+def test_tasks_take_turns_at_every_pause(clock: VirtualClock) -> None:
+    tasks = cooperative(clock)
+    seen: list[str] = []
+
+    def work(name: str) -> None:
+        for n in range(3):
+            seen.append(f"{name}{n}")
+            tasks.pause()
+
+    tasks.start(lambda: work("a"))
+    tasks.start(lambda: work("b"))
+    tasks.scheduler.run()
+
+    assert seen == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_a_choice_decides_who_goes_on(clock: VirtualClock) -> None:
+    tasks = cooperative(clock, choose=lambda n: n - 1)
+    seen: list[str] = []
+
+    def work(name: str) -> None:
+        for n in range(2):
+            seen.append(f"{name}{n}")
+            tasks.pause()
+
+    tasks.start(lambda: work("a"))
+    tasks.start(lambda: work("b"))
+    tasks.scheduler.run()
+
+    assert seen == ["b0", "b1", "a0", "a1"]
+
+
+def test_a_task_waits_for_another_and_gets_its_result(clock: VirtualClock) -> None:
+    tasks = cooperative(clock)
+
+    def slow() -> int:
+        tasks.sleep(5)
+        return 42
+
+    outer = tasks.start(lambda: tasks.start(slow).result() + 1)
+    tasks.scheduler.run()
+
+    assert outer.result() == 43
+
+
+def test_a_task_gets_the_error_of_the_one_it_waits_for(clock: VirtualClock) -> None:
+    tasks = cooperative(clock)
+    outer = tasks.start(lambda: tasks.start(fails).result())
+    tasks.scheduler.run()
+
+    with pytest.raises(Retry):
+        outer.result()
+
+
+def test_sleepers_sleep_at_the_same_time(clock: VirtualClock) -> None:
+    tasks = cooperative(clock)
+    before = clock.now()
+    for _ in range(3):
+        tasks.start(lambda: tasks.sleep(5))
+
+    tasks.scheduler.run()
+
+    assert clock.now() - before == 5
+
+
+def test_a_kill_ends_all_of_an_invocations_tasks_and_no_other(clock: VirtualClock) -> None:
+    together = scheduler(clock)
+    cloud = Cloud(["us-east-1"])
+    doomed, spared = (Cooperative(together, cloud.invocation("us-east-1")) for _ in range(2))
+    seen: list[str] = []
+
+    def work(tasks: Cooperative, name: str) -> None:
+        tasks.pause()
+        seen.append(name)
+
+    def waits(tasks: Cooperative) -> None:
+        tasks.start(lambda: work(tasks, "inner")).result()
+        seen.append("after")
+
+    killed = doomed.start(lambda: waits(doomed))
+    spared.start(lambda: work(spared, "spared"))
+    for _ in range(3):
+        together.step()
+    doomed.invocation.killed = True
+    together.run()
+
+    assert seen == ["spared"]
+    with pytest.raises(Killed):
+        killed.result()
+
+
+def test_one_seed_decides_the_whole_interleaving(clock: VirtualClock) -> None:
+    def run(seed: int) -> list[str]:
+        tasks = cooperative(clock, random.Random(seed).randrange)  # noqa: S311  # a simulation
+        seen: list[str] = []
+
+        def work(name: str) -> None:
+            for _ in range(5):
+                seen.append(name)
+                tasks.pause()
+
+        for name in "abc":
+            tasks.start(lambda name=name: work(name))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        tasks.scheduler.run()
+        return seen
+
+    assert run(7) == run(7)
+    assert len({tuple(run(seed)) for seed in range(20)}) > 10
+
+
+def test_an_invocation_is_told_apart_by_number_and_region() -> None:
+    cloud = Cloud(["us-east-1", "us-west-2"])
+
+    first, second = cloud.invocation("us-east-1"), cloud.invocation("us-west-2")
+
+    assert [str(one) for one in (first, second)] == ["#1 us-east-1", "#2 us-west-2"]
+    assert isinstance(first, Invocation)
