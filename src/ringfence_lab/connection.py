@@ -1,0 +1,161 @@
+"""One client's HTTP/1.1 connection: whole requests in, an ASGI application's answers out, and how a network breaks it.
+
+Framing is h11's. Knows nothing of what is served.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import h11
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+"""An ASGI application. Source: the ASGI specification, version 3."""
+
+BadRequest = h11.RemoteProtocolError
+"""What the client sent is not HTTP."""
+
+_CHUNK = 1 << 16
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER with a time of zero: closing sends RST. Source: socket(7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole request. Names of headers are in lower case; `target` is the path as it was sent."""
+
+    method: str
+    target: str
+    query: str
+    headers: dict[str, str]
+    raw_headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """The path with its escapes resolved."""
+        return unquote(self.target)
+
+
+@dataclass(slots=True)
+class Connection:
+    """One client's connection. `status` is that of the last answer, 0 where there was none."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    status: int = 0
+    _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
+
+    async def next_request(self) -> Request | None:
+        """Reads a request with all of its body; None where the client is done."""
+        self.status = 0
+        head = await self._next_event()
+        if not isinstance(head, h11.Request):
+            return None
+        body = bytearray()
+        while isinstance(event := await self._next_event(), h11.Data):
+            body += event.data
+        if not isinstance(event, h11.EndOfMessage):
+            return None
+        target, _, query = head.target.decode("latin-1").partition("?")
+        raw_headers = [(name.lower(), value) for name, value in head.headers]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+        return Request(head.method.decode(), target, query, headers, raw_headers, bytes(body))
+
+    async def _next_event(self) -> Any:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                await self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            self._http.receive_data(await self.reader.read(_CHUNK))
+        return event
+
+    async def _send(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def keeps_alive(self) -> bool:
+        """Whether the connection is ready for another request, as both sides agreed."""
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+            return False
+        self._http.start_next_cycle()
+        return True
+
+    async def answer(self, status: int, content_type: str, body: bytes) -> None:
+        """Sends a whole answer."""
+        headers = [("content-type", content_type), ("content-length", str(len(body)))]
+        self.status = status
+        await self._send(h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage())
+
+    async def run(self, application: Application, request: Request) -> None:
+        """Lets an ASGI application answer."""
+        requests = iter([{"type": "http.request", "body": request.body, "more_body": False}])
+        over = asyncio.Event()
+
+        async def receive() -> Message:
+            for message in requests:
+                return message
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        head: list[h11.Response] = []
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                head.append(h11.Response(status_code=self.status, headers=list(message.get("headers", ()))))
+                return
+            data, more = message.get("body", b""), message.get("more_body", False)
+            if request.method == "HEAD":
+                data = b""
+            elif head and not more:
+                head[0] = _sized(head[0], len(data))
+            events: list[h11.Event] = [*head, h11.Data(data)]
+            head.clear()
+            await self._send(*events, *([] if more else [h11.EndOfMessage()]))
+
+        try:
+            await application(self._scope(request), receive, send)
+        finally:
+            over.set()
+
+    def _scope(self, request: Request) -> Message:
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": request.path,
+            "raw_path": request.target.encode("latin-1"),
+            "query_string": request.query.encode("latin-1"),
+            "root_path": "",
+            "headers": request.raw_headers,
+            "client": self.writer.get_extra_info("peername"),
+            "server": self.writer.get_extra_info("sockname"),
+        }
+
+    def reset(self) -> None:
+        """Drops the connection with a TCP reset."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.writer.transport.abort()
+
+    async def wait_until_closed(self) -> None:
+        """Swallows whatever else the client sends, until it gives up."""
+        while await self.reader.read(_CHUNK):
+            pass
+
+
+def _sized(response: h11.Response, length: int) -> h11.Response:
+    """The response with the length of the body that is sent, whatever the application said."""
+    headers = [
+        (name, value) for name, value in response.headers if name not in (b"content-length", b"transfer-encoding")
+    ]
+    return h11.Response(status_code=response.status_code, headers=[*headers, (b"content-length", b"%d" % length)])
