@@ -1,0 +1,82 @@
+"""How many calls a reconcile makes: exact, since every call is latency, throttling and money."""
+
+import pytest
+
+from ringfence_lab.sim.cloud import Cloud
+from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
+
+
+def mutating(cloud: Cloud) -> list[str]:
+    return [str(call) for call in cloud.calls if call.mutating]
+
+
+@pytest.mark.parametrize("size", [1, 10, 50])
+def test_one_launch_in_two_regions_takes_twelve_calls_whatever_the_groups_size(size: int) -> None:
+    # given
+    cloud = Cloud([EAST, WEST], quota=200)
+    for region in cloud.regions.values():
+        region.auto_scaling_group("db", desired=size)
+    settled(cloud)
+    cloud.region(EAST).groups["db"].scale_to(size + 1)
+    # when
+    cloud.poll(EAST)
+    # then
+    assert set(cloud.region(EAST).groups["db"].listed().values()) == {"InService"}
+    assert len(cloud.calls) <= 12
+
+
+def test_one_termination_in_two_regions_takes_fourteen_calls(cloud: Cloud) -> None:
+    cloud.region(EAST).groups["db"].scale_to(1)
+    cloud.poll(EAST)
+    assert len(cloud.calls) <= 14
+
+
+def test_a_burst_is_one_reconcile(cloud: Cloud) -> None:
+    # given
+    cloud.region(EAST).groups["db"].scale_to(12)
+    # when
+    cloud.poll(EAST)
+    # then eleven calls, and one answer for each of the ten
+    assert set(cloud.region(EAST).groups["db"].listed().values()) == {"InService"}
+    assert len(cloud.calls) <= 11 + 10
+    assert cloud.poll(EAST) is None
+
+
+def test_a_quiet_true_up_changes_nothing_and_reads_each_peer_once(cloud: Cloud) -> None:
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert mutating(cloud) == []
+    assert sorted((call.region, call.operation) for call in cloud.calls) == [
+        (EAST, "DescribeAutoScalingGroups"),
+        (EAST, "DescribeInstances"),
+        (EAST, "DescribeSecurityGroupRules"),
+        (EAST, "Scan"),
+        (WEST, "Query"),
+    ]
+
+
+def test_a_true_up_after_a_launch_went_into_service_is_quiet(cloud: Cloud) -> None:
+    # given
+    cloud.region(EAST).groups["db"].scale_to(3)
+    cloud.poll(EAST)
+    cloud.calls.clear()
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    cloud.invoke(WEST, TRUE_UP)
+    # then
+    assert mutating(cloud) == []
+
+
+def test_ten_regions_cost_ten_times_one_and_not_a_hundred() -> None:
+    # given
+    names = [f"eu-test-{number}" for number in range(1, 11)]
+    cloud = Cloud(names, quota=200)
+    for region in cloud.regions.values():
+        region.auto_scaling_group("db", desired=2)
+    settled(cloud)
+    cloud.region(names[0]).groups["db"].scale_to(3)
+    # when
+    cloud.poll(names[0])
+    # then eight at home and four for each peer
+    assert len(cloud.calls) <= 8 + 4 * 9

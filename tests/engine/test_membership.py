@@ -1,0 +1,369 @@
+"""Who is a member, as the security groups show it: every way into and out of a cluster."""
+
+import pytest
+
+from ringfence.aws.roster_item import to_item
+from ringfence.errors import Permanent
+from ringfence.journal import EventIgnored, RemovalsHeld, RowRejected
+from ringfence.model import Cidr, InstanceId, PortRange, Ports, Region, RosterKey, network
+from ringfence.settings import AddressKind
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.faults import Effect
+from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
+
+SOUTH = "ap-southeast-2"
+
+
+def addresses(cloud: Cloud, region: str, instance: InstanceId) -> set[Cidr]:
+    found = cloud.region(region).ec2.instances[instance].addresses
+    return set(found.get(AddressKind.PUBLIC_IPV4, ()))
+
+
+def in_service(cloud: Cloud, region: str) -> set[Cidr]:
+    listed = cloud.region(region).groups["db"].listed()
+    return {each for id, state in listed.items() if state == "InService" for each in addresses(cloud, region, id)}
+
+
+def drain(cloud: Cloud, region: str) -> None:
+    """Lets the function take all there is in its queue."""
+    while cloud.poll(region):
+        pass
+
+
+def true_up_everywhere(cloud: Cloud, times: int = 1) -> None:
+    for _ in range(times):
+        for region in cloud.regions:
+            cloud.invoke(region, TRUE_UP)
+
+
+def admitted_everywhere(cloud: Cloud) -> set[Cidr]:
+    """What all Regions agree to admit."""
+    (agreed,) = {frozenset(region.admitted()) for region in cloud.regions.values()}
+    return set(agreed)
+
+
+def vanish(cloud: Cloud) -> None:
+    """From now on neither Auto Scaling nor EC2 shows an instance in the east, and nothing says why."""
+    for operation in ("DescribeAutoScalingGroups", "DescribeInstances"):
+        cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=10_000)
+
+
+def test_an_instance_in_standby_stays_a_member(cloud: Cloud) -> None:
+    group = cloud.region(EAST).groups["db"]
+    before = admitted_everywhere(cloud)
+    group.enter_standby(next(iter(group.listed())))
+    true_up_everywhere(cloud)
+    assert admitted_everywhere(cloud) == before
+
+
+def test_a_detached_instance_is_no_member_any_more(cloud: Cloud) -> None:
+    group = cloud.region(EAST).groups["db"]
+    leaving = next(iter(group.listed()))
+    gone = addresses(cloud, EAST, leaving)
+    group.detach(leaving)
+    true_up_everywhere(cloud)
+    assert not admitted_everywhere(cloud) & gone
+
+
+def test_an_instance_attached_by_hand_is_a_member_from_the_next_true_up(cloud: Cloud) -> None:
+    east = cloud.region(EAST)
+    instance = east.ec2.launch().id
+    east.groups["db"].attach(instance)
+    true_up_everywhere(cloud)
+    assert admitted_everywhere(cloud) >= addresses(cloud, EAST, instance)
+
+
+def test_an_instance_on_its_way_into_a_warm_pool_is_let_go_at_once_and_is_no_member(cloud: Cloud) -> None:
+    # given
+    group = cloud.region(EAST).groups["db"]
+    before = admitted_everywhere(cloud)
+    group.put_warm_pool(1)
+    # when
+    cloud.poll(EAST)
+    # then
+    assert sorted(group.listed().values()) == ["InService", "InService", "Warmed:Stopped"]
+    assert admitted_everywhere(cloud) == before
+
+
+def test_an_instance_comes_out_of_the_warm_pool_goes_back_and_comes_again(cloud: Cloud) -> None:
+    # given a group that puts what it does not need back into its pool
+    group = cloud.region(EAST).groups["db"]
+    group.put_warm_pool(1, reuse_on_scale_in=True)
+    drain(cloud, EAST)
+    for _ in range(3):
+        # when
+        group.scale_to(3)
+        drain(cloud, EAST)
+        # then
+        assert len(in_service(cloud, EAST)) == 3
+        assert admitted_everywhere(cloud) == in_service(cloud, EAST) | in_service(cloud, WEST)
+        # when
+        group.scale_to(2)
+        drain(cloud, EAST)
+        # then
+        assert len(in_service(cloud, EAST)) == 2
+        assert admitted_everywhere(cloud) == in_service(cloud, EAST) | in_service(cloud, WEST)
+
+
+def test_a_lost_address_goes_and_its_successor_comes(cloud: Cloud) -> None:
+    # given an Elastic IP is associated with a member, which releases the address it had
+    east = cloud.region(EAST)
+    instance = next(iter(east.groups["db"].listed()))
+    lost = addresses(cloud, EAST, instance)
+    east.ec2.assign_public_address(instance, elastic=True)
+    # when
+    true_up_everywhere(cloud)
+    # then
+    assert admitted_everywhere(cloud) >= addresses(cloud, EAST, instance)
+    assert not admitted_everywhere(cloud) & lost
+
+
+def test_every_interface_of_an_instance_counts(cloud: Cloud) -> None:
+    east = cloud.region(EAST)
+    instance = next(iter(east.groups["db"].listed()))
+    east.ec2.add_interface(instance, AddressKind.PUBLIC_IPV4, Cidr("54.1.2.3/32"))
+    true_up_everywhere(cloud)
+    assert Cidr("54.1.2.3/32") in admitted_everywhere(cloud)
+
+
+def test_several_kinds_of_addresses_at_once(cloud: Cloud) -> None:
+    kinds = frozenset({AddressKind.PRIVATE_IPV4, AddressKind.IPV6})
+    for region in (EAST, WEST, EAST, WEST):
+        cloud.invoke(region, TRUE_UP, cloud.settings(region, address_kinds=kinds))
+    wanted = {
+        address
+        for region in cloud.regions.values()
+        for one in region.ec2.instances.values()
+        for kind in kinds
+        for address in one.addresses[kind]
+    }
+    assert len(wanted) == 8
+    assert admitted_everywhere(cloud) == wanted
+
+
+def test_static_members_are_in_every_group_and_go_with_their_configuration(cloud: Cloud) -> None:
+    # given
+    office = network("198.51.100.0/28")
+    before = admitted_everywhere(cloud)
+    # when
+    for region in cloud.regions:
+        cloud.invoke(region, TRUE_UP, cloud.settings(region, static_members=(office,)))
+    # then
+    assert admitted_everywhere(cloud) == before | {office}
+    # when
+    true_up_everywhere(cloud)
+    # then
+    assert admitted_everywhere(cloud) == before
+
+
+def test_explicit_ports_replace_those_of_the_self_reference(cloud: Cloud) -> None:
+    ports = Ports.parse("tcp/7000-7001,tcp/9142")
+    for region in (EAST, WEST, EAST, WEST):
+        cloud.invoke(region, TRUE_UP, cloud.settings(region, ports=ports))
+    for each in cloud.regions.values():
+        assert {rule.ports for rule in each.owned_rules()} == set(ports.explicit)
+        assert len(each.owned_rules()) == 4 * 2
+
+
+def test_a_change_of_ports_in_one_region_alone_starts_no_fight(cloud: Cloud) -> None:
+    # given
+    ports = Ports.parse("tcp/7000")
+    for _ in range(2):
+        cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, ports=ports))
+        cloud.invoke(WEST, TRUE_UP)
+    cloud.history.clear()
+    # when
+    cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, ports=ports))
+    cloud.invoke(WEST, TRUE_UP)
+    # then
+    assert not cloud.history
+    assert {rule.ports for rule in cloud.region(EAST).owned_rules()} == {PortRange("tcp", 7000, 7000)}
+    assert {rule.ports for rule in cloud.region(WEST).owned_rules()} == {PortRange("tcp", 9042, 9042)}
+
+
+def test_three_regions_with_several_groups_each() -> None:
+    # given
+    cloud = Cloud([EAST, WEST, SOUTH])
+    for region in cloud.regions.values():
+        region.auto_scaling_group("seeds", desired=1)
+        region.auto_scaling_group("nodes", desired=2)
+        region.add_security_group(f"sg-clients-{region.name}", "tcp/9142")
+    settled(cloud)
+    # when
+    cloud.region(SOUTH).groups["nodes"].scale_to(4)
+    cloud.region(WEST).groups["seeds"].scale_to(0)
+    cloud.poll(SOUTH)
+    cloud.poll(WEST)
+    # then
+    members = {
+        a
+        for name in cloud.regions
+        for g in cloud.region(name).groups.values()
+        for i in g.listed()
+        for a in addresses(cloud, name, i)
+    }
+    assert len(members) == 10
+    assert admitted_everywhere(cloud) == members
+    assert all(len(region.owned_rules()) == 2 * 10 for region in cloud.regions.values())
+
+
+def test_a_region_on_the_list_that_was_never_deployed_holds_nobody() -> None:
+    # given
+    cloud = Cloud([EAST, WEST])
+    cloud.region(WEST).table.exists = False
+    group = cloud.region(EAST).auto_scaling_group("db", desired=1)
+    group.scale_to(2)
+    # when
+    cloud.poll(EAST)
+    group.scale_to(1)
+    cloud.poll(EAST)
+    # then
+    assert sorted(group.listed().values()) == ["InService"]
+
+
+def test_a_region_that_joins_is_picked_up_by_the_others_next_true_up() -> None:
+    # given
+    cloud = Cloud([EAST, WEST])
+    cloud.region(WEST).table.exists = False
+    cloud.region(EAST).auto_scaling_group("db", desired=2)
+    cloud.invoke(EAST, TRUE_UP)
+    # when
+    cloud.region(WEST).table.exists = True
+    cloud.region(WEST).auto_scaling_group("db", desired=2)
+    cloud.invoke(WEST, TRUE_UP)
+    cloud.invoke(EAST, TRUE_UP)
+    cloud.invoke(WEST, TRUE_UP)
+    # then
+    assert len(admitted_everywhere(cloud)) == 4
+
+
+def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) -> None:
+    # given
+    before = admitted_everywhere(cloud)
+    for _ in range(3):  # so that the peer's copy has a version beyond the first
+        cloud.region(EAST).groups["db"].scale_to(3)
+        cloud.poll(EAST)
+        cloud.region(EAST).groups["db"].scale_to(2)
+        cloud.poll(EAST)
+    cloud.region(EAST).table.make_anew()
+    cloud.history.clear()
+    # when
+    true_up_everywhere(cloud, times=2)
+    # then
+    assert len(admitted_everywhere(cloud)) == len(before)
+    east, west = (cloud.region(name).table.scan().rosters for name in (EAST, WEST))
+    assert east == west
+    # when
+    cloud.region(EAST).groups["db"].scale_to(3)
+    cloud.poll(EAST)
+    # then
+    assert len(admitted_everywhere(cloud)) == len(before) + 1
+
+
+def test_a_row_that_cannot_be_trusted_is_an_error_and_removes_nothing(cloud: Cloud) -> None:
+    # given
+    before = admitted_everywhere(cloud)
+    key = RosterKey(Region(WEST), "db")
+    item = to_item(cloud.region(EAST).table.scan().rosters[key])
+    next(iter(item["members"]["M"].values()))["M"]["addresses"]["L"][0]["S"] = "0.0.0.0/0"
+    cloud.region(EAST).table.put_item(item)
+    # when
+    invocation = cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert [entry.roster for entry in invocation.journal if isinstance(entry, RowRejected)] == [key]
+    assert admitted_everywhere(cloud) == before
+
+
+def test_a_group_that_leaves_the_configuration_takes_its_members_along(cloud: Cloud) -> None:
+    # given
+    east = cloud.region(EAST)
+    east.auto_scaling_group("batch", desired=2)
+    settled(cloud)
+    assert len(admitted_everywhere(cloud)) == 6
+    # when
+    del east.groups["batch"]
+    true_up_everywhere(cloud, times=2)
+    # then
+    assert len(admitted_everywhere(cloud)) == 4
+
+
+def test_a_region_that_leaves_the_list_takes_its_rules_along(cloud: Cloud) -> None:
+    # when
+    cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, regions=(Region(EAST),)))
+    # then
+    assert cloud.region(EAST).admitted() == in_service(cloud, EAST)
+
+
+def test_a_row_of_the_original_sample_admits_its_addresses(cloud: Cloud) -> None:
+    # given
+    row = {"region": {"S": WEST}, "asg": {"S": "legacy"}, "ips": {"SS": ["54.9.9.9/32"]}}
+    cloud.region(EAST).table.put_item(row)
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert Cidr("54.9.9.9/32") in cloud.region(EAST).admitted()
+
+
+def test_many_members_that_vanish_at_once_without_a_word_are_held_until_a_second_look_agrees() -> None:
+    # given a Region whose group of twenty loses its instances without a trace
+    cloud = Cloud([EAST, WEST])
+    cloud.region(EAST).auto_scaling_group("db", desired=20)
+    cloud.region(WEST).auto_scaling_group("db", desired=2)
+    settled(cloud)
+    vanish(cloud)
+    cloud.invoke(EAST, TRUE_UP)
+    cloud.clock.advance(61)
+    # when
+    first = cloud.invoke(EAST, TRUE_UP)
+    # then
+    held = [entry for entry in first.journal if isinstance(entry, RemovalsHeld) and entry.region == EAST]
+    assert len(held[0].rules) == 20
+    assert len(cloud.region(EAST).admitted()) == 22
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert len(cloud.region(EAST).admitted()) == 2
+
+
+def test_an_operator_overrides_the_guard_with_the_digest_of_what_is_held() -> None:
+    # given
+    cloud = Cloud([EAST])
+    cloud.region(EAST).auto_scaling_group("db", desired=20)
+    settled(cloud)
+    vanish(cloud)
+    cloud.invoke(EAST, TRUE_UP)
+    cloud.clock.advance(61)
+    held = [e for e in cloud.invoke(EAST, TRUE_UP).journal if isinstance(e, RemovalsHeld)]
+    # when the earlier observation is gone, so that only the operator can agree
+    cloud.region(EAST).table.held.clear()
+    cloud.invoke(EAST, {"trueup": True, "confirm": held[0].digest})
+    # then
+    assert cloud.region(EAST).admitted() == set()
+
+
+def test_a_cluster_that_really_terminates_is_not_held() -> None:
+    # given
+    cloud = Cloud([EAST, WEST])
+    group = cloud.region(EAST).auto_scaling_group("db", desired=20)
+    cloud.region(WEST).auto_scaling_group("db", desired=1)
+    settled(cloud)
+    # when
+    group.scale_to(0)
+    drain(cloud, EAST)
+    # then
+    assert not group.listed()
+    assert len(admitted_everywhere(cloud)) == 1
+
+
+def test_a_true_up_in_the_originals_form_names_its_group(cloud: Cloud) -> None:
+    cloud.invoke(EAST, {"detail": {"AutoScalingGroupName": "db"}})
+    with pytest.raises(Permanent, match="typo is none of this Region's groups: db"):
+        cloud.invoke(EAST, {"detail": {"AutoScalingGroupName": "typo"}, "trueup": True})
+
+
+def test_what_is_no_event_is_ignored_with_its_reason(cloud: Cloud) -> None:
+    payloads: list[object] = [None, 7, "x", [], {}, {"source": "aws.ec2", "detail-type": "x"}, {"detail": []}]
+    for payload in payloads:
+        invocation = cloud.invoke(EAST, payload)
+        assert [type(entry) for entry in invocation.journal] == [EventIgnored]
+    assert not cloud.calls
