@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/development.txt requirements/sam.txt
 
-.PHONY: help set-up demo test lint types lock clean
+.PHONY: help set-up demo test lint types docs lock clean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,16 @@ lint: set-up ## Style and imports
 
 types: set-up ## Static types
 	$(BIN)/mypy
+
+demo: set-up ## Play the whole story on a private AWS on this machine
+	$(BIN)/ringfence lab demo
+
+test: lint types $(VENV)/sam/.ready ## Prove everything
+	$(BIN)/python tools/generate_docs.py --check
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+docs: set-up ## Write into the README what is made by a command
+	$(BIN)/python tools/generate_docs.py --demo
 
 lock: set-up ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv

@@ -1,0 +1,77 @@
+"""Writes into the README what is made by a command: the table of parameters, and with --demo the demo's output.
+
+Usage: generate_docs.py [--check | --demo]
+
+With --check nothing is written, and the exit code is 1 where the README is not current.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = PROJECT / "README.md"
+TEMPLATE = PROJECT / "template.yaml"
+
+
+class _Template(yaml.SafeLoader):
+    """Reads YAML with CloudFormation's short forms, which it passes over."""
+
+
+_Template.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, "value", None))
+
+
+def parameters_table(template: dict[str, Any]) -> str:
+    """The stack's parameters in the order and under the labels in which the console shows them."""
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    lines = []
+    for group in interface["ParameterGroups"]:
+        lines += [f"**{group['Label']['default']}**", "", "| parameter | default | what it says |", "|---|---|---|"]
+        for name in group["Parameters"]:
+            parameter = template["Parameters"][name]
+            default = parameter.get("Default")
+            shown = "required" if default is None else f"`{default}`" if default != "" else "none"
+            lines.append(f"| `{name}` | {shown} | {parameter['Description'].strip()} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def demo_output() -> str:
+    """What `make demo` prints, as it is where there is no terminal."""
+    command = [str(PROJECT / ".venv/bin/ringfence"), "lab", "demo"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own command
+    return f"```\n{done.stdout.strip()}\n```\n"
+
+
+def replaced(text: str, marker: str, content: str) -> str:
+    """The text with what stands between a pair of markers replaced."""
+    pattern = re.compile(f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md has no place for {marker}")
+    return pattern.sub(lambda match: match[1] + content + match[2], text)
+
+
+def main(arguments: list[str]) -> int:
+    """See the module's own words."""
+    if arguments not in ([], ["--check"], ["--demo"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    text = README.read_text()
+    template = yaml.load(TEMPLATE.read_text(), Loader=_Template)  # noqa: S506  # a SafeLoader of our own
+    current = replaced(text, "parameters", parameters_table(template))
+    if arguments == ["--demo"]:
+        current = replaced(current, "demo", demo_output())
+    if arguments == ["--check"]:
+        if current != text:
+            print("README.md is not current: run make docs", file=sys.stderr)
+        return int(current != text)
+    README.write_text(current)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
