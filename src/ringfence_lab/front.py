@@ -44,7 +44,8 @@ class Front:
         return await asyncio.start_server(self._connected, sock=listener, backlog=512)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, BadRequest):
+        # Cancelled is what the server's end does to connections.
+        with contextlib.suppress(ConnectionError, BadRequest, asyncio.CancelledError):
             connection = Connection(reader, writer)
             while (request := await connection.next_request()) is not None:
                 if not (await self._handle(connection, request) and connection.keeps_alive()):

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ _ANY_KEY = "test"
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LOG_LEVEL", "TZ")
 """What the server sees of our environment: a person's own AWS settings have no place in the lab."""
+
+_WATCH_SECONDS = 0.5
+"""How often a server that runs is looked at."""
 
 _STOP_SECONDS = 10
 """How long the server may take to end by itself."""
@@ -92,9 +96,11 @@ class Lab(RunningLab):
             server.kill()
             server.communicate()
 
-    def wait(self) -> int:
-        """Waits until the server ends, which it does not by itself. Returns its exit code."""
-        return 0 if self._server is None else self._server.wait()
+    def wait(self, stopped: threading.Event) -> None:
+        """Waits until `stopped` is set. Raises LabError where the server ends before."""
+        while self._server is not None and not stopped.wait(_WATCH_SECONDS):
+            if (code := self._server.poll()) is not None:
+                raise LabError(f"the lab's server ended with code {code}: what it says is above")
 
     def client(self, service: str, region: str) -> Any:
         """A client of a service in a Region of the lab."""

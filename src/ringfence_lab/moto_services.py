@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 SERVICES = ("ec2", "autoscaling")
@@ -41,7 +42,7 @@ class MotoServices:
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answers a signed request."""
         passed = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
-        request = EnvironBuilder(path=path, method=method, headers=passed, data=body, query_string=query)
+        request = EnvironBuilder(path=path, method=method, headers=list(passed.items()), data=body, query_string=query)
         with self.lock:
             chunks, status, answered = run_wsgi_app(self._application, request.get_environ(), buffered=True)
             return Answer(int(status.split()[0]), dict(answered), b"".join(chunks))
@@ -67,7 +68,7 @@ class MotoServices:
         }
         body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
         answer = self.answer(str(request.method), "/", "", {**headers, "Host": _host_of(str(request.url))}, body)
-        return AWSResponse(str(request.url), answer.status, answer.headers, _Raw(answer.body))
+        return AWSResponse(str(request.url), answer.status, HTTPHeaders.from_dict(answer.headers), _Raw(answer.body))
 
 
 class _Raw(io.BytesIO):
