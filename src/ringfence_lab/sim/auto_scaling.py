@@ -6,7 +6,7 @@ abandoned launch ends through the termination hooks; attach and the way back fro
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ringfence.events import Place
@@ -30,6 +30,13 @@ class Hook:
     transition: Transition
     heartbeat: float = 300.0
     default_result: HookResult = HookResult.CONTINUE
+
+
+MAXIMUM_WAIT = 48 * 3600
+MAXIMUM_HEARTBEATS = 100
+"""How long an instance can wait in all, in seconds and in heartbeats, whichever is shorter.
+
+Source: Auto Scaling User Guide, "How lifecycle hooks work", the global timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class LifecycleAction:
     hook: Hook
     journey: Journey
     token: str
+    began: float = 0.0
 
 
 @dataclass(slots=True)
@@ -123,6 +131,19 @@ class AutoScalingGroup:
             one.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
         if not one.waits:
             self._proceed(one, result is HookResult.ABANDON)
+        return True
+
+    def heartbeat(self, hook: str, instance: InstanceId) -> bool:
+        """RecordLifecycleActionHeartbeat: the heartbeat begins anew, within the global timeout. False where no such
+        action is active."""
+        one = self.instances.get(instance)
+        action = one.waits.get(hook) if one is not None else None
+        if one is None or action is None:
+            return False
+        renewed = one.waits[hook] = replace(action)  # another object: the old one's timer does not end it
+        ends = action.began + min(MAXIMUM_WAIT, MAXIMUM_HEARTBEATS * action.hook.heartbeat)
+        left = max(0.0, ends - self._clock.now())
+        self._clock.after(min(action.hook.heartbeat, left), lambda: self._time_out(renewed))
         return True
 
     # What operators and scaling policies do.
@@ -230,7 +251,7 @@ class AutoScalingGroup:
         for hook in hooks:
             self._actions += 1
             token = f"{self._ec2.region}-{self.name}-{self._actions:08d}"
-            one.waits[hook.name] = LifecycleAction(self.name, one.id, hook, journey, token)
+            one.waits[hook.name] = LifecycleAction(self.name, one.id, hook, journey, token, self._clock.now())
         self._state(one, f"{journey.state}:Wait" if hooks else journey.state)
         if not hooks:
             self._proceed(one, abandoned=False)

@@ -21,17 +21,27 @@ class Killed(BaseException):
 
 @dataclass(slots=True, eq=False)
 class Invocation:
-    """One run of one Region's engine. `disturbed` are the Regions that did not answer it as they should;
-    `journal` is what it says of itself."""
+    """One run of one Region's engine. `disturbed` are the services of Regions that did not answer it as they
+    should, `misled` says that a describe was stale; `journal` is what it says of itself."""
 
     number: int
     home: Region
     started: float
     journal: list[Entry] = field(default_factory=list)
-    disturbed: set[Region] = field(default_factory=set)
+    disturbed: set[tuple[Region, str]] = field(default_factory=set)
+    misled: bool = False
     killed: bool = False
     ended: bool = False
     error: RingfenceError | None = None
+
+    def reached(self, region: Region) -> bool:
+        """Whether the Region answered every call as it should."""
+        return all(region != disturbed for disturbed, _ in self.disturbed)
+
+    @property
+    def running(self) -> bool:
+        """Whether it can still make calls."""
+        return not (self.ended or self.killed)
 
     def __str__(self) -> str:
         return f"#{self.number} {self.home}"
@@ -95,8 +105,10 @@ class Line:
     def _disturbed(self, call: Call, effect: Callable[[float], T], fault: Fault) -> T:
         call.outcome = fault.effect.value
         said = f"{call.operation} in {call.region}"
-        if fault.effect is not Effect.STALE:
-            self._invocation.disturbed.add(call.region)
+        if fault.effect is Effect.STALE:
+            self._invocation.misled = True
+        else:
+            self._invocation.disturbed.add((call.region, call.service))
         match fault.effect:
             case Effect.KILL_BEFORE:
                 self._invocation.killed = True

@@ -26,7 +26,7 @@ class Message:
 class Queue:
     """A FIFO queue. `visibility_seconds` and `max_receives` are those of the stack's template."""
 
-    def __init__(self, clock: VirtualClock, visibility_seconds: float = 180.0, max_receives: int = 5) -> None:
+    def __init__(self, clock: VirtualClock, visibility_seconds: float = 35.0, max_receives: int = 20) -> None:
         self.visibility_seconds = visibility_seconds
         self.max_receives = max_receives
         self.messages: list[Message] = []

@@ -1,0 +1,58 @@
+"""What must hold once everything heals: in every Region the owned rules are the members', tables agree, nobody waits.
+
+Knows AWS's truth, never what the engine thinks of it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ringfence.model import Cidr, Opening, Region
+from ringfence_lab.sim.properties import IN_SERVICE, ON_ITS_WAY, Properties
+
+
+def unconverged(seen: Properties) -> Iterator[str]:
+    """What is not yet as it should be once everything heals: rules, tables, hooks."""
+    members = {region: _members(seen, region) for region in seen.cloud.regions}
+    for region in seen.cloud.regions:
+        ports = seen.cloud.managed_ports(seen.settings[region])
+        everybody = {Opening(range_, cidr) for each in members.values() for cidr in each for range_ in ports}
+        for group in seen.security_groups(region):
+            owned = {rule.opening for rule in group.rules.values() if rule.label(seen.cloud.cluster) is not None}
+            lacking = {opening for opening in everybody if group.admits(opening) is None}
+            if owned - everybody:
+                yield f"{group.id} still admits {_listed(str(opening) for opening in owned - everybody)}"
+            if lacking:
+                yield f"{group.id} lacks {_listed(map(str, lacking))}"
+    yield from _tables_disagree(seen)
+    for each in seen.cloud.regions.values():
+        for asg in each.groups.values():
+            waiting = [one.id for one in asg.instances.values() if one.waits]
+            if waiting:
+                yield f"{each.name}/{asg.name}: {_listed(waiting)} still waits"
+
+
+def _members(seen: Properties, region: Region) -> set[Cidr]:
+    settings, cloud = seen.settings[region], seen.cloud.regions[region]
+    serving = [
+        one.id
+        for group in cloud.groups.values()
+        for one in group.instances.values()
+        if one.state in IN_SERVICE or one.state in ON_ITS_WAY
+    ]
+    return {cidr for id in serving for cidr in cloud.ec2.instances[id].described().of_kinds(settings.address_kinds)}
+
+
+def _tables_disagree(seen: Properties) -> Iterator[str]:
+    tables = {region.name: region.table.rosters for region in seen.cloud.regions.values()}
+    for home, rosters in tables.items():
+        for key, roster in rosters.items():
+            if key.region != home:
+                continue
+            for region, others in tables.items():
+                if key not in others or others[key].version != roster.version:
+                    yield f"{region} does not hold {key} at version {roster.version}"
+            if roster.owed:
+                yield f"{key} owes {dict(roster.owed)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,259 @@
+"""What must hold at every moment of every history, as small functions on one change each.
+
+Each check is called as the change is made and says what is wrong, or nothing. `Properties` keeps what they need to
+know of earlier changes. They know AWS's truth, never what the engine thinks of it.
+
+Where two invocations overlap, one that read an older roster can put a rule back for a moment: security groups know
+no conditions. The checks allow for that only as long as the one who made the rule is still at work, or died of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ringfence.lifecycle import HookResult, Transition
+from ringfence.model import InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
+from ringfence.settings import Mode, Settings
+from ringfence_lab.sim.calls import Invocation
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRevoked, StateChanged
+from ringfence_lab.sim.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.security_groups import SecurityGroup
+
+IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
+"""The states of a member that was let in."""
+
+ON_ITS_WAY = frozenset({"Pending", "Pending:Wait"})
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A property that did not hold, and in what way."""
+
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.what}"
+
+
+@dataclass(slots=True)
+class Properties:
+    """Watches a cloud. `violations` are what it found."""
+
+    cloud: Cloud
+    settings: Mapping[Region, Settings]
+    violations: list[Violation] = field(default_factory=list)
+    makers: dict[RuleId, Invocation] = field(default_factory=dict)
+    admitted: dict[InstanceId, set[SecurityGroupId]] = field(default_factory=dict)
+    touched: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
+    announced: dict[Region, float] = field(default_factory=dict)
+
+    def watch(self, change: Change) -> None:
+        """Checks a change, then remembers it."""
+        match change:
+            case RuleMade():
+                self._check(change, quotas_hold)
+                _note_rule_made(self, change)
+            case RuleRevoked():
+                self._check(change, foreign_rules_stay, members_in_service_stay_admitted)
+                if change.by is None and change.rule.opening is not None:
+                    self.touched[change.rule.group, change.rule.opening] = self.cloud.clock.now()
+            case ActionCompleted():
+                if change.by is not None:
+                    self._check(change, launches_are_admitted_first, terminations_are_released_first)
+                _note_admission(self, change)
+            case RowWritten():
+                self._check(change, versions_only_grow, rows_are_written_by_their_home)
+                if change.region == change.key.region:
+                    self.announced.setdefault(change.region, self.cloud.clock.now())
+            case StateChanged():
+                if change.state not in IN_SERVICE and change.state not in ON_ITS_WAY:
+                    self.admitted.pop(change.instance, None)
+            case _:
+                pass
+
+    def _check(self, change: Change, *checks: "Check") -> None:
+        for check in checks:
+            for what in check(self, change):
+                self.violations.append(Violation(check.__name__, what))
+
+    def openings(self, home: Region, instance: InstanceId) -> list[Opening]:
+        """What an instance needs: its addresses of the configured kinds, on the managed ports."""
+        settings = self.settings[home]
+        described = self.cloud.regions[home].ec2.instances[instance].described()
+        ports = self.cloud.managed_ports(settings)
+        return [Opening(range_, cidr) for cidr in described.of_kinds(settings.address_kinds) for range_ in ports]
+
+    def security_groups(self, region: Region) -> list[SecurityGroup]:
+        """The groups that the Region's engine manages."""
+        groups = self.cloud.regions[region].security_groups.groups
+        return [groups[id] for id in self.settings[region].security_groups]
+
+    def state(self, instance: InstanceId) -> str | None:
+        """The lifecycle state of an instance in its group, in whatever Region."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                if instance in group.instances:
+                    return group.instances[instance].state
+        return None
+
+    def just_touched(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
+        """Whether an operator removed the rule so late that the invocation cannot have known."""
+        at = self.touched.get((group.id, opening))
+        return at is not None and at >= by.started - REMEMBERED_SECONDS
+
+
+Check = Callable[[Properties, Change], Iterator[str]]
+
+
+def _note_rule_made(seen: Properties, change: RuleMade) -> None:
+    if change.by is None or change.rule.opening is None:
+        return
+    seen.makers[change.rule.id] = change.by
+    label = change.rule.label(seen.cloud.cluster)
+    if label is not None:
+        seen.admitted.setdefault(InstanceId(label.instance), set()).add(change.rule.group)
+
+
+def _note_admission(seen: Properties, change: ActionCompleted) -> None:
+    if change.transition is not Transition.LAUNCH or change.by is None or change.result is not HookResult.CONTINUE:
+        return
+    openings = seen.openings(change.region, change.instance)
+    for region in seen.cloud.regions:
+        for group in seen.security_groups(region):
+            if all(map(group.admits, openings)):
+                seen.admitted.setdefault(change.instance, set()).add(group.id)
+
+
+# 1
+
+
+def foreign_rules_stay(seen: Properties, change: Change) -> Iterator[str]:
+    """No foreign rule is ever removed; in mirror mode none that is no CIDR, and none outside the managed ports."""
+    if not isinstance(change, RuleRevoked) or change.by is None:
+        return
+    rule, settings = change.rule, seen.settings[change.by.home]
+    if rule.label(seen.cloud.cluster) is not None:
+        return
+    mirrored = settings.mode is Mode.MIRROR and change.region == change.by.home
+    if not (mirrored and rule.opening is not None and rule.ports in seen.cloud.managed_ports(settings)):
+        yield f"{change.by} revoked {rule}"
+
+
+# 2
+
+
+def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterator[str]:
+    """No rule of an admitted live member is removed in any group, except by an operator."""
+    if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
+        return
+    for region in seen.cloud.regions.values():
+        holder = region.ec2.holders.get(change.rule.opening.cidr)
+        if holder is None or change.rule.group not in seen.admitted.get(holder.id, ()):
+            continue
+        state = seen.state(holder.id)
+        if state in IN_SERVICE:
+            yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
+
+
+# 3
+
+
+def launches_are_admitted_first(seen: Properties, change: Change) -> Iterator[str]:
+    """A launch is never continued before its address is in the home groups, and in every reachable peer's."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
+        return
+    if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
+        return
+    now, home = seen.cloud.clock.now(), change.region
+    settings = seen.settings[home]
+    openings = seen.openings(home, change.instance)
+    launched = seen.cloud.regions[home].ec2.instances[change.instance].launched
+    if not openings and now - launched < settings.address_wait:
+        yield f"{change.by} let {change.instance} in after {now - launched:.0f} s without an address"
+    for region in seen.cloud.regions:
+        if region != home and not _can_be_expected_of(change.by, region, seen):
+            continue
+        for group in seen.security_groups(region):
+            for opening in openings:
+                lacking = group.admits(opening) is None and not seen.just_touched(group, opening, change.by)
+                if lacking and (region == home or group.used(":" in opening.cidr) < group.quota):
+                    yield f"{change.by} let {change.instance} in, and {group.id} lacks {opening}"
+
+
+def _can_be_expected_of(by: Invocation, peer: Region, seen: Properties) -> bool:
+    """Whether the invocation must have brought the peer up to date before it answered a launch."""
+    late = seen.cloud.clock.now() - by.started > seen.settings[by.home].peer_deadline
+    had_table = (by.home, "dynamodb") not in by.disturbed
+    announced = seen.announced.get(peer)
+    return not late and had_table and by.reached(peer) and announced is not None and announced < by.started
+
+
+# 4
+
+
+def terminations_are_released_first(seen: Properties, change: Change) -> Iterator[str]:
+    """A termination is never continued while a group admits an address of it, but for a peer that stays unreachable
+    beyond the deadline: and then the debt is written down."""
+    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
+        return
+    home, settings = change.region, seen.settings[change.region]
+    for region in seen.cloud.regions:
+        for group in seen.security_groups(region):
+            for opening in seen.openings(home, change.instance):
+                rule = group.admits(opening)
+                if rule is None or rule.label(seen.cloud.cluster) is None or _put_back(rule, change.by, seen):
+                    continue
+                roster = seen.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
+                since = roster.departed.get(change.instance) if roster is not None else None
+                counted = roster is not None and change.instance in roster.owed.get(region, ())
+                waited = 0.0 if since is None else seen.cloud.clock.now() - since
+                if not counted or waited < settings.release_deadline:
+                    yield f"{change.by} let {change.instance} go after {waited:.0f} s, and {group.id} admits {opening}"
+
+
+def _put_back(rule: Rule, by: Invocation, seen: Properties) -> bool:
+    """Whether another invocation, that overlaps with this one, put the rule there."""
+    maker = seen.makers.get(rule.id)
+    return maker is not None and maker is not by and (maker.running or maker.killed or maker.number > by.number)
+
+
+# 6
+
+
+def strangers_are_admitted_nowhere(seen: Properties, by: Invocation) -> Iterator[str]:
+    """Once an engine went over its Region undisturbed, no stranger is admitted there by a roster of its own."""
+    strangers = {address for region in seen.cloud.regions.values() for address in region.ec2.pool.strangers}
+    for group in seen.security_groups(by.home):
+        for rule in group.rules.values():
+            label = rule.label(seen.cloud.cluster)
+            if label is None or rule.opening is None or rule.opening.cidr not in strangers:
+                continue
+            if label.roster.region == by.home:
+                yield f"{by} left {rule}"
+
+
+# 7
+
+
+def quotas_hold(seen: Properties, change: Change) -> Iterator[str]:
+    """A quota is never exceeded."""
+    if isinstance(change, RuleMade):
+        group = seen.cloud.regions[change.region].security_groups.groups[change.rule.group]
+        if max(group.used(ipv6=False), group.used(ipv6=True)) > group.quota:
+            yield f"{group.id} holds more than {group.quota} rules"
+
+
+# 8
+
+
+def versions_only_grow(_seen: Properties, change: Change) -> Iterator[str]:
+    """The version of a row only grows."""
+    if isinstance(change, RowWritten) and change.version <= change.standing:
+        yield f"{change.by} wrote {change.key} in {change.region} at {change.version} over {change.standing}"
+
+
+def rows_are_written_by_their_home(_seen: Properties, change: Change) -> Iterator[str]:
+    """A row is written by its home Region alone."""
+    if isinstance(change, RowWritten) and change.by is not None and change.by.home != change.key.region:
+        yield f"{change.by} wrote {change.key} in {change.region}"

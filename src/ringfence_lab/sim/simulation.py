@@ -1,0 +1,273 @@
+"""One history from one seed: the real engine in a simulated cluster, under faults and then without.
+
+While faults last, the properties must hold at every step (safety). Then all heals, and after a bounded number of
+true-ups everything must be as it should be (liveness). The seed decides all: shape, faults, interleaving.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from ringfence.errors import RingfenceError
+from ringfence.journal import RemovalsHeld, RuleRefused
+from ringfence.model import Region
+from ringfence.reconcile import reconcile
+from ringfence.settings import AddressKind, Mode, Settings
+from ringfence_lab.sim import operators
+from ringfence_lab.sim.calls import Invocation
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.convergence import unconverged
+from ringfence_lab.sim.function import Engine, Function
+from ringfence_lab.sim.history import ActionCompleted, Change
+from ringfence_lab.sim.properties import Properties, Violation, strangers_are_admitted_nowhere
+from ringfence_lab.sim.tasks import Scheduler
+from ringfence_lab.sim.weather import Weather
+
+NAMES = ("us-east-1", "us-west-2", "eu-west-1")
+STEPS = 70
+"""Things that happen while faults last."""
+IN_FLIGHT = 3
+"""Invocations that can overlap."""
+FUNCTION_TIMEOUT = 30.0
+ROUNDS_TO_CONVERGE = 8
+"""Rounds of true-ups after healing. A member that nobody lists is believed gone after a minute, so is a tombstone
+outdated, and the guard wants a second look; then each Region has to learn of the others'."""
+ROUND_SECONDS = 61.0
+
+
+Work = Callable[[], None]
+
+
+@dataclass(slots=True)
+class Result:
+    """How a history ended. `violation` is the first one; `phase` tells whether it is one of safety or of liveness."""
+
+    seed: int
+    phase: str = "safety"
+    violation: Violation | None = None
+    trace: list[str] = field(default_factory=list)
+    coverage: Counter[str] = field(default_factory=Counter)
+
+
+def simulate(seed: int, engine: Engine = reconcile, traced: bool = False) -> Result:
+    """Plays the history of the seed with the engine, up to its first violation."""
+    return History(seed, engine, traced).play()
+
+
+class History:
+    """A history as it is played."""
+
+    def __init__(self, seed: int, engine: Engine, traced: bool) -> None:
+        self.chance = random.Random(seed)  # noqa: S311  # a simulation
+        self.result = Result(seed)
+        self.traced = traced
+        self.engine = engine
+        self.cloud = self._cloud()
+        self.settings = {region: self._settings(region) for region in self.cloud.regions}
+        self.properties = Properties(self.cloud, self.settings)
+        self.scheduler = Scheduler(self.cloud.clock, self.chance.randrange)
+        self.weather = Weather(self.cloud, self.chance)
+        self.in_flight: list[Invocation] = []
+        self.interference = 0
+        self.cloud.watchers += [self.properties.watch, self._watch]
+
+    def play(self) -> Result:
+        """Plays it."""
+        for what in self._under_faults():
+            self._say(what)
+            if self._violated():
+                return self._end()
+        self.result.phase = "liveness"
+        for what in self._healed():
+            self._say(what)
+            if self._violated():
+                return self._end()
+        return self._end()
+
+    def _cloud(self) -> Cloud:
+        chance = self.chance
+        cloud = Cloud(
+            NAMES[: chance.choice((2, 3, 3))],
+            ports=chance.choice(("tcp/9042", "tcp/7000-7001,tcp/9042")),
+            quota=chance.choice((60, 60, 60, 60, 20)),
+            chance=chance,
+        )
+        for n, region in enumerate(cloud.regions.values()):
+            for name in ("db",) if chance.random() < 0.8 else ("db", "web"):
+                group = region.auto_scaling_group(f"{name}-{n}", desired=chance.randrange(3))
+                group.proceed_seconds = chance.choice((0.0, 2.0))
+                group.lists_warm_pool = chance.random() < 0.5
+            region.table.exists = chance.random() < 0.9
+            region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
+        return cloud
+
+    def _settings(self, region: Region) -> Settings:
+        kinds = self.chance.choice((AddressKind.PUBLIC_IPV4, AddressKind.PUBLIC_IPV4, AddressKind.IPV6))
+        return self.cloud.settings(region, address_kinds=frozenset({kinds}), mode=Mode.OWNED)
+
+    # Under faults.
+
+    def _under_faults(self) -> Iterator[str]:
+        chance, cloud = self.chance, self.cloud
+        for region in cloud.regions:
+            yield self._start(region, {"trueup": True})
+        for _ in range(STEPS):
+            if self.scheduler.ready and chance.random() < 0.7:
+                for _ in range(chance.choice((1, 2, 4, 8, 24))):
+                    if not self.scheduler.step():
+                        break
+                yield ""
+                continue
+            match chance.randrange(20):
+                case 0 | 1 | 2 | 3 | 4:
+                    name, did = operators.act(cloud, chance)
+                    self.result.coverage[name] += bool(did)
+                    self.interference += 1
+                    yield did
+                case 5 | 6 | 7 | 8 | 9 | 10:
+                    yield self._poll(chance.choice(list(cloud.regions)))
+                case 11 | 12:
+                    yield self._start(chance.choice(list(cloud.regions)), {"trueup": True})
+                case 13:
+                    yield self.weather.change()
+                case 14:
+                    cloud.region(chance.choice(list(cloud.regions))).events.schedule()
+                    yield ""
+                case _:
+                    yield self._let_time_pass(chance.choice((0.1, 0.1, 1.0, 5.0, 20.0, 61.0, 181.0)))
+
+    def _let_time_pass(self, seconds: float) -> str:
+        self.cloud.clock.advance(seconds)
+        return f"{seconds} s pass"
+
+    def _poll(self, region: Region) -> str:
+        if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
+            return ""
+        batch = self.cloud.region(region).queue.receive()
+        if not batch:
+            return ""
+        invocation = self.cloud.invocation(region)
+        world = self.cloud.engine_ports(region, invocation, self.scheduler)
+        self._launch(invocation, partial(self._function(region).consume, invocation, world, batch))
+        return f"{invocation} takes {len(batch)} messages"
+
+    def _start(self, region: Region, payload: object) -> str:
+        if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
+            return ""
+        invocation = self.cloud.invocation(region)
+        world = self.cloud.engine_ports(region, invocation, self.scheduler)
+        self._launch(invocation, partial(self._function(region).invoke, invocation, world, payload))
+        return f"{invocation} is invoked with {payload}"
+
+    def _function(self, region: Region) -> Function:
+        return Function(self.cloud.region(region).queue, self.settings[region], self.engine)
+
+    def _launch(self, invocation: Invocation, work: Work) -> None:
+        alone = not self._in_flight()
+        self.in_flight.append(invocation)
+        self.interference += 1
+        started = self.interference if alone else -1
+        self.cloud.clock.after(FUNCTION_TIMEOUT, partial(self._time_out, invocation))
+        self.scheduler.spawn(invocation, partial(self._run, invocation, work, started))
+
+    def _run(self, invocation: Invocation, work: Work, started: int) -> None:
+        try:
+            work()
+        except RingfenceError:
+            pass
+        else:
+            alone = started == self.interference and invocation.error is None
+            if alone and not (invocation.disturbed or invocation.misled or _holds_back(invocation)):
+                for what in strangers_are_admitted_nowhere(self.properties, invocation):
+                    self.properties.violations.append(Violation("strangers_are_admitted_nowhere", what))
+
+    def _in_flight(self) -> int:
+        self.in_flight = [invocation for invocation in self.in_flight if invocation.running]
+        return len(self.in_flight)
+
+    def _time_out(self, invocation: Invocation) -> None:
+        if invocation.running:
+            invocation.killed = True
+            self.result.coverage["function-timeout"] += 1
+
+    # Healed.
+
+    def _healed(self) -> Iterator[str]:
+        self.weather.heal()
+        yield "everything heals"
+        while self._in_flight():
+            if not self.scheduler.step():
+                self.cloud.clock.advance(1.0)
+            yield ""
+        self._make_room()
+        remaining: list[str] = []
+        for _ in range(ROUNDS_TO_CONVERGE):
+            self.cloud.clock.advance(ROUND_SECONDS)
+            for region in self.cloud.regions:
+                self.cloud.poll(region, self.settings[region])
+                yield from self._true_up(region)
+            remaining = list(unconverged(self.properties))
+            if not remaining:
+                yield from self._quiet()
+                return
+        self.properties.violations.append(Violation("converges", "; ".join(remaining)))
+        yield f"not converged after {ROUNDS_TO_CONVERGE} rounds"
+
+    def _true_up(self, region: Region) -> Iterator[str]:
+        invocation = self.cloud.invocation(region)
+        world = self.cloud.engine_ports(region, invocation)
+        try:
+            self._function(region).invoke(invocation, world, {"trueup": True})
+        except RingfenceError as error:
+            self.properties.violations.append(Violation("works_when_all_is_well", f"{invocation}: {error}"))
+        yield f"{invocation} is invoked with a true-up"
+
+    def _quiet(self) -> Iterator[str]:
+        """What converged is left alone."""
+        before = len(self.cloud.calls)
+        for region in self.cloud.regions:
+            yield from self._true_up(region)
+        changes = [str(call) for call in self.cloud.calls[before:] if call.mutating]
+        if changes:
+            self.properties.violations.append(Violation("quiet_once_converged", "; ".join(changes)))
+            yield "it changes what has converged"
+
+    def _make_room(self) -> None:
+        """Every Region is deployed, and operators take back rules of theirs where those leave no room for members."""
+        for region in self.cloud.regions.values():
+            region.table.exists = True
+            for rule in list(region.security_group.rules.values()):
+                if rule.opening is not None and rule.label(self.cloud.cluster) is None:
+                    region.security_group.revoke_by_hand(rule.id)
+
+    # The book.
+
+    def _watch(self, change: Change) -> None:
+        if isinstance(change, ActionCompleted) and change.by is None:
+            self.interference += 1
+            self.result.coverage["hook-timeout"] += 1
+        if self.traced:
+            self.result.trace.append(f"{self._time()}   {change}")
+
+    def _say(self, what: str) -> None:
+        if self.traced and what:
+            self.result.trace.append(f"{self._time()} {what}")
+
+    def _time(self) -> str:
+        return f"{self.cloud.clock.now() % 100_000:10.3f}"
+
+    def _violated(self) -> bool:
+        return bool(self.properties.violations)
+
+    def _end(self) -> Result:
+        if self.properties.violations:
+            self.result.violation = self.properties.violations[0]
+        for call in self.cloud.calls:
+            self.result.coverage[f"{call.operation} {call.outcome}"] += 1
+        return self.result
+
+
+def _holds_back(invocation: Invocation) -> bool:
+    return any(isinstance(entry, RemovalsHeld | RuleRefused) for entry in invocation.journal)

@@ -1,0 +1,80 @@
+"""What goes wrong in one history: a mixture of faults that chance picks, for calls, for Regions and for events.
+
+Knows nothing of what the calls are for.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from ringfence_lab.sim.calls import Call
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.event_bridge import deliver_at_once
+from ringfence_lab.sim.faults import Effect, Fault
+
+RATES = (0.0, 0.01, 0.05, 0.15)
+"""How many of the calls a fault meets, in one history or another."""
+
+SERVICES = ("ec2", "dynamodb", "autoscaling")
+STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
+CLIENT_TIMEOUT = 3.0
+"""After how many seconds a call to a Region that hangs is given up."""
+
+
+class Weather:
+    """The faults of one history. `heal` ends them all."""
+
+    def __init__(self, cloud: Cloud, chance: random.Random) -> None:
+        self._cloud = cloud
+        self._chance = chance
+        self._rate = chance.choice(RATES)
+        self._effects = [effect for effect in Effect if effect is not Effect.DENY and chance.random() < 0.4]
+        self._event_rate = chance.choice((0.0, 0.1, 0.5))
+        self._outage: Fault | None = None
+        if self._rate and self._effects:
+            cloud.faults.chance = self._on_call
+        if self._event_rate:
+            for region in cloud.regions.values():
+                region.events.fate = self._on_event
+
+    def change(self) -> str:
+        """A Region, or one service of it, goes down, or comes back."""
+        if self._outage is not None:
+            self._cloud.heal(self._outage)
+            self._outage = None
+            return "the outage is over"
+        region = self._chance.choice(list(self._cloud.regions))
+        service = self._chance.choice((None, *SERVICES))
+        effect = self._chance.choice((Effect.UNREACHABLE, Effect.FAIL, Effect.THROTTLE))
+        seconds = CLIENT_TIMEOUT if effect is Effect.UNREACHABLE else 0.0
+        self._outage = self._cloud.fault(effect, region=region, service=service, seconds=seconds)
+        return f"{service or 'everything'} in {region}: {effect.value}"
+
+    def heal(self) -> None:
+        """All is well from now on."""
+        self._outage = None
+        self._cloud.heal()
+        for region in self._cloud.regions.values():
+            region.events.fate = deliver_at_once
+
+    def _on_call(self, call: Call) -> Fault | None:
+        chance = self._chance
+        if chance.random() >= self._rate:
+            return None
+        effect = chance.choice(self._effects)
+        match effect:
+            case Effect.STALE:
+                seconds = chance.uniform(0.1, 20.0)
+                return Fault(effect, seconds=seconds) if call.operation in STALE_CALLS else None
+            case Effect.SLOW:
+                return Fault(effect, seconds=chance.choice((0.2, 2.0, 6.0, 40.0)))
+            case Effect.UNREACHABLE:
+                return Fault(effect, seconds=CLIENT_TIMEOUT)
+            case _:
+                return Fault(effect)
+
+    def _on_event(self, _event: Mapping[str, object]) -> Sequence[float]:
+        chance = self._chance
+        if chance.random() >= self._event_rate:
+            return (0.0,)
+        late = chance.choice((0.5, 5.0, 30.0, 90.0))
+        return chance.choice(((), (late,), (0.0, 301.0)))
