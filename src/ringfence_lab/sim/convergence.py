@@ -25,7 +25,8 @@ def unconverged(seen: Properties) -> Iterator[str]:
     yield from _tables_disagree(seen)
     for each in seen.cloud.regions.values():
         for asg in each.groups.values():
-            waiting = [one.id for one in asg.instances.values() if one.waits]
+            # One that no describe lists, and whose event is lost, is left to its heartbeat.
+            waiting = [one.id for one in asg.instances.values() if one.waits and one.id in asg.listed()]
             if waiting:
                 yield f"{each.name}/{asg.name}: {_listed(waiting)} still waits"
 

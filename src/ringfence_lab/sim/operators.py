@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ringfence.errors import Refused
 from ringfence.observation import Power
 from ringfence_lab.sim.auto_scaling import AutoScalingGroup, GroupInstance
-from ringfence_lab.sim.cloud import Cloud, CloudRegion
+from ringfence_lab.sim.cloud import CloudRegion
 
 Action = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
 
@@ -131,9 +131,8 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
 _KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
 
-def act(cloud: Cloud, chance: random.Random) -> tuple[str, str]:
-    """Does one thing somewhere. Returns the action's name, and what was done or nothing."""
-    region = chance.choice(list(cloud.regions.values()))
+def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
+    """Does one thing in a Region. Returns the action's name, and what was done or nothing."""
     group = chance.choice(list(region.groups.values()))
     action: Action = chance.choices(_KINDS, _WEIGHTS)[0]
     did = action(region, group, chance)

@@ -111,8 +111,12 @@ def _note_rule_made(seen: Properties, change: RuleMade) -> None:
         return
     seen.makers[change.rule.id] = change.by
     label = change.rule.label(seen.cloud.cluster)
-    if label is not None:
-        seen.admitted.setdefault(InstanceId(label.instance), set()).add(change.rule.group)
+    if label is None:
+        return
+    instance = InstanceId(label.instance)
+    state = seen.state(instance)
+    if state in IN_SERVICE or state in ON_ITS_WAY:
+        seen.admitted.setdefault(instance, set()).add(change.rule.group)
 
 
 def _note_admission(seen: Properties, change: ActionCompleted) -> None:

@@ -31,6 +31,9 @@ STEPS = 70
 IN_FLIGHT = 3
 """Invocations that can overlap."""
 FUNCTION_TIMEOUT = 30.0
+IDLE = (0.1, 1.0, 5.0, 20.0, 61.0, 181.0, 400.0)
+BUSY = (0.01, 0.01, 0.1, 0.1, 0.5, 2.0, 10.0, 31.0)
+"""Seconds that pass at once, while no engine runs and while one does."""
 ROUNDS_TO_CONVERGE = 8
 """Rounds of true-ups after healing. A member that nobody lists is believed gone after a minute, so is a tombstone
 outdated, and the guard wants a second look; then each Region has to learn of the others'."""
@@ -110,37 +113,41 @@ class History:
     # Under faults.
 
     def _under_faults(self) -> Iterator[str]:
-        chance, cloud = self.chance, self.cloud
-        for region in cloud.regions:
+        for region in self.cloud.regions:
             yield self._start(region, {"trueup": True})
         for _ in range(STEPS):
-            if self.scheduler.ready and chance.random() < 0.7:
-                for _ in range(chance.choice((1, 2, 4, 8, 24))):
-                    if not self.scheduler.step():
-                        break
-                yield ""
-                continue
-            match chance.randrange(20):
-                case 0 | 1 | 2 | 3 | 4:
-                    name, did = operators.act(cloud, chance)
-                    self.result.coverage[name] += bool(did)
-                    self.interference += 1
-                    yield did
-                case 5 | 6 | 7 | 8 | 9 | 10:
-                    yield self._poll(chance.choice(list(cloud.regions)))
-                case 11 | 12:
-                    yield self._start(chance.choice(list(cloud.regions)), {"trueup": True})
-                case 13:
-                    yield self.weather.change()
-                case 14:
-                    cloud.region(chance.choice(list(cloud.regions))).events.schedule()
-                    yield ""
-                case _:
-                    yield self._let_time_pass(chance.choice((0.1, 0.1, 1.0, 5.0, 20.0, 61.0, 181.0)))
+            if self.scheduler.ready and self.chance.random() < 0.7:
+                yield self._let_engines_run()
+            else:
+                happening = self.chance.choices(*HAPPENINGS)[0]
+                yield happening(self, self.chance.choice(list(self.cloud.regions)))
 
-    def _let_time_pass(self, seconds: float) -> str:
+    def _let_engines_run(self) -> str:
+        for _ in range(self.chance.choice((1, 2, 4, 8, 24))):
+            if not self.scheduler.step() or self._violated():
+                break
+        return ""
+
+    def _let_operators_act(self, region: Region) -> str:
+        name, did = operators.act(self.cloud.region(region), self.chance)
+        self.result.coverage[name] += bool(did)
+        self.interference += 1
+        return did
+
+    def _let_weather_change(self, _region: Region) -> str:
+        return self.weather.change()
+
+    def _let_schedule_fire(self, region: Region) -> str:
+        self.cloud.region(region).events.schedule()
+        return f"the schedule of {region} fires"
+
+    def _let_time_pass(self, _region: Region) -> str:
+        seconds = self.chance.choice(BUSY if self._in_flight() else IDLE)
         self.cloud.clock.advance(seconds)
         return f"{seconds} s pass"
+
+    def _true_up_by_hand(self, region: Region) -> str:
+        return self._start(region, {"trueup": True})
 
     def _poll(self, region: Region) -> str:
         if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
@@ -271,3 +278,17 @@ class History:
 
 def _holds_back(invocation: Invocation) -> bool:
     return any(isinstance(entry, RemovalsHeld | RuleRefused) for entry in invocation.journal)
+
+
+HAPPENINGS: tuple[tuple[Callable[[History, Region], str], ...], tuple[int, ...]] = (
+    (
+        History._let_operators_act,
+        History._poll,
+        History._true_up_by_hand,
+        History._let_weather_change,
+        History._let_schedule_fire,
+        History._let_time_pass,
+    ),
+    (5, 6, 2, 1, 1, 5),
+)
+"""What can happen between two calls, with how likely it is."""
