@@ -130,4 +130,5 @@ def test_an_invocation_knows_which_regions_disturbed_it(cloud: Cloud) -> None:
     with pytest.raises(Retry):
         ports.regions[WEST].table.rows()
 
-    assert cloud.invocations[-1].disturbed == {WEST}
+    assert cloud.invocations[-1].reached(EAST)
+    assert not cloud.invocations[-1].reached(WEST)

@@ -119,7 +119,7 @@ def test_a_released_address_comes_to_a_stranger_and_later_to_an_instance() -> No
 
 
 def test_chance_hands_strangers_addresses_to_instances() -> None:
-    pool = AddressPool(0, random.Random(1))  # noqa: S311  # a simulation
+    pool = AddressPool(0, random.Random(1))  # a simulation
     released: set[Cidr] = set()
     for _ in range(20):
         address = pool.allocate()

@@ -129,7 +129,7 @@ def test_a_kill_ends_all_of_an_invocations_tasks_and_no_other(clock: VirtualCloc
 
 def test_one_seed_decides_the_whole_interleaving(clock: VirtualClock) -> None:
     def run(seed: int) -> list[str]:
-        tasks = cooperative(clock, random.Random(seed).randrange)  # noqa: S311  # a simulation
+        tasks = cooperative(clock, random.Random(seed).randrange)  # a simulation
         seen: list[str] = []
 
         def work(name: str) -> None:

@@ -31,6 +31,8 @@ STEPS = 70
 IN_FLIGHT = 3
 """Invocations that can overlap."""
 FUNCTION_TIMEOUT = 30.0
+SMALL_QUOTA = 20
+"""Rules of a security group, in histories in which members do not always find room."""
 IDLE = (0.1, 1.0, 5.0, 20.0, 61.0, 181.0, 400.0)
 BUSY = (0.01, 0.01, 0.1, 0.1, 0.5, 2.0, 10.0, 31.0)
 """Seconds that pass at once, while no engine runs and while one does."""
@@ -94,7 +96,7 @@ class History:
         cloud = Cloud(
             NAMES[: chance.choice((2, 3, 3))],
             ports=chance.choice(("tcp/9042", "tcp/7000-7001,tcp/9042")),
-            quota=chance.choice((60, 60, 60, 60, 20)),
+            quota=chance.choice((60, 60, 60, 60, SMALL_QUOTA)),
             chance=chance,
         )
         for n, region in enumerate(cloud.regions.values()):
@@ -242,12 +244,17 @@ class History:
             yield "it changes what has converged"
 
     def _make_room(self) -> None:
-        """Every Region is deployed, and operators take back rules of theirs where those leave no room for members."""
+        """Every Region is deployed, and operators see to it that there is room for all members."""
         for region in self.cloud.regions.values():
             region.table.exists = True
             for rule in list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
                     region.security_group.revoke_by_hand(rule.id)
+            if self.cloud.quota == SMALL_QUOTA:
+                for group in region.groups.values():
+                    for one in [one for one in group.instances.values() if one.state == "Standby"]:
+                        group.terminate(one.id)
+                    group.scale_to(min(group.desired, 1))
 
     # The book.
 

@@ -1,0 +1,214 @@
+"""Histories of the real engine hold; those of engines with one defect each do not, and each is seen for what it is."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from ringfence.events import Event
+from ringfence.lifecycle import HookResult
+from ringfence.model import HeldRemovals, Label, Region, Roster, RosterKey, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.plan import Addition
+from ringfence.ports import RegionPorts, RosterTable, SecurityGroups, World
+from ringfence.reconcile import reconcile
+from ringfence.settings import Settings
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.properties import Properties, strangers_are_admitted_nowhere
+from ringfence_lab.sim.simulation import simulate
+
+SEEDS = 60
+
+
+@pytest.mark.parametrize("start", range(0, SEEDS, 20))
+def test_every_property_holds_for_the_engine(start: int) -> None:
+    for seed in range(start, start + 20):
+        assert simulate(seed).violation is None, f"seed {seed}"
+
+
+def test_a_seed_is_the_same_history_in_every_process() -> None:
+    program = (
+        "from ringfence_lab.sim.simulation import simulate; print([simulate(n, traced=True).trace for n in (3, 4)])"
+    )
+
+    def digest(hash_seed: str) -> str:
+        run = subprocess.run(  # noqa: S603  # this interpreter, a fixed program
+            [sys.executable, "-c", program], env={"PYTHONHASHSEED": hash_seed}, capture_output=True, check=True
+        )
+        assert len(run.stdout) > 10_000
+        return hashlib.sha256(run.stdout).hexdigest()
+
+    assert digest("1") == digest("2")
+
+
+def test_seeds_differ() -> None:
+    assert len({tuple(simulate(seed, traced=True).trace) for seed in range(5)}) == 5
+
+
+# Engines with a defect each.
+
+
+def does_nothing(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+    """Leaves everything as it is."""
+
+
+def answers_hooks_first(_events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Lets everybody in and out without looking at any rule."""
+    for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+        for instance in instances:
+            for hook in (settings.launch_hook, settings.terminate_hook):
+                world.home.auto_scaling.complete(group, hook, instance, HookResult.CONTINUE)
+
+
+def lets_go_first(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Lets everybody out before it reconciles."""
+    for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+        for instance in instances:
+            world.home.auto_scaling.complete(group, settings.terminate_hook, instance, HookResult.CONTINUE)
+    reconcile(events, world, settings)
+
+
+def revokes_all(which: Callable[[Rule, Settings], bool]) -> Engine:
+    """Reconciles, then revokes every rule at home of a kind."""
+
+    def engine(events: Sequence[Event], world: World, settings: Settings) -> None:
+        reconcile(events, world, settings)
+        port = world.regions[settings.region].security_groups
+        for group, rules in port.rules(settings.security_groups).items():
+            doomed = [rule.id for rule in rules if rule.opening is not None and which(rule, settings)]
+            if doomed:
+                port.revoke(group, doomed)
+
+    return engine
+
+
+def writes_for_others(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Reconciles, then writes what it read of the others' rosters."""
+    reconcile(events, world, settings)
+    table = world.regions[settings.region].table
+    for key, roster in table.rows().rosters.items():
+        if key.region != settings.region:
+            table.offer(replace(roster, version=roster.version + 1))
+
+
+def counts_down(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Reconciles, then writes its rosters at a version that is not newer."""
+    reconcile(events, world, settings)
+    table = world.regions[settings.region].table
+    for roster in table.rows_of(settings.region).rosters.values():
+        table.replace(roster, roster.version)
+
+
+@dataclass(frozen=True)
+class Restless:
+    """A table to which something is written whenever it is scanned."""
+
+    table: RosterTable
+
+    def rows(self) -> Rows:
+        self.table.hold(HeldRemovals(SecurityGroupId("sg"), frozenset(), "", 0))
+        return self.table.rows()
+
+    def rows_of(self, region: Region) -> Rows:
+        return self.table.rows_of(region)
+
+    def replace(self, roster: Roster, standing_version: int) -> None:
+        self.table.replace(roster, standing_version)
+
+    def offer(self, roster: Roster) -> int:
+        return self.table.offer(roster)
+
+    def hold(self, held: HeldRemovals) -> None:
+        self.table.hold(held)
+
+
+def never_rests(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Writes at every reconcile."""
+    regions = {name: RegionPorts(Restless(ports.table), ports.security_groups) for name, ports in world.regions.items()}
+    reconcile(events, replace(world, regions=regions), settings)
+
+
+@dataclass(frozen=True)
+class WithoutRevoke:
+    """Security groups from which nothing is revoked, though the engine believes it is."""
+
+    port: SecurityGroups
+
+    def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
+        return dict(self.port.rules(groups))
+
+    def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
+        return self.port.authorize(group, additions)
+
+    def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
+        """Swallowed."""
+
+
+def never_revokes(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Believes that it revokes."""
+    regions = {
+        name: RegionPorts(ports.table, WithoutRevoke(ports.security_groups)) for name, ports in world.regions.items()
+    }
+    reconcile(events, replace(world, regions=regions), settings)
+
+
+@pytest.mark.parametrize(
+    ("engine", "caught_by"),
+    [
+        (does_nothing, "converges"),
+        (answers_hooks_first, "launches_are_admitted_first"),
+        (lets_go_first, "terminations_are_released_first"),
+        (never_revokes, "terminations_are_released_first"),
+        (revokes_all(lambda rule, settings: rule.label(settings.cluster) is None), "foreign_rules_stay"),
+        (
+            revokes_all(lambda rule, settings: rule.label(settings.cluster) is not None),
+            "members_in_service_stay_admitted",
+        ),
+        (writes_for_others, "rows_are_written_by_their_home"),
+        (counts_down, "versions_only_grow"),
+        (never_rests, "quiet_once_converged"),
+    ],
+)
+def test_a_defect_is_caught(engine: Engine, caught_by: str) -> None:
+    found = {
+        result.violation.name for result in (simulate(seed, engine) for seed in range(12)) if result.violation
+    }
+
+    assert caught_by in found
+
+
+def test_a_stranger_who_is_still_admitted_is_seen() -> None:
+    # given an instance that was lost, whose rule still stands
+    cloud = Cloud(["us-east-1"])
+    region = cloud.region("us-east-1")
+    group = region.auto_scaling_group("db", desired=1)
+    cloud.invoke("us-east-1", {"trueup": True})
+    properties = Properties(cloud, {region.name: cloud.settings("us-east-1")})
+    (instance,) = group.listed()
+    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+
+    # when a stranger has its address
+    group.lose(instance)
+
+    # then that is seen until the rule is gone
+    assert list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+    cloud.invoke("us-east-1", {"trueup": True})
+    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+
+
+def test_a_rule_of_another_roster_is_anothers_matter() -> None:
+    cloud = Cloud(["us-east-1", "us-west-2"])
+    east, west = cloud.region("us-east-1"), cloud.region("us-west-2")
+    one = west.ec2.launch()
+    label = str(Label("demo", RosterKey(west.name, "db"), one.id))
+    (address,) = (cidr for cidr in west.ec2.holders if cidr.startswith("198.18."))
+    east.security_group.allow(address, "tcp/9042", label)
+    west.ec2.terminate(one.id)
+
+    properties = Properties(cloud, {})
+    properties.settings = {region: cloud.settings(region) for region in cloud.regions}
+
+    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocation("us-east-1")))
