@@ -1,0 +1,204 @@
+"""The stack's template: what CloudFormation, the SAM CLI and an operator's auditor see."""
+
+import ast
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringfence import config
+from ringfence.errors import Permanent
+from tests.stack.rendered import PROJECT, TEMPLATE, rendered, source
+
+SAM = PROJECT / ".venv" / "sam" / "bin" / "sam"
+
+OF_THE_MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What Lambda itself does with the role, to take messages from the queue."""
+
+OF_THE_RUNTIME = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""What Lambda's runtime does with the role, to write the log."""
+
+SERVICE_OF_MODULE = {"auto_scaling": "autoscaling", "dynamodb": "dynamodb", "ec2": "ec2", "sqs": "sqs"}
+
+
+def actions_called() -> set[str]:
+    """Every AWS action that the engine's adapters call, read off their source."""
+    called = set()
+    for module, service in SERVICE_OF_MODULE.items():
+        tree = ast.parse((PROJECT / "src" / "ringfence" / "aws" / f"{module}.py").read_text())
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if not ast.unparse(node.func.value).endswith("self.client"):
+                continue
+            method = node.func.attr
+            if method == "get_paginator":
+                argument = node.args[0]
+                assert isinstance(argument, ast.Constant)
+                method = str(argument.value)
+            called.add(f"{service}:{''.join(part.capitalize() for part in method.split('_'))}")
+    return called
+
+
+def statements(resources: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every statement of the engine's role, with the policies attached to it."""
+    policies = [policy["PolicyDocument"] for policy in resources["EngineRole"]["Properties"]["Policies"]]
+    policies += [
+        resource["Properties"]["PolicyDocument"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::IAM::Policy"
+    ]
+    return [statement for policy in policies for statement in policy["Statement"]]
+
+
+def actions_of(statement: dict[str, Any]) -> set[str]:
+    actions = statement["Action"]
+    return {actions} if isinstance(actions, str) else set(actions)
+
+
+def test_the_role_grants_exactly_the_actions_that_are_called() -> None:
+    granted = {action for statement in statements(rendered("us-east-1", "db")) for action in actions_of(statement)}
+    assert granted == actions_called() | OF_THE_MAPPING | OF_THE_RUNTIME
+
+
+def test_only_descriptions_have_no_resource_and_they_are_bound_to_their_region() -> None:
+    for statement in statements(rendered("us-east-1,us-west-2", "db")):
+        if statement["Resource"] == "*":
+            assert all(":Describe" in action for action in actions_of(statement))
+            assert "aws:RequestedRegion" in statement["Condition"]["StringEquals"]
+
+
+def test_rules_can_be_changed_only_in_groups_that_carry_the_clusters_tag() -> None:
+    changing = [
+        statement
+        for statement in statements(rendered("us-east-1,us-west-2", "db"))
+        if any("SecurityGroupIngress" in action for action in actions_of(statement))
+    ]
+    assert len(changing) == 2
+    assert all("aws:ResourceTag/ringfence-cluster" in each["Condition"]["StringEquals"] for each in changing)
+
+
+@pytest.mark.parametrize("groups", ["db", "db,cache-nodes,web_1"])
+def test_each_group_has_both_hooks_that_neither_block_nor_loop(groups: str) -> None:
+    # when
+    resources = rendered("us-east-1", groups)
+    hooks = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::AutoScaling::LifecycleHook"]
+    # then
+    expected = {
+        (group, transition)
+        for group in groups.split(",")
+        for transition in ("autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING")
+    }
+    assert {(hook["AutoScalingGroupName"], hook["LifecycleTransition"]) for hook in hooks} == expected
+    parameters = source()["Parameters"]
+    for hook in hooks:
+        heartbeat, result = (hook[name]["Ref"] for name in ("HeartbeatTimeout", "DefaultResult"))
+        assert parameters[heartbeat]["Default"] <= 900
+        assert parameters[result]["Default"] == "CONTINUE"
+
+
+def test_every_region_of_the_list_has_a_policy_of_its_own() -> None:
+    names = set(rendered("us-east-1,us-west-2,ap-southeast-2", "db"))
+    assert {"Keepuseast1", "Keepuswest2", "Keepapsoutheast2"} <= names
+
+
+def test_the_heartbeats_outlast_what_the_engine_waits_for() -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in source()["Parameters"].items()}
+    schedule = 60
+    assert defaults["LaunchHeartbeat"] > defaults["AddressWait"] + schedule
+    assert defaults["TerminateHeartbeat"] > defaults["ReleaseDeadline"] + schedule
+
+
+def test_a_message_is_hidden_for_longer_than_the_function_may_run() -> None:
+    resources = rendered("us-east-1", "db")
+    timeout = resources["RingfenceFunction"]["Properties"]["Timeout"]
+    assert resources["Queue"]["Properties"]["VisibilityTimeout"] > timeout
+
+
+def test_the_console_shows_every_parameter_with_a_label_and_a_description() -> None:
+    template = source()
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"]) == sorted(interface["ParameterLabels"])
+    assert all(parameter["Description"] for parameter in template["Parameters"].values())
+
+
+def test_the_engine_reads_every_variable_that_the_stack_sets_and_no_other() -> None:
+    # given
+    variables = rendered("us-east-1", "db")["RingfenceFunction"]["Properties"]["Environment"]["Variables"]
+    ours = {name for name in variables if name.startswith("RINGFENCE_")}
+
+    class Recording(dict[str, str]):
+        read: set[str] = set()  # noqa: RUF012  # one test, one instance
+
+        def get(self, key: str, default: Any = None) -> Any:
+            self.read.add(key)
+            return super().get(key, default)
+
+    # when
+    environment = Recording()
+    with pytest.raises(Permanent):
+        config.read(environment)
+    # then
+    assert {name for name in environment.read if name.startswith("RINGFENCE_")} == ours
+
+
+@pytest.mark.parametrize("name", ["template.yaml", "examples/prerequisites.yaml"])
+def test_cfn_lint_has_nothing_to_say(name: str) -> None:
+    lint = PROJECT / ".venv" / "bin" / "cfn-lint"
+    done = subprocess.run([lint, PROJECT / name], capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
+
+
+def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    return subprocess.run(
+        [SAM, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False, env=_with_python(environment)
+    )
+
+
+def _with_python(environment: dict[str, str]) -> dict[str, str]:
+    """The environment with this Python first, as in an activated environment, and the machine's own settings."""
+    return {**os.environ, **environment, "PATH": f"{PROJECT / '.venv' / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.xdist_group("sam")
+def test_the_sam_cli_validates_the_template() -> None:
+    done = sam("validate", "--lint")
+    assert done.returncode == 0, done.stderr
+    assert "is a valid SAM Template" in done.stdout
+
+
+@pytest.mark.xdist_group("sam")
+def test_the_sam_cli_builds_the_engine_alone(tmp_path: Path) -> None:
+    # when
+    done = sam("build", "--build-dir", str(tmp_path))
+    # then
+    assert done.returncode == 0, done.stderr
+    built = tmp_path / "RingfenceFunction"
+    packages = {path.name for path in built.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
+    assert packages - {"__pycache__"} == {
+        "aws_lambda_powertools",
+        "boto3",
+        "botocore",
+        "dateutil",
+        "jmespath",
+        "ringfence",
+        "s3transfer",
+        "urllib3",
+    }
+    assert (built / "ringfence" / "handler.py").exists()
+    models = {path.name for path in (built / "botocore" / "data").iterdir() if path.is_dir()}
+    assert models == {"autoscaling", "dynamodb", "ec2", "sqs"}
+    assert sum(path.stat().st_size for path in built.rglob("*") if path.is_file()) < 30_000_000
+    # and the loops are still in the built template, so that it deploys with any values
+    assert re.search(r"Fn::ForEach::Hooks", (tmp_path / "template.yaml").read_text())
+
+
+def test_the_template_names_nothing_of_a_peer() -> None:
+    text = TEMPLATE.read_text()
+    assert not re.search(r"(Remote|Peer)(SecurityGroup|AutoScalingGroup|Table)", text)
