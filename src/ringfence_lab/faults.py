@@ -6,6 +6,7 @@ Pure: the front does to a connection what stands here. Knows nothing of connecti
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import botocore.session
@@ -87,6 +88,7 @@ def written(fault: Fault) -> str:
     return f"{kind}={fault.seconds:g}" if isinstance(fault, Delay) else kind
 
 
+@cache
 def all_regions() -> frozenset[str]:
     """The Regions of the partition `aws`, as botocore lists them."""
     return frozenset(botocore.session.get_session().get_available_regions("ec2"))

@@ -1,0 +1,87 @@
+"""Faults, and how each service says that it is throttled."""
+
+import botocore.session
+import pytest
+from botocore.parsers import create_parser
+
+from ringfence_lab.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, parse, throttled, written
+
+REGIONS = frozenset({"us-east-1", "us-west-2"})
+
+
+@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "delay=0.5", "delay=0"])
+def test_a_fault_reads_as_it_is_written(text: str) -> None:
+    assert written(parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "explode", "delay", "delay=", "delay=-1", "delay=soon", "delay=inf", "hang=1"])
+def test_what_is_no_fault_is_refused_with_what_is_one(text: str) -> None:
+    with pytest.raises(BadFault, match=r"reset, hang, throttle|delay=0\.5"):
+        parse(text)
+
+
+def test_a_fault_of_a_service_outranks_that_of_its_region() -> None:
+    faults = Faults(REGIONS)
+
+    faults.set("us-east-1", None, Hang())
+    faults.set("us-east-1", "ec2", Throttle())
+
+    assert faults.on("us-east-1", "ec2") == Throttle()
+    assert faults.on("us-east-1", "dynamodb") == Hang()
+    assert faults.on("us-west-2", "ec2") is None
+
+
+def test_a_region_is_healed_without_the_others() -> None:
+    faults = Faults(REGIONS)
+    faults.set("us-east-1", None, Hang())
+    faults.set("us-east-1", "ec2", Reset())
+    faults.set("us-west-2", "sqs", Delay(1))
+
+    faults.heal("us-east-1")
+
+    assert list(faults) == [("us-west-2", "sqs", Delay(1))]
+
+
+def test_all_are_healed_at_once() -> None:
+    faults = Faults(REGIONS)
+    faults.set("us-east-1", None, Hang())
+    faults.set("us-west-2", None, Hang())
+
+    faults.heal(None)
+
+    assert list(faults) == []
+
+
+def test_an_unknown_region_or_service_is_refused_by_name() -> None:
+    faults = Faults(REGIONS)
+
+    with pytest.raises(BadFault, match="mars-1"):
+        faults.set("mars-1", None, Hang())
+    with pytest.raises(BadFault, match="mars-1"):
+        faults.heal("mars-1")
+    with pytest.raises(BadFault, match="teleport"):
+        faults.set("us-east-1", "teleport", Hang())
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("ec2", "DescribeInstances", "RequestLimitExceeded"),
+        ("autoscaling", "DescribeAutoScalingGroups", "Throttling"),
+        ("dynamodb", "Query", "ProvisionedThroughputExceededException"),
+        ("sqs", "SendMessage", "RequestThrottled"),
+        ("lambda", "Invoke", "ThrottlingException"),
+    ],
+)
+def test_botocore_reads_a_throttling_answer_as_that_of_the_service(service: str, operation: str, code: str) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    shape = model.operation_model(operation).output_shape
+    assert shape is not None
+    answer = throttled(service)
+
+    parsed = create_parser(model.metadata["protocol"]).parse(
+        {"status_code": answer.status, "headers": {"content-type": answer.content_type}, "body": answer.body},
+        shape,
+    )
+
+    assert parsed["Error"]["Code"] == code

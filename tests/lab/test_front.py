@@ -1,0 +1,210 @@
+"""The lab's port, before an application that echoes: HTTP as clients speak it, and faults as a network makes them."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ringfence_lab.connection import Message, Receive, Send
+from ringfence_lab.control import LabError, RunningLab
+from ringfence_lab.front import Caller, Front
+
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
+UNREACHED = 5.0
+
+
+async def echo(scope: Message, receive: Receive, send: Send) -> None:
+    """Answers with what it was asked, in two pieces where the path asks for them."""
+    asked = await receive()
+    said = json.dumps({"method": scope["method"], "path": scope["path"], "body": asked["body"].decode()}).encode()
+    streamed = scope["path"] == "/streamed"
+    await send({"type": "http.response.start", "status": 201, "headers": [(b"content-type", b"application/json")]})
+    if streamed:
+        await send({"type": "http.response.body", "body": said[:5], "more_body": True})
+    await send({"type": "http.response.body", "body": said[5:] if streamed else said})
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A front that runs."""
+
+    port: int
+    control: RunningLab
+
+    def ask(self, method: str = "POST", path: str = "/", body: Any = b"hello", **options: Any) -> tuple[int, bytes]:
+        """Asks once, signed for EC2 in us-west-2."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=UNREACHED)
+        connection.request(method, path, body, SIGNED, **options)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    loop = asyncio.new_event_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    loop.run_until_complete(Front(echo, lambda _: Caller("arn:of:caller")).serve(listener))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    port = listener.getsockname()[1]
+    yield Served(port, RunningLab(port=port))
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+def test_the_application_is_asked_and_answers(served: Served) -> None:
+    status, said = served.ask("PUT", "/a%20path?query=1", b"body")
+
+    assert status == 201
+    assert json.loads(said) == {"method": "PUT", "path": "/a path", "body": "body"}
+
+
+def test_a_connection_serves_many_requests(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    connection.connect()
+    first = connection.sock
+
+    for _ in range(3):
+        connection.request("POST", "/", b"again", SIGNED)
+        assert connection.getresponse().read()
+
+    assert connection.sock is first
+
+
+def test_a_body_may_come_in_chunks_and_an_answer_go_in_some(served: Served) -> None:
+    _, said = served.ask("POST", "/streamed", iter([b"one", b"two"]), encode_chunked=True)
+
+    assert json.loads(said)["body"] == "onetwo"
+
+
+def test_a_head_is_answered_without_a_body_and_the_connection_stays_in_step(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=UNREACHED)
+
+    connection.request("HEAD", "/")
+    head = connection.getresponse()
+    head.read()
+    connection.request("GET", "/next")
+
+    assert head.status == 201
+    assert json.loads(connection.getresponse().read())["path"] == "/next"
+
+
+def test_who_waits_before_sending_a_body_is_told_to_go_on(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        told = client.recv(100)
+        client.sendall(b"after")
+        said = client.recv(1000)
+
+    assert told.startswith(b"HTTP/1.1 100 Continue")
+    assert b"after" in said
+
+
+def test_a_reset_drops_the_connection(served: Served) -> None:
+    served.control.fault("us-west-2", "reset")
+
+    with pytest.raises(ConnectionResetError):
+        served.ask()
+
+
+def test_a_hang_never_answers(served: Served) -> None:
+    served.control.fault("us-west-2", "hang")
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=0.3)
+    connection.request("POST", "/", b"", SIGNED)
+
+    with pytest.raises(TimeoutError):
+        connection.getresponse()
+
+
+def test_a_request_that_hung_is_not_served_after_the_healing(served: Served) -> None:
+    served.control.fault("us-west-2", "hang")
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=0.3)
+    connection.request("POST", "/", b"", SIGNED)
+    with pytest.raises(TimeoutError):
+        connection.getresponse()
+
+    served.control.heal("us-west-2")
+    status, _ = served.ask()
+    connection.close()
+
+    assert status == 201
+    assert [call.status for call in served.control.calls() if not call.fault] == [201]
+
+
+def test_a_delay_answers_late(served: Served) -> None:
+    served.control.fault("us-west-2", "delay=0.3", "ec2")
+    started = time.monotonic()
+
+    status, _ = served.ask()
+
+    assert status == 201
+    assert time.monotonic() - started >= 0.3
+
+
+def test_a_throttled_service_answers_for_itself_and_the_connection_lives_on(served: Served) -> None:
+    served.control.fault("us-west-2", "throttle", "ec2")
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=UNREACHED)
+    connection.request("POST", "/", b"", SIGNED)
+    throttled = connection.getresponse().read()
+    served.control.heal()
+    connection.request("POST", "/", b"", SIGNED)
+
+    assert b"RequestLimitExceeded" in throttled
+    assert connection.getresponse().status == 201
+
+
+@pytest.mark.parametrize(("region", "service"), [("us-east-1", None), ("us-west-2", "dynamodb")])
+def test_a_fault_is_felt_only_where_it_is_set(served: Served, region: str, service: str | None) -> None:
+    served.control.fault(region, "reset", service)
+
+    assert served.ask()[0] == 201
+
+
+def test_a_fault_does_not_shut_the_lab_itself_out(served: Served) -> None:
+    served.control.fault("us-west-2", "hang")
+
+    assert served.control.faults() == [{"region": "us-west-2", "service": None, "fault": "hang"}]
+
+
+def test_the_lab_refuses_what_it_does_not_know_with_the_reason(served: Served) -> None:
+    with pytest.raises(LabError, match="mars-1"):
+        served.control.fault("mars-1", "hang")
+    with pytest.raises(LabError, match="explode"):
+        served.control.fault("us-west-2", "explode")
+    with pytest.raises(LabError, match="teleport"):
+        served.control.fault("us-west-2", "hang", "teleport")
+
+
+def test_every_signed_request_is_noted(served: Served) -> None:
+    served.ask(body=b"Action=DescribeInstances")
+    served.control.fault("us-west-2", "throttle")
+    served.ask()
+    http.client.HTTPConnection("127.0.0.1", served.port).request("GET", "/unsigned")
+
+    fine, throttled = served.control.calls()
+
+    assert (fine.region, fine.service, fine.status, fine.fault) == ("us-west-2", "ec2", 201, "")
+    assert (fine.access_key, fine.principal) == ("KEY", "arn:of:caller")
+    assert (throttled.status, throttled.fault) == (503, "throttle")
+
+
+def test_the_journal_starts_anew_when_asked(served: Served) -> None:
+    served.ask()
+
+    served.control.forget_calls()
+
+    assert served.control.calls() == []
+
+
+def test_what_is_not_http_is_hung_up_on(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
+        client.sendall(b"\x16\x03\x01 this is TLS\r\n\r\n")
+
+        assert client.recv(100) == b""

@@ -1,0 +1,153 @@
+"""Who calls the lab, and what IAM lets them do to moto's resources."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ringfence_lab.lab import Lab
+from tests.labs import HOME, PEER, client, session_of_role
+
+CLUSTER = "identity-tests"
+
+
+def a_group(lab: Lab, region: str, cluster: str | None = CLUSTER) -> str:
+    """A security group, which carries the cluster's tag."""
+    ec2 = lab.client("ec2", region)
+    id: str = ec2.create_security_group(GroupName=f"g-{uuid4().hex}", Description="tests")["GroupId"]
+    if cluster:
+        ec2.create_tags(Resources=[id], Tags=[{"Key": "ringfence-cluster", "Value": cluster}])
+    return id
+
+
+def a_role(lab: Lab, *statements: Mapping[str, Any]) -> boto3.Session:
+    return session_of_role(lab, f"role-{uuid4().hex}", list(statements))
+
+
+def may(action: str | list[str], resource: str, condition: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def authorize(lab: Lab, session: boto3.Session, region: str, group: str) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
+    client(lab, session, "ec2", region).authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
+
+def code_of(call: Callable[[], object]) -> str:
+    with pytest.raises(ClientError) as refused:
+        call()
+    return str(refused.value.response["Error"]["Code"])
+
+
+@pytest.mark.parametrize(
+    ("key", "token"), [("test", None), ("AKIAIOSFODNN7EXAMPLE", None), ("ASIAANYBODY", "a session's token")]
+)
+def test_whoever_the_lab_does_not_know_is_the_accounts_root(empty_lab: Lab, key: str, token: str | None) -> None:
+    session = boto3.Session(key, "any secret", token)
+
+    assert client(empty_lab, session, "sts", HOME).get_caller_identity()["Arn"].endswith(":root")
+    assert client(empty_lab, session, "ec2", HOME).describe_instances()["Reservations"] == []
+    assert client(empty_lab, session, "dynamodb", HOME).list_tables()["TableNames"] == []
+
+
+def test_a_role_may_do_to_a_tagged_group_what_its_policy_allows(empty_lab: Lab) -> None:
+    group = a_group(empty_lab, PEER)
+    arn = f"arn:aws:ec2:{PEER}:123456789012:security-group/*"
+    tagged = {"StringEquals": {"aws:ResourceTag/ringfence-cluster": CLUSTER}}
+    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", arn, tagged))
+
+    authorize(empty_lab, role, PEER, group)
+
+    rules = empty_lab.client("ec2", PEER).describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [group]}]
+    )["SecurityGroupRules"]
+    assert "192.0.2.1/32" in [rule.get("CidrIpv4") for rule in rules]
+
+
+@pytest.mark.parametrize("cluster", [None, "another-cluster"])
+def test_a_group_without_the_tag_is_denied(empty_lab: Lab, cluster: str | None) -> None:
+    group = a_group(empty_lab, PEER, cluster)
+    tagged = {"StringEquals": {"aws:ResourceTag/ringfence-cluster": CLUSTER}}
+    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", "*", tagged))
+
+    assert code_of(lambda: authorize(empty_lab, role, PEER, group)) == "UnauthorizedOperation"
+
+
+def test_an_action_that_the_policy_does_not_name_is_denied(empty_lab: Lab) -> None:
+    role = a_role(empty_lab, may("ec2:DescribeInstances", "*"))
+    group = a_group(empty_lab, HOME)
+
+    assert client(empty_lab, role, "ec2", HOME).describe_instances()["Reservations"] == []
+    assert code_of(lambda: authorize(empty_lab, role, HOME, group)) == "UnauthorizedOperation"
+
+
+def test_another_security_group_is_denied(empty_lab: Lab) -> None:
+    allowed, other = a_group(empty_lab, HOME), a_group(empty_lab, HOME)
+    arn = f"arn:aws:ec2:{HOME}:123456789012:security-group/{allowed}"
+    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", arn))
+
+    authorize(empty_lab, role, HOME, allowed)
+
+    assert code_of(lambda: authorize(empty_lab, role, HOME, other)) == "UnauthorizedOperation"
+
+
+def test_another_region_is_denied(empty_lab: Lab) -> None:
+    role = a_role(
+        empty_lab, may("ec2:DescribeSecurityGroupRules", "*", {"StringEquals": {"aws:RequestedRegion": HOME}})
+    )
+
+    client(empty_lab, role, "ec2", HOME).describe_security_group_rules()
+
+    denied = client(empty_lab, role, "ec2", PEER).describe_security_group_rules
+    assert code_of(denied) == "UnauthorizedOperation"
+
+
+def test_a_lifecycle_action_of_another_auto_scaling_group_is_denied(empty_lab: Lab) -> None:
+    arn = f"arn:aws:autoscaling:{HOME}:123456789012:autoScalingGroup:*:autoScalingGroupName/mine"
+    role = a_role(empty_lab, may("autoscaling:CompleteLifecycleAction", arn))
+    autoscaling = client(empty_lab, role, "autoscaling", HOME)
+
+    def complete(group: str) -> None:
+        autoscaling.complete_lifecycle_action(
+            AutoScalingGroupName=group,
+            LifecycleHookName="hook",
+            InstanceId="i-0123456789abcdef0",
+            LifecycleActionResult="CONTINUE",
+        )
+
+    assert code_of(lambda: complete("mine")) != "AccessDenied"
+    assert code_of(lambda: complete("yours")) == "AccessDenied"
+
+
+def test_a_table_of_another_name_is_denied(empty_lab: Lab) -> None:
+    arn = f"arn:aws:dynamodb:{HOME}:123456789012:table/mine"
+    role = a_role(empty_lab, may("dynamodb:Scan", arn))
+    dynamodb = client(empty_lab, role, "dynamodb", HOME)
+
+    assert code_of(lambda: dynamodb.scan(TableName="mine")) == "ResourceNotFoundException"
+    assert code_of(lambda: dynamodb.scan(TableName="yours")) == "AccessDeniedException"
+
+
+def test_a_session_with_a_wrong_secret_is_nobody(empty_lab: Lab) -> None:
+    role = a_role(empty_lab, may("*", "*"))
+    known = role.get_credentials()
+    assert known is not None
+    forged = boto3.Session(known.access_key, "wrong", known.token)
+
+    assert code_of(client(empty_lab, forged, "dynamodb", HOME).list_tables) == "InvalidSignatureException"
+
+
+def test_the_journal_knows_which_role_called(empty_lab: Lab) -> None:
+    role = a_role(empty_lab, may("dynamodb:ListTables", "*"))
+    known = role.get_credentials()
+    assert known is not None
+
+    client(empty_lab, role, "dynamodb", PEER).list_tables()
+
+    call = next(call for call in reversed(empty_lab.calls()) if call.access_key == known.access_key)
+    assert (call.region, call.service, call.action, call.status) == (PEER, "dynamodb", "ListTables", 200)
+    assert ":assumed-role/role-" in call.principal
