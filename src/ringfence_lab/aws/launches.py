@@ -1,0 +1,71 @@
+"""Launches instances for an Auto Scaling group from its launch template or launch configuration.
+
+Knows nothing of lifecycle states.
+"""
+
+from collections import Counter
+from typing import Any
+
+from moto.autoscaling.models import ASG_NAME_TAG
+from moto.autoscaling.models import FakeAutoScalingGroup as Group
+from moto.autoscaling.models import InstanceState as Member
+
+
+def launch(group: Group, count: int) -> list[Member]:
+    """Launches instances and makes them members, each in the Availability Zone that has the fewest.
+
+    Raises moto's ServiceException where EC2 would refuse the launch.
+    """
+    return [_launch_one(group) for _ in range(count)]
+
+
+def _launch_one(group: Group) -> Member:
+    subnet_id, zone = _emptiest_place(group)
+    reservation = group.ec2_backend.run_instances(
+        group.image_id,
+        1,
+        group.user_data,
+        group.security_groups,
+        tags={"instance": group.get_propagated_tags() | group.instance_tags | {ASG_NAME_TAG: group.name}},
+        instance_type=group.instance_type,
+        is_instance_type_default=False,
+        placement=zone,
+        subnet_id=subnet_id,
+        region_name=group.region,
+        launch_config=group.launch_config,
+        associate_public_ip=group.launch_config.associate_public_ip_address if group.launch_config else None,
+        **_from_template(group),
+    )
+    [instance] = reservation.instances
+    return join(group, instance, "Pending")
+
+
+def join(group: Group, instance: Any, state: str) -> Member:
+    """Makes an instance a group's member in a lifecycle state."""
+    instance.autoscaling_group = group
+    member = Member(instance, state, protected_from_scale_in=group.new_instances_protected_from_scale_in)
+    group.instance_states.append(member)
+    return member
+
+
+def _emptiest_place(group: Group) -> tuple[str | None, str]:
+    """A subnet of the group's, if it names subnets, and its Availability Zone."""
+    taken = Counter(member.availability_zone for member in group.instance_states)
+    if not group.vpc_zone_identifier:
+        return None, min(group.availability_zones, key=lambda zone: taken[zone])
+    subnets = group.ec2_backend.describe_subnets(subnet_ids=group.vpc_zone_identifier.split(","))
+    subnet = min(subnets, key=lambda subnet: taken[subnet.availability_zone])
+    return subnet.id, subnet.availability_zone
+
+
+def _from_template(group: Group) -> dict[str, Any]:
+    """What moto takes from a launch template only when told."""
+    if not group.ec2_launch_template:
+        return {}
+    version = group.ec2_launch_template.get_version(group.launch_template_version)
+    interfaces = version.data.get("NetworkInterfaces", [])
+    return {
+        "launch_template": {"LaunchTemplateId": group.ec2_launch_template.id, "Version": str(version.number)},
+        "nics": interfaces,
+        "ipv6_address_count": max((int(each.get("Ipv6AddressCount", 0)) for each in interfaces), default=0),
+    }

@@ -1,0 +1,125 @@
+"""The ways of an instance into and out of an Auto Scaling group, and the hooks that hold it on them.
+
+Pure: no clock, no moto. Sources, all of the Amazon EC2 Auto Scaling User Guide: "Amazon EC2 Auto Scaling instance
+lifecycle", "How lifecycle hooks work in Auto Scaling groups", "Use lifecycle hooks with a warm pool".
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+_LONGEST_SECONDS = 48 * 3600
+_MOST_HEARTBEATS = 100
+
+
+class Transition(StrEnum):
+    """The transitions that a hook can hold."""
+
+    LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+class Result(StrEnum):
+    """How a lifecycle action ends."""
+
+    CONTINUE = "CONTINUE"
+    ABANDON = "ABANDON"
+
+
+class Place(StrEnum):
+    """Where an instance comes from and goes to, as events say it."""
+
+    EC2 = "EC2"
+    GROUP = "AutoScalingGroup"
+    WARM_POOL = "WarmPool"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way through the lifecycle, and the lifecycle state of an instance that sets out on it."""
+
+    transition: Transition
+    origin: Place
+    destination: Place
+    state: str
+
+    @property
+    def waiting(self) -> str:
+        """The state while hooks hold the instance."""
+        return f"{self.state}:Wait"
+
+    @property
+    def proceeding(self) -> str:
+        """The state after hooks let the instance go."""
+        return f"{self.state}:Proceed"
+
+
+LAUNCH = Route(Transition.LAUNCHING, Place.EC2, Place.GROUP, "Pending")
+TERMINATE = Route(Transition.TERMINATING, Place.GROUP, Place.EC2, "Terminating")
+INTO_POOL = Route(Transition.LAUNCHING, Place.EC2, Place.WARM_POOL, "Warmed:Pending")
+OUT_OF_POOL = Route(Transition.LAUNCHING, Place.WARM_POOL, Place.GROUP, "Pending")
+BACK_INTO_POOL = Route(Transition.TERMINATING, Place.GROUP, Place.WARM_POOL, "Warmed:Pending")
+TERMINATE_IN_POOL = Route(Transition.TERMINATING, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A lifecycle hook. `heartbeat_timeout` is in seconds; after it the action ends with `default_result`."""
+
+    name: str
+    transition: Transition
+    heartbeat_timeout: int = 3600
+    default_result: Result = Result.ABANDON
+    notification_metadata: str | None = None
+
+    @property
+    def global_timeout(self) -> int:
+        """How many seconds the hook holds an instance at the most, however often the heartbeat is recorded."""
+        return min(_LONGEST_SECONDS, _MOST_HEARTBEATS * self.heartbeat_timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleAction:
+    """One hook that one instance waits for, from when until when, in seconds of the caller's clock."""
+
+    hook: Hook
+    token: str
+    began: float
+    deadline: float
+
+    def prolonged(self, now: float) -> "LifecycleAction":
+        """The action after its heartbeat was recorded."""
+        latest = self.began + self.hook.global_timeout
+        return replace(self, deadline=min(now + self.hook.heartbeat_timeout, latest))
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One instance's way along a route: the actions that it still waits for, and whether one of them was abandoned."""
+
+    route: Route
+    actions: tuple[LifecycleAction, ...] = ()
+    abandoned: bool = False
+
+    def held(self, hooks: Iterable[Hook], now: float, new_token: Callable[[], str]) -> "Passage":
+        """The passage as it waits for hooks."""
+        actions = (LifecycleAction(hook, new_token(), now, now + hook.heartbeat_timeout) for hook in hooks)
+        return replace(self, actions=tuple(actions))
+
+    def completed(self, action: LifecycleAction, result: Result) -> "Passage":
+        """The passage after an action ended. ABANDON ends all others with it."""
+        if result is Result.ABANDON:
+            return replace(self, actions=(), abandoned=True)
+        return replace(self, actions=tuple(other for other in self.actions if other.token != action.token))
+
+    def prolonged(self, action: LifecycleAction, now: float) -> "Passage":
+        """The passage after an action's heartbeat was recorded."""
+        return replace(
+            self,
+            actions=tuple(other.prolonged(now) if other.token == action.token else other for other in self.actions),
+        )
+
+    def find(self, hook_name: str, token: str | None) -> LifecycleAction | None:
+        """The action that waits for a hook, if its token is the given one or none is given."""
+        found = (action for action in self.actions if action.hook.name == hook_name)
+        return next((action for action in found if token in (None, action.token)), None)

@@ -1,0 +1,44 @@
+"""Calls functions later, from one thread. Knows nothing of what they do."""
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Timers:
+    """What is to be called and when, by the monotonic clock. Its thread starts with the first call of `schedule`."""
+
+    _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _thread: threading.Thread | None = None
+
+    def schedule(self, seconds: float, call: Callable[[], None]) -> None:
+        """Calls a function after so many seconds."""
+        with self._changed:
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), call))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            call = self._next()
+            try:
+                call()
+            except Exception:  # noqa: BLE001  # one timer's failure must not stop the others
+                _log.exception("a timer failed")
+
+    def _next(self) -> Callable[[], None]:
+        with self._changed:
+            while not self._due or self._due[0][0] > time.monotonic():
+                self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
+            return heapq.heappop(self._due)[2]
