@@ -149,6 +149,22 @@ def test_an_answered_hook_does_not_time_out(cloud: Cloud, group: AutoScalingGrou
     assert group.listed() == {instance: "InService"}
 
 
+def test_an_earlier_heartbeat_does_not_end_a_later_wait_for_the_same_hook(
+    cloud: Cloud, group: AutoScalingGroup
+) -> None:
+    group.put_warm_pool(1)
+    instance = newest(group)
+    group.complete(LAUNCH_HOOK, instance, HookResult.CONTINUE)
+    cloud.clock.advance(200)
+    group.scale_to(1)
+
+    cloud.clock.advance(299)
+    assert group.listed()[instance] == "Pending:Wait"
+    cloud.clock.advance(1)
+
+    assert group.listed()[instance] == "InService"
+
+
 def test_several_hooks_must_all_continue(group: AutoScalingGroup) -> None:
     group.hooks["other"] = Hook("other", Transition.LAUNCH)
     group.scale_to(1)
