@@ -35,7 +35,7 @@ def test_a_seed_is_the_same_history_in_every_process() -> None:
     )
 
     def digest(hash_seed: str) -> str:
-        run = subprocess.run(  # noqa: S603  # this interpreter, a fixed program
+        run = subprocess.run(
             [sys.executable, "-c", program], env={"PYTHONHASHSEED": hash_seed}, capture_output=True, check=True
         )
         assert len(run.stdout) > 10_000
