@@ -8,9 +8,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ringfence_lab.control import DEFAULT_PORT, RunningLab
+from ringfence_lab.demo import play
 from ringfence_lab.lab import Lab
+from ringfence_lab.story import AsJson, OnTerminal
 
 app = typer.Typer(
     name="lab",
@@ -94,6 +97,15 @@ def heal(
 ) -> None:
     """Takes faults away."""
     RunningLab(port=port).heal(region)
+
+
+@app.command()
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document at the end, and nothing else.")] = False,
+) -> None:
+    """Plays the whole story on a lab of its own, and checks every step. Exit code 0 only if every claim held."""
+    held = play(AsJson(sys.stdout.write) if as_json else OnTerminal(Console(soft_wrap=not sys.stdout.isatty())))
+    raise typer.Exit(0 if held else 1)
 
 
 def _tell(what: str) -> None:

@@ -1,0 +1,111 @@
+"""Looks at a cluster through the AWS APIs, as anybody with boto3 can: groups, instances, addresses, rules.
+
+Knows nothing of Ringfence's tables or of what ought to be there.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+GROUP_TAG = "aws:autoscaling:groupName"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An instance of an Auto Scaling group as seen at one moment. `address` is its public IPv4 address, if any."""
+
+    id: str
+    lifecycle_state: str
+    address: str | None
+
+
+@dataclass(slots=True)
+class Observer:
+    """One Region of a cluster, seen from outside."""
+
+    endpoint_url: str
+    region: str
+    auto_scaling_group: str
+    security_group: str
+    function: str
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client of the service in the Region, with dummy credentials."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,  # type: ignore[call-overload]  # by name
+                region_name=self.region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106  # the lab takes any
+                config=Config(connect_timeout=2, read_timeout=40, retries={"total_max_attempts": 1}),
+            )
+        return self._clients[service]
+
+    def instances(self) -> dict[str, Seen]:
+        """The group's instances by id."""
+        answer = self.client("autoscaling").describe_auto_scaling_groups(
+            AutoScalingGroupNames=[self.auto_scaling_group]
+        )
+        states = {
+            instance["InstanceId"]: instance["LifecycleState"]
+            for group in answer["AutoScalingGroups"]
+            for instance in group["Instances"]
+        }
+        addresses = self.addresses(states)
+        return {id: Seen(id, state, addresses.get(id)) for id, state in states.items()}
+
+    def addresses(self, ids: Iterable[str]) -> dict[str, str]:
+        """The public IPv4 address of each instance that has one."""
+        wanted = sorted(ids)
+        if not wanted:
+            return {}
+        answer = self.client("ec2").describe_instances(Filters=[{"Name": "instance-id", "Values": wanted}])
+        return {
+            instance["InstanceId"]: instance["PublicIpAddress"]
+            for reservation in answer["Reservations"]
+            for instance in reservation["Instances"]
+            if instance.get("PublicIpAddress")
+        }
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The inbound rules of the security group whose source is a CIDR."""
+        answer = self.client("ec2").describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": [self.security_group]}]
+        )
+        rules = answer["SecurityGroupRules"]
+        return [rule for rule in rules if not rule["IsEgress"] and ("CidrIpv4" in rule or "CidrIpv6" in rule)]
+
+    def admitted(self) -> set[str]:
+        """The addresses that the security group admits on any port."""
+        return {rule.get("CidrIpv4", rule.get("CidrIpv6", "")).partition("/")[0] for rule in self.rules()}
+
+    def scale_to(self, capacity: int) -> None:
+        """Sets the group's desired capacity."""
+        self.client("autoscaling").set_desired_capacity(
+            AutoScalingGroupName=self.auto_scaling_group, DesiredCapacity=capacity
+        )
+
+    def true_up(self) -> Mapping[str, Any]:
+        """Asks the Region's engine for a true-up and returns what it says it did."""
+        answer = self.client("lambda").invoke(FunctionName=self.function, Payload=json.dumps({"trueup": True}))
+        said: dict[str, Any] = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise RuntimeError(f"the true-up in {self.region} failed: {said.get('errorMessage', said)}")
+        return said
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> float | None:
+    """Polls until the condition holds and returns the seconds that took; None if it did not within the time."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            return None
+        time.sleep(every)
+    return time.monotonic() - started
