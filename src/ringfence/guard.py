@@ -7,7 +7,7 @@ door open.
 from dataclasses import dataclass, replace
 
 from ringfence.model import HeldRemovals
-from ringfence.plan import Plan, Removal, digest
+from ringfence.plan import Plan, Reason, Removal, digest
 from ringfence.settings import GuardLimits
 
 
@@ -36,7 +36,9 @@ AGREES_WITHIN = 3600
 def guard(
     plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits, now: int
 ) -> Guarded:
-    """Holds the plan's unexplained removals where they are too many to be believed at once.
+    """Holds the plan's unexplained removals where they are too many to be believed at once; and, however few, those
+    of instances that the roster has never heard of: an invocation that could not write its roster (the home table was
+    down) may have admitted them after this one observed.
 
     Those that `earlier`, an observation of a previous reconcile, would have removed too are believed. An operator
     overrides the guard with the digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
@@ -45,8 +47,9 @@ def guard(
     unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
     doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)
     too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent
-    guarded = Guarded(plan, doubtful)
-    if not too_many or guarded.digest in confirmed:
+    if not too_many:
+        doubtful = tuple(removal for removal in doubtful if removal.reason is Reason.UNKNOWN_INSTANCE)
+    if not doubtful or Guarded(plan, doubtful).digest in confirmed:
         return Guarded(plan)
     held = frozenset(doubtful)
     kept = tuple(removal for removal in plan.removals if removal not in held)

@@ -32,6 +32,7 @@ class Reason(StrEnum):
 
     DEPARTED = "departed"  # its instance left: confirmed by an event or a describe
     NO_MEMBER = "no-member"  # no roster wants it any more, and no departure explains that
+    UNKNOWN_INSTANCE = "unknown-instance"  # its roster has never heard of its instance
     PORT = "port-not-managed"  # its port is no longer one that is managed
     FOREIGN = "foreign"  # nobody's label, and nobody's member (mirror mode)
 
@@ -174,7 +175,7 @@ def _removal(rule: Rule, opening: Opening, rows: Rows, ports: tuple[PortRange, .
     roster = rows.rosters.get(label.roster)
     instance = InstanceId(label.instance)
     departed_at = roster.departed.get(instance) if roster is not None else None
-    if departed_at is not None and (roster is None or instance not in roster.members):
-        return Removal(opening, rule.id, Reason.DEPARTED, label, departed_at)
-    reason = Reason.NO_MEMBER if opening.ports in ports else Reason.PORT
-    return Removal(opening, rule.id, reason, label)
+    if roster is not None and instance not in roster.members:
+        reason = Reason.UNKNOWN_INSTANCE if departed_at is None else Reason.DEPARTED
+        return Removal(opening, rule.id, reason, label, departed_at)
+    return Removal(opening, rule.id, Reason.NO_MEMBER if opening.ports in ports else Reason.PORT, label)
