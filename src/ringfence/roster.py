@@ -52,7 +52,8 @@ def next_roster(
             case Phase.LEAVING:
                 departed.setdefault(id, _event_time(event, now))
             case Phase.WARM:
-                if id in before.members:
+                # What goes from EC2 into the pool, or out of the pool to EC2, was never a member.
+                if id in before.members or (isinstance(event, Terminating) and event.origin is Place.GROUP):
                     departed.setdefault(id, _event_time(event, now))
             case Phase.UNKNOWN:
                 kept = _kept(before.members.get(id), id in observation.groups[key.asg], now)

@@ -101,6 +101,8 @@ def answer(
     if one.launching:
         return _launch(one, roster, home, peers, now, settings)
     if one.warm and one.instance not in roster.departed:
+        if (roster.key, one.instance) in home.lingering:
+            return Hold(one, "its roster has never heard of it, but its own Region admits it: a second look follows")
         return Complete(one, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
     return _termination(one, roster, home, peers, now, settings)
 

@@ -1,0 +1,97 @@
+"""Clusters on a lab, with the real stack and its real Lambda, for the end-to-end tests."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ringfence_lab.lab import Lab
+from ringfence_lab.observer import Observer
+from tests.labs import eventually
+
+EAST, WEST, SOUTH = "us-east-1", "us-west-2", "ap-southeast-2"
+
+RELEASE_DEADLINE = 4
+"""Seconds for which these stacks hold a termination for a peer that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A lab with the stack in all of its Regions."""
+
+    lab: Lab
+    regions: Mapping[str, Observer]
+
+    def members(self) -> set[str]:
+        """The addresses of all instances that are in service."""
+        return {
+            one.address
+            for region in self.regions.values()
+            for one in region.instances().values()
+            if one.lifecycle_state == "InService" and one.address
+        }
+
+    def agrees(self, besides: frozenset[str] = frozenset()) -> bool:
+        """Whether every Region's group admits exactly the members, and what is named besides."""
+        wanted = self.members() | besides
+        return all(region.admitted() == wanted for region in self.regions.values())
+
+    def settle(self, **sizes: int) -> None:
+        """Brings the groups to these sizes (by default 1) in peace, and the security groups with them."""
+        self.lab.heal()
+        for name, region in self.regions.items():
+            region.scale_to(sizes.get(name, 1))
+        eventually(lambda: all(self.is_settled(name, sizes.get(name, 1)) for name in self.regions), 30)
+        for _ in range(2):
+            for region in self.regions.values():
+                region.true_up()
+        eventually(self.agrees, 30)
+
+    def is_settled(self, region: str, size: int) -> bool:
+        """Whether so many instances are in service in the Region, and none is on its way."""
+        states = [one.lifecycle_state for one in self.regions[region].instances().values()]
+        return states == ["InService"] * size
+
+    def scale(self, region: str, size: int) -> None:
+        """Scales a group and waits until that is done."""
+        self.regions[region].scale_to(size)
+        eventually(lambda: self.is_settled(region, size), 30)
+
+    def log(self, region: str) -> list[dict[str, Any]]:
+        """The engine's log lines in a Region."""
+        group = f"/aws/lambda/{self.regions[region].function}"
+        events = self.regions[region].client("logs").filter_log_events(logGroupName=group)["events"]
+        lines = [event["message"] for event in events]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def deployed(*regions: str) -> Iterator[Cluster]:
+    """A cluster in these Regions."""
+    with Lab(regions=list(regions), parameters={"ReleaseDeadline": str(RELEASE_DEADLINE)}) as lab:
+        observers = {}
+        for region in regions:
+            one = lab.deploy(region)
+            observers[region] = Observer(
+                lab.endpoint_url, region, one.auto_scaling_group, one.security_group, one.function
+            )
+        yield Cluster(lab, observers)
+
+
+@pytest.fixture(scope="session")
+def _two_regions() -> Iterator[Cluster]:
+    yield from deployed(EAST, WEST)
+
+
+@pytest.fixture
+def two_regions(_two_regions: Cluster) -> Cluster:
+    """Two Regions with one member each, in sync."""
+    _two_regions.settle()
+    return _two_regions
+
+
+@pytest.fixture(scope="session")
+def three_regions() -> Iterator[Cluster]:
+    """Three Regions with nobody in them."""
+    yield from deployed(EAST, WEST, SOUTH)

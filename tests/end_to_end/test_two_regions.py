@@ -1,0 +1,388 @@
+"""Two Regions through CloudFormation, EventBridge, SQS and Lambda, with IAM enforced."""
+
+import json
+import threading
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from ringfence_lab.demo import Watch
+from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
+from tests.labs import eventually
+
+pytestmark = pytest.mark.xdist_group("two-regions")
+
+
+def self_reference(cluster: Cluster, region: str) -> dict[str, Any]:
+    """The permission by which the Region's group admits itself."""
+    group = cluster.regions[region].security_group
+    return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]}
+
+
+def by_hand(cidr: str) -> dict[str, Any]:
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": 443,
+        "ToPort": 443,
+        "IpRanges": [{"CidrIp": cidr, "Description": "by hand"}],
+    }
+
+
+def test_a_launch_is_in_no_region_in_service_before_every_region_admits_it(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    early: set[str] = set()
+
+    def three_in_service() -> bool:
+        serving = [one for one in east.instances().values() if one.lifecycle_state == "InService"]
+        admitted = [region.admitted() for region in two_regions.regions.values()]
+        early.update(one.id for one in serving if any(one.address not in addresses for addresses in admitted))
+        return len(serving) == 3
+
+    # when
+    east.scale_to(3)
+    eventually(three_in_service)
+    # then
+    assert not early
+    assert two_regions.agrees()
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_an_address_is_in_no_group_before_its_instance_is_gone(two_regions: Cluster, region: str) -> None:
+    # given
+    home = two_regions.regions[region]
+    ((id, one),) = home.instances().items()
+    assert one.address is not None
+    # when
+    home.scale_to(0)
+    with Watch(two_regions.regions.values(), home, id, one.address) as watch:
+        pass
+    # then
+    assert watch.departure.closed_first
+
+
+def test_fifty_launches_at_once_in_two_regions_lose_nobody(two_regions: Cluster) -> None:
+    # given
+    for region in two_regions.regions.values():
+        region.client("autoscaling").update_auto_scaling_group(
+            AutoScalingGroupName=region.auto_scaling_group, MaxSize=30
+        )
+    # when
+    for region in two_regions.regions.values():
+        region.scale_to(26)
+    eventually(lambda: all(two_regions.is_settled(region, 26) for region in two_regions.regions), 60)
+    # then
+    assert len(two_regions.members()) == 52
+    assert two_regions.agrees()
+    # when all but one leave again
+    for region in two_regions.regions.values():
+        region.scale_to(1)
+    eventually(lambda: all(two_regions.is_settled(region, 1) for region in two_regions.regions), 60)
+    # then
+    assert two_regions.agrees()
+
+
+def test_true_ups_by_hand_that_overlap_events_disturb_nothing(two_regions: Cluster) -> None:
+    # given two people who ask for true-ups all the time
+    stop = threading.Event()
+
+    def pester(region: str) -> None:
+        observer = two_regions.regions[region]
+        while not stop.is_set():
+            observer.client("lambda").invoke(FunctionName=observer.function, Payload=json.dumps({"trueup": True}))
+
+    pesterers = [threading.Thread(target=pester, args=[region]) for region in (EAST, WEST)]
+    for one in pesterers:
+        one.start()
+    # when
+    try:
+        for size in (4, 2, 5, 1):
+            two_regions.scale(EAST, size)
+            assert two_regions.members() <= two_regions.regions[WEST].admitted()
+    finally:
+        stop.set()
+        for one in pesterers:
+            one.join()
+    # then
+    eventually(two_regions.agrees)
+
+
+@pytest.mark.parametrize("fault", ["hang", "reset", "throttle"])
+def test_a_peer_that_fails_does_not_hold_the_home_region(two_regions: Cluster, fault: str) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    two_regions.lab.fault(WEST, fault)
+    # when
+    started = time.monotonic()
+    two_regions.scale(EAST, 2)
+    # then
+    assert time.monotonic() - started < 10
+    assert {one.address for one in east.instances().values()} <= east.admitted()
+    # when
+    two_regions.lab.heal(WEST)
+    east.true_up()
+    # then
+    eventually(two_regions.agrees)
+
+
+def test_a_termination_is_held_for_a_peer_that_hangs_and_no_longer_than_the_deadline(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    ((id, one),) = east.instances().items()
+    two_regions.lab.fault(WEST, "hang")
+    # when
+    east.scale_to(0)
+    # then
+    eventually(lambda: one.address not in east.admitted())
+    assert east.instances()[id].lifecycle_state == "Terminating:Wait"
+    # when
+    time.sleep(RELEASE_DEADLINE)
+    said = east.true_up()
+    # then
+    assert not east.instances()
+    assert said["stale_doors"] >= 0
+    # when
+    two_regions.lab.heal(WEST)
+    east.true_up()
+    # then
+    assert one.address not in two_regions.regions[WEST].admitted()
+
+
+def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_the_redelivery_does_the_rest(
+    two_regions: Cluster,
+) -> None:
+    # given
+    two_regions.lab.fault(EAST, "throttle", "dynamodb")
+    # when
+    two_regions.scale(EAST, 2)
+    # then
+    assert two_regions.regions[WEST].admitted() < two_regions.regions[EAST].admitted()
+    # when
+    two_regions.lab.heal(EAST)
+    # then the queue delivers the event again
+    eventually(two_regions.agrees, 60)
+
+
+def test_an_operators_rules_are_never_touched_and_one_of_ours_that_is_deleted_comes_back(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    east.client("ec2").authorize_security_group_ingress(
+        GroupId=east.security_group, IpPermissions=[by_hand("203.0.113.0/24")]
+    )
+    ours = next(rule for rule in east.rules() if rule["CidrIpv4"] != "203.0.113.0/24")
+    east.client("ec2").revoke_security_group_ingress(
+        GroupId=east.security_group, SecurityGroupRuleIds=[ours["SecurityGroupRuleId"]]
+    )
+    # when
+    said = east.true_up()
+    # then
+    assert said["added"] == 1
+    assert {"203.0.113.0", *two_regions.members()} == east.admitted()
+    # finally
+    east.client("ec2").revoke_security_group_ingress(
+        GroupId=east.security_group, IpPermissions=[by_hand("203.0.113.0/24")]
+    )
+
+
+def test_an_instance_attached_and_detached_by_hand_comes_and_goes_with_a_true_up(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    scaling, ec2 = east.client("autoscaling"), east.client("ec2")
+    (group,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[east.auto_scaling_group])[
+        "AutoScalingGroups"
+    ]
+    template = {key: group["LaunchTemplate"][key] for key in ("LaunchTemplateId", "Version")}
+    subnet = group["VPCZoneIdentifier"].split(",")[0]
+    launched = ec2.run_instances(MinCount=1, MaxCount=1, LaunchTemplate=template, SubnetId=subnet)["Instances"][0]
+    # when
+    scaling.attach_instances(InstanceIds=[launched["InstanceId"]], AutoScalingGroupName=east.auto_scaling_group)
+    eventually(lambda: two_regions.is_settled(EAST, 2))
+    east.true_up()
+    # then
+    assert len(two_regions.members()) == 3
+    assert two_regions.agrees()
+    # when
+    scaling.detach_instances(
+        InstanceIds=[launched["InstanceId"]],
+        AutoScalingGroupName=east.auto_scaling_group,
+        ShouldDecrementDesiredCapacity=True,
+    )
+    eventually(lambda: two_regions.is_settled(EAST, 1))
+    east.true_up()
+    # then
+    assert two_regions.agrees()
+    ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
+
+
+def test_a_warm_pool_is_filled_without_members_and_members_come_out_of_it(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    scaling = east.client("autoscaling")
+
+    def pooled() -> list[str]:
+        answer = scaling.describe_warm_pool(AutoScalingGroupName=east.auto_scaling_group)
+        return [one["LifecycleState"] for one in answer["Instances"]]
+
+    # when
+    scaling.put_warm_pool(AutoScalingGroupName=east.auto_scaling_group, MinSize=1, MaxGroupPreparedCapacity=2)
+    eventually(lambda: pooled() == ["Warmed:Stopped"])
+    # then
+    assert two_regions.agrees()
+    # when
+    east.scale_to(2)
+    eventually(lambda: len(two_regions.members()) == 3)
+    # then
+    assert two_regions.agrees()
+    # finally
+    scaling.delete_warm_pool(AutoScalingGroupName=east.auto_scaling_group, ForceDelete=True)
+    eventually(lambda: not pooled())
+
+
+def test_a_bad_configuration_puts_the_event_into_the_dead_letter_queue_with_its_reason(two_regions: Cluster) -> None:
+    # given a group that does not admit itself any more
+    east = two_regions.regions[EAST]
+    ec2, sqs = east.client("ec2"), east.client("sqs")
+    ec2.revoke_security_group_ingress(GroupId=east.security_group, IpPermissions=[self_reference(two_regions, EAST)])
+    dead_letters = sqs.get_queue_url(QueueName="ringfence-demo-dead.fifo")["QueueUrl"]
+    # when
+    try:
+        east.scale_to(2)
+        message = eventually(
+            lambda: sqs.receive_message(QueueUrl=dead_letters, MessageAttributeNames=["All"]).get("Messages")
+        )[0]
+    finally:
+        ec2.authorize_security_group_ingress(
+            GroupId=east.security_group, IpPermissions=[self_reference(two_regions, EAST)]
+        )
+    # then
+    assert json.loads(message["Body"])["detail-type"] == "EC2 Instance-launch Lifecycle Action"
+    assert "does not admit itself on any port" in message["MessageAttributes"]["reason"]["StringValue"]
+    # when it is mended, a true-up answers the hook
+    sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+    east.true_up()
+    eventually(lambda: two_regions.is_settled(EAST, 2))
+
+
+def test_a_launch_without_room_at_home_is_sent_away(two_regions: Cluster) -> None:
+    # given a group with as many rules as the quota allows
+    east = two_regions.regions[EAST]
+    ec2 = east.client("ec2")
+    room = 60 - 1 - len(east.rules())
+    fillers = [by_hand(f"198.51.100.{number}/32") for number in range(room)]
+    ec2.authorize_security_group_ingress(GroupId=east.security_group, IpPermissions=fillers)
+    before = set(east.instances())
+    # when
+    east.scale_to(2)
+    # then
+    try:
+        eventually(lambda: any("it could not join" in line.get("why", "") for line in two_regions.log(EAST)))
+        serving = {id for id, one in east.instances().items() if one.lifecycle_state == "InService"}
+        assert serving == before
+    finally:
+        ec2.revoke_security_group_ingress(GroupId=east.security_group, IpPermissions=fillers)
+    eventually(lambda: two_regions.is_settled(EAST, 2), 60)
+
+
+def test_without_the_clusters_tag_a_group_cannot_be_changed_from_elsewhere(two_regions: Cluster) -> None:
+    # given
+    west = two_regions.regions[WEST]
+    tag = {"Key": "ringfence-cluster", "Value": "demo"}
+    west.client("ec2").delete_tags(Resources=[west.security_group], Tags=[tag])
+    # when
+    try:
+        two_regions.scale(EAST, 2)
+    finally:
+        west.client("ec2").create_tags(Resources=[west.security_group], Tags=[tag])
+    # then the launch went on, and the log says why the peer lacks it
+    errors = [line.get("error", "") for line in two_regions.log(EAST)]
+    assert any("UnauthorizedOperation" in error and "AuthorizeSecurityGroupIngress" in error for error in errors)
+    assert two_regions.members() - west.admitted()
+    # when
+    west.true_up()
+    # then
+    assert two_regions.agrees()
+
+
+def test_every_change_is_a_line_in_the_log_and_every_call_names_its_event(two_regions: Cluster) -> None:
+    # given
+    two_regions.lab.forget_calls()
+    # when
+    two_regions.scale(EAST, 2)
+    # then
+    added = [line for line in two_regions.log(EAST) if line.get("message") == "rule added"][-2:]
+    assert {line["region"] for line in added} == {EAST, WEST}
+    for line in added:
+        assert {"address", "protocol", "ports", "security_group", "rule", "instance", "auto_scaling_group"} <= set(line)
+        (cause,) = line["cause"]
+        assert uuid.UUID(cause)
+    causes = {
+        call.cause for call in two_regions.lab.engine_calls(EAST) if call.action == "AuthorizeSecurityGroupIngress"
+    }
+    assert causes == {added[0]["cause"][0]}
+
+
+def test_the_metrics_are_embedded_in_the_log(two_regions: Cluster) -> None:
+    metrics = [line for line in two_regions.log(EAST) if "_aws" in line]
+    names = {
+        metric["Name"] for line in metrics for each in line["_aws"]["CloudWatchMetrics"] for metric in each["Metrics"]
+    }
+    assert {
+        "RulesAdded",
+        "RulesRemoved",
+        "RulesHeld",
+        "RulesRefused",
+        "ReconcileSeconds",
+        "AdmissionSeconds",
+        "StaleDoorSeconds",
+        "PeersUnreachable",
+        "DriftHealed",
+        "WaitingHooks",
+        "QuotaUsedPercent",
+        "Errors",
+    } <= names
+
+
+def test_the_schedule_sends_true_ups_that_differ(two_regions: Cluster) -> None:
+    # given the schedule has fired when the stack was made
+    causes = [line["cause"] for line in two_regions.log(EAST) if line.get("message") == "reconciled"]
+    # then its message carries the time, so that the queue does not take the next one for a duplicate
+    scheduled = [each for cause in causes for each in cause if each.startswith("schedule 20")]
+    assert scheduled
+    assert len(scheduled) == len(set(scheduled))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{"detail": {"AutoScalingGroupName": None}}, {"detail": {"AutoScalingGroupName": None}, "trueup": True}],
+)
+def test_a_true_up_in_the_original_samples_form_is_taken(two_regions: Cluster, payload: dict[str, Any]) -> None:
+    east = two_regions.regions[EAST]
+    named = {**payload, "detail": {"AutoScalingGroupName": east.auto_scaling_group}}
+    answer = east.client("lambda").invoke(FunctionName=east.function, Payload=json.dumps(named))
+    assert "FunctionError" not in answer
+    assert json.loads(answer["Payload"].read())["problems"] == []
+
+
+def test_a_true_up_of_a_group_that_is_none_of_ours_says_so(two_regions: Cluster) -> None:
+    east = two_regions.regions[EAST]
+    payload = json.dumps({"detail": {"AutoScalingGroupName": "typo"}})
+    answer = east.client("lambda").invoke(FunctionName=east.function, Payload=payload)
+    assert answer["FunctionError"]
+    assert "typo is none of this Region's groups" in json.loads(answer["Payload"].read())["errorMessage"]
+
+
+def test_what_is_no_event_is_ignored_and_does_not_block_the_queue(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    sqs = east.client("sqs")
+    queue = sqs.get_queue_url(QueueName="ringfence-demo.fifo")["QueueUrl"]
+    # when
+    for body in ("not JSON", "[]", json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})):
+        sqs.send_message(QueueUrl=queue, MessageBody=f"{body}", MessageGroupId="demo")
+    two_regions.scale(EAST, 2)
+    # then
+    reasons = [line.get("reason", "") for line in two_regions.log(EAST) if line.get("message") == "event ignored"]
+    assert any("not JSON" in reason for reason in reasons)
+    assert any("test notification" in reason for reason in reasons)

@@ -1,0 +1,17 @@
+"""Histories that once ended wrong, each by the seed under which the simulator found it."""
+
+import pytest
+
+from ringfence_lab.sim.simulation import simulate
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        1807,  # a rule made while the home table was down was revoked by an invocation that had observed before
+        2314,  # likewise, by one that overlapped
+        1932,  # an instance admitted while the home table was down went back into its warm pool with its rule standing
+    ],
+)
+def test_a_history_that_once_ended_wrong_ends_well(seed: int) -> None:
+    assert simulate(seed).violation is None
