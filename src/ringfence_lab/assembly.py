@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from ministack import app
 
 from ringfence_lab import cloudformation, delivery, functions, identity
+from ringfence_lab.aws import installation
+from ringfence_lab.aws.timers import Timers
 from ringfence_lab.front import Front
 from ringfence_lab.moto_services import SERVICES, MotoServices
 
@@ -36,6 +38,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     delivery.install()
     functions.install()
     cloudformation.install(moto)
+    installation.install(bus.emit, Timers().schedule, moto.lock)
     return Front(app.app, identity.caller)
 
 

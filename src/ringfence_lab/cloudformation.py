@@ -10,16 +10,9 @@ from ministack.core.responses import get_region
 from ministack.services import iam, ssm
 from ministack.services.cloudformation import provisioners
 
-from ringfence_lab import resources
+from ringfence_lab import images, resources
 from ringfence_lab.moto_services import MotoServices
 from ringfence_lab.resources import Clients, Made, Properties, ResourceType
-
-_LATEST_AMIS = "/aws/service/ami-amazon-linux-latest/"
-_AMIS = {
-    "al2023-ami-kernel-default-arm64": "ami-0a000000000000a64",
-    "al2023-ami-kernel-default-x86_64": "ami-0a000000000000864",
-}
-"""Public parameters by which AWS names its latest images. Source: Amazon Linux 2023 User Guide."""
 
 
 def install(moto: MotoServices) -> None:
@@ -32,7 +25,7 @@ def install(moto: MotoServices) -> None:
         "delete": _delete_role_policy,
     }
     provisioners._physical_name = _name_in_region(provisioners._physical_name)
-    ssm._PUBLIC_AMI_PARAMETERS = {f"{_LATEST_AMIS}{name}": id for name, id in _AMIS.items()}
+    ssm._PUBLIC_AMI_PARAMETERS = images.PARAMETERS
 
 
 def _handlers(moto: MotoServices, name: str, resource_type: ResourceType) -> dict[str, Any]:

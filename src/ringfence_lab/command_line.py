@@ -1,6 +1,7 @@
 """The command `ringfence lab`: runs a private AWS on this machine, and makes faults in one that runs."""
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -17,7 +18,6 @@ from ringfence_lab.story import AsJson, OnTerminal
 
 app = typer.Typer(
     name="lab",
-    help="A private AWS on this machine: run it, and make it fail.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -43,6 +43,15 @@ Example:
 """
 
 
+@app.callback()
+def lab() -> None:
+    """A private AWS on this machine: run it, and make it fail."""
+    # A person's own profile and credentials have no part in it, and must not be able to break it.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
 @app.command(epilog=_UP_EXAMPLE)
 def up(
     region: Annotated[list[str], typer.Option(help="A Region of the cluster. Give it once for each.")],
@@ -60,17 +69,17 @@ def up(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with Lab(regions=regions, port=port) as lab:
+    with Lab(regions=regions, port=port) as own:
         deployed = {}
         for one in [] if deploy_none else regions:
             if stopped.is_set():
                 return
             _tell(f"deploying {one}")
-            deployed[one] = asdict(lab.deploy(one))
-        typer.echo(json.dumps({"endpoint_url": lab.endpoint_url, "cluster": lab.cluster, "regions": deployed}))
+            deployed[one] = asdict(own.deploy(one))
+        typer.echo(json.dumps({"endpoint_url": own.endpoint_url, "cluster": own.cluster, "regions": deployed}))
         sys.stdout.flush()
         _tell("ready; Ctrl-C ends it")
-        lab.wait(stopped)
+        own.wait(stopped)
 
 
 @app.command(epilog=_FAULT_EXAMPLE)

@@ -6,6 +6,7 @@ it writes lies in a directory that goes with it. Knows nothing of what is served
 """
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,9 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ringfence_lab import images
 
 ACCOUNT = "123456789012"
 _WORKERS = 64
@@ -42,6 +46,8 @@ def _room() -> str | None:
 
 def _prepare_environment(port: int, directory: str) -> None:
     """Says what the emulators read from the environment when they are imported, and what functions find there."""
+    amis = Path(directory, "amis.json")
+    amis.write_text(json.dumps(images.descriptions()))
     os.environ |= {
         "AUTH": "true",
         "DOCKER_HOST": f"unix://{directory}/no-docker",
@@ -51,6 +57,7 @@ def _prepare_environment(port: int, directory: str) -> None:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_HOST": "127.0.0.1",
         "MOTO_ACCOUNT_ID": ACCOUNT,
+        "MOTO_AMIS_PATH": str(amis),
         "TMPDIR": directory,
     }
     tempfile.tempdir = directory

@@ -1,0 +1,252 @@
+"""CloudFormation's EC2 and Auto Scaling resources, made in moto: what Ref and GetAtt say, updates, and deletion."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import WaiterError
+
+from ringfence_lab.artefact import PROJECT
+from ringfence_lab.lab import Lab
+from tests.labs import HOME, PEER
+
+PREREQUISITES = (PROJECT / "examples" / "prerequisites.yaml").read_text()
+POLL = {"Delay": 0.05, "MaxAttempts": 600}
+
+
+@dataclass
+class Stack:
+    """A stack of a test's own."""
+
+    lab: Lab
+    region: str = HOME
+    name: str = field(default_factory=lambda: f"stack-{uuid4().hex[:12]}")
+
+    def deploy(self, template: str | Mapping[str, Any], verb: str = "create") -> None:
+        """Creates or updates the stack, and waits."""
+        client = self.lab.client("cloudformation", self.region)
+        body = template if isinstance(template, str) else json.dumps(template)
+        getattr(client, f"{verb}_stack")(StackName=self.name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
+        client.get_waiter(f"stack_{verb}_complete").wait(StackName=self.name, WaiterConfig=POLL)
+
+    def delete(self) -> None:
+        """Deletes the stack, and waits."""
+        client = self.lab.client("cloudformation", self.region)
+        client.delete_stack(StackName=self.name)
+        client.get_waiter("stack_delete_complete").wait(StackName=self.name, WaiterConfig=POLL)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        stack = self.lab.client("cloudformation", self.region).describe_stacks(StackName=self.name)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Physical ids by logical ones."""
+        client = self.lab.client("cloudformation", self.region)
+        resources = client.describe_stack_resources(StackName=self.name)["StackResources"]
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+    def group(self) -> dict[str, Any]:
+        """The stack's Auto Scaling group."""
+        name = self.ids["AutoScalingGroup"]
+        groups = self.lab.client("autoscaling", self.region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        described: dict[str, Any] = groups["AutoScalingGroups"][0]
+        return described
+
+
+@pytest.fixture(scope="module")
+def prerequisites(empty_lab: Lab) -> Iterator[Stack]:
+    """The example as it is, in a Region where this module changes nothing of it."""
+    stack = Stack(empty_lab, PEER)
+    stack.deploy(PREREQUISITES)
+    yield stack
+    stack.delete()
+
+
+@pytest.mark.parametrize(
+    ("logical", "pattern"),
+    [
+        ("Vpc", "vpc-"),
+        ("InternetGateway", "igw-"),
+        ("InternetGatewayAttachment", "IGW|vpc-"),
+        ("RouteTable", "rtb-"),
+        ("DefaultRoute", "rtb-"),
+        ("SubnetA", "subnet-"),
+        ("SubnetARouteTable", "rtbassoc-"),
+        ("SecurityGroup", "sg-"),
+        ("SecurityGroupAdmitsItself", "sgr-"),
+        ("LaunchTemplate", "lt-"),
+    ],
+)
+def test_ref_is_what_the_template_reference_says(prerequisites: Stack, logical: str, pattern: str) -> None:
+    """AWS CloudFormation Template Reference, "Return values" of each type."""
+    assert prerequisites.ids[logical].startswith(pattern)
+
+
+def test_an_auto_scaling_group_is_named_after_its_stack_and_stands_in_its_subnets(prerequisites: Stack) -> None:
+    group = prerequisites.group()
+
+    assert group["AutoScalingGroupName"] == prerequisites.outputs["AutoScalingGroup"]
+    assert group["AutoScalingGroupName"].startswith(f"{prerequisites.name}-AutoScalingGroup-")
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (0, 0, 10)
+    subnets = {prerequisites.ids["SubnetA"], prerequisites.ids["SubnetB"]}
+    assert set(group["VPCZoneIdentifier"].split(",")) == subnets
+    assert group["LaunchTemplate"]["LaunchTemplateId"] == prerequisites.ids["LaunchTemplate"]
+
+
+def test_the_groups_tags_reach_its_instances_where_they_say_so(prerequisites: Stack) -> None:
+    (tag,) = [tag for tag in prerequisites.group()["Tags"] if tag["Key"] == "Name"]
+
+    assert tag["PropagateAtLaunch"] is True
+
+
+def test_the_latest_image_is_one_that_the_region_has(prerequisites: Stack) -> None:
+    ec2 = prerequisites.lab.client("ec2", PEER)
+
+    versions = ec2.describe_launch_template_versions(LaunchTemplateId=prerequisites.ids["LaunchTemplate"])
+    image = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
+
+    (described,) = ec2.describe_images(ImageIds=[image])["Images"]
+    assert described["Architecture"] == "arm64"
+
+
+def test_the_security_group_admits_itself_and_carries_its_tag(prerequisites: Stack) -> None:
+    ec2, group = prerequisites.lab.client("ec2", PEER), prerequisites.ids["SecurityGroup"]
+
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    described = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+
+    (inbound,) = [rule for rule in rules if not rule["IsEgress"]]
+    assert inbound["SecurityGroupRuleId"] == prerequisites.ids["SecurityGroupAdmitsItself"]
+    assert (inbound["ReferencedGroupInfo"]["GroupId"], inbound["FromPort"]) == (group, 443)
+    assert {"Key": "ringfence-cluster", "Value": "demo"} in described["Tags"]
+
+
+def test_an_update_changes_in_place_what_can_be_changed(empty_lab: Lab) -> None:
+    stack = Stack(empty_lab)
+    stack.deploy(PREREQUISITES)
+    before = stack.ids
+    autoscaling = empty_lab.client("autoscaling", HOME)
+    autoscaling.set_desired_capacity(AutoScalingGroupName=before["AutoScalingGroup"], DesiredCapacity=1)
+
+    stack.deploy(PREREQUISITES.replace('MaxSize: "10"', 'MaxSize: "12"').replace("t4g.nano", "t4g.micro"), "update")
+
+    group = stack.group()
+    assert stack.ids == before
+    assert (group["MaxSize"], group["LaunchTemplate"]["Version"]) == (12, "2")
+    assert group["DesiredCapacity"] == 1, "what the template did not change stays as it was scaled"
+    stack.delete()
+
+
+def test_an_update_replaces_what_cannot_be_changed_and_deletes_the_old(empty_lab: Lab) -> None:
+    stack = Stack(empty_lab)
+    stack.deploy(PREREQUISITES)
+    before = stack.ids
+
+    stack.deploy(
+        PREREQUISITES.replace("FromPort: 443", "FromPort: 444").replace("ToPort: 443", "ToPort: 444"), "update"
+    )
+
+    after = stack.ids
+    assert {name for name in after if after[name] != before[name]} == {"SecurityGroupAdmitsItself"}
+    rules = empty_lab.client("ec2", HOME).describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [after["SecurityGroup"]]}]
+    )["SecurityGroupRules"]
+    assert [rule["FromPort"] for rule in rules if not rule["IsEgress"]] == [444]
+    stack.delete()
+
+
+def test_a_deleted_stack_leaves_nothing(empty_lab: Lab) -> None:
+    stack = Stack(empty_lab)
+    stack.deploy(PREREQUISITES)
+    ids, ec2 = stack.ids, empty_lab.client("ec2", HOME)
+    empty_lab.client("autoscaling", HOME).set_desired_capacity(
+        AutoScalingGroupName=ids["AutoScalingGroup"], DesiredCapacity=1
+    )
+
+    stack.delete()
+
+    assert ids["Vpc"] not in {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]}
+    assert ids["SecurityGroup"] not in {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]}
+    templates = ec2.describe_launch_templates()["LaunchTemplates"]
+    assert ids["LaunchTemplate"] not in {template["LaunchTemplateId"] for template in templates}
+    groups = empty_lab.client("autoscaling", HOME).describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert ids["AutoScalingGroup"] not in {group["AutoScalingGroupName"] for group in groups}
+
+
+def test_what_fails_rolls_the_stack_back_with_the_reason(empty_lab: Lab) -> None:
+    stack = Stack(empty_lab)
+    bad_route = {"RouteTableId": "rtb-0123456789abcdef0", "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-0"}
+    template = {
+        "Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+            "Route": {"Type": "AWS::EC2::Route", "DependsOn": "Vpc", "Properties": bad_route},
+        }
+    }
+
+    with pytest.raises(WaiterError):
+        stack.deploy(template)
+
+    client = empty_lab.client("cloudformation", HOME)
+    assert client.describe_stacks(StackName=stack.name)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in client.describe_stack_events(StackName=stack.name)["StackEvents"]
+    ]
+    assert any("rtb-0123456789abcdef0" in reason for reason in reasons)
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            },
+        }
+    },
+}
+
+
+def _role_with_policy(name: str, action: str) -> dict[str, Any]:
+    document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}
+    policy = {"RoleName": {"Ref": "Role"}, "PolicyName": name, "PolicyDocument": document}
+    return {"Resources": {"Role": ROLE, "Policy": {"Type": "AWS::IAM::RolePolicy", "Properties": policy}}}
+
+
+def test_equal_stacks_of_two_regions_make_roles_of_their_own(empty_lab: Lab) -> None:
+    """Roles are global: IAM User Guide, "IAM identifiers"."""
+    stacks = [Stack(empty_lab, region, "equal-stacks") for region in (HOME, PEER)]
+
+    for stack in stacks:
+        stack.deploy({"Resources": {"Role": ROLE}})
+
+    first, second = (stack.ids["Role"] for stack in stacks)
+    assert first != second
+    stacks[0].delete()
+    assert empty_lab.client("iam", HOME).get_role(RoleName=second)["Role"]["RoleName"] == second
+    stacks[1].delete()
+
+
+def test_a_roles_policy_is_put_changed_renamed_and_taken_away(empty_lab: Lab) -> None:
+    iam, stack = empty_lab.client("iam", HOME), Stack(empty_lab)
+    stack.deploy(_role_with_policy("first", "ec2:DescribeInstances"))
+    role = stack.ids["Role"]
+
+    stack.deploy(_role_with_policy("first", "ec2:DescribeVpcs"), "update")
+    changed = iam.get_role_policy(RoleName=role, PolicyName="first")["PolicyDocument"]
+    stack.deploy(_role_with_policy("second", "ec2:DescribeVpcs"), "update")
+    renamed = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    stack.deploy({"Resources": {"Role": ROLE}}, "update")
+
+    assert changed["Statement"]["Action"] == "ec2:DescribeVpcs"
+    assert renamed == ["second"]
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
+    stack.delete()

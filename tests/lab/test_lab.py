@@ -1,0 +1,151 @@
+"""The lab as a whole, with the stack in two Regions."""
+
+import dataclasses
+import json
+import time
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from ringfence_lab.control import LabError
+from ringfence_lab.lab import Lab
+from tests.labs import HOME, PEER, Cluster, client, eventually
+
+
+def true_up(cluster: Cluster, region: str) -> dict[str, object]:
+    answer = cluster.lab.client("lambda", region).invoke(
+        FunctionName=cluster.regions[region].function, Payload=json.dumps({"trueup": True})
+    )
+    said: dict[str, object] = json.loads(answer["Payload"].read())
+    return said
+
+
+def test_deploying_says_what_there_is(cluster: Cluster) -> None:
+    for region, deployed in cluster.regions.items():
+        lab = cluster.lab
+        assert all(dataclasses.asdict(deployed).values())
+        assert lab.client("sqs", region).get_queue_attributes(QueueUrl=deployed.queue, AttributeNames=["All"])
+        assert lab.client("sqs", region).get_queue_attributes(
+            QueueUrl=deployed.dead_letter_queue, AttributeNames=["All"]
+        )
+        assert lab.client("dynamodb", region).describe_table(TableName=deployed.table)
+        assert lab.client("ec2", region).describe_security_groups(GroupIds=[deployed.security_group])
+        group = lab.client("autoscaling", region).describe_auto_scaling_groups(
+            AutoScalingGroupNames=[deployed.auto_scaling_group]
+        )["AutoScalingGroups"][0]
+        assert group["DesiredCapacity"] == 0
+
+
+def test_the_engine_runs_as_its_role_with_iam_enforced(cluster: Cluster) -> None:
+    cluster.lab.forget_calls()
+
+    true_up(cluster, HOME)
+
+    calls = cluster.lab.engine_calls(HOME)
+    assert calls
+    assert {call.function for call in calls} == {f"arn:aws:lambda:{HOME}:123456789012:function:ringfence-demo"}
+    assert all(":assumed-role/" in call.principal for call in calls)
+    assert [call for call in calls if call.status == 403] == []
+
+
+def test_the_logs_are_kept_for_as_long_as_the_stack_says(cluster: Cluster) -> None:
+    true_up(cluster, HOME)
+    logs = cluster.lab.client("logs", HOME)
+
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/ringfence-demo")["logGroups"]
+
+    assert group["retentionInDays"] == 90
+    assert logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]
+
+
+def test_the_stacks_alarms_are_there(cluster: Cluster) -> None:
+    alarms = cluster.lab.client("cloudwatch", HOME).describe_alarms(AlarmNamePrefix="ringfence-demo")["MetricAlarms"]
+
+    assert {"ringfence-demo-dead-letters", "ringfence-demo-stale-door"} <= {alarm["AlarmName"] for alarm in alarms}
+
+
+def test_a_launch_is_held_until_the_engine_lets_it_go_on(cluster: Cluster) -> None:
+    deployed = cluster.regions[HOME]
+    autoscaling, ec2 = cluster.lab.client("autoscaling", HOME), cluster.lab.client("ec2", PEER)
+
+    autoscaling.set_desired_capacity(AutoScalingGroupName=deployed.auto_scaling_group, DesiredCapacity=1)
+
+    def states() -> list[str]:
+        groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[deployed.auto_scaling_group])
+        return [instance["LifecycleState"] for instance in groups["AutoScalingGroups"][0]["Instances"]]
+
+    eventually(lambda: states() == ["InService"])
+    rules = ec2.describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [cluster.regions[PEER].security_group]}]
+    )["SecurityGroupRules"]
+    assert [rule for rule in rules if rule.get("Description", "").startswith(f"ringfence demo {HOME}/")]
+    autoscaling.set_desired_capacity(AutoScalingGroupName=deployed.auto_scaling_group, DesiredCapacity=0)
+    eventually(lambda: states() == [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("reset", ConnectionClosedError), ("hang", ReadTimeoutError), ("throttle", ClientError)]
+)
+def test_any_client_feels_a_fault_of_a_region(cluster: Cluster, kind: str, error: type[Exception]) -> None:
+    session = client(cluster.lab, _anybody(), "dynamodb", PEER, read_timeout=0.5)
+    cluster.lab.fault(PEER, kind)
+
+    try:
+        with pytest.raises(error):
+            session.list_tables()
+    finally:
+        cluster.lab.heal(PEER)
+
+    assert session.list_tables()["TableNames"]
+
+
+def test_the_engine_feels_a_fault_as_any_client_does(cluster: Cluster) -> None:
+    true_up(cluster, HOME)
+    cluster.lab.fault(PEER, "hang", "dynamodb")
+
+    started = time.monotonic()
+    try:
+        said = true_up(cluster, HOME)
+    finally:
+        cluster.lab.heal()
+
+    assert said["peers_unreachable"] == 1
+    assert time.monotonic() - started > 2
+    assert true_up(cluster, HOME)["peers_unreachable"] == 0
+
+
+def test_a_stack_can_be_deleted_and_deployed_again() -> None:
+    with Lab(regions=[HOME], cluster="again") as lab:
+        first = lab.deploy(HOME)
+        cloudformation = lab.client("cloudformation", HOME)
+        for stack in (first.stack, "again-prerequisites"):
+            cloudformation.delete_stack(StackName=stack)
+            waiter = cloudformation.get_waiter("stack_delete_complete")
+            waiter.wait(StackName=stack, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
+
+        second = lab.deploy(HOME)
+
+        assert second.function == first.function
+        assert true_up(Cluster(lab, {HOME: second}), HOME)["problems"] == []
+
+
+def test_two_labs_run_side_by_side(empty_lab: Lab) -> None:
+    with Lab(regions=[HOME]) as other:
+        other.client("dynamodb", HOME)
+        other.fault(HOME, "hang")
+
+        assert other.port != empty_lab.port
+        assert empty_lab.client("ec2", HOME).describe_vpcs()["Vpcs"]
+
+
+def test_a_stack_that_cannot_be_deployed_says_what_cloudformation_says() -> None:
+    with (
+        Lab(regions=[HOME], parameters={"PeerDeadline": "99"}) as lab,
+        pytest.raises(LabError, match="PeerDeadline"),
+    ):
+        lab.deploy(HOME)
+
+
+def _anybody() -> boto3.Session:
+    return boto3.Session("any", "body")
