@@ -5,9 +5,10 @@ Whoever calls holds the lock; timers take it themselves. Does not know what an i
 
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup as Group
@@ -16,16 +17,8 @@ from moto.autoscaling.models import InstanceState as Member
 from ringfence_lab.aws import events
 from ringfence_lab.aws.lifecycle import Hook, LifecycleAction, Passage, Result, Route, Transition
 
-
-class Lock(Protocol):
-    """A lock that one thread can take more than once, such as `threading.RLock`."""
-
-    def __enter__(self) -> object:
-        """Takes the lock."""
-
-    def __exit__(self, *_: object) -> object:
-        """Gives it back."""
-
+Lock = AbstractContextManager[Any, None]
+"""A lock that one thread can take more than once, such as `threading.RLock`."""
 
 Schedule = Callable[[float, Callable[[], None]], None]
 """Calls a function after so many seconds."""

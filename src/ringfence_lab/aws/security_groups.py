@@ -3,7 +3,7 @@
 Sources: Amazon EC2 API Reference, AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress,
 DescribeSecurityGroupRules, UpdateSecurityGroupRuleDescriptionsIngress, IpRange; Amazon VPC User Guide, "Amazon VPC
 quotas" and "Security group rules". Assumed, since no document says it: a request of which one rule is a duplicate adds
-none of them.
+none of them. The wording of duplicates is what users reported from AWS.
 """
 
 import ipaddress
@@ -17,7 +17,6 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
     EC2ClientError,
-    InvalidPermissionDuplicateError,
     InvalidPermissionNotFoundError,
     InvalidSecurityGroupNotFoundError,
     InvalidSecurityGroupRuleIdNotFoundError,
@@ -72,9 +71,8 @@ def _authorize(quota: RulesQuota, response: Response, direction: Direction) -> A
     asked = _asked_rules(response, group, direction)
     if not asked:
         raise EC2ClientError("MissingParameter", "The request must contain the parameter ipPermissions")
+    _require_new(asked, _rules(group, direction))
     rules = [*_rules(group, direction), *asked]
-    if len({_key(rule) for rule in rules}) < len(rules):
-        raise InvalidPermissionDuplicateError
     if max(_weights(response.ec2_backend, rules)) > quota.of(group):
         raise RulesPerSecurityGroupLimitExceededError
     _set_rules(group, direction, rules)
@@ -208,6 +206,25 @@ def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
         rule.source_group.get("GroupId"),
         rule.prefix_list_id,
     )
+
+
+def _require_new(asked: Sequence[SecurityGroupRule], standing: Sequence[SecurityGroupRule]) -> None:
+    if len({_key(rule) for rule in asked}) < len(asked):
+        raise EC2ClientError("InvalidParameterValue", "The same permission must not appear multiple times")
+    present = {_key(rule) for rule in standing}
+    for rule in asked:
+        if _key(rule) in present:
+            raise EC2ClientError(
+                "InvalidPermission.Duplicate", f'the specified rule "{_in_words(rule)}" already exists'
+            )
+
+
+def _in_words(rule: SecurityGroupRule) -> str:
+    peer = rule.cidr_ipv4 or rule.cidr_ipv6 or rule.prefix_list_id or rule.source_group.get("GroupId")
+    if rule.ip_protocol == "-1":
+        return f"peer: {peer}, ALL, ALLOW"
+    protocol = str(rule.ip_protocol).upper()
+    return f"peer: {peer}, {protocol}, from port: {rule.from_port}, to port: {rule.to_port}, ALLOW"
 
 
 def _weights(ec2_backend: Any, rules: Sequence[SecurityGroupRule]) -> tuple[int, int]:

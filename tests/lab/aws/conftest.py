@@ -1,0 +1,27 @@
+"""The worlds that these tests run in."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto.core.base_backend import BackendDict
+from moto.server import ThreadedMotoServer
+
+from tests.lab.aws.world import World, client
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def world(endpoint: str) -> World:
+    BackendDict.reset()
+    world = World(client("ec2", endpoint), client("autoscaling", endpoint))
+    world.install()
+    world.build_network()
+    return world

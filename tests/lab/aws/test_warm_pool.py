@@ -1,0 +1,152 @@
+"""Instances that rest in a warm pool between launch and service.
+
+Source: Amazon EC2 Auto Scaling User Guide, "Use lifecycle hooks with a warm pool in Auto Scaling group".
+"""
+
+import pytest
+
+from tests.lab.aws.world import GROUP, LAUNCHING, TERMINATING, World
+
+
+@pytest.fixture
+def pooled(world: World) -> World:
+    """A group that may grow to two, with hooks, and a pool that wants as many; nothing is in service."""
+    world.create_group(MaxSize=2)
+    world.put_hook("admit", LAUNCHING)
+    world.put_hook("release", TERMINATING)
+    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, InstanceReusePolicy={"ReuseOnScaleIn": True})
+    return world
+
+
+@pytest.fixture
+def warm(pooled: World) -> World:
+    """The same with its pool filled."""
+    pooled.complete_all("admit")
+    pooled.events.clear()
+    return pooled
+
+
+def routes(world: World) -> list[tuple[str, str, str]]:
+    return [(event.type, event.detail["Origin"], event.detail["Destination"]) for event in world.events]
+
+
+def test_launches_into_the_pool_wait_for_the_launch_hook(pooled: World) -> None:
+    assert list(pooled.pool_states().values()) == ["Warmed:Pending:Wait"] * 2
+    assert pooled.states() == {}
+    assert routes(pooled) == [("EC2 Instance-launch Lifecycle Action", "EC2", "WarmPool")] * 2
+
+
+def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: World) -> None:
+    instance_id, _ = warm.pool_states()
+
+    assert list(warm.pool_states().values()) == ["Warmed:Stopped"] * 2
+    assert warm.instance(instance_id)["State"]["Name"] == "stopped"
+    assert "PublicIpAddress" not in warm.instance(instance_id)
+
+
+def test_the_group_does_not_list_its_pool_but_says_its_size(warm: World) -> None:
+    described = warm.autoscaling.describe_auto_scaling_instances(InstanceIds=list(warm.pool_states()))
+
+    assert (warm.states(), warm.group()["WarmPoolSize"]) == ({}, 2)
+    assert {each["LifecycleState"] for each in described["AutoScalingInstances"]} == {"Warmed:Stopped"}
+
+
+def test_scale_out_takes_from_the_pool_through_the_launch_hook(warm: World) -> None:
+    pool = set(warm.pool_states())
+
+    warm.scale_to(1)
+    instance_id = warm.only_instance()
+    waiting = warm.states()
+    warm.complete("admit", instance_id)
+
+    assert instance_id in pool
+    assert (waiting[instance_id], warm.states()[instance_id]) == ("Pending:Wait", "InService")
+    assert "PublicIpAddress" in warm.instance(instance_id)
+    assert routes(warm) == [
+        ("EC2 Instance-launch Lifecycle Action", "WarmPool", "AutoScalingGroup"),
+        ("EC2 Instance Launch Successful", "WarmPool", "AutoScalingGroup"),
+    ]
+
+
+def test_scale_in_returns_an_instance_to_the_pool_through_the_terminate_hook(warm: World) -> None:
+    warm.scale_to(1)
+    warm.complete_all("admit")
+    instance_id = warm.only_instance()
+    warm.events.clear()
+
+    warm.scale_to(0)
+    waiting = warm.pool_states()[instance_id]
+    warm.complete("release", instance_id)
+
+    assert (waiting, warm.pool_states()[instance_id]) == ("Warmed:Pending:Wait", "Warmed:Stopped")
+    assert warm.instance(instance_id)["State"]["Name"] == "stopped"
+    assert routes(warm) == [("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "WarmPool")]
+
+
+def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(warm: World) -> None:
+    warm.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP)
+    warm.scale_to(1)
+    warm.complete_all("admit")
+    instance_id = warm.only_instance()
+
+    warm.scale_to(0)
+
+    assert warm.states() == {instance_id: "Terminating:Wait"}
+    assert sorted(warm.pool_states().values()) == ["Warmed:Pending:Wait", "Warmed:Stopped"]
+
+
+def test_a_depleted_pool_does_not_hold_launches_up(world: World) -> None:
+    world.create_group(MaxSize=3)
+    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1)
+    pool = set(world.pool_states())
+
+    world.scale_to(3)
+
+    assert len(pool) == 1
+    assert pool < set(world.states())
+    assert list(world.states().values()) == ["InService"] * 3
+    assert world.pool_states() == {}
+
+
+def test_a_running_pool_keeps_its_instances_running(world: World) -> None:
+    world.create_group(MaxSize=1)
+
+    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, PoolState="Running")
+
+    [(instance_id, state)] = world.pool_states().items()
+    assert (state, world.instance(instance_id)["State"]["Name"]) == ("Warmed:Running", "running")
+
+
+def test_an_abandoned_launch_into_the_pool_is_terminated_and_replaced(pooled: World) -> None:
+    abandoned, _ = pooled.pool_states()
+
+    pooled.complete("admit", abandoned, "ABANDON")
+
+    states = pooled.pool_states()
+    assert states.pop(abandoned) == "Warmed:Terminating:Wait"
+    assert list(states.values()) == ["Warmed:Pending:Wait"] * 2
+    assert routes(pooled)[-2][1:] == ("WarmPool", "EC2")
+
+
+def test_a_deleted_pool_goes_when_its_last_instance_is_released(warm: World) -> None:
+    first, second = warm.pool_states()
+    warm.autoscaling.delete_warm_pool(AutoScalingGroupName=GROUP)
+
+    waiting = warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
+    warm.complete("release", first)
+    between = warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
+    warm.complete("release", second)
+
+    assert {each["LifecycleState"] for each in waiting["Instances"]} == {"Warmed:Terminating:Wait"}
+    assert between["WarmPoolConfiguration"]["Status"] == "PendingDelete"
+    assert "WarmPoolConfiguration" not in warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
+
+
+def test_a_pool_deleted_by_force_runs_no_hooks(warm: World) -> None:
+    instance_ids = list(warm.pool_states())
+
+    warm.autoscaling.delete_warm_pool(AutoScalingGroupName=GROUP, ForceDelete=True)
+
+    assert {warm.instance(id)["State"]["Name"] for id in instance_ids} == {"terminated"}
+    assert {event.type for event in warm.events} == {"EC2 Instance Terminate Successful"}
+    assert "WarmPoolConfiguration" not in warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
