@@ -39,6 +39,7 @@ class Attribution:
         causes = "+".join(_NOT_IN_USER_AGENT.sub("_", cause) for cause in self.causes)[:_CAUSE_LIMIT]
         agent = request.headers.get("User-Agent", "")
         agent = agent.decode() if isinstance(agent, bytes) else agent
+        del request.headers["User-Agent"]  # assigning alone would add a second header, which Powertools passes over
         request.headers["User-Agent"] = f"{agent} ringfence/{__version__} cause/{causes or 'none'}".strip()
 
 
