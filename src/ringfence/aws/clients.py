@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 
 from ringfence import __version__
@@ -34,12 +34,14 @@ class Attribution:
 
     causes: tuple[str, ...] = ()
 
-    def sign(self, request: AWSRequest, **_: object) -> None:
-        """Botocore's `before-sign` handler."""
+    def sign(self, request: AWSPreparedRequest, **_: object) -> None:
+        """Botocore's `before-send` handler: the last to touch a request, after Powertools named itself.
+
+        A signature does not cover the user agent, so that it may still change.
+        """
         causes = "+".join(_NOT_IN_USER_AGENT.sub("_", cause) for cause in self.causes)[:_CAUSE_LIMIT]
         agent = request.headers.get("User-Agent", "")
         agent = agent.decode() if isinstance(agent, bytes) else agent
-        del request.headers["User-Agent"]  # assigning alone would add a second header, which Powertools passes over
         request.headers["User-Agent"] = f"{agent} ringfence/{__version__} cause/{causes or 'none'}".strip()
 
 
@@ -55,5 +57,5 @@ class Clients:
         """A client of the service, by its name in boto3. Building one costs tens of milliseconds: keep it."""
         config = _HOME if region == self.home else _PEER
         client: Any = self.session.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # by name
-        client.meta.events.register("before-sign.*", self.attribution.sign)
+        client.meta.events.register("before-send.*", self.attribution.sign)
         return client
