@@ -19,7 +19,8 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def world(endpoint: str) -> World:
+def world(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # hundreds of images, which take moto a second to load
     BackendDict.reset()
     world = World(client("ec2", endpoint), client("autoscaling", endpoint))
     world.install()

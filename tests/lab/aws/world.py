@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -158,9 +159,13 @@ class World:
         return [event for event in self.events if event.type == detail_type]
 
 
+_session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@cache
 def client(service: str, endpoint: str, region: str = REGION, config: Config = _ONCE) -> Any:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
-    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # by name
+    """A client, made once for all tests: to load a service's model takes longer than a test."""
+    return _session.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # by name
 
 
 def refused(call: Callable[[], object]) -> tuple[str, str]:
