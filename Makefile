@@ -13,6 +13,7 @@ $(VENV)/.ready: $(LOCKS) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/development.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m ringfence_lab.artefact
 	@touch $@
 
 # The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.

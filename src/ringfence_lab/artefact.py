@@ -71,3 +71,7 @@ def _zip(directory: Path, destination: Path) -> None:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
+
+
+if __name__ == "__main__":
+    artefact()

@@ -12,7 +12,7 @@ from ministack.services.cloudformation import provisioners
 
 from ringfence_lab import images, resources
 from ringfence_lab.moto_services import MotoServices
-from ringfence_lab.resources import Clients, Made, Properties, ResourceType
+from ringfence_lab.resources.resource_type import Clients, Made, Properties, ResourceType
 
 
 def install(moto: MotoServices) -> None:

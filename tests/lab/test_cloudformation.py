@@ -200,6 +200,77 @@ def test_what_fails_rolls_the_stack_back_with_the_reason(empty_lab: Lab) -> None
     assert any("rtb-0123456789abcdef0" in reason for reason in reasons)
 
 
+def test_a_warm_pool_and_hooks_are_put_changed_and_taken_away(empty_lab: Lab) -> None:
+    stack, autoscaling = Stack(empty_lab), empty_lab.client("autoscaling", HOME)
+    more = """
+  WarmPool:
+    Type: AWS::AutoScaling::WarmPool
+    Properties: {AutoScalingGroupName: !Ref AutoScalingGroup, MinSize: 1, PoolState: Stopped}
+  Hook:
+    Type: AWS::AutoScaling::LifecycleHook
+    Properties:
+      AutoScalingGroupName: !Ref AutoScalingGroup
+      LifecycleTransition: autoscaling:EC2_INSTANCE_TERMINATING
+      HeartbeatTimeout: 60
+
+Outputs:"""
+
+    def pool_and_hooks() -> tuple[Any, Any]:
+        pool = autoscaling.describe_warm_pool(AutoScalingGroupName=group).get("WarmPoolConfiguration")
+        return pool, autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)["LifecycleHooks"]
+
+    template = PREREQUISITES.replace("\nOutputs:", more)
+    stack.deploy(template)
+    group = stack.ids["AutoScalingGroup"]
+    pool, (hook,) = pool_and_hooks()
+    stack.deploy(template.replace("MinSize: 1", "MinSize: 0").replace("Timeout: 60", "Timeout: 90"), "update")
+    changed_pool, (changed_hook,) = pool_and_hooks()
+    stack.deploy(PREREQUISITES, "update")
+
+    assert (pool["MinSize"], pool["PoolState"], changed_pool["MinSize"]) == (1, "Stopped", 0)
+    assert (hook["HeartbeatTimeout"], changed_hook["HeartbeatTimeout"]) == (60, 90)
+    assert hook["LifecycleHookName"] == changed_hook["LifecycleHookName"]
+    assert pool_and_hooks() == (None, [])
+    stack.delete()
+
+
+NETWORK = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.1.0.0/16}}
+  Ipv6: {Type: AWS::EC2::VPCCidrBlock, Properties: {VpcId: !Ref Vpc, AmazonProvidedIpv6CidrBlock: true}}
+  Group:
+    Type: AWS::EC2::SecurityGroup
+    Properties:
+      GroupDescription: rules written into the group
+      VpcId: !Ref Vpc
+      SecurityGroupIngress:
+        - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 192.0.2.0/24, Description: office}
+        - {IpProtocol: udp, FromPort: 53, ToPort: 53, CidrIpv6: "2001:db8::/64"}
+Outputs:
+  Group: {Value: !GetAtt Group.GroupId}
+"""
+
+
+def test_rules_written_into_a_group_follow_the_template_and_leave_others_alone(empty_lab: Lab) -> None:
+    stack, ec2 = Stack(empty_lab), empty_lab.client("ec2", HOME)
+
+    def sources() -> set[str]:
+        rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+        inbound = [rule for rule in rules["SecurityGroupRules"] if not rule["IsEgress"]]
+        return {rule.get("CidrIpv4") or rule["CidrIpv6"] for rule in inbound}
+
+    stack.deploy(NETWORK)
+    group = stack.outputs["Group"]
+    first = sources()
+    by_hand = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "198.51.100.1/32"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[by_hand])
+    stack.deploy(NETWORK.replace("192.0.2.0/24", "203.0.113.0/24"), "update")
+
+    assert first == {"192.0.2.0/24", "2001:db8::/64"}
+    assert sources() == {"203.0.113.0/24", "2001:db8::/64", "198.51.100.1/32"}
+    stack.delete()
+
+
 ROLE = {
     "Type": "AWS::IAM::Role",
     "Properties": {
