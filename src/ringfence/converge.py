@@ -90,12 +90,15 @@ class Convergence:
         raise Retry(f"the rosters in {self.region} changed in every round")
 
     def _pass(self, rules: Rules | None, rows: Rows | None) -> Outcome:
-        if rules is None:
-            rules, rows = self._rules(), None
-        plans, unmanaged = self._plans(rules, rows if rows is not None else (rows := self._rows()))
-        if any(self._needs_newer_rows(plan) for plan in plans):
+        if rules is None or rows is None:
+            rules = self._rules() if rules is None else rules
             rows = self._rows()
             plans, unmanaged = self._plans(rules, rows)
+        else:
+            plans, unmanaged = self._plans(rules, rows)
+            if any(self._needs_newer_rows(plan) for plan in plans):
+                rows = self._rows()
+                plans, unmanaged = self._plans(rules, rows)
         applied = [self._apply(plan) for plan in plans]
         self._report_quota(rules, applied)
         if unmanaged:

@@ -119,6 +119,11 @@ class _Attempt:
         """Whether only lifecycle events started this, so that a peer most likely lacks just what changed now."""
         return not self.standing and not any(isinstance(event, TrueUp) for event in self.events)
 
+    @property
+    def terminating(self) -> bool:
+        """Whether it is known already that rules must be read once the tables have taken the rosters, not before."""
+        return any(isinstance(event, Terminating) for event in self.events)
+
     def read(self) -> Rows:
         """The home table's rows, before anything is observed: what is written must be newer than what was read."""
         rows = self.table.rows()
@@ -127,8 +132,8 @@ class _Attempt:
         return rows
 
     def start_reading_peers(self, before: Rows) -> dict[Region, Started[Rules]]:
-        """Starts to read the peers' rules, which a lifecycle event will need. Nothing at home waits for them."""
-        if not self.hurry:
+        """Starts to read the peers' rules, which a launch will need. Nothing at home waits for them."""
+        if not self.hurry or self.terminating:
             return {}
         known = {region: tuple(groups_of(region, before)) for region in self.settings.peers}
         return {
@@ -137,20 +142,21 @@ class _Attempt:
             if groups
         }
 
-    def observe(self, before: Rows) -> tuple[Observation, Rules | Permanent]:
+    def observe(self, before: Rows) -> tuple[Observation, Rules | Permanent | None]:
         """The home Region as it is now. Raises Retry where it cannot be described: unknown is not absent."""
         home, settings, start = self.world.home, self.settings, self.world.tasks.start
         groups = start(partial(home.auto_scaling.groups, settings.auto_scaling_groups))
         described = start(partial(home.instances.of_groups, settings.auto_scaling_groups))
         security_groups = self.world.regions[settings.region].security_groups
-        rules = start(partial(_rules_or_error, security_groups, settings.security_groups))
+        read_rules = partial(_rules_or_error, security_groups, settings.security_groups)
+        rules = None if self.terminating else start(read_rules)
         listed, instances = groups.result(), dict(described.result())
         relevant = {id for states in listed.values() for id in states}
         relevant |= {id for roster in before.of(settings.region).values() for id in roster.members}
         relevant |= {event.instance for event in self.lifecycle_events}
         if missing := relevant - instances.keys():
             instances |= home.instances.by_id(sorted(missing))
-        return Observation(listed, instances), rules.result()
+        return Observation(listed, instances), None if rules is None else rules.result()
 
     def decide(self, before: Rows, seen: Observation) -> list[Roster]:
         """Who the members of each of our groups are now."""
@@ -188,14 +194,19 @@ class _Attempt:
         rows: Rows,
         changed: Mapping[RosterKey, Roster],
         waits: Sequence[Waiting],
-        rules: Rules | Permanent,
+        rules: Rules | Permanent | None,
         early: Mapping[Region, Started[Rules]],
     ) -> dict[Region, Turn]:
         """Gives every Region its turn at a time, so that none waits for another. Raises Conflict where a peer shows
         that another invocation of ours was faster."""
         confirmed = frozenset(event.confirm for event in self.events if isinstance(event, TrueUp) and event.confirm)
         waited_for = frozenset(RosterKey(self.settings.region, one.group) for one in waits)
-        turns = Turns(self.world, self.settings, before, rows, changed, self.hurry, waited_for, confirmed)
+        departing = any(
+            roster.departed.keys() - (before.rosters[key].departed.keys() if key in before.rosters else set())
+            for key, roster in changed.items()
+        )
+        releases = departing or any(not one.launching for one in waits)
+        turns = Turns(self.world, self.settings, before, rows, changed, self.hurry, waited_for, confirmed, releases)
         work = [partial(turns.home, rules)]
         work += [partial(turns.peer, region, early.get(region)) for region in self.settings.peers]
         done = {turn.outcome.region: turn for turn in gather(self.world.tasks, work)}
@@ -321,7 +332,7 @@ class _Attempt:
             members = {id: member for id, member in roster.members.items() if id in joining}
             rosters[roster.key] = replace(roster, members=members)
         rows = Rows(rosters=rosters)
-        turns = Turns(self.world, self.settings, rows, rows, {}, True, frozenset(), frozenset())
+        turns = Turns(self.world, self.settings, rows, rows, {}, True, frozenset(), frozenset(), releases=False)
         failed = {region: Turn(Outcome(region, reason)) for region in self.settings.peers}
         self.settle(waits, rows, {**failed, self.settings.region: turns.home(rules, add_only=True)})
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from ringfence.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.lifecycle import Phase
-from ringfence.model import InstanceId, Member, MemberState, Roster, RosterKey
+from ringfence.model import Cidr, InstanceId, Member, MemberState, Roster, RosterKey
 from ringfence.observation import Instance, Observation, Power
 from ringfence.settings import Settings
 
@@ -58,7 +58,7 @@ def next_roster(
             case Phase.UNKNOWN:
                 kept = _kept(before.members.get(id), id in observation.groups[key.asg], now)
                 if kept is not None:
-                    members[id] = kept
+                    members[id] = replace(kept, addresses=_addresses(kept, observation.instances.get(id), settings))
             case _:
                 assert_never(phase)
     return Roster(
@@ -134,7 +134,8 @@ def _judge(
         return Phase.LEAVING if listed is not Phase.WARM else Phase.WARM
     if isinstance(event, Terminating):
         return Phase.WARM if Place.WARM_POOL in (event.origin, event.destination) else Phase.LEAVING
-    if isinstance(event, Launching) and event.destination is Place.WARM_POOL:
+    into_pool = isinstance(event, Launching) and event.destination is Place.WARM_POOL
+    if into_pool and listed not in (Phase.JOINING, Phase.SERVING):  # those come later: it left the pool already
         return Phase.WARM
     returns = isinstance(event, Launching) and event.origin is Place.WARM_POOL
     if id in before.departed and not returns and not _came_back(before.departed[id], described, listed, now):
@@ -162,15 +163,19 @@ def _member(
     now: int,
     settings: Settings,
 ) -> Member:
-    addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
-    starting = described is None or described.power is Power.PENDING
-    if not addresses and starting and before is not None:
-        addresses = before.addresses  # nothing was learned: not yet described, or described too early
+    addresses = _addresses(before, described, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if before is not None and before.state is state:
         return replace(before, addresses=addresses)
     since = _event_time(event, now) if event is not None or described is None else min(now, described.launched)
     return Member(addresses, state, since if state is MemberState.WAITING else now)
+
+
+def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:
+    """The addresses as described; those known before where nothing was learned: not described, or too early."""
+    addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
+    too_early = described is None or described.power is Power.PENDING
+    return before.addresses if before is not None and not addresses and too_early else addresses
 
 
 def _kept(before: Member | None, listed: bool, now: int) -> Member | None:

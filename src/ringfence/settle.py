@@ -81,11 +81,11 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
 
 def _named(event: LifecycleEvent, listed: Waiting | None) -> Waiting:
     transition = Transition.LAUNCH if isinstance(event, Launching) else Transition.TERMINATE
-    if listed is not None and transition not in listed.transitions:
-        return listed  # the event is an older one of the same instance
     warm = Place.WARM_POOL in (
         (event.destination,) if isinstance(event, Launching) else (event.origin, event.destination)
     )
+    if listed is not None and (transition not in listed.transitions or warm is not listed.warm):
+        return listed  # the event is another one of the same instance, and an older one
     return Waiting(event.group, event.instance, (transition,), event, warm)
 
 

@@ -43,6 +43,9 @@ class Turns:
     a peer is offered what changed without being asked first what it holds. `waited_for` are the rosters of which an
     instance waits, so that the peers must have their turn whatever they hold. `confirmed` are the digests of held
     removals that an operator approves.
+
+    `releases` says that an instance is to be released. Then rules that were read before the tables took the rosters
+    do not do: an overlapping invocation that still saw the instance as a member may have put one there since.
     """
 
     world: World
@@ -53,9 +56,10 @@ class Turns:
     hurry: bool
     waited_for: frozenset[RosterKey]
     confirmed: frozenset[str]
+    releases: bool
 
-    def home(self, rules: Rules | Permanent, add_only: bool = False) -> Turn:
-        """The home Region's turn, from the rules as they were observed (or why they could not be).
+    def home(self, rules: Rules | Permanent | None, add_only: bool = False) -> Turn:
+        """The home Region's turn, from the rules as they were observed (or why they could not be), if they were.
 
         With `add_only` the Region's table is not asked: the rows are all there is, and nothing may be removed.
         """
@@ -67,7 +71,7 @@ class Turns:
         convergence = self._convergence(region, groups, self._ports(region).table.rows, _never, known_before)
         if add_only:
             convergence = replace(convergence, add_only=True, read_rows=lambda: self.rows)
-        return _run(convergence, rules, self.rows)
+        return _run(convergence, None if self.releases else rules, self.rows)
 
     def peer(self, region: Region, early: Started[Rules] | None) -> Turn:
         """A peer's turn, under the peers' deadline. `early` is a reading of its rules that is under way."""
@@ -103,7 +107,7 @@ class Turns:
         if not groups:
             return Turn(Outcome(region))  # its engine has never run: it will start from the table
         convergence = self._convergence(region, groups, partial(table.rows_of, home), check)
-        if early is None:
+        if early is None or self.releases:
             return _run(convergence, None, None)
         return _run(convergence, early.result(), Rows(rosters={**held.rosters, **offered}))
 

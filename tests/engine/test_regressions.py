@@ -10,6 +10,9 @@ from ringfence_lab.sim.simulation import simulate
     [
         1807,  # a rule made while the home table was down was revoked by an invocation that had observed before
         2314,  # likewise, by one that overlapped
+        3030,  # a member that its group did not list kept the address that an Elastic IP had replaced
+        4744,  # a termination was continued on rules that were read before the table took the roster
+        5661,  # an instance out of the warm pool was let in by the older event of its way into it
         1932,  # an instance admitted while the home table was down went back into its warm pool with its rule standing
     ],
 )
