@@ -44,14 +44,17 @@ def test_instances_carry_the_tags_that_say_whose_they_are(world: World) -> None:
 
 def test_scale_in_takes_the_oldest_of_the_fullest_zone(world: World) -> None:
     world.create_group()
-    for desired in (1, 2, 3):
+    for desired in (1, 2, 3, 4):
         world.scale_to(desired)
-    _, second, third = world.states()
+    alone, oldest_of_two, gone, youngest = world.states()
+    world.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=gone, ShouldDecrementDesiredCapacity=True)
 
     world.scale_to(2)
 
-    assert zone_of(world, second) != zone_of(world, third)
-    assert list(world.states()) == [second, third]
+    assert zone_of(world, alone) == "us-east-1a"
+    assert zone_of(world, youngest) == "us-east-1b"
+    assert list(world.states()) == [alone, youngest]
+    assert world.instance(oldest_of_two)["State"]["Name"] == "terminated"
 
 
 def test_protected_instances_are_not_scaled_in(group_of_two: World) -> None:

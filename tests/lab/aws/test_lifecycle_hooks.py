@@ -193,6 +193,40 @@ def test_a_recorded_heartbeat_puts_the_timeout_off(hooked: World) -> None:
     assert (late, hooked.states()[instance_id]) == ("Pending:Wait", "InService")
 
 
+def test_one_hooks_heartbeat_does_not_put_anothers_timeout_off(hooked: World) -> None:
+    hooked.put_hook("warm-up", LAUNCHING, HeartbeatTimeout=600, DefaultResult="ABANDON")
+    hooked.scale_to(1)
+    instance_id = hooked.only_instance()
+
+    for _ in range(3):
+        hooked.clock.turn(199)
+        hooked.autoscaling.record_lifecycle_action_heartbeat(
+            AutoScalingGroupName=GROUP, LifecycleHookName="admit", InstanceId=instance_id
+        )
+    hooked.clock.turn(2)
+    before = hooked.states()[instance_id]
+    hooked.clock.turn(1)
+
+    assert (before, hooked.states()[instance_id]) == ("Pending:Wait", "Terminating:Wait")
+
+
+def test_timers_hold_the_lock_that_is_held_around_requests(world: World) -> None:
+    world.install(step_seconds=5)
+    world.create_group()
+    world.put_hook("admit", LAUNCHING, HeartbeatTimeout=60, DefaultResult="CONTINUE")
+    world.scale_to(1)
+    taken = [world.lock.taken]
+
+    world.clock.turn(5)
+    taken.append(world.lock.taken)
+    world.clock.turn(60)
+    taken.append(world.lock.taken)
+    world.clock.turn(5)
+    taken.append(world.lock.taken)
+
+    assert taken == [0, 1, 2, 3]
+
+
 def test_an_action_can_be_completed_by_its_token_alone(hooked: World) -> None:
     hooked.scale_to(2)
     first = hooked.events[0].detail

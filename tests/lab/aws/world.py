@@ -4,6 +4,7 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -56,12 +57,28 @@ class Event:
 
 
 @dataclass(slots=True)
+class CountingLock(AbstractContextManager[None, None]):
+    """Counts how often it was taken. These tests send one request at a time, so that only the seams take it."""
+
+    taken: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@dataclass(slots=True)
 class World:
     """Clients of one Region with a VPC, a public subnet in each of two zones, and what happened so far."""
 
     ec2: Any
     autoscaling: Any
     clock: HandTurnedClock = field(default_factory=HandTurnedClock)
+    lock: CountingLock = field(default_factory=CountingLock)
     quota: RulesQuota = field(default_factory=RulesQuota)
     events: list[Event] = field(default_factory=list)
     vpc: str = ""
@@ -74,9 +91,8 @@ class World:
         self.events.append(Event(region, source, detail_type, detail, resources))
 
     def install(self, step_seconds: float = 0.0) -> None:
-        """Puts the seams into moto. These tests send one request at a time, so that the lock is only the seams'."""
-        lock = threading.RLock()
-        self.quota = install(self.emit, self.clock.schedule, lock, now=self.clock.now, step_seconds=step_seconds)
+        """Puts the seams into moto."""
+        self.quota = install(self.emit, self.clock.schedule, self.lock, now=self.clock.now, step_seconds=step_seconds)
 
     def build_network(self, zones: Sequence[str] = ("us-east-1a", "us-east-1b")) -> None:
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
