@@ -25,14 +25,13 @@ class Power(Enum):
 class Instance:
     """An instance as DescribeInstances gives it, with the addresses of all its network interfaces.
 
-    `launched` is the epoch second of its last start, `group` the Auto Scaling group in whose name it is tagged.
+    `group` is the Auto Scaling group in whose name it is tagged.
     """
 
     id: InstanceId
     power: Power
     group: str | None
     addresses: Mapping[AddressKind, tuple[Cidr, ...]]
-    launched: int
 
     def of_kinds(self, kinds: frozenset[AddressKind]) -> tuple[Cidr, ...]:
         """The addresses of the kinds given, sorted."""

@@ -167,8 +167,7 @@ def _member(
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if before is not None and before.state is state:
         return replace(before, addresses=addresses)
-    since = _event_time(event, now) if event is not None or described is None else min(now, described.launched)
-    return Member(addresses, state, since if state is MemberState.WAITING else now)
+    return Member(addresses, state, _event_time(event, now) if state is MemberState.WAITING else now)
 
 
 def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:

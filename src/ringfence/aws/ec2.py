@@ -99,7 +99,6 @@ def _instance(described: "InstanceTypeDef") -> Instance:
                 address["Ipv6Address"] for one in interfaces for address in one.get("Ipv6Addresses", [])
             ),
         },
-        launched=int(described["LaunchTime"].timestamp()),
     )
 
 

@@ -34,7 +34,7 @@ class Ec2Instance:
 
     def described(self) -> Instance:
         """The instance as DescribeInstances gives it."""
-        return Instance(self.id, self.power, self.group, self.addresses, self.launched)
+        return Instance(self.id, self.power, self.group, self.addresses)
 
 
 class Ec2:

@@ -188,7 +188,9 @@ class History:
             pass
         else:
             alone = started == self.interference and invocation.error is None
-            if alone and not (invocation.disturbed or invocation.misled or _holds_back(invocation)):
+            if alone and not (
+                invocation.killed or invocation.disturbed or invocation.misled or _holds_back(invocation)
+            ):
                 for what in strangers_are_admitted_nowhere(self.properties, invocation):
                     self.properties.violations.append(Violation("strangers_are_admitted_nowhere", what))
 
