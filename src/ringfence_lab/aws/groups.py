@@ -9,7 +9,6 @@ period. Whoever calls holds the lock.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import InitVar, dataclass, field
 from typing import assert_never
 
 from moto.autoscaling.exceptions import ValidationError
@@ -37,20 +36,15 @@ def _is_suspended(group: Group, process: str) -> bool:
     return process in group._suspended_processes
 
 
-@dataclass(slots=True)
 class Groups:
     """All Auto Scaling groups: what they do by themselves, and what they are asked to do with single instances."""
 
-    emit: events.Emit
-    schedule: InitVar[Schedule]
-    lock: InitVar[Lock]
-    now: InitVar[Callable[[], float]]
-    step_seconds: InitVar[float]
-    passages: Passages = field(init=False)
-
-    def __post_init__(self, schedule: Schedule, lock: Lock, now: Callable[[], float], step_seconds: float) -> None:
-        """Starts with no instance on its way."""
-        self.passages = Passages(self.emit, schedule, lock, now, step_seconds, self._arrived)
+    def __init__(
+        self, emit: events.Emit, schedule: Schedule, lock: Lock, now: Callable[[], float], step_seconds: float
+    ) -> None:
+        """Starts with no instance on its way. The parameters are those of `Passages`."""
+        self.passages = Passages(emit, schedule, lock, now, step_seconds, self._arrived)
+        self._emit = emit
 
     def reconcile(self, group: Group) -> None:
         """Launches or terminates until as many instances count as are desired, then does so with the warm pool."""
@@ -67,7 +61,7 @@ class Groups:
         Raises ValidationError if the group would become smaller than its minimum.
         """
         if decrement:
-            self._decrement(group, 1)
+            self._decrement(group, [member])
         if member.lifecycle_state.endswith(":Retained"):
             self._remove(group, member, lifecycle.TERMINATE)
         else:
@@ -102,7 +96,7 @@ class Groups:
     def detach(self, group: Group, members: Sequence[Member], *, decrement: bool) -> None:
         """Lets instances go on without the group. Raises ValidationError if it would be smaller than its minimum."""
         if decrement:
-            self._decrement(group, len(members))
+            self._decrement(group, members)
         for member in members:
             self.passages.cancel(member)
             self._tell(group, member, ScalingEvent.DETACHED, lifecycle.TERMINATE, _REQUEST_CAUSE)
@@ -113,7 +107,7 @@ class Groups:
     def enter_standby(self, group: Group, members: Sequence[Member], *, decrement: bool) -> None:
         """Takes instances out of service for a while. Raises ValidationError like `detach`."""
         if decrement:
-            self._decrement(group, len(members))
+            self._decrement(group, members)
         for member in members:
             member.lifecycle_state = "Standby"
         self.reconcile(group)
@@ -131,8 +125,9 @@ class Groups:
             self.passages.cancel(member)
             self._remove(group, member, lifecycle.TERMINATE)
 
-    def _decrement(self, group: Group, count: int) -> None:
-        desired = int(group.desired_capacity or 0) - count
+    def _decrement(self, group: Group, members: Sequence[Member]) -> None:
+        """Makes the desired capacity less by those of some instances that count for it."""
+        desired = int(group.desired_capacity or 0) - sum(member in counted(group) for member in members)
         if desired < int(group.min_size or 0):
             raise ValidationError(
                 f"Currently, desiredSize equals minSize ({group.min_size}). Terminating instance without replacement "
@@ -154,7 +149,7 @@ class Groups:
         except ServiceException as refused:
             nobody = Subject(group.name, "", "", "")
             detail = events.scaling_activity(ScalingEvent.LAUNCH_FAILED, nobody, route, f"{refused}")
-            self.emit(group.region, events.SOURCE, ScalingEvent.LAUNCH_FAILED.value, detail, [group.arn])
+            self._emit(group.region, events.SOURCE, ScalingEvent.LAUNCH_FAILED.value, detail, [group.arn])
             return
         for member in launched:
             member.lifecycle_state = route.state
@@ -210,6 +205,8 @@ class Groups:
     def _remove(self, group: Group, member: Member, route: Route) -> None:
         """Terminates the instance in EC2, and says so."""
         subject = _subject(group, member)
+        # Termination protection is against EC2's API; Auto Scaling terminates all the same.
+        member.instance.disable_api_termination = False
         group.ec2_backend.terminate_instances([member.instance_id])
         member.lifecycle_state = "Warmed:Terminated" if warm_pool.is_pooled(member) else "Terminated"
         self._forget(group, member)
@@ -227,7 +224,7 @@ class Groups:
     def _tell_of(self, group: Group, subject: Subject, event: ScalingEvent, route: Route, cause: str) -> None:
         detail = events.scaling_activity(event, subject, route, cause)
         arn = f"arn:aws:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
-        self.emit(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
+        self._emit(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
 
 
 def _subject(group: Group, member: Member) -> Subject:

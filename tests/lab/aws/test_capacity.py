@@ -145,6 +145,28 @@ def test_a_decrement_below_the_minimum_is_refused(world: World) -> None:
     assert world.states() == {instance_id: "InService"}
 
 
+def test_to_terminate_an_instance_twice_decrements_once(group_of_two: World) -> None:
+    group_of_two.put_hook("release", TERMINATING)
+    doomed, kept = group_of_two.states()
+
+    for _ in range(2):
+        group_of_two.autoscaling.terminate_instance_in_auto_scaling_group(
+            InstanceId=doomed, ShouldDecrementDesiredCapacity=True
+        )
+
+    assert group_of_two.states() == {doomed: "Terminating:Wait", kept: "InService"}
+    assert len(group_of_two.events_of("EC2 Instance-terminate Lifecycle Action")) == 1
+
+
+def test_termination_protection_does_not_keep_an_instance_from_scale_in(group_of_two: World) -> None:
+    for instance_id in group_of_two.states():
+        group_of_two.ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": True})
+
+    group_of_two.scale_to(0)
+
+    assert group_of_two.states() == {}
+
+
 def test_an_instance_of_no_group_cannot_be_terminated_in_one(world: World) -> None:
     loose = world.run_instance()
     terminate = world.autoscaling.terminate_instance_in_auto_scaling_group
