@@ -35,7 +35,7 @@ def lab_up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, o
         yield process, json.loads(process.stdout.readline())
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def plain_client(service: str, said: dict[str, object]) -> Any:

@@ -17,6 +17,7 @@ from ringfence_lab.control import LabError, RunningLab
 from ringfence_lab.front import Caller, Front
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
+SIGNATURE = b"\r\n".join(f"{name}: {value}".encode() for name, value in SIGNED.items())
 UNREACHED = 5.0
 
 
@@ -110,8 +111,11 @@ def test_who_waits_before_sending_a_body_is_told_to_go_on(served: Served) -> Non
 def test_a_reset_drops_the_connection(served: Served) -> None:
     served.control.fault("us-west-2", "reset")
 
-    with pytest.raises(ConnectionResetError):
-        served.ask()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: lab\r\nContent-Length: 0\r\n" + SIGNATURE + b"\r\n\r\n")
+
+        with pytest.raises(ConnectionResetError):  # not merely closed, which would read as an end
+            client.recv(100)
 
 
 def test_a_hang_never_answers(served: Served) -> None:

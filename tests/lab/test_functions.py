@@ -29,11 +29,25 @@ def handler(event, context):
     time.sleep(60)
 """
 
+ENVIRONMENT = """
+import os
+def handler(event, context):
+    return dict(os.environ)
+"""
+
 WHERE = """
 import os
 def handler(event, context):
     return {"region": os.environ["AWS_REGION"], "process": os.getpid()}
 """
+
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    }
+)
 
 
 def a_queue(lab: Lab, name: str, **attributes: str) -> tuple[str, str]:
@@ -99,19 +113,45 @@ def test_a_function_that_overruns_its_time_is_killed(empty_lab: Lab, tmp_path: P
 
 def test_namesakes_in_two_regions_run_apart(empty_lab: Lab) -> None:
     name = f"where-{uuid4().hex[:8]}"
+    function = {"FunctionName": name, "Runtime": "python3.13", "Handler": "index.handler", "Code": {"ZipFile": WHERE}}
+    role = empty_lab.client("iam", HOME).create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    resource = {"Type": "AWS::Lambda::Function", "Properties": {**function, "Role": role}}
+
+    def deploy(region: str) -> None:
+        cloudformation = empty_lab.client("cloudformation", region)
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Function": resource}}))
+        waiter = cloudformation.get_waiter("stack_create_complete")
+        waiter.wait(StackName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
 
     def where(region: str) -> dict[str, Any]:
         answer = empty_lab.client("lambda", region).invoke(FunctionName=name)
         said: dict[str, Any] = json.loads(answer["Payload"].read())
         return said
 
-    make_function(empty_lab, HOME, name, WHERE)
+    deploy(HOME)
     first = where(HOME)
-    make_function(empty_lab, PEER, name, WHERE)
+    deploy(PEER)
     there = where(PEER)
 
     assert (first["region"], there["region"]) == (HOME, PEER)
     assert where(HOME)["process"] == first["process"], "making one must not end the other's process"
+
+
+def test_a_function_sees_nothing_of_the_environment_that_the_lab_was_started_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_PERSONS_OWN", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://production.invalid")
+
+    with Lab(regions=[HOME]) as lab:
+        make_function(
+            lab, HOME, "environment", "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
+        )
+        answer = lab.client("lambda", HOME).invoke(FunctionName="environment")
+        environment = json.loads(answer["Payload"].read())
+
+    assert "A_PERSONS_OWN" not in environment
+    assert environment["AWS_ENDPOINT_URL"] == lab.endpoint_url
 
 
 @pytest.mark.parametrize("region", [HOME, PEER])
