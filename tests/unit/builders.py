@@ -1,0 +1,137 @@
+"""Small values of the engine for the unit tests: what a test does not speak of is the same in all of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ringfence.events import Launching, Place, Terminating
+from ringfence.model import (
+    Cidr,
+    InstanceId,
+    Label,
+    Member,
+    MemberState,
+    Opening,
+    PortRange,
+    Region,
+    Roster,
+    RosterKey,
+    Rows,
+    Rule,
+    RuleId,
+    SecurityGroupId,
+)
+from ringfence.observation import Instance, Observation, Power
+from ringfence.plan import Addition, Reason, Removal, Scope
+from ringfence.settings import AddressKind, Settings
+
+NOW = 1_800_000_000
+CLUSTER = "demo"
+EAST, WEST = Region("us-east-1"), Region("us-west-2")
+DB = RosterKey(EAST, "db")
+WEST_DB = RosterKey(WEST, "db")
+GROUP = SecurityGroupId("sg-1")
+TCP = PortRange("tcp", 9042, 9042)
+I1, I2, I3 = InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")
+
+
+def address(number: int) -> Cidr:
+    """The nth of the addresses set aside for benchmarks (RFC 2544)."""
+    return Cidr(f"198.18.{number // 256}.{number % 256}/32")
+
+
+def settings(**changes: Any) -> Settings:
+    """The east of a cluster of two Regions."""
+    return replace(
+        Settings(
+            cluster=CLUSTER,
+            region=EAST,
+            regions=(EAST, WEST),
+            auto_scaling_groups=(DB.asg,),
+            security_groups=(GROUP,),
+            account="123456789012",
+            launch_hook="ringfence-demo-launch",
+            terminate_hook="ringfence-demo-terminate",
+        ),
+        **changes,
+    )
+
+
+def launching(
+    instance: InstanceId = I1, at: int | None = NOW, origin: Place = Place.EC2, destination: Place = Place.GROUP
+) -> Launching:
+    return Launching(f"launch-{instance}-{at}", at, DB.asg, instance, "ringfence-demo-launch", origin, destination)
+
+
+def terminating(
+    instance: InstanceId = I1, at: int | None = NOW, origin: Place = Place.GROUP, destination: Place = Place.EC2
+) -> Terminating:
+    return Terminating(f"end-{instance}-{at}", at, DB.asg, instance, "ringfence-demo-terminate", origin, destination)
+
+
+def instance(
+    id: InstanceId = I1,
+    *addresses: Cidr,
+    power: Power = Power.RUNNING,
+    group: str | None = DB.asg,
+    launched: int = NOW - 1000,
+    **kinds: tuple[Cidr, ...],
+) -> Instance:
+    """An instance with public addresses, and with those of other kinds by name: `ipv6=(...)`."""
+    named = {AddressKind[kind.upper()]: found for kind, found in kinds.items()}
+    return Instance(id, power, group, {AddressKind.PUBLIC_IPV4: addresses, **named}, launched)
+
+
+def observed(states: Mapping[InstanceId, str], *instances: Instance) -> Observation:
+    """What is seen of the one group there is."""
+    return Observation({DB.asg: states}, {each.id: each for each in instances})
+
+
+def member(*addresses: Cidr, state: MemberState = MemberState.MEMBER, since: int = NOW - 1000) -> Member:
+    return Member(addresses, state, since)
+
+
+def roster(
+    members: Mapping[InstanceId, Cidr | Member] | None = None,
+    departed: Mapping[InstanceId, int] | None = None,
+    key: RosterKey = DB,
+    **fields: Any,
+) -> Roster:
+    """A roster whose members have one address each, or are given as they are."""
+    named = {id: one if isinstance(one, Member) else member(one) for id, one in (members or {}).items()}
+    return Roster(key, fields.pop("version", 1), named, departed or {}, **fields)
+
+
+def rows(*rosters: Roster, **fields: Any) -> Rows:
+    return Rows(rosters={one.key: one for one in rosters}, **fields)
+
+
+def label(instance: str = I1, key: RosterKey = DB, cluster: str = CLUSTER) -> Label:
+    return Label(cluster, key, instance)
+
+
+def rule(id: str, cidr: Cidr | None, owner: Label | None = None, ports: PortRange = TCP, **fields: Any) -> Rule:
+    """A rule of the one group; with an owner it is owned, without it is foreign."""
+    opening = None if cidr is None else Opening(ports, cidr)
+    description = str(owner) if owner is not None else fields.pop("description", "by hand")
+    return Rule(RuleId(id), GROUP, ports, opening, description=description, **fields)
+
+
+def addition(cidr: Cidr, instance: str = I1, ports: PortRange = TCP) -> Addition:
+    return Addition(Opening(ports, cidr), label(instance))
+
+
+def removals(numbers: Iterable[int], reason: Reason = Reason.NO_MEMBER) -> tuple[Removal, ...]:
+    """The removal of owned rules, one for each number."""
+    return tuple(
+        Removal(Opening(TCP, address(number)), RuleId(f"sgr-{number:04}"), reason, label(f"i-{number}"))
+        for number in numbers
+    )
+
+
+def scope(**changes: Any) -> Scope:
+    """The home Region's own scope."""
+    return replace(
+        Scope(cluster=CLUSTER, home=EAST, at_home=True, regions=(EAST, WEST), groups=(DB.asg,)),
+        **changes,
+    )
