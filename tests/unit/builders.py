@@ -74,12 +74,11 @@ def instance(
     *addresses: Cidr,
     power: Power = Power.RUNNING,
     group: str | None = DB.asg,
-    launched: int = NOW - 1000,
     **kinds: tuple[Cidr, ...],
 ) -> Instance:
     """An instance with public addresses, and with those of other kinds by name: `ipv6=(...)`."""
     named = {AddressKind[kind.upper()]: found for kind, found in kinds.items()}
-    return Instance(id, power, group, {AddressKind.PUBLIC_IPV4: addresses, **named}, launched)
+    return Instance(id, power, group, {AddressKind.PUBLIC_IPV4: addresses, **named})
 
 
 def observed(states: Mapping[InstanceId, str], *instances: Instance) -> Observation:

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 
 from ringfence.errors import NotDeployed, Permanent, Refusal, Refused, Retry
 from ringfence.model import Region
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
+
+# Refused, dropped and timed-out connections, and answers that are none: botocore has no common base for them.
+_NO_ANSWER = (HTTPClientError, BotoConnectionError, ResponseParserError)
 
 _TRANSIENT = {
     "RequestLimitExceeded",  # EC2's throttling
@@ -70,7 +75,7 @@ def translated(region: Region, operation: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _client_error(region, operation, error) from error
-    except HTTPClientError as error:  # time-outs, refused and dropped connections
+    except _NO_ANSWER as error:
         raise Retry(f"{operation} in {region} got no answer: {error}") from error
     except BotoCoreError as error:
         raise Permanent(f"{operation} in {region} could not be called: {error}") from error

@@ -1,0 +1,63 @@
+"""The environment as settings: every mistake at once, in words that help."""
+
+import pytest
+
+from ringfence import config
+from ringfence.errors import Permanent
+from ringfence.model import PortRange
+from ringfence.settings import AddressKind, Mode
+
+RIGHT = {
+    "AWS_REGION": "us-east-1",
+    "RINGFENCE_CLUSTER": "demo",
+    "RINGFENCE_REGIONS": "us-east-1, us-west-2",
+    "RINGFENCE_AUTO_SCALING_GROUPS": "db,cache",
+    "RINGFENCE_SECURITY_GROUPS": "sg-1",
+    "RINGFENCE_ACCOUNT": "123456789012",
+    "RINGFENCE_LAUNCH_HOOK": "l",
+    "RINGFENCE_TERMINATE_HOOK": "t",
+    "RINGFENCE_TABLE": "ringfence-demo",
+    "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://queue",
+}
+
+
+def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
+    settings = config.read({**RIGHT, "RINGFENCE_PORTS": "tcp/7000-7001", "RINGFENCE_MODE": "mirror"}).settings
+    assert settings.regions == ("us-east-1", "us-west-2")
+    assert settings.peers == ("us-west-2",)
+    assert settings.ports.explicit == (PortRange("tcp", 7000, 7001),)
+    assert settings.mode is Mode.MIRROR
+    assert settings.address_kinds == {AddressKind.PUBLIC_IPV4}
+    assert settings.release_deadline == 300
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("RINGFENCE_CLUSTER", "Demo!", "no cluster's name"),
+        ("RINGFENCE_CLUSTER", "", "RINGFENCE_CLUSTER is missing"),
+        ("RINGFENCE_REGIONS", "us-west-2", "us-east-1 itself is not among the Regions"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "", "RINGFENCE_AUTO_SCALING_GROUPS is missing"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "grün", "cannot stand in a rule's description"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "a" * 240, "too long for a rule's description"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "(static)", "cannot stand in a rule's description"),
+        ("RINGFENCE_PORTS", "9042", "is not a port"),
+        ("RINGFENCE_ADDRESS_KINDS", "public", "'public' is not a valid AddressKind"),
+        ("RINGFENCE_STATIC_MEMBERS", "0.0.0.0/0", "admits everybody"),
+        ("RINGFENCE_STATIC_MEMBERS", "10.0.0.1/8", "has host bits set"),
+        ("RINGFENCE_MODE", "strict", "not a valid Mode"),
+        ("RINGFENCE_REQUIRED_PEERS", "eu-west-1", "a required peer is no peer of us-east-1"),
+        ("RINGFENCE_ADDRESS_WAIT", "-1", "'-1' is not a whole number"),
+        ("RINGFENCE_PEER_DEADLINE", "0", "0 is no time to wait"),
+    ],
+)
+def test_a_mistake_is_told_by_its_variable(variable: str, value: str, said: str) -> None:
+    with pytest.raises(Permanent, match=r"^the configuration is wrong: ") as raised:
+        config.read({**RIGHT, variable: value})
+    assert said in str(raised.value)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    with pytest.raises(Permanent) as raised:
+        config.read({**RIGHT, "RINGFENCE_PORTS": "x", "RINGFENCE_MODE": "y", "RINGFENCE_TABLE": ""})
+    assert all(name in str(raised.value) for name in ("RINGFENCE_PORTS", "RINGFENCE_MODE", "RINGFENCE_TABLE"))

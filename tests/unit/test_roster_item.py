@@ -1,0 +1,112 @@
+"""A roster as an item: what comes back from a table is checked before it is believed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.aws.roster_item import ITEM_LIMIT, from_item, item_size, to_item
+from ringfence.errors import Permanent, Unsafe
+from ringfence.model import (
+    Cidr,
+    InstanceId,
+    Member,
+    MemberState,
+    Ports,
+    Region,
+    Roster,
+    RosterKey,
+    SecurityGroupId,
+    host,
+)
+
+KEY = RosterKey(Region("us-east-1"), "db")
+
+ADDRESSES = st.integers(0x36000000, 0x36FFFFFF).map(
+    lambda n: host(f"{n >> 24}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}")
+)
+IDS = st.integers(0, 2**68).map(lambda n: InstanceId(f"i-{n:017x}"))
+MEMBERS = st.builds(
+    Member, st.lists(ADDRESSES, max_size=3).map(tuple), st.sampled_from(MemberState), st.integers(0, 2**33)
+)
+ROSTERS = st.builds(
+    Roster,
+    key=st.just(KEY),
+    version=st.integers(1, 2**40),
+    members=st.dictionaries(IDS, MEMBERS, max_size=5),
+    departed=st.dictionaries(IDS, st.integers(0, 2**33), max_size=5),
+    owed=st.dictionaries(st.just(Region("us-west-2")), st.frozensets(IDS, min_size=1, max_size=3)),
+    security_groups=st.lists(st.integers(0, 9).map(lambda n: SecurityGroupId(f"sg-{n}")), max_size=3).map(tuple),
+    ports=st.sampled_from([Ports(), Ports.parse("tcp/7000-7001,udp/53")]),
+    account=st.just("123456789012"),
+    updated_at=st.integers(0, 2**33),
+)
+
+
+@given(ROSTERS)
+def test_a_roster_comes_back_as_it_was_written(roster: Roster) -> None:
+    assert from_item(to_item(roster)) == roster
+
+
+@given(ROSTERS)
+def test_the_originals_attribute_stands_beside_ours_and_is_never_an_empty_set(roster: Roster) -> None:
+    assert to_item(roster).get("ips", {"SS": []})["SS"] == sorted({address for address, _ in roster.addresses()})
+    assert to_item(roster).get("ips") != {"SS": []}
+
+
+def item_with(address: str) -> dict[str, Any]:
+    member = Member((Cidr("54.1.2.3/32"),), MemberState.MEMBER, 0)
+    item = to_item(Roster(KEY, 7, {InstanceId("i-1"): member}))
+    item["members"]["M"]["i-1"]["M"]["addresses"]["L"][0]["S"] = address
+    return item
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0/0", "54.1.2.0/24", "54.1.2.3", "054.1.2.3/32", "224.0.0.1/32", "::/0", "fe80::1/128", "", "x"]
+)
+def test_an_address_that_is_no_single_unicast_host_spoils_its_row(address: str) -> None:
+    with pytest.raises(Unsafe):
+        from_item(item_with(address))
+
+
+@pytest.mark.parametrize(
+    "attribute", ["members", "departed", "owed", "security_groups", "ports", "account", "updated_at"]
+)
+@pytest.mark.parametrize("value", [None, {"S": "x"}, {"N": "1"}, {"M": {"x": {"S": "y"}}}, {"L": [{"N": "1"}]}])
+def test_an_attribute_of_another_kind_is_never_taken_for_right(attribute: str, value: dict[str, Any] | None) -> None:
+    # given
+    item = item_with("54.1.2.3/32")
+    if value is None:
+        del item[attribute]
+    else:
+        item[attribute] = value
+    # when
+    try:
+        roster = from_item(item)
+    except Unsafe:
+        return
+    # then what was taken is what was meant: text where text belongs
+    assert attribute == "account"
+    assert roster.account == "x"
+
+
+def test_a_row_of_the_original_sample_is_read_as_addresses_at_no_version() -> None:
+    row = {"region": {"S": "us-west-2"}, "asg": {"S": "db"}, "ips": {"SS": ["54.1.2.3/32", "54.1.2.4"]}}
+    roster = from_item(row)
+    assert roster.version == 0
+    assert [address for address, _ in roster.addresses()] == ["54.1.2.3/32", "54.1.2.4/32"]
+    assert from_item({"region": {"S": "us-west-2"}, "asg": {"S": "db"}, "ips": {"NULL": True}}).members == {}
+
+
+def test_more_members_than_an_item_holds_are_a_clear_error() -> None:
+    members = {InstanceId(f"i-{n:017x}"): Member((Cidr("54.1.2.3/32"),), MemberState.MEMBER, 1) for n in range(6000)}
+    with pytest.raises(Permanent, match=r"us-east-1/db with 6000 members takes \d+ bytes.*split"):
+        to_item(Roster(KEY, 1, members))
+
+
+def test_two_thousand_members_fit() -> None:
+    members = {
+        InstanceId(f"i-{n:017x}"): Member((Cidr("54.100.200.3/32"),), MemberState.MEMBER, 1) for n in range(2000)
+    }
+    assert item_size(to_item(Roster(KEY, 1, members))) < ITEM_LIMIT
