@@ -32,11 +32,9 @@ _PLENTY = 1 << 30
 def main() -> None:
     """Serves on the socket whose descriptor the command line names."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    with tempfile.TemporaryDirectory(prefix="ringfence-lab-", dir=_room(), ignore_cleanup_errors=True) as directory:
-        _prepare_environment(listener.getsockname()[1], directory)
-        asyncio.run(_serve(listener))
-    # A thread that serves a call that hangs must not hold the process up.
-    os._exit(0)
+    directory = tempfile.mkdtemp(prefix="ringfence-lab-", dir=_room())
+    _prepare_environment(listener.getsockname()[1], directory)
+    asyncio.run(_serve(listener, directory))
 
 
 def _room() -> str | None:
@@ -61,9 +59,10 @@ def _prepare_environment(port: int, directory: str) -> None:
         "TMPDIR": directory,
     }
     tempfile.tempdir = directory
+    os.chdir(directory)
 
 
-async def _serve(listener: socket.socket) -> None:
+async def _serve(listener: socket.socket, directory: str) -> None:
     from ringfence_lab import assembly  # noqa: PLC0415  # the emulators read the environment as they load
 
     loop = asyncio.get_running_loop()
@@ -77,6 +76,8 @@ async def _serve(listener: socket.socket) -> None:
     await stopped.wait()
     server.close()
     await asyncio.to_thread(assembly.stop)
+    # In this process's place: no thread holds the end up because its call hangs, and none writes where we clean up.
+    os.execvp("rm", ["rm", "-rf", directory])  # noqa: S606, S607  # no shell; the directory is our own
 
 
 def _when_input_ends(then: Callable[[], object]) -> None:

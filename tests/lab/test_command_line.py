@@ -60,6 +60,13 @@ def children_of(process: int) -> list[int]:
     return own + [grandchild for child in own for grandchild in children_of(child)]
 
 
+def working_directory_of(server: int) -> Path:
+    """Where a lab's server writes what it writes."""
+    directory = Path(f"/proc/{server}/cwd").readlink()
+    assert directory.name.startswith("ringfence-lab-")
+    return directory
+
+
 def is_running(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -90,23 +97,27 @@ def test_up_prints_where_everything_is_within_twenty_seconds_and_ends_cleanly() 
         lambda_.invoke(FunctionName=described["function"], Payload='{"trueup": true}')
         children = children_of(process.pid)
         assert len(children) >= 2, "the server, and a function that runs in it"
+        directory = working_directory_of(children[0])
 
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
 
         assert (process.returncode, out) == (0, "")
         assert not [child for child in children if is_running(child)]
+        assert not directory.exists()
 
 
 def test_nothing_outlives_a_lab_that_is_killed() -> None:
     with lab_up("--region", HOME, "--deploy-none") as (process, said):
         assert said["regions"] == {}
         children = children_of(process.pid)
+        directory = working_directory_of(children[0])
 
         process.kill()
         process.wait()
 
         eventually(lambda: not any(is_running(child) for child in children))
+        assert not directory.exists()
 
 
 def test_faults_are_set_and_healed_from_another_process() -> None:
