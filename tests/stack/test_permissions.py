@@ -1,0 +1,160 @@
+"""What the engine's role may do: as much as the engine calls, where it calls it, and nothing else."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+
+from tests.stack.rendered import ACCOUNT, PROJECT, REGION, Statement, policies, rendered, statements
+
+OF_THE_MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What Lambda itself does with the role, to take messages from the queue."""
+
+OF_THE_RUNTIME = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""What Lambda's runtime does with the role, to write the log."""
+
+CHANGES = {"ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"}
+
+ROLE_POLICY_LIMIT = 10_240
+"""Characters of all inline policies of a role, white space not counted. Source: IAM and AWS STS quotas."""
+
+
+def actions_called() -> set[str]:
+    """Every AWS action that the engine's adapters call, read off their source."""
+    modules = (PROJECT / "src" / "ringfence" / "aws").glob("*.py")
+    return {action for module in modules for action in actions_in(module.read_text())}
+
+
+def actions_in(source: str) -> Iterator[str]:
+    """The actions that a module's classes call on the boto3 client which each names, with its type, as `client`."""
+    for adapter in ast.walk(ast.parse(source)):
+        if isinstance(adapter, ast.ClassDef) and (service := service_of(adapter)):
+            for node in ast.walk(adapter):
+                if isinstance(node, ast.Call) and (method := method_called(node)):
+                    yield f"{service}:{''.join(part.capitalize() for part in method.split('_'))}"
+
+
+def service_of(adapter: ast.ClassDef) -> str | None:
+    """The IAM prefix of the service whose client the class holds, from the field's type: `"DynamoDBClient"`."""
+    for field in adapter.body:
+        if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "client":
+            return ast.unparse(field.annotation).strip("'\"").removesuffix("Client").lower()
+    return None
+
+
+def method_called(call: ast.Call) -> str | None:
+    """The client's method that a call is of; that of the pages where it makes a paginator."""
+    if not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != "self.client":
+        return None
+    if call.func.attr != "get_paginator":
+        return call.func.attr
+    paginated = call.args[0]
+    assert isinstance(paginated, ast.Constant)
+    return str(paginated.value)
+
+
+def allowing(action: str, granted: list[Statement]) -> list[Statement]:
+    return [statement for statement in granted if action in statement.actions]
+
+
+def test_the_scan_of_the_adapters_finds_calls_and_pages_of_any_service() -> None:
+    source = """
+class Topics:
+    client: "SNSClient"
+    def all(self): return self.client.get_paginator("list_topics").paginate()
+    def say(self): self.client.publish()
+    def other(self): self.publish()
+"""
+    assert set(actions_in(source)) == {"sns:ListTopics", "sns:Publish"}
+
+
+def test_the_role_grants_exactly_the_actions_that_are_called() -> None:
+    granted = {action for statement in statements() for action in statement.actions}
+    assert granted == actions_called() | OF_THE_MAPPING | OF_THE_RUNTIME
+
+
+def test_only_descriptions_have_no_resource_and_they_are_bound_to_their_regions() -> None:
+    regions = f"{REGION},us-west-2"
+    for statement in statements(regions):
+        if statement.resource == "*":
+            assert all(":Describe" in action for action in statement.actions)
+            bound = statement.condition["StringEquals"]["aws:RequestedRegion"]
+            assert bound == (regions.split(",") if "ec2:DescribeSecurityGroupRules" in statement.actions else REGION)
+
+
+def test_at_home_only_the_security_groups_of_the_stack_can_be_changed() -> None:
+    granted = statements(f"{REGION},us-west-2", security_groups="sg-1,sg-2")
+    for action in CHANGES:
+        at_home = [each for each in allowing(action, granted) if "StringNotEquals" not in each.condition]
+        assert {each.resource for each in at_home} == {
+            f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{id}" for id in ("sg-1", "sg-2")
+        }
+
+
+def test_in_peer_regions_only_groups_that_carry_the_clusters_tag_can_be_changed() -> None:
+    # when
+    (peers,) = (each for each in statements(f"{REGION},us-west-2") if "StringNotEquals" in each.condition)
+    # then
+    assert peers.actions == CHANGES
+    assert peers.resource == f"arn:aws:ec2:*:{ACCOUNT}:security-group/*"
+    assert peers.condition == {
+        "StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"], "aws:ResourceTag/ringfence-cluster": "demo"},
+        "StringNotEquals": {"aws:RequestedRegion": REGION},
+    }
+
+
+def test_without_the_clusters_tag_no_group_can_be_changed_anywhere() -> None:
+    changing = [each for each in statements(f"{REGION},us-west-2") if each.actions & CHANGES]
+    assert len(changing) == 2
+    for statement in changing:
+        assert statement.condition["StringEquals"]["aws:ResourceTag/ringfence-cluster"] == "demo"
+
+
+def test_rosters_are_written_only_in_the_clusters_own_tables_in_its_regions() -> None:
+    (writing,) = allowing("dynamodb:PutItem", statements(f"{REGION},us-west-2"))
+    assert writing.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
+    assert writing.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
+
+
+def test_hooks_are_answered_only_for_the_groups_of_the_stack() -> None:
+    answering = allowing("autoscaling:CompleteLifecycleAction", statements(groups="db,seed.nodes"))
+    assert {each.resource for each in answering} == {
+        f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/{name}"
+        for name in ("db", "seed.nodes")
+    }
+
+
+def test_the_role_has_room_for_every_region_and_many_groups() -> None:
+    # given
+    regions = ",".join([REGION, *(f"ap-southeast-{number}" for number in range(1, 40))])
+    groups = ",".join(f"a-group-with-a-name-of-some-length-{number}" for number in range(1, 16))
+    security_groups = ",".join(f"sg-{number:017x}" for number in range(5))
+    # when
+    characters = sum(len(re.sub(r"\s", "", json.dumps(each))) for each in policies(regions, groups, security_groups))
+    # then
+    assert characters < ROLE_POLICY_LIMIT
+
+
+def test_the_names_of_the_policies_are_such_as_iam_takes() -> None:
+    """IAM User Guide, "IAM and AWS STS quotas": 128 of letters, digits and +=,.@_-"""
+    longest = "g" * 112
+    for resource in rendered(groups=f"{longest},a+b=c.d@e_f-g").values():
+        if resource["Type"] == "AWS::IAM::Policy":
+            name = resource["Properties"]["PolicyName"]
+            assert re.fullmatch(r"[\w+=,.@-]{1,128}", name if isinstance(name, str) else name["Fn::Sub"])
+
+
+def test_the_schedule_may_send_to_the_queue_alone_and_only_for_this_accounts_schedules() -> None:
+    role = rendered()["ScheduleRole"]["Properties"]
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", {"Fn::GetAtt": ["Queue", "Arn"]})
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
+
+
+def test_only_the_rule_may_send_to_the_queue_from_outside_of_roles() -> None:
+    policy = rendered()["QueuePolicy"]["Properties"]["PolicyDocument"]
+    (statement,) = policy["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["LifecycleEvents", "Arn"]}}}
