@@ -1,0 +1,218 @@
+"""Whatever wakes the engine becomes one of four events, and nothing makes it crash."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.events import SCHEDULE, Ignored, Launching, Place, Terminating, TrueUp, parse
+from tests.unit.builders import I1
+
+FALLBACK = "message-1"
+LAUNCH = "EC2 Instance-launch Lifecycle Action"
+TERMINATE = "EC2 Instance-terminate Lifecycle Action"
+NOON = 1764504000  # 2025-11-30T12:00:00Z
+
+
+def lifecycle(detail_type: str = LAUNCH, **changes: Any) -> dict[str, Any]:
+    """Source: Amazon EC2 Auto Scaling User Guide, "EventBridge event reference"; `changes` are those of the detail."""
+    terminates = detail_type == TERMINATE
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": detail_type,
+        "source": "aws.autoscaling",
+        "account": "123456789012",
+        "time": "2025-11-30T12:00:00Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:x:autoScalingGroupName/db"],
+        "detail": {
+            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "AutoScalingGroupName": "db",
+            "LifecycleHookName": "ringfence-demo-launch",
+            "EC2InstanceId": "i-1",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_" + ("TERMINATING" if terminates else "LAUNCHING"),
+            "NotificationMetadata": "additional-info",
+            "Origin": "AutoScalingGroup" if terminates else "EC2",
+            "Destination": "EC2" if terminates else "AutoScalingGroup",
+        }
+        | changes,
+    }
+
+
+def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**event, "detail": {name: value for name, value in event["detail"].items() if name not in names}}
+
+
+# Lifecycle events.
+
+
+def test_a_launch_says_who_where_and_when() -> None:
+    assert parse(lifecycle(), FALLBACK) == Launching(
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.EC2, Place.GROUP
+    )
+
+
+def test_a_termination_says_who_where_and_when() -> None:
+    assert parse(lifecycle(TERMINATE), FALLBACK) == Terminating(
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.GROUP, Place.EC2
+    )
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "origin", "destination", "places"),
+    [
+        (LAUNCH, "EC2", "WarmPool", (Place.EC2, Place.WARM_POOL)),
+        (LAUNCH, "WarmPool", "AutoScalingGroup", (Place.WARM_POOL, Place.GROUP)),
+        (TERMINATE, "AutoScalingGroup", "WarmPool", (Place.GROUP, Place.WARM_POOL)),
+        (TERMINATE, "WarmPool", "EC2", (Place.WARM_POOL, Place.EC2)),
+    ],
+)
+def test_the_ways_into_and_out_of_a_warm_pool_are_told_apart(
+    detail_type: str, origin: str, destination: str, places: tuple[Place, Place]
+) -> None:
+    event = parse(lifecycle(detail_type, Origin=origin, Destination=destination), FALLBACK)
+    assert isinstance(event, Launching | Terminating)
+    assert (event.origin, event.destination) == places
+
+
+@pytest.mark.parametrize("places", [{}, {"Origin": "Moon", "Destination": 7}])
+@pytest.mark.parametrize(
+    ("detail_type", "usual"), [(LAUNCH, (Place.EC2, Place.GROUP)), (TERMINATE, (Place.GROUP, Place.EC2))]
+)
+def test_an_event_without_places_goes_the_usual_way(
+    detail_type: str, usual: tuple[Place, Place], places: dict[str, object]
+) -> None:
+    event = parse(
+        {**(bare := without(lifecycle(detail_type), "Origin", "Destination")), "detail": bare["detail"] | places},
+        FALLBACK,
+    )
+    assert isinstance(event, Launching | Terminating)
+    assert (event.origin, event.destination) == usual
+
+
+@pytest.mark.parametrize("name", ["AutoScalingGroupName", "EC2InstanceId", "LifecycleHookName"])
+@pytest.mark.parametrize("value", [None, "", 7, ["db"]])
+def test_a_lifecycle_event_that_does_not_say_enough_is_ignored(name: str, value: object) -> None:
+    event = parse(lifecycle(**{name: value}), FALLBACK)
+    assert isinstance(event, Ignored)
+    assert "does not name" in event.reason
+
+
+@pytest.mark.parametrize("time", [None, "", "noon", 12])
+def test_an_event_without_a_time_is_an_event_all_the_same(time: object) -> None:
+    event = parse({**lifecycle(), "time": time}, FALLBACK)
+    assert isinstance(event, Launching)
+    assert event.time is None
+
+
+def test_only_auto_scaling_can_send_a_lifecycle_event() -> None:
+    event = parse({**lifecycle(), "source": "my.app"}, FALLBACK)
+    assert isinstance(event, Ignored)
+    assert "my.app" in event.reason
+
+
+@pytest.mark.parametrize(
+    "detail_type",
+    [
+        "EC2 Instance Launch Successful",
+        "EC2 Instance Terminate Unsuccessful",
+        "EC2 Auto Scaling Instance Refresh Started",
+    ],
+)
+def test_other_events_of_auto_scaling_are_ignored_by_name(detail_type: str) -> None:
+    event = parse(lifecycle(detail_type), FALLBACK)
+    assert isinstance(event, Ignored)
+    assert detail_type in event.reason
+
+
+# True-ups.
+
+
+def test_the_schedule_names_itself_by_its_time() -> None:
+    event = {"source": SCHEDULE, "time": "2025-11-30T12:00:00Z"}
+    assert parse(event, FALLBACK) == TrueUp("schedule 2025-11-30T12:00:00Z")
+
+
+def test_a_person_asks_for_a_true_up() -> None:
+    assert parse({"trueup": True}, FALLBACK) == TrueUp(FALLBACK)
+
+
+def test_a_person_confirms_what_is_held() -> None:
+    assert parse({"trueup": True, "confirm": "0123456789ab"}, FALLBACK) == TrueUp(FALLBACK, confirm="0123456789ab")
+
+
+@pytest.mark.parametrize("further", [{}, {"trueup": True}, {"trueup": "yes"}, {"trueup": None}])
+def test_the_original_form_is_a_true_up_with_and_without_saying_so(further: dict[str, object]) -> None:
+    event = {"detail": {"AutoScalingGroupName": "db"}} | further
+    assert parse(event, FALLBACK) == TrueUp(FALLBACK, "db")
+
+
+def test_the_original_form_can_confirm_too() -> None:
+    event = {"detail": {"AutoScalingGroupName": "db"}, "confirm": "0123456789ab"}
+    assert parse(event, FALLBACK) == TrueUp(FALLBACK, "db", "0123456789ab")
+
+
+def test_a_group_in_an_event_of_another_source_is_no_true_up() -> None:
+    event = {"source": "my.app", "detail": {"AutoScalingGroupName": "db"}}
+    assert isinstance(parse(event, FALLBACK), Ignored)
+
+
+# What is ignored.
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Event": "autoscaling:TEST_NOTIFICATION", "AutoScalingGroupName": "db", "Service": "AWS Auto Scaling"},
+        {"source": "aws.autoscaling", "detail": {"Event": "autoscaling:TEST_NOTIFICATION"}},
+    ],
+)
+def test_a_test_notification_is_ignored_by_its_name(event: dict[str, Any]) -> None:
+    ignored = parse(event, FALLBACK)
+    assert isinstance(ignored, Ignored)
+    assert "test notification" in ignored.reason
+
+
+@pytest.mark.parametrize("event", [None, True, 0, "text", [], [{"trueup": True}], {}, {"detail": "text"}])
+def test_what_is_nothing_of_ours_is_ignored_with_a_reason(event: object) -> None:
+    ignored = parse(event, FALLBACK)
+    assert isinstance(ignored, Ignored)
+    assert ignored.id == FALLBACK
+    assert ignored.reason
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+times = st.datetimes(timezones=st.none() | st.timezones()).map(lambda time: time.isoformat())
+nearly_events = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": json_values,
+        "source": st.sampled_from(["aws.autoscaling", SCHEDULE]) | json_values,
+        "detail-type": st.sampled_from([LAUNCH, TERMINATE]) | json_values,
+        "time": times | json_values,
+        "trueup": json_values,
+        "confirm": json_values,
+        "Event": json_values,
+        "detail": json_values
+        | st.fixed_dictionaries(
+            {"AutoScalingGroupName": st.just("db") | json_values},
+            optional={
+                name: st.text() | json_values
+                for name in ("EC2InstanceId", "LifecycleHookName", "Origin", "Destination")
+            },
+        ),
+    },
+)
+
+
+@given(json_values | nearly_events)
+def test_nothing_makes_it_crash(event: object) -> None:
+    parsed = parse(event, FALLBACK)
+    assert isinstance(parsed.id, str)
+    assert parsed.id
