@@ -107,6 +107,14 @@ def test_a_terminated_instance_leaves_its_elastic_address_to_its_owner(world: Wo
     assert elastic["PublicIp"] not in [public_address(world, world.run_instance()) for _ in range(3)]
 
 
+def test_a_released_elastic_address_is_soon_anothers(world: World) -> None:
+    elastic = world.ec2.allocate_address(Domain="vpc")
+
+    world.ec2.release_address(AllocationId=elastic["AllocationId"])
+
+    assert public_address(world, world.run_instance()) == elastic["PublicIp"]
+
+
 def test_without_its_elastic_address_an_instance_is_assigned_one_again(world: World) -> None:
     instance_id = world.run_instance()
     elastic = elastic_on(world, instance_id)
