@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ringfence.errors import Refused, RingfenceError
-from ringfence.model import Region, RosterKey, Rows
+from ringfence.model import InstanceId, Region, Roster, RosterKey, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,18 @@ class Outcome:
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no rule of the instance is left in any group of the Region."""
         return self.error is None and (roster, instance) not in self.lingering
+
+
+def debts(
+    roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], outcomes: Mapping[Region, Outcome]
+) -> dict[Region, frozenset[InstanceId]]:
+    """Which departed instances which peer may still admit: of those that departed just now (`earlier` is the roster
+    before), that still wait, or that were owed before, those whose release there is not confirmed."""
+    known = earlier.departed if earlier is not None else {}
+    at_risk = {id for id in roster.departed if id not in known or id in waiting}
+    owed = {}
+    for region, outcome in outcomes.items():
+        candidates = at_risk | roster.owed.get(region, frozenset())
+        if due := frozenset(id for id in candidates if not outcome.has_released(roster.key, id)):
+            owed[region] = due
+    return owed

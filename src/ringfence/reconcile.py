@@ -16,24 +16,22 @@ from functools import partial
 from ringfence.converge import Rules
 from ringfence.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
+from ringfence.hooks import settle_hooks
 from ringfence.journal import (
     EventIgnored,
-    HookCompleted,
-    HookHeld,
     Problem,
     RegionFailed,
     RosterPublished,
     RowRejected,
     StaleDoor,
 )
-from ringfence.lifecycle import Transition
 from ringfence.model import Region, Roster, RosterKey, Rows, SecurityGroupId
 from ringfence.observation import Observation
-from ringfence.outcome import Outcome
+from ringfence.outcome import Outcome, debts
 from ringfence.ports import RosterTable, SecurityGroups, Started, World, gather
 from ringfence.roster import next_roster, pruned, retired
 from ringfence.settings import Settings
-from ringfence.settle import Complete, Hold, Waiting, answer, waiting
+from ringfence.settle import Waiting, waiting
 from ringfence.turns import Turn, Turns, groups_of
 
 ATTEMPTS = 5
@@ -224,85 +222,38 @@ class _Attempt:
     def settle(self, waits: Iterable[Waiting], rows: Rows, turns: Mapping[Region, Turn]) -> None:
         """Answers the hooks of those that are admitted or released."""
         outcomes = {region: turn.outcome for region, turn in turns.items()}
-        home = outcomes.pop(self.settings.region)
-        now = self.world.clock.now()
-        completions = []
-        for one in waits:
-            roster = rows.rosters[RosterKey(self.settings.region, one.group)]
-            match answer(one, roster, home, outcomes, now, self.settings):
-                case Hold(why=why):
-                    self.world.journal(HookHeld(one.group, one.instance, why))
-                case Complete() as complete:
-                    completions.append(partial(self.complete, complete))
-        gather(self.world.tasks, completions)
-
-    def complete(self, answer: Complete) -> None:
-        """Answers one hook. One that is not active (any more) is no error."""
-        one, settings = answer.waiting, self.settings
-        hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
-        for hook in (hooks[transition] for transition in one.transitions):
-            try:
-                active = self.world.home.auto_scaling.complete(one.group, hook, one.instance, answer.result)
-            except RingfenceError as error:
-                self.problem(error)
-                return
-            time = one.event.time if one.event is not None else None
-            seconds = None if time is None else max(0.0, self.world.clock.now() - time)
-            self.world.journal(
-                HookCompleted(
-                    one.group,
-                    one.instance,
-                    hook,
-                    answer.result.value,
-                    answer.why,
-                    one.launching,
-                    active,
-                    seconds,
-                )
-            )
-            if active:
-                return
+        for error in settle_hooks(waits, rows, outcomes, self.world, self.settings):
+            self.problem(error)
 
     def record_debts(self, before: Rows, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> Rows:
         """Writes down which departed instances which peer may still admit, before anybody is let go."""
-        waiting_ids = {(one.group, one.instance) for one in waits}
+        outcomes = {region: turns[region].outcome for region in self.settings.peers}
         updated = dict(rows.rosters)
         for key, roster in rows.of(self.settings.region).items():
-            earlier = before.rosters.get(key)
-            at_risk = {
-                id
-                for id in roster.departed
-                if earlier is None or id not in earlier.departed or (key.asg, id) in waiting_ids
-            }
-            owed = {}
-            for region in self.settings.peers:
-                outcome = turns[region].outcome
-                candidates = at_risk | roster.owed.get(region, frozenset())
-                if due := frozenset(id for id in candidates if not outcome.has_released(key, id)):
-                    owed[region] = due
+            waiting_here = frozenset(one.instance for one in waits if one.group == key.asg)
+            owed = debts(roster, before.rosters.get(key), waiting_here, outcomes)
             if owed != roster.owed:
-                updated[key] = replace(
-                    roster, owed=owed, version=roster.version + 1, updated_at=int(self.world.clock.now())
-                )
+                now = int(self.world.clock.now())
+                updated[key] = replace(roster, owed=owed, version=roster.version + 1, updated_at=now)
                 self.write(updated[key], roster.version)
         return replace(rows, rosters=updated)
 
     def report(self, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> None:
         """Journals what is left undone, and raises where someone must act: first what a redelivery can mend."""
         home, now = self.settings.region, self.world.clock.now()
-        still_held = {one.instance for one in waits}
-        debts = [
+        held = {one.instance for one in waits}
+        doors = [
             (region, id, roster.departed.get(id, now))
             for roster in rows.of(home).values()
             for region, ids in roster.owed.items()
             for id in ids
         ]
-        for region, id, departed_at in sorted(debts):
-            if id not in still_held:
+        for region, id, departed_at in sorted(doors):
+            if id not in held:
                 self.world.journal(StaleDoor(region, id, max(0.0, now - departed_at)))
         for region, turn in turns.items():
             if turn.outcome.error is not None:
-                owed = sum(region == debtor for debtor, _, _ in debts)
+                owed = sum(region == debtor for debtor, _, _ in doors)
                 self.world.journal(RegionFailed(region, region == home, str(turn.outcome.error), owed))
         if (error := turns[home].outcome.error) is not None:
             self.problems.append(error)

@@ -17,7 +17,7 @@ LAYERS = [
     {"ports"},
     {"apply"},
     {"converge"},
-    {"turns"},
+    {"turns", "hooks"},
     {"reconcile"},
     {"aws"},
     {"config", "telemetry"},

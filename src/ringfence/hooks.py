@@ -1,0 +1,52 @@
+"""Answers the lifecycle hooks that wait: does what `settle` decides.
+
+Part of the shell: it calls ports. Knows nothing of why an instance is admitted or released.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from ringfence.errors import RingfenceError
+from ringfence.journal import HookCompleted, HookHeld
+from ringfence.lifecycle import Transition
+from ringfence.model import Region, RosterKey, Rows
+from ringfence.outcome import Outcome
+from ringfence.ports import World, gather
+from ringfence.settings import Settings
+from ringfence.settle import Complete, Hold, Waiting, answer
+
+
+def settle_hooks(
+    waits: Iterable[Waiting], rows: Rows, outcomes: Mapping[Region, Outcome], world: World, settings: Settings
+) -> list[RingfenceError]:
+    """Answers those that can go on, all at a time, and leaves the others waiting. Returns what went wrong."""
+    home = outcomes[settings.region]
+    peers = {region: outcome for region, outcome in outcomes.items() if region != settings.region}
+    now = world.clock.now()
+    completions = []
+    for one in waits:
+        roster = rows.rosters[RosterKey(settings.region, one.group)]
+        match answer(one, roster, home, peers, now, settings):
+            case Hold(why=why):
+                world.journal(HookHeld(one.group, one.instance, why))
+            case Complete() as complete:
+                completions.append(partial(_complete, complete, world, settings))
+    return [error for error in gather(world.tasks, completions) if error is not None]
+
+
+def _complete(answer: Complete, world: World, settings: Settings) -> RingfenceError | None:
+    """Answers one hook. One that is not active (any more) is no error."""
+    one = answer.waiting
+    hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
+    for hook in (hooks[transition] for transition in one.transitions):
+        try:
+            active = world.home.auto_scaling.complete(one.group, hook, one.instance, answer.result)
+        except RingfenceError as error:
+            return error
+        time = one.event.time if one.event is not None else None
+        seconds = None if time is None else max(0.0, world.clock.now() - time)
+        result, why = answer.result.value, answer.why
+        world.journal(HookCompleted(one.group, one.instance, hook, result, why, one.launching, active, seconds))
+        if active:
+            return None
+    return None
