@@ -95,7 +95,7 @@ def test_an_event_without_places_goes_the_usual_way(
 @pytest.mark.parametrize("name", ["AutoScalingGroupName", "EC2InstanceId", "LifecycleHookName"])
 @pytest.mark.parametrize("value", [None, "", 7, ["db"]])
 def test_a_lifecycle_event_that_does_not_say_enough_is_ignored(name: str, value: object) -> None:
-    event = parse(lifecycle(**{name: value}), FALLBACK)
+    event = parse(lifecycle(LAUNCH, **{name: value}), FALLBACK)
     assert isinstance(event, Ignored)
     assert "does not name" in event.reason
 
