@@ -337,7 +337,7 @@ def test_a_plan_that_was_applied_leaves_nothing_to_do(rules: list[Rule], standin
 @given(groups, tables, scopes)
 def test_a_plan_does_not_depend_on_the_order_of_what_was_read(rules: list[Rule], standing: Rows, within: Scope) -> None:
     backwards = Rows(dict(reversed(list(standing.rosters.items()))), standing.bad)
-    assert planned(rules, standing, within, PORTS) == planned(rules[::-1], backwards, scope, PORTS)
+    assert planned(rules, standing, within, PORTS) == planned(rules[::-1], backwards, within, PORTS)
 
 
 @given(groups, tables, scopes)
