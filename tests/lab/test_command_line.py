@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from ringfence_lab.artefact import artefact
 from tests.labs import HOME, PEER, eventually
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
@@ -83,6 +84,7 @@ def one_line(answer: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_up_prints_where_everything_is_within_twenty_seconds_and_ends_cleanly() -> None:
+    artefact()  # as `make set-up` leaves it
     started = time.monotonic()
 
     with lab_up("--region", HOME, "--region", PEER) as (process, said):
