@@ -1,0 +1,328 @@
+"""What is written for people and alarms: one line of JSON for each change, and the metrics of each reconcile."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+
+from ringfence.errors import Permanent
+from ringfence.journal import (
+    Entry,
+    EventIgnored,
+    HookCompleted,
+    HookHeld,
+    Problem,
+    QuotaUsed,
+    RegionFailed,
+    RemovalsHeld,
+    RosterPublished,
+    RowRejected,
+    RuleAdded,
+    RuleRefused,
+    RuleRemoved,
+    StaleDoor,
+)
+from ringfence.model import Cidr, Opening, PortRange, RuleId
+from ringfence.telemetry import Telemetry
+from tests.unit.builders import DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label
+
+CAUSES = ("event-1", "event-2")
+SGR = RuleId("sgr-1")
+OPENING = Opening(TCP, address(1))
+COUNTED = {
+    "RulesAdded",
+    "RulesRemoved",
+    "RulesHeld",
+    "RulesRefused",
+    "DriftHealed",
+    "PeersUnreachable",
+    "WaitingHooks",
+    "StaleDoors",
+    "Errors",
+}
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one reconcile's journal: its log, its metrics and its summary."""
+
+    lines: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    summary: dict[str, Any]
+
+    def line(self, message: str) -> dict[str, Any]:
+        (found,) = [line for line in self.lines if line["message"] == message]
+        return found
+
+
+Reported = Callable[..., Report]
+
+
+@pytest.fixture
+def reported(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Reported:
+    """Records entries as one reconcile, and gives what was written of them."""
+
+    def report(*entries: Entry, error: BaseException | None = None, seconds: float = 1.5) -> Report:
+        # A logger is found again by its name, with the stream that it was made with.
+        log = StringIO()
+        logger = Logger(service=request.node.name, location=None, stream=log)
+        telemetry = Telemetry(logger, Metrics(namespace="Ringfence", service="demo"), CAUSES)
+        for entry in entries:
+            telemetry.record(entry)
+        summary = telemetry.close(seconds, error)
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+        (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+        return Report(lines, metrics, summary)
+
+    return report
+
+
+# One line for each change.
+
+
+def test_an_added_rule_is_one_line_that_says_everything_about_it(reported: Reported) -> None:
+    line = reported(RuleAdded(EAST, GROUP, SGR, OPENING, label(I1, WEST_DB), drift=False)).line("rule added")
+    expected = {
+        "level": "INFO",
+        "address": address(1),
+        "protocol": "tcp",
+        "ports": "9042",
+        "region": EAST,
+        "security_group": GROUP,
+        "rule": SGR,
+        "auto_scaling_group": "us-west-2/db",
+        "instance": I1,
+        "cause": list(CAUSES),
+        "drift": False,
+    }
+    assert line | expected == line
+
+
+def test_a_removed_rule_says_also_why_and_how_long_it_was_stale(reported: Reported) -> None:
+    entry = RuleRemoved(EAST, GROUP, SGR, OPENING, label(), "departed", 3.25, drift=False)
+    line = reported(entry).line("rule removed")
+    expected = {
+        "address": address(1),
+        "protocol": "tcp",
+        "ports": "9042",
+        "region": EAST,
+        "security_group": GROUP,
+        "rule": SGR,
+        "auto_scaling_group": "us-east-1/db",
+        "instance": I1,
+        "cause": list(CAUSES),
+        "reason": "departed",
+        "stale_seconds": 3.25,
+    }
+    assert line | expected == line
+
+
+def test_a_removed_foreign_rule_has_no_instance_and_no_age(reported: Reported) -> None:
+    line = reported(RuleRemoved(EAST, GROUP, SGR, OPENING, None, "foreign", None, drift=False)).line("rule removed")
+    assert not {"instance", "auto_scaling_group", "stale_seconds"} & line.keys()
+
+
+@pytest.mark.parametrize(
+    ("ports", "protocol", "written"),
+    [
+        (PortRange("tcp", 7000, 7001), "tcp", "7000-7001"),
+        (PortRange("udp", 53, 53), "udp", "53"),
+        (PortRange("-1", -1, -1), "all", "all"),
+    ],
+)
+def test_protocol_and_ports_are_written_apart(
+    reported: Reported, ports: PortRange, protocol: str, written: str
+) -> None:
+    entry = RuleAdded(EAST, GROUP, SGR, Opening(ports, Cidr("2001:db8::1/128")), label(), drift=False)
+    line = reported(entry).line("rule added")
+    assert (line["protocol"], line["ports"], line["address"]) == (protocol, written, "2001:db8::1/128")
+
+
+# One of each entry: its line, its level, and what it counts.
+
+
+@pytest.mark.parametrize(
+    ("entry", "level", "said", "fields"),
+    [
+        (
+            RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
+            "WARNING",
+            "removals held until the next reconcile agrees",
+            {"digest": "0123456789ab", "rules": [SGR], "owned": 3, "security_group": GROUP, "region": EAST},
+        ),
+        (
+            RuleRefused(WEST, GROUP, OPENING, label(), "quota", "60 of 60"),
+            "WARNING",
+            "rule refused",
+            {"refusal": "quota", "answer": "60 of 60", "address": address(1), "region": WEST, "instance": I1},
+        ),
+        (
+            RosterPublished(DB, 7, 3, 1),
+            "INFO",
+            "roster published",
+            {"roster": "us-east-1/db", "version": 7, "members": 3, "departed": 1},
+        ),
+        (
+            RowRejected(EAST, WEST_DB, "bad address"),
+            "WARNING",
+            "row rejected, nothing is removed because of it",
+            {"roster": "us-west-2/db", "reason": "bad address", "region": EAST},
+        ),
+        (
+            RegionFailed(WEST, at_home=False, error="no answer", owed=2),
+            "WARNING",
+            "Region not brought up to date",
+            {"region": WEST, "error": "no answer", "owed": 2},
+        ),
+        (
+            HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
+            "INFO",
+            "instance let go on",
+            {"auto_scaling_group": "db", "instance": I1, "hook": "hook", "result": "CONTINUE", "seconds": 0.5},
+        ),
+        (
+            HookCompleted("db", I1, "hook", "CONTINUE", "released everywhere", False, False, None),
+            "INFO",
+            "hook was not active any more",
+            {"auto_scaling_group": "db", "instance": I1},
+        ),
+        (
+            HookHeld("db", I1, "no address yet"),
+            "INFO",
+            "instance left waiting",
+            {"instance": I1, "why": "no address yet"},
+        ),
+        (StaleDoor(WEST, I1, 301.0), "WARNING", "stale door", {"region": WEST, "instance": I1, "seconds": 301.0}),
+        (EventIgnored("event-9", "unknown"), "INFO", "event ignored", {"event": "event-9", "reason": "unknown"}),
+        (Problem("the group does not exist"), "WARNING", "the group does not exist", {}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Entry) else None,
+)
+def test_each_entry_is_one_line_with_its_cause(
+    reported: Reported, entry: Entry, level: str, said: str, fields: dict[str, object]
+) -> None:
+    line = reported(entry).line(said)
+    expected = {"level": level, "cause": list(CAUSES)} | fields
+    assert line | expected == line
+
+
+# The reconcile's own line.
+
+
+def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
+    # given
+    entries: list[Entry] = [
+        RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True),
+        HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
+        RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
+        RegionFailed(WEST, at_home=False, error="no answer", owed=0),
+    ]
+    # when
+    report = reported(*entries, seconds=1.23456)
+    # then
+    assert report.lines[-1] == report.line("reconciled")
+    assert report.lines[-1] | report.summary == report.lines[-1]
+    assert report.summary == {
+        "added": 1,
+        "removed": 0,
+        "held": [{"region": EAST, "security_group": GROUP, "digest": "0123456789ab", "rules": [SGR], "owned": 3}],
+        "refused": 0,
+        "admitted": 1,
+        "released": 0,
+        "waiting": 0,
+        "stale_doors": 0,
+        "peers_unreachable": 1,
+        "ignored": 0,
+        "problems": ["Region not brought up to date: no answer"],
+        "seconds": 1.235,
+    }
+
+
+def test_a_reconcile_that_failed_says_why(reported: Reported) -> None:
+    report = reported(error=Permanent("the group does not exist"))
+    line = report.line("reconcile failed: the group does not exist")
+    assert (line["level"], line["cause"]) == ("ERROR", list(CAUSES))
+
+
+# Metrics.
+
+
+def values(report: Report, name: str) -> list[float]:
+    found = report.metrics.get(name, [])
+    return found if isinstance(found, list) else [found]
+
+
+def test_a_quiet_reconcile_emits_its_zeros_so_that_alarms_can_end(reported: Reported) -> None:
+    report = reported(seconds=0.25)
+    emitted = {each["Name"] for each in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert emitted == COUNTED | {"ReconcileSeconds", "StaleDoorSeconds", "QuotaUsedPercent"}
+    assert all(values(report, name) == [0] for name in emitted - {"ReconcileSeconds"})
+    assert values(report, "ReconcileSeconds") == [0.25]
+
+
+def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) -> None:
+    report = reported()
+    (directive,) = report.metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Ringfence"
+    assert directive["Dimensions"] == [["service"]]
+    assert report.metrics["service"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("entry", "metrics"),
+    [
+        (RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=False), {"RulesAdded": 1}),
+        (RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True), {"RulesAdded": 1, "DriftHealed": 1}),
+        (
+            RuleRemoved(EAST, GROUP, SGR, OPENING, label(), "departed", 7.0, drift=False),
+            {"RulesRemoved": 1, "StaleDoorSeconds": 7},
+        ),
+        (
+            RuleRemoved(EAST, GROUP, SGR, OPENING, None, "no-member", None, drift=True),
+            {"RulesRemoved": 1, "DriftHealed": 1},
+        ),
+        (RemovalsHeld(EAST, GROUP, (SGR, RuleId("sgr-2")), 3, "d"), {"RulesHeld": 2}),
+        (RuleRefused(EAST, GROUP, OPENING, label(), "quota", "full"), {"RulesRefused": 1}),
+        (QuotaUsed(EAST, GROUP, "ipv4", 45, 60), {"QuotaUsedPercent": 75}),
+        (RegionFailed(WEST, at_home=False, error="no answer", owed=0), {"PeersUnreachable": 1}),
+        (RegionFailed(EAST, at_home=True, error="no answer", owed=0), {}),
+        (HookHeld("db", I1, "why"), {"WaitingHooks": 1}),
+        (StaleDoor(WEST, I1, 301.0), {"StaleDoors": 1, "StaleDoorSeconds": 301}),
+        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, 0.5), {"AdmissionSeconds": 0.5}),
+        (HookCompleted("db", I1, "h", "CONTINUE", "why", False, True, 0.5), {"ReleaseSeconds": 0.5}),
+        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, None), {}),
+        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, False, 0.5), {}),
+    ],
+)
+def test_each_entry_moves_its_own_metrics_and_no_other(
+    reported: Reported, entry: Entry, metrics: dict[str, float]
+) -> None:
+    report = reported(entry)
+    emitted = {each["Name"] for each in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    moved = {name: value for name in emitted - {"ReconcileSeconds"} for value in values(report, name) if value}
+    assert moved == metrics
+
+
+def test_the_oldest_door_and_the_fullest_group_count(reported: Reported) -> None:
+    report = reported(
+        StaleDoor(WEST, I1, 301.0),
+        StaleDoor(EAST, I1, 20.0),
+        QuotaUsed(EAST, GROUP, "ipv4", 6, 60),
+        QuotaUsed(EAST, GROUP, "ipv6", 54, 60),
+        QuotaUsed(WEST, GROUP, "ipv4", 0, 60),
+    )
+    assert values(report, "StaleDoorSeconds") == [301]
+    assert values(report, "QuotaUsedPercent") == [90]
+
+
+def test_each_admission_is_a_value_of_its_own(reported: Reported) -> None:
+    entries = [HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, seconds) for seconds in (0.5, 0.75)]
+    assert values(reported(*entries), "AdmissionSeconds") == [0.5, 0.75]
+
+
+def test_a_failure_counts_as_an_error(reported: Reported) -> None:
+    assert values(reported(error=Permanent("why")), "Errors") == [1]
