@@ -1,4 +1,4 @@
-"""Builds the Lambda artefact: the engine and its locked dependencies, and nothing else.
+"""Builds the Lambda artefact: the engine and its locked dependencies, and nothing else; from the same, the same bytes.
 
 Usage: build_artefact.py DIRECTORY
 
@@ -40,6 +40,8 @@ def install_dependencies(destination: Path) -> None:
     command += ["--no-deps", "--require-hashes", *WHEELS, f"--target={destination}", f"--requirement={lock}"]
     subprocess.run(command, check=True)  # noqa: S603  # our own command, no shell
     shutil.rmtree(destination / "bin", ignore_errors=True)
+    for record in destination.glob("*.dist-info/RECORD"):  # with digests of scripts, which name this machine's Python
+        record.unlink()
 
 
 def keep_used_models(destination: Path) -> None:

@@ -1,9 +1,7 @@
-"""The stack's template: what CloudFormation, the SAM CLI and an operator's auditor see."""
+"""The stack's template: what CloudFormation makes of it, and what an operator sees of it in the console."""
 
-import os
 import re
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +9,6 @@ import pytest
 from ringfence import config
 from ringfence.errors import Permanent
 from tests.stack.rendered import PROJECT, TEMPLATE, refusal, rendered, source
-
-SAM = PROJECT / ".venv" / "sam" / "bin" / "sam"
 
 
 @pytest.mark.parametrize("groups", ["db", "db,cache-nodes,web_1"])
@@ -125,51 +121,6 @@ def test_cfn_lint_has_nothing_to_say(name: str) -> None:
     done = subprocess.run([lint, PROJECT / name], capture_output=True, text=True, check=False)
     assert done.stdout + done.stderr == ""
     assert done.returncode == 0
-
-
-def sam(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": "/usr/bin:/bin", "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
-    return subprocess.run(
-        [SAM, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False, env=_with_python(environment)
-    )
-
-
-def _with_python(environment: dict[str, str]) -> dict[str, str]:
-    """The environment with this Python first, as in an activated environment, and the machine's own settings."""
-    return {**os.environ, **environment, "PATH": f"{PROJECT / '.venv' / 'bin'}:{os.environ['PATH']}"}
-
-
-@pytest.mark.xdist_group("sam")
-def test_the_sam_cli_validates_the_template() -> None:
-    done = sam("validate", "--lint")
-    assert done.returncode == 0, done.stderr
-    assert "is a valid SAM Template" in done.stdout
-
-
-@pytest.mark.xdist_group("sam")
-def test_the_sam_cli_builds_the_engine_alone(tmp_path: Path) -> None:
-    # when
-    done = sam("build", "--build-dir", str(tmp_path))
-    # then
-    assert done.returncode == 0, done.stderr
-    built = tmp_path / "RingfenceFunction"
-    packages = {path.name for path in built.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
-    assert packages - {"__pycache__"} == {
-        "aws_lambda_powertools",
-        "boto3",
-        "botocore",
-        "dateutil",
-        "jmespath",
-        "ringfence",
-        "s3transfer",
-        "urllib3",
-    }
-    assert (built / "ringfence" / "handler.py").exists()
-    models = {path.name for path in (built / "botocore" / "data").iterdir() if path.is_dir()}
-    assert models == {"autoscaling", "dynamodb", "ec2", "sqs"}
-    assert sum(path.stat().st_size for path in built.rglob("*") if path.is_file()) < 30_000_000
-    # and the loops are still in the built template, so that it deploys with any values
-    assert re.search(r"Fn::ForEach::Hooks", (tmp_path / "template.yaml").read_text())
 
 
 def test_the_template_names_nothing_of_a_peer() -> None:
