@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ IMPURE = {
     "aws_lambda_powertools",
 }
 
+OUTSIDE = {
+    "aws": {"boto3", "botocore", "mypy_boto3"},
+    "telemetry": {"aws_lambda_powertools"},
+    "handler": {"aws_lambda_powertools", "boto3"},
+}
+"""What a module may import that is neither Python's own nor the engine's. Whoever has Powertools can log."""
+
 AWS_CODE = re.compile(r"(Invalid\w+\.\w+|\w+Exception|RequestLimitExceeded|RulesPerSecurityGroupLimitExceeded)")
 
 
@@ -74,6 +82,18 @@ def upward(module: str, path: Path) -> set[str]:
     return {name for name in known if layer_of(name) > layer_of(module)}
 
 
+def from_outside(path: Path) -> set[str]:
+    """What a module imports of others' packages; the types of each AWS service are one package here."""
+    tops = {name.split(".", maxsplit=1)[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"ringfence"}
+    return {"mypy_boto3" if top.startswith("mypy_boto3_") else top for top in tops}
+
+
+def codes_in(path: Path) -> set[str]:
+    """The AWS error codes among a module's strings."""
+    constants = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    return {text for text in constants if isinstance(text, str) and AWS_CODE.fullmatch(text)}
+
+
 def test_every_module_has_its_layer() -> None:
     assert {name.split(".")[0] for name in modules()} == set().union(*LAYERS)
 
@@ -96,19 +116,30 @@ def test_a_pure_module_knows_no_clock_no_environment_and_no_network(module: str)
 
 
 @pytest.mark.parametrize("module", sorted(modules()))
-def test_the_engine_knows_neither_the_lab_nor_the_operators_side(module: str) -> None:
-    assert not any(name.startswith(("ringfence_lab", "ringfence_ops")) for name in imported(modules()[module]))
+def test_the_engine_imports_nobody_elses_packages_but_where_they_belong(module: str) -> None:
+    # That leaves out the lab and the operator's side as well.
+    assert from_outside(modules()[module]) <= OUTSIDE.get(module.split(".", maxsplit=1)[0], set())
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_the_engine_logs_through_powertools_alone(module: str) -> None:
+    assert "logging" not in imported(modules()[module])
 
 
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_aws_error_codes_stand_in_one_file(module: str) -> None:
-    strings = {
-        node.value
-        for node in ast.walk(ast.parse(modules()[module].read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    codes = {text for text in strings if AWS_CODE.fullmatch(text)}
-    assert bool(codes) == (module == "aws.faults")
+    assert bool(codes_in(modules()[module])) == (module == "aws.faults")
+
+
+def test_what_does_not_belong_is_seen(tmp_path: Path) -> None:
+    wrong = tmp_path / "plan.py"
+    wrong.write_text(
+        "from ringfence_lab.sim import cloud\nfrom mypy_boto3_ec2 import EC2Client\n"
+        "def late() -> None:\n    import aws_lambda_powertools.logging\n"
+        "CODES = ['InvalidPermission.Duplicate', 'ResourceNotFoundException', 'a sentence about an Exception']\n"
+    )
+    assert from_outside(wrong) == {"ringfence_lab", "mypy_boto3", "aws_lambda_powertools"}
+    assert codes_in(wrong) == {"InvalidPermission.Duplicate", "ResourceNotFoundException"}
 
 
 @pytest.mark.parametrize("module", sorted(modules()))

@@ -5,7 +5,7 @@ import pytest
 from ringfence import config
 from ringfence.errors import Permanent
 from ringfence.model import PortRange
-from ringfence.settings import AddressKind, Mode
+from ringfence.settings import AddressKind, GuardLimits, Mode, NoAddress
 
 RIGHT = {
     "AWS_REGION": "us-east-1",
@@ -48,7 +48,16 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
         ("RINGFENCE_MODE", "strict", "not a valid Mode"),
         ("RINGFENCE_REQUIRED_PEERS", "eu-west-1", "a required peer is no peer of us-east-1"),
         ("RINGFENCE_ADDRESS_WAIT", "-1", "'-1' is not a whole number"),
+        ("RINGFENCE_ADDRESS_WAIT", "2m", "'2m' is not a whole number"),
         ("RINGFENCE_PEER_DEADLINE", "0", "0 is no time to wait"),
+        ("RINGFENCE_RELEASE_DEADLINE", "1.5", "'1.5' is not a whole number"),
+        ("RINGFENCE_GUARD_PERCENT", "30%", "'30%' is not a whole number"),
+        ("RINGFENCE_GUARD_MINIMUM", "few", "'few' is not a whole number"),
+        ("RINGFENCE_RULES_QUOTA", "-60", "'-60' is not a whole number"),
+        ("RINGFENCE_NO_ADDRESS", "wait", "'wait' is not a valid NoAddress"),
+        ("RINGFENCE_REQUIRED_PEERS", "us-east-1", "a required peer is no peer of us-east-1"),
+        ("RINGFENCE_STATIC_MEMBERS", "203.0.113.7,office", "'office' does not appear to be"),
+        ("RINGFENCE_ADDRESS_KINDS", ",", "RINGFENCE_ADDRESS_KINDS is missing"),
     ],
 )
 def test_a_mistake_is_told_by_its_variable(variable: str, value: str, said: str) -> None:
@@ -61,3 +70,45 @@ def test_every_mistake_is_told_at_once() -> None:
     with pytest.raises(Permanent) as raised:
         config.read({**RIGHT, "RINGFENCE_PORTS": "x", "RINGFENCE_MODE": "y", "RINGFENCE_TABLE": ""})
     assert all(name in str(raised.value) for name in ("RINGFENCE_PORTS", "RINGFENCE_MODE", "RINGFENCE_TABLE"))
+
+
+@pytest.mark.parametrize("variable", sorted(RIGHT.keys() - {"AWS_REGION"}))
+def test_what_has_no_default_must_be_there(variable: str) -> None:
+    with pytest.raises(Permanent, match=f"{variable} is missing"):
+        config.read({name: value for name, value in RIGHT.items() if name != variable})
+
+
+def test_everything_can_be_set() -> None:
+    # given
+    further = {
+        "RINGFENCE_ADDRESS_KINDS": "ipv6, private-ipv4",
+        "RINGFENCE_STATIC_MEMBERS": "203.0.113.0/24,2001:DB8::7",
+        "RINGFENCE_REQUIRED_PEERS": "us-west-2",
+        "RINGFENCE_ADDRESS_WAIT": "60",
+        "RINGFENCE_NO_ADDRESS": "abandon",
+        "RINGFENCE_PEER_DEADLINE": "3",
+        "RINGFENCE_RELEASE_DEADLINE": "90",
+        "RINGFENCE_GUARD_PERCENT": "50",
+        "RINGFENCE_GUARD_MINIMUM": "4",
+        "RINGFENCE_RULES_QUOTA": "100",
+    }
+    # when
+    deployment = config.read(RIGHT | further)
+    # then
+    settings = deployment.settings
+    assert settings.address_kinds == {AddressKind.IPV6, AddressKind.PRIVATE_IPV4}
+    assert settings.static_members == ("203.0.113.0/24", "2001:db8::7/128")
+    assert settings.required_peers == {"us-west-2"}
+    assert (settings.address_wait, settings.peer_deadline, settings.release_deadline) == (60, 3, 90)
+    assert (settings.no_address, settings.guard, settings.rules_quota) == (NoAddress.ABANDON, GuardLimits(50, 4), 100)
+    assert (deployment.table, deployment.dead_letter_queue_url) == ("ringfence-demo", "https://queue")
+
+
+def test_a_list_names_each_thing_once_and_keeps_its_order() -> None:
+    environment = RIGHT | {"RINGFENCE_REGIONS": " us-west-2 ,,us-east-1,us-west-2"}
+    assert config.read(environment).settings.regions == ("us-west-2", "us-east-1")
+
+
+def test_nothing_of_the_environment_is_read_but_what_is_handed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGFENCE_MODE", "mirror")
+    assert config.read(RIGHT).settings.mode is Mode.OWNED

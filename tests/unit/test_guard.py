@@ -65,3 +65,35 @@ def test_what_a_departure_explains_always_flows(unexplained: int, explained: int
     assert not any(each.is_explained for each in guarded.held)
     assert sorted([*guarded.plan.removals, *guarded.held]) == sorted(proposed.removals)
     assert guarded.plan.additions == proposed.additions
+
+
+def test_only_what_both_observations_would_have_removed_is_believed() -> None:
+    # given a second observation that would remove half of the first's and as many others
+    first = guard(plan(20, 20), None, frozenset(), LIMITS, 0)
+    second = Plan(GROUP, (), tuple(removal(number) for number in range(10, 30)), 20)
+    # when
+    guarded = guard(second, first.record(0), frozenset(), LIMITS, 60)
+    # then
+    assert guarded.plan.removals == tuple(removal(number) for number in range(10, 20))
+    assert guarded.held == tuple(removal(number) for number in range(20, 30))
+
+
+def test_what_remains_doubtful_after_an_agreement_may_be_few_enough() -> None:
+    first = guard(plan(20, 20), None, frozenset(), LIMITS, 0)
+    assert guard(plan(29, 29), first.record(0), frozenset(), LIMITS, 60).held == ()
+
+
+def test_explained_removals_do_not_make_unexplained_ones_many() -> None:
+    assert guard(plan(9, 60, explained=50), None, frozenset(), LIMITS, 0).held == ()
+
+
+def test_the_digest_of_the_whole_plan_does_not_approve_what_is_held_of_it() -> None:
+    # given a plan of which only a part is held
+    proposed = plan(20, 20, explained=1)
+    # when / then
+    assert guard(proposed, None, frozenset({proposed.digest}), LIMITS, 0).held
+
+
+def test_the_limits_are_configured() -> None:
+    assert guard(plan(1, 1), None, frozenset(), GuardLimits(percent=0, minimum=1), 0).held
+    assert not guard(plan(50, 50), None, frozenset(), GuardLimits(percent=100, minimum=1), 0).held
