@@ -44,28 +44,19 @@ class Applier:
         """
         applied = Applied()
         additions = sorted(plan.additions, key=lambda addition: (addition.label, addition.opening))
-        if plan.removals and additions and not self._fits(plan, additions[:RULES_PER_CALL], applied):
-            self._remove(plan, applied)
-            self._add(plan, additions, applied)
-            return applied
-        done = {addition for addition, _ in applied.added}
-        self._add(plan, [addition for addition in additions if addition not in done], applied)
+        self._add(plan, additions, applied, room_follows=bool(plan.removals))
         self._remove(plan, applied)
+        without_room = [each for each, refused in applied.refused if refused.refusal is Refusal.QUOTA]
+        if without_room and plan.removals:
+            applied.refused = [each for each in applied.refused if each[1].refusal is not Refusal.QUOTA]
+            self._add(plan, without_room, applied, room_follows=False)
         return applied
 
-    def _fits(self, plan: Plan, additions: Sequence[Addition], applied: Applied) -> bool:
-        """Makes the rules if the group has room for them beside those that are to go."""
-        try:
-            self._authorize(plan, additions, applied)
-        except Refused as refused:
-            if refused.refusal is Refusal.QUOTA:
-                return False
-            if refused.refusal is not Refusal.MALFORMED:
-                raise
-        return True
+    def _add(self, plan: Plan, additions: Sequence[Addition], applied: Applied, room_follows: bool) -> None:
+        """Makes the rules, in halves where EC2 refuses a whole, so that whoever can join does.
 
-    def _add(self, plan: Plan, additions: Sequence[Addition], applied: Applied) -> None:
-        """Makes the rules, in halves where EC2 refuses a whole, so that whoever can join does."""
+        Where there is no room but some follows, what is refused for that is not tried in halves.
+        """
         pending = [additions[start : start + RULES_PER_CALL] for start in range(0, len(additions), RULES_PER_CALL)]
         no_room: dict[bool, Refused] = {}  # by address family: EC2 counts IPv4 and IPv6 apart
         while pending:
@@ -81,6 +72,9 @@ class Applier:
             except Refused as refused:
                 if refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND):
                     raise
+                if refused.refusal is Refusal.QUOTA and room_follows:
+                    applied.refused += [(each, refused) for each in batch]
+                    continue
                 if len(batch) > 1:
                     pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
                     continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ringfence.apply import Applied, Applier
 from ringfence.errors import Permanent, Refused, Retry
-from ringfence.guard import guard
+from ringfence.guard import guard, standing
 from ringfence.journal import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved
 from ringfence.model import (
     Cidr,
@@ -107,14 +107,11 @@ class Convergence:
                 " finds no port to open: add a rule whose source is the group itself, or configure the ports"
             )
         refused = {(each.label.roster, each.label.instance): why for done, _ in applied for each, why in done.refused}
-        held = {
-            (removal.label.roster, removal.label.instance)
-            for _, kept in applied
-            for removal in kept
-            if removal.label is not None
-        }
+        kept = [(removal, removal.label) for _, held in applied for removal in held if removal.label is not None]
+        held = frozenset((label.roster, label.instance) for _, label in kept)
+        doubtful = frozenset(label.roster for each, label in kept if each.reason is Reason.UNKNOWN_INSTANCE)
         changed = any(done.added or done.removed for done, _ in applied)
-        return Outcome(self.region, None, refused, frozenset(held), rows, changed)
+        return Outcome(self.region, None, refused, held, doubtful, rows, changed)
 
     def _rules(self) -> Rules:
         self.before_call()
@@ -158,7 +155,7 @@ class Convergence:
                 )
             )
         record = guarded.record(now)
-        if record.rules != (earlier.rules if earlier is not None else frozenset()):
+        if record.rules != standing(earlier, now):
             self.hold(record)
         return applied, guarded.held
 

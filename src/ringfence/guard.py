@@ -6,7 +6,7 @@ door open.
 
 from dataclasses import dataclass, replace
 
-from ringfence.model import HeldRemovals
+from ringfence.model import HeldRemovals, RuleId
 from ringfence.plan import Plan, Reason, Removal, digest
 from ringfence.settings import GuardLimits
 
@@ -33,6 +33,11 @@ AGREES_WITHIN = 3600
 """Seconds for which an observation can be agreed with. A group that is rarely looked at begins anew."""
 
 
+def standing(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
+    """The rules that an earlier observation would have removed, if it can still be agreed with."""
+    return earlier.rules if earlier is not None and now - earlier.at <= AGREES_WITHIN else frozenset()
+
+
 def guard(
     plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits, now: int
 ) -> Guarded:
@@ -43,7 +48,7 @@ def guard(
     Those that `earlier`, an observation of a previous reconcile, would have removed too are believed. An operator
     overrides the guard with the digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
     """
-    believed = earlier.rules if earlier is not None and now - earlier.at <= AGREES_WITHIN else frozenset()
+    believed = standing(earlier, now)
     unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
     doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)
     too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent

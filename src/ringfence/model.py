@@ -24,6 +24,9 @@ _DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
 DESCRIPTION_LIMIT = 255
 """Characters in a rule's description. Source: EC2 API reference, `IpRange`."""
 
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+"""Addresses of no host. Source: RFC 1122, 3.2.1.3."""
+
 
 def host(address: str) -> Cidr:
     """The canonical CIDR of one unicast host, from an address or a host's CIDR.
@@ -35,7 +38,10 @@ def host(address: str) -> Cidr:
     if network.num_addresses != 1:
         raise ValueError(f"{address} is a network, not a single host")
     one = network.network_address
-    if one.is_multicast or one.is_unspecified or one.is_loopback or one.is_link_local or one.is_reserved:
+    scoped = isinstance(one, ipaddress.IPv6Address) and one.scope_id is not None
+    if scoped or one in _THIS_NETWORK or one.is_multicast or one.is_unspecified or one.is_loopback:
+        raise ValueError(f"{address} is not the address of a unicast host")
+    if one.is_link_local or one.is_reserved:
         raise ValueError(f"{address} is not the address of a unicast host")
     return Cidr(str(network))
 

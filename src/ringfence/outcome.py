@@ -15,13 +15,15 @@ class Outcome:
     """What is known of a Region after its turn.
 
     `error` says why it could not be brought up to date; then nothing else is known of it. `lacking` names the
-    members that are not in every group of it, with the refusal; `lingering` the instances whose rules still stand.
+    members that are not in every group of it, with the refusal; `lingering` the instances whose rules still stand;
+    `doubtful` the rosters of which a rule stands that names an instance nobody knows: it may admit anybody's address.
     """
 
     region: Region
     error: RingfenceError | None = None
     lacking: Mapping[tuple[RosterKey, str], Refused] = field(default_factory=dict)
     lingering: frozenset[tuple[RosterKey, str]] = frozenset()
+    doubtful: frozenset[RosterKey] = frozenset()
     rows: Rows | None = None
     changed: bool = False
 
@@ -31,7 +33,7 @@ class Outcome:
 
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no rule of the instance is left in any group of the Region."""
-        return self.error is None and (roster, instance) not in self.lingering
+        return self.error is None and roster not in self.doubtful and (roster, instance) not in self.lingering
 
 
 def debts(

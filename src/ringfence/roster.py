@@ -40,7 +40,7 @@ def next_roster(
     before = previous or Roster(key)
     members: dict[InstanceId, Member] = {}
     departed = dict(before.departed)
-    latest = _latest_by_instance(key.asg, events)
+    latest = {event.instance: event for event in latest_of_each(events) if event.group == key.asg}
     for id in sorted({*before.members, *observation.groups[key.asg], *latest}):
         event = latest.get(id)
         event = event if event is not None and is_fresh(event, now) else None
@@ -89,15 +89,14 @@ def pruned(roster: Roster, now: int) -> Roster:
     return replace(roster, departed=kept)
 
 
-def _latest_by_instance(group: str, events: Iterable[LifecycleEvent]) -> dict[InstanceId, LifecycleEvent]:
-    latest: dict[InstanceId, LifecycleEvent] = {}
+def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
+    """The latest event of each instance, in whatever order they came."""
+    latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
     for event in events:
-        if event.group != group:
-            continue
-        other = latest.get(event.instance)
-        if other is None or _supersedes(event, other):
-            latest[event.instance] = event
-    return latest
+        key = (event.group, event.instance)
+        if key not in latest or _supersedes(event, latest[key]):
+            latest[key] = event
+    return list(latest.values())
 
 
 def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
@@ -137,14 +136,23 @@ def _judge(
     into_pool = isinstance(event, Launching) and event.destination is Place.WARM_POOL
     if into_pool and listed not in (Phase.JOINING, Phase.SERVING):  # those come later: it left the pool already
         return Phase.WARM
-    returns = isinstance(event, Launching) and event.origin is Place.WARM_POOL
-    if id in before.departed and not returns and not _came_back(before.departed[id], described, listed, now):
+    if (
+        id in before.departed
+        and not _returns(event, before.departed[id])
+        and not _came_back(before.departed[id], described, listed, now)
+    ):
         return Phase.LEAVING
     if isinstance(event, Launching) and listed in (None, Phase.UNKNOWN, Phase.WARM):
         return Phase.JOINING
     if listed is None and described is not None and described.group != group:
         return Phase.LEAVING  # detached: neither its group nor the instance itself says that it belongs there
     return Phase.UNKNOWN if listed is None else listed
+
+
+def _returns(event: LifecycleEvent | None, departed_at: int) -> bool:
+    """Whether the event tells of a departed instance that comes out of a warm pool, and not of an earlier time."""
+    comes_out = isinstance(event, Launching) and event.origin is Place.WARM_POOL
+    return comes_out and (event is None or event.time is None or event.time >= departed_at)
 
 
 def _came_back(departed_at: int, described: Instance | None, listed: Phase | None, now: int) -> bool:

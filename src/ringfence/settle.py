@@ -12,7 +12,7 @@ from ringfence.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.model import InstanceId, MemberState, Region, Roster, RosterKey
 from ringfence.observation import Observation
 from ringfence.outcome import Outcome
-from ringfence.roster import is_fresh
+from ringfence.roster import is_fresh, latest_of_each
 from ringfence.settings import NoAddress, Settings
 
 
@@ -60,7 +60,7 @@ def waiting(observation: Observation, events: Iterable[LifecycleEvent], now: flo
         for id, state in sorted(instances.items()):
             if state in WAITING:
                 found[group, id] = Waiting(group, id, WAITING[state], None, state.startswith("Warmed:"))
-    for event in events:
+    for event in latest_of_each(events):
         key = (event.group, event.instance)
         if key in found or (
             event.group in observation.groups and is_fresh(event, now) and _may_wait(event, observation)
@@ -80,13 +80,27 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
 
 
 def _named(event: LifecycleEvent, listed: Waiting | None) -> Waiting:
-    transition = Transition.LAUNCH if isinstance(event, Launching) else Transition.TERMINATE
-    warm = Place.WARM_POOL in (
-        (event.destination,) if isinstance(event, Launching) else (event.origin, event.destination)
-    )
-    if listed is not None and (transition not in listed.transitions or warm is not listed.warm):
-        return listed  # the event is another one of the same instance, and an older one
+    """What an instance waits for by its latest event, unless its group's listing must be later than that."""
+    if isinstance(event, Launching):
+        transition, warm = Transition.LAUNCH, event.destination is Place.WARM_POOL
+    else:
+        transition, warm = Transition.TERMINATE, Place.WARM_POOL in (event.origin, event.destination)
+    if listed is not None and _is_later(listed, event):
+        return listed
     return Waiting(event.group, event.instance, (transition,), event, warm)
+
+
+def _is_later(listed: Waiting, event: LifecycleEvent) -> bool:
+    """Whether what is listed can only come after the event: out of the pool after into it, out after in."""
+    match event:
+        case Launching(destination=Place.WARM_POOL):
+            return not listed.warm or Transition.LAUNCH not in listed.transitions
+        case Launching():
+            return Transition.LAUNCH not in listed.transitions
+        case Terminating(destination=Place.WARM_POOL):
+            return Transition.TERMINATE not in listed.transitions
+        case Terminating():
+            return False
 
 
 def answer(

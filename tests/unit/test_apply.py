@@ -125,9 +125,6 @@ def test_one_bad_rule_does_not_sink_the_others(bad: int) -> None:
     assert [(each.opening.cidr, why.refusal) for each, why in applied.refused] == [(address(bad), Refusal.MALFORMED)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a malformed rule counts as room for all, so the others are refused before anything is removed"
-)
 def test_a_bad_rule_does_not_hide_that_there_is_no_room_for_both() -> None:
     # given a full group, of which one rule is to go, and a rule that is malformed
     groups = holding([1, 2], quota=2, malformed=[address(8)])

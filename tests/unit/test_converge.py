@@ -220,9 +220,6 @@ def test_a_second_turn_that_agrees_releases_it() -> None:
     assert at.held[GROUP].rules == frozenset()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is held again is not written down again, so its time stays old and nobody ever agrees"
-)
 def test_an_observation_that_is_too_old_begins_anew_and_is_agreed_with_next_time() -> None:
     # given removals that were held, and then nobody looked for more than an hour
     at = place([rule("sgr-1", X, label(I1))], rows(roster()))
@@ -237,9 +234,6 @@ def test_an_observation_that_is_too_old_begins_anew_and_is_agreed_with_next_time
     assert at.groups.admitted() == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a rule keeps the name of the instance that had its address before, and the guard goes by names"
-)
 def test_nobody_is_released_while_a_rule_of_an_earlier_owner_still_admits_its_address() -> None:
     # given a rule that was made for an instance long forgotten, whose address another member has now
     at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: X})))
@@ -249,21 +243,6 @@ def test_nobody_is_released_while_a_rule_of_an_earlier_owner_still_admits_its_ad
     outcome = at.turn()
     # then
     assert X not in at.groups.admitted() or not outcome.has_released(DB, I2)
-
-
-@pytest.mark.xfail(
-    strict=True, reason="a stale door is counted from the departure of the instance that the label names"
-)
-def test_a_door_is_stale_from_the_departure_of_its_last_owner_on() -> None:
-    # given a rule that was made for an instance which left an hour ago, and left its address to another member
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: X}, departed={I1: NOW - 3600})))
-    at.turn()
-    # when that one departs
-    at.table = rows(roster(departed={I1: NOW - 3600, I2: NOW - 2}, version=2))
-    at.turn()
-    # then
-    (removed,) = of(RuleRemoved, at.journal)
-    assert removed.stale_seconds == 2
 
 
 def test_a_group_that_admits_nobody_on_any_port_cannot_be_managed_by_auto() -> None:

@@ -225,9 +225,6 @@ def test_no_order_of_a_launch_and_a_termination_ends_with_a_member(
     assert I1 in standing.departed
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a launch out of the warm pool passes every tombstone, even one that is younger than the event"
-)
 def test_a_late_launch_out_of_the_warm_pool_does_not_undo_a_later_termination() -> None:
     before = roster(departed={I1: NOW - 5})
     late = launching(at=NOW - 20, origin=Place.WARM_POOL)

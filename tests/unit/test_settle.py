@@ -129,7 +129,6 @@ def test_an_older_event_does_not_change_what_a_listed_instance_waits_for() -> No
     assert found == Waiting(DB.asg, I1, TERMINATES, None, warm=False)
 
 
-@pytest.mark.xfail(strict=True, reason="the first of two events decides, so the termination waits for the next true-up")
 @pytest.mark.parametrize("states", [{}, {I1: "Pending:Wait"}])
 def test_of_two_events_the_later_one_says_what_the_instance_waits_for(states: Mapping[InstanceId, str]) -> None:
     seen = observed(states, instance(I1, address(1)))
@@ -298,9 +297,6 @@ def test_on_the_way_into_a_warm_pool_a_rule_that_still_admits_it_is_looked_at_tw
     assert isinstance(answered(waits(TERMINATES, warm=True), roster(), lingering), Hold)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a stale Warmed:Pending:Wait outranks the event, and the launch hook is answered unasked"
-)
 def test_out_of_the_pool_an_instance_is_not_let_in_before_its_own_region_admits_it() -> None:
     # given a listing from before the instance came out of the pool, and a home Region that failed
     (one,) = waiting(observed({I1: "Warmed:Pending:Wait"}), [launching(origin=Place.WARM_POOL)], NOW)

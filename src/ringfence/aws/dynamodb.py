@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ringfence.aws.faults import CONDITION_FAILED, code_of, translated
 from ringfence.aws.roster_item import GUARD, Item, from_item, held_from_item, held_to_item, key_of, to_item, version_of
-from ringfence.errors import Conflict, Unsafe
+from ringfence.errors import Conflict, Permanent, Unsafe
 from ringfence.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class AwsRosterTable:
         """See `ports.RosterTable.offer`."""
         condition = "attribute_not_exists(version) OR version < :version"
         standing = self._put(roster, condition, {":version": {"N": str(roster.version)}})
+        if standing is not None and standing < roster.version:
+            raise Permanent(f"the row of {roster.key} in {self.region} has a version that is no number: delete it")
         return roster.version if standing is None else standing
 
     def hold(self, held: HeldRemovals) -> None:
