@@ -108,9 +108,6 @@ def test_a_row_that_another_invocation_wrote_is_a_conflict(stub: Stubber) -> Non
         table(stub).replace(ROSTER, 4)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="it is taken for a conflict, which is tried again for ever: nobody is admitted any more"
-)
 def test_our_own_row_without_a_readable_version_is_for_a_person_to_mend(stub: Stubber) -> None:
     # given a row that was read as one without a version, and that no condition on a version's absence lets replace
     refuse(stub, to_item(ROSTER) | {"version": {"S": "7"}})

@@ -152,9 +152,6 @@ def test_a_member_that_is_not_one_of_ours_spoils_its_row(field: str, value: dict
         from_item(item)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ids are taken as they are, so their rules' labels do not read back: never removed"
-)
 @pytest.mark.parametrize("instance", ["", "i-1 i-2", "i-1\n", "grün", "i" * 250])
 def test_an_instance_that_no_label_can_name_spoils_its_row(instance: str) -> None:
     item = item_with("54.1.2.3/32")

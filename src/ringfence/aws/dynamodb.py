@@ -49,6 +49,8 @@ class AwsRosterTable:
         else:
             condition, values = "attribute_not_exists(version)", None
         standing = self._put(roster, condition, values)
+        if standing == standing_version == 0:
+            raise self._unreadable(roster)
         if standing is not None:
             raise Conflict(f"{roster.key} was written by another invocation", {})
 
@@ -57,8 +59,11 @@ class AwsRosterTable:
         condition = "attribute_not_exists(version) OR version < :version"
         standing = self._put(roster, condition, {":version": {"N": str(roster.version)}})
         if standing is not None and standing < roster.version:
-            raise Permanent(f"the row of {roster.key} in {self.region} has a version that is no number: delete it")
+            raise self._unreadable(roster)
         return roster.version if standing is None else standing
+
+    def _unreadable(self, roster: Roster) -> Permanent:
+        return Permanent(f"the row of {roster.key} in {self.region} has a version that is no number: delete it")
 
     def hold(self, held: HeldRemovals) -> None:
         """See `ports.RosterTable.hold`."""

@@ -6,6 +6,7 @@ while a user migrates. DynamoDB holds no empty sets: an attribute that would be 
 Knows no client: takes and returns DynamoDB's attribute values.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +36,8 @@ ITEM_LIMIT = 400 * 1024
 
 GUARD = "(guard)"
 """Stands for a Region in the key of what the guard holds; no Region's name has parentheses."""
+
+_INSTANCE_ID = re.compile(r"[a-z0-9-]{1,64}")
 
 ORIGINAL = InstanceId("original")
 """Stands for the instance in the labels of a row that the original sample wrote: it names addresses only."""
@@ -74,7 +77,7 @@ def from_item(item: Item) -> Roster:
         return Roster(
             key=key_of(item),
             version=int(item["version"]["N"]),
-            members={InstanceId(id): _member(value["M"]) for id, value in item["members"]["M"].items()},
+            members={_instance_id(id): _member(value["M"]) for id, value in item["members"]["M"].items()},
             departed={InstanceId(id): int(value["N"]) for id, value in item["departed"]["M"].items()},
             owed={
                 Region(region): frozenset(map(InstanceId, value["SS"])) for region, value in item["owed"]["M"].items()
@@ -151,6 +154,13 @@ def _member_value(member: Member) -> dict[str, Any]:
 def _member(value: Item) -> Member:
     addresses = tuple(_checked(each["S"]) for each in value["addresses"]["L"])
     return Member(addresses, MemberState(value["state"]["S"]), int(value["since"]["N"]))
+
+
+def _instance_id(text: str) -> InstanceId:
+    """The id if a rule's label can name it: a rule that cannot be read back would stay for ever."""
+    if _INSTANCE_ID.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no instance's id")
+    return InstanceId(text)
 
 
 def _checked(address: str) -> Cidr:
