@@ -23,10 +23,15 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
+@pytest.fixture(scope="module")
+def session() -> boto3.Session:
+    """One session for all tests: it reads the model of each service once."""
+    return boto3.Session(aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="example")
+
+
 @pytest.fixture
-def make() -> Callable[[str, Region, Attribution], tuple[Any, Sent]]:
+def make(session: boto3.Session) -> Callable[[str, Region, Attribution], tuple[Any, Sent]]:
     """Makes a client of the home Region's engine with what it would send; whatever it sends fails to connect."""
-    session = boto3.Session(aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="example")
 
     def made(service: str, region: Region, attribution: Attribution) -> tuple[Any, Sent]:
         client, sent = Clients(session, EAST, attribution).make(service, region), Sent()
