@@ -25,7 +25,7 @@ class Place(Enum):
 class Launching:
     """An instance waits on its way into its group (or, by `destination`, into the group's warm pool).
 
-    `time` is the epoch second of the event, None where it does not say.
+    `time` is the epoch second of the event, None where it does not say; `token` names this one wait of the instance.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Launching:
     hook: str
     origin: Place = Place.EC2
     destination: Place = Place.GROUP
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Terminating:
     hook: str
     origin: Place = Place.GROUP
     destination: Place = Place.EC2
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +119,20 @@ def _lifecycle(id: str, transition: Transition, event: Mapping[str, object], det
     )
     if not group or not instance or not hook:
         return Ignored(id, "a lifecycle event that does not name its group, its instance and its hook")
-    time = _epoch(_text(event, "time"))
+    time, token = _epoch(_text(event, "time")), _text(detail, "LifecycleActionToken") or None
     match transition:
         case Transition.LAUNCH:
             origin, destination = (
                 _place(detail, "Origin", Place.EC2),
                 _place(detail, "Destination", Place.GROUP),
             )
-            return Launching(id, time, group, InstanceId(instance), hook, origin, destination)
+            return Launching(id, time, group, InstanceId(instance), hook, origin, destination, token)
         case Transition.TERMINATE:
             origin, destination = (
                 _place(detail, "Origin", Place.GROUP),
                 _place(detail, "Destination", Place.EC2),
             )
-            return Terminating(id, time, group, InstanceId(instance), hook, origin, destination)
+            return Terminating(id, time, group, InstanceId(instance), hook, origin, destination, token)
 
 
 def _text(mapping: Mapping[str, object], name: str) -> str:

@@ -39,8 +39,10 @@ def _complete(answer: Complete, world: World, settings: Settings) -> RingfenceEr
     one = answer.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
     for hook in (hooks[transition] for transition in one.transitions):
+        # By the token, where the event was of our hook: the instance may have gone on since, and wait anew.
+        token = one.event.token if one.event is not None and one.event.hook == hook else None
         try:
-            active = world.home.auto_scaling.complete(one.group, hook, one.instance, answer.result)
+            active = world.home.auto_scaling.complete(one.group, hook, one.instance, token, answer.result)
         except RingfenceError as error:
             return error
         time = one.event.time if one.event is not None else None

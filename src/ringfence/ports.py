@@ -54,8 +54,11 @@ class AutoScaling(Protocol):
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
         """Each group's instances with their `LifecycleState`; a group that does not exist is not in the answer."""
 
-    def complete(self, group: str, hook: str, instance: InstanceId, result: HookResult) -> bool:
-        """Answers a waiting hook. False where no such action is active (any more): that is no error."""
+    def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
+        """Answers a waiting hook: the one wait that the token names, or without one whichever the instance is in.
+
+        False where no such action is active (any more): that is no error.
+        """
 
 
 class Instances(Protocol):

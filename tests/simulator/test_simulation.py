@@ -60,14 +60,14 @@ def answers_hooks_first(_events: Sequence[Event], world: World, settings: Settin
     for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
             for hook in (settings.launch_hook, settings.terminate_hook):
-                world.home.auto_scaling.complete(group, hook, instance, HookResult.CONTINUE)
+                world.home.auto_scaling.complete(group, hook, instance, None, HookResult.CONTINUE)
 
 
 def lets_go_first(events: Sequence[Event], world: World, settings: Settings) -> None:
     """Lets everybody out before it reconciles."""
     for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
-            world.home.auto_scaling.complete(group, settings.terminate_hook, instance, HookResult.CONTINUE)
+            world.home.auto_scaling.complete(group, settings.terminate_hook, instance, None, HookResult.CONTINUE)
     reconcile(events, world, settings)
 
 

@@ -117,7 +117,7 @@ def test_nothing_of_a_killed_invocation_runs_on(cloud: Cloud) -> None:
     with pytest.raises(Killed):
         ports.regions[EAST].table.rows()
     with pytest.raises(Killed):
-        ports.home.auto_scaling.complete("db", "hook", InstanceId("i-1"), HookResult.CONTINUE)
+        ports.home.auto_scaling.complete("db", "hook", InstanceId("i-1"), None, HookResult.CONTINUE)
 
     assert len(cloud.calls) == 1
 

@@ -15,6 +15,9 @@ TERMINATE = "EC2 Instance-terminate Lifecycle Action"
 NOON = 1764504000  # 2025-11-30T12:00:00Z
 
 
+TOKEN = "87654321-4321-4321-4321-210987654321"
+
+
 def lifecycle(detail_type: str = LAUNCH, **changes: Any) -> dict[str, Any]:
     """Source: Amazon EC2 Auto Scaling User Guide, "EventBridge event reference"; `changes` are those of the detail."""
     terminates = detail_type == TERMINATE
@@ -28,7 +31,7 @@ def lifecycle(detail_type: str = LAUNCH, **changes: Any) -> dict[str, Any]:
         "region": "us-east-1",
         "resources": ["arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:x:autoScalingGroupName/db"],
         "detail": {
-            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "LifecycleActionToken": TOKEN,
             "AutoScalingGroupName": "db",
             "LifecycleHookName": "ringfence-demo-launch",
             "EC2InstanceId": "i-1",
@@ -50,13 +53,13 @@ def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def test_a_launch_says_who_where_and_when() -> None:
     assert parse(lifecycle(), FALLBACK) == Launching(
-        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.EC2, Place.GROUP
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.EC2, Place.GROUP, TOKEN
     )
 
 
 def test_a_termination_says_who_where_and_when() -> None:
     assert parse(lifecycle(TERMINATE), FALLBACK) == Terminating(
-        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.GROUP, Place.EC2
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.GROUP, Place.EC2, TOKEN
     )
 
 

@@ -35,15 +35,15 @@ class AwsAutoScaling:
                 for group in page["AutoScalingGroups"]
             }
 
-    def complete(self, group: str, hook: str, instance: InstanceId, result: HookResult) -> bool:
+    def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `ports.AutoScaling.complete`."""
         with translated(self.region, "CompleteLifecycleAction"):
             try:
                 self.client.complete_lifecycle_action(
                     AutoScalingGroupName=group,
                     LifecycleHookName=hook,
-                    InstanceId=instance,
                     LifecycleActionResult=result.value,
+                    **({"LifecycleActionToken": token} if token else {"InstanceId": instance}),
                 )
             except ClientError as error:
                 if is_inactive_lifecycle_action(error):

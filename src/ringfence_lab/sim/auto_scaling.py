@@ -118,12 +118,20 @@ class AutoScalingGroup:
         """The instances with their states as DescribeAutoScalingGroups gave them so many seconds ago."""
         return self._listed.seconds_ago(age)
 
-    def complete(self, hook: str, instance: InstanceId, result: HookResult, by: "Invocation | None" = None) -> bool:
-        """CompleteLifecycleAction. False where no such action is active."""
+    def complete(
+        self,
+        hook: str,
+        instance: InstanceId,
+        result: HookResult,
+        by: "Invocation | None" = None,
+        token: str | None = None,
+    ) -> bool:
+        """CompleteLifecycleAction, by the token where there is one. False where no such action is active."""
         one = self.instances.get(instance)
-        action = one.waits.pop(hook, None) if one is not None else None
-        if one is None or action is None:
+        action = one.waits.get(hook) if one is not None else None
+        if one is None or action is None or token not in (None, action.token):
             return False
+        del one.waits[hook]
         to_group = action.journey.destination is Place.GROUP
         transition = action.journey.transition
         self._record(ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by))

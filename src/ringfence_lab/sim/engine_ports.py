@@ -32,13 +32,13 @@ class SimulatedAutoScaling:
             lambda age: {name: groups[name].listed(age) for name in names if name in groups},
         )
 
-    def complete(self, group: str, hook: str, instance: InstanceId, result: HookResult) -> bool:
+    def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `ports.AutoScaling.complete`."""
         return self.line.call(
             self.cloud.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.cloud.groups[group].complete(hook, instance, result, self.invocation),
+            lambda _: self.cloud.groups[group].complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
 
