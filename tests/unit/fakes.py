@@ -15,7 +15,7 @@ from tests.unit.builders import GROUP
 
 @dataclass(slots=True)
 class FakeSecurityGroups:
-    """One group with a quota for each address family. `malformed` are addresses that it does not take."""
+    """Groups with a quota for each address family. `malformed` are addresses that they do not take."""
 
     standing: dict[RuleId, Rule] = field(default_factory=dict)
     quota: int = 60
@@ -29,18 +29,19 @@ class FakeSecurityGroups:
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """See `ports.SecurityGroups.rules`."""
         self.calls.append(("rules", len(groups)))
-        return {GROUP: tuple(self.standing.values())}
+        return {group: tuple(one for one in self.standing.values() if one.group == group) for group in groups}
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `ports.SecurityGroups.authorize`."""
         self.calls.append(("authorize", len(additions)))
         if any(each.opening.cidr in self.malformed for each in additions):
             raise Refused(Refusal.MALFORMED, "one is malformed")
-        if {each.opening for each in additions} & {one.opening for one in self.standing.values()}:
+        if {each.opening for each in additions} & {one.opening for one in self.standing.values() if one.group == group}:
             raise Refused(Refusal.DUPLICATE, "one is there already")
         for v6 in (False, True):
-            if self.used(v6) + sum(is_ipv6(each.opening.cidr) is v6 for each in additions) > self.quota:
-                raise Refused(Refusal.QUOTA, f"{self.used(v6)} of {self.quota} rules")
+            used = self.used(v6, group)
+            if used + sum(is_ipv6(each.opening.cidr) is v6 for each in additions) > self.quota:
+                raise Refused(Refusal.QUOTA, f"{used} of {self.quota} rules")
         made = [self._rule(group, each) for each in additions]
         self.standing |= {one.id: one for one in made}
         return tuple(made)
@@ -53,14 +54,16 @@ class FakeSecurityGroups:
         for id in rules:
             del self.standing[id]
 
-    def used(self, v6: bool) -> int:
-        """How many rules of the family count."""
-        return sum(one.opening is None or is_ipv6(one.opening.cidr) is v6 for one in self.standing.values())
+    def used(self, v6: bool, group: SecurityGroupId = GROUP) -> int:
+        """How many rules of the family count in the group."""
+        mine = (one for one in self.standing.values() if one.group == group)
+        return sum(one.opening is None or is_ipv6(one.opening.cidr) is v6 for one in mine)
 
-    def admitted(self) -> set[Cidr]:
-        """Every address that is let in."""
-        return {one.opening.cidr for one in self.standing.values() if one.opening is not None}
+    def admitted(self, group: SecurityGroupId = GROUP) -> set[Cidr]:
+        """Every address that the group lets in."""
+        mine = (one for one in self.standing.values() if one.group == group)
+        return {one.opening.cidr for one in mine if one.opening is not None}
 
     def _rule(self, group: SecurityGroupId, addition: Addition) -> Rule:
-        id = RuleId(f"sgr-{addition.opening.cidr}-{addition.opening.ports}")
+        id = RuleId(f"{group}-{addition.opening.cidr}-{addition.opening.ports}")
         return Rule(id, group, addition.opening.ports, addition.opening, description=str(addition.label))

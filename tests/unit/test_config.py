@@ -112,3 +112,16 @@ def test_a_list_names_each_thing_once_and_keeps_its_order() -> None:
 def test_nothing_of_the_environment_is_read_but_what_is_handed_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RINGFENCE_MODE", "mirror")
     assert config.read(RIGHT).settings.mode is Mode.OWNED
+
+
+@pytest.mark.parametrize(("spare", "right"), [(0, True), (-1, False)])
+def test_a_groups_name_may_fill_a_rules_description_to_the_last_character(spare: int, right: bool) -> None:
+    # given
+    rest = len("ringfence demo us-east-1/ i-0123456789abcdef0")
+    environment = RIGHT | {"RINGFENCE_AUTO_SCALING_GROUPS": "a" * (255 - rest - spare)}
+    # when / then
+    if right:
+        config.read(environment)
+    else:
+        with pytest.raises(Permanent, match="too long"):
+            config.read(environment)

@@ -56,11 +56,16 @@ class Place:
     held: dict[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
     on_read: Callable[[], None] = lambda: None
 
-    def convergence(self, known_before: dict[Cidr, Label] | None = None, ports: Ports = Ports((TCP,))) -> Convergence:
+    def convergence(
+        self,
+        known_before: dict[Cidr, Label] | None = None,
+        ports: Ports = Ports((TCP,)),
+        groups: tuple[SecurityGroupId, ...] = (GROUP,),
+    ) -> Convergence:
         return Convergence(
             region=EAST,
             security_groups=self.groups,
-            groups={GROUP: ports},
+            groups=dict.fromkeys(groups, ports),
             scope=scope(),
             read_rows=self._read,
             limits=GuardLimits(percent=30, minimum=10),
@@ -131,6 +136,23 @@ def test_what_was_just_published_is_added_at_once() -> None:
     at = place([], rows(roster({I1: X})))
     replace(at.convergence(), just_published=frozenset({DB})).run({GROUP: ()}, rows(roster({I1: X})))
     assert operations(at) == ["authorize"]
+
+
+def test_what_was_read_already_is_not_read_again() -> None:
+    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    at.convergence().run({GROUP: tuple(at.groups.standing.values())}, None)
+    assert operations(at) == ["rows"]
+
+
+def test_one_group_with_something_to_remove_is_enough_to_read_the_rows_again() -> None:
+    # given a second group, which lacks nothing and has nothing too much by the old rows, and by the new ones has
+    other = SecurityGroupId("sg-2")
+    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
+    rules = {GROUP: tuple(at.groups.standing.values()), other: ()}
+    # when
+    at.convergence(groups=(GROUP, other)).run(rules, rows(roster(version=1)))
+    # then
+    assert (at.groups.admitted(), at.groups.admitted(other)) == ({X}, {X})
 
 
 def test_nothing_to_do_is_one_reading_and_no_validation() -> None:
@@ -299,12 +321,16 @@ def test_the_quota_is_told_as_it_stands_after_the_changes() -> None:
         rule("sgr-0", None, source_group=GROUP),
         rule("sgr-1", X, label(I1)),
         rule("sgr-2", Cidr("2001:db8::1/128")),
+        rule("sgr-3", Cidr("2001:db8::2/128")),
     ]
     at = place(rules, rows(roster({I2: Y}, departed={I1: NOW})))
+    other = SecurityGroupId("sg-2")
     # when
-    at.turn()
+    at.convergence(groups=(GROUP, other)).run(None, None)
     # then
-    assert {(each.family, each.rules, each.quota) for each in of(QuotaUsed, at.journal)} == {
-        ("ipv4", 2, 60),
-        ("ipv6", 2, 60),
+    assert {(each.group, each.family, each.rules, each.quota) for each in of(QuotaUsed, at.journal)} == {
+        (GROUP, "ipv4", 2, 60),
+        (GROUP, "ipv6", 3, 60),
+        (other, "ipv4", 1, 60),
+        (other, "ipv6", 0, 60),
     }

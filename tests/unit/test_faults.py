@@ -52,7 +52,9 @@ def test_what_passes_is_tried_again(code: str) -> None:
 
 
 def test_an_unknown_code_of_a_server_that_failed_is_tried_again() -> None:
+    assert isinstance(raised(client_error("NeverHeardOf", status=500)), Retry)
     assert isinstance(raised(client_error("NeverHeardOf", status=503)), Retry)
+    assert type(raised(client_error("NeverHeardOf", status=499))) is Permanent
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,11 @@ def test_an_invalid_value_elsewhere_is_no_refusal_of_a_security_group() -> None:
 @pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
 def test_a_table_that_does_not_exist_says_that_ringfence_is_not_deployed(operation: str) -> None:
     assert isinstance(raised(client_error("ResourceNotFoundException"), operation), NotDeployed)
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
+def test_a_table_that_may_not_be_used_is_deployed(operation: str) -> None:
+    assert type(raised(client_error("AccessDeniedException"), operation)) is Permanent
 
 
 def test_another_resource_that_does_not_exist_is_no_missing_deployment() -> None:

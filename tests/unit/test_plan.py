@@ -73,6 +73,23 @@ def test_a_member_without_a_rule_gets_one_on_every_port_with_its_name_on_it() ->
     assert {each.label for each in plan.additions} == {label(I1)}
 
 
+def test_at_home_the_members_of_every_region_are_wanted_and_in_a_peers_group_our_own() -> None:
+    standing = rows(roster({I1: A1}), roster({I2: A2}, key=WEST_DB))
+    assert added(planned([], standing)) == {Opening(TCP, A1), Opening(TCP, A2)}
+    assert added(planned([], standing, PEER)) == {Opening(TCP, A1)}
+
+
+def test_a_plan_counts_the_owned_rules_that_it_was_made_of() -> None:
+    rules = [rule("sgr-1", A1, label(I1)), rule("sgr-2", A2, label(I2, WEST_DB)), rule("sgr-3", A3)]
+    assert planned(rules, rows()).owned == 2
+
+
+def test_a_plan_is_something_to_do_if_anything_is_to_be_added_or_removed() -> None:
+    assert planned([], rows(roster({I1: A1})))
+    assert planned([rule("sgr-1", A1, label(I1))], rows(roster(departed={I1: NOW})))
+    assert not planned([], rows(roster()))
+
+
 def test_whoever_waits_for_an_address_needs_no_rule() -> None:
     assert not planned([], rows(roster({I1: member(state=MemberState.WAITING)})))
 

@@ -142,6 +142,14 @@ def test_at_the_same_second_a_termination_is_the_later_one() -> None:
     assert following(None, SEEN, launching(), terminating()).members == {}
 
 
+@pytest.mark.parametrize(("launched", "terminated"), [(None, NOW - 3), (NOW - 3, None), (None, None)])
+def test_without_two_times_to_compare_a_termination_is_the_later_one(
+    launched: int | None, terminated: int | None
+) -> None:
+    assert following(None, SEEN, launching(at=launched), terminating(at=terminated)).members == {}
+    assert following(None, SEEN, terminating(at=terminated), launching(at=launched)).members == {}
+
+
 # A tombstone outranks what may be older than it.
 
 
@@ -276,7 +284,17 @@ def test_a_terminated_instance_of_the_warm_pool_leaves_no_tombstone() -> None:
     assert following(None, seen).departed == {}
 
 
+def test_back_into_the_warm_pool_a_member_that_the_roster_never_saw_has_departed_too() -> None:
+    event = terminating(at=NOW - 2, destination=Place.WARM_POOL)
+    assert following(None, NOTHING, event).departed == {I1: NOW - 2}
+
+
 # Whoever is not listed.
+
+
+def test_who_is_listed_is_a_member_before_its_tag_is_seen() -> None:
+    seen = observed({I1: "InService"}, instance(I1, A1, group=None))
+    assert following(roster({I1: A1}), seen).members.keys() == {I1}
 
 
 def test_a_detached_instance_departs_at_once() -> None:

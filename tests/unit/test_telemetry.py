@@ -220,6 +220,7 @@ def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
         HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
         RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
         RegionFailed(WEST, at_home=False, error="no answer", owed=0),
+        EventIgnored("event-9", "unknown"),
     ]
     # when
     report = reported(*entries, seconds=1.23456)
@@ -236,7 +237,7 @@ def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
         "waiting": 0,
         "stale_doors": 0,
         "peers_unreachable": 1,
-        "ignored": 0,
+        "ignored": 1,
         "problems": ["Region not brought up to date: no answer"],
         "seconds": 1.235,
     }
