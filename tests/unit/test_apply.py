@@ -77,8 +77,16 @@ def test_without_room_for_both_it_removes_first() -> None:
     applied = applying(groups, Plan(GROUP, additions([7, 8]), removals([1, 2]), owned=2), told)
     # then
     assert told.changes == [f"-{address(1)}", f"-{address(2)}", f"+{address(7)}", f"+{address(8)}"]
+    assert groups.calls == [("authorize", 2), ("revoke", 2), ("authorize", 2)]
     assert applied.refused == []
     assert groups.admitted() == {address(7), address(8)}
+
+
+def test_a_full_group_of_which_nothing_is_to_go_is_not_asked_twice_for_the_same() -> None:
+    groups = holding([1], quota=1)
+    applied = applying(groups, Plan(GROUP, additions([7, 8])))
+    assert groups.calls == [("authorize", 2), ("authorize", 1)]
+    assert len(applied.refused) == 2
 
 
 def test_what_has_no_room_is_refused_and_whatever_fits_goes_in() -> None:

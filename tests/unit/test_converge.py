@@ -9,7 +9,18 @@ import pytest
 from ringfence.converge import ROUNDS, Convergence
 from ringfence.errors import Permanent, Retry
 from ringfence.journal import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
-from ringfence.model import Cidr, HeldRemovals, Label, Ports, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.model import (
+    Cidr,
+    HeldRemovals,
+    InstanceId,
+    Label,
+    MemberState,
+    Ports,
+    Rows,
+    Rule,
+    RuleId,
+    SecurityGroupId,
+)
 from ringfence.outcome import Outcome
 from ringfence.settings import GuardLimits
 from tests.unit.builders import (
@@ -22,6 +33,7 @@ from tests.unit.builders import (
     TCP,
     address,
     label,
+    member,
     roster,
     rows,
     rule,
@@ -234,6 +246,18 @@ def test_an_instance_whose_rules_the_guard_holds_is_lingering() -> None:
     assert at.groups.admitted() == {X}
 
 
+def test_rules_that_are_held_for_their_number_hold_nobody_else() -> None:
+    # given as many members that lost their addresses as the guard finds too many
+    many = [InstanceId(f"i-{number}") for number in range(10, 20)]
+    rules = [rule(f"sgr-{id}", address(number), label(id)) for number, id in enumerate(many, 10)]
+    at = place(rules, rows(roster({id: member(state=MemberState.WAITING) for id in many}, {I1: NOW})))
+    # when
+    outcome = at.turn()
+    # then
+    assert not outcome.has_released(DB, many[0])
+    assert outcome.has_released(DB, I1)
+
+
 def test_a_second_turn_that_agrees_releases_it() -> None:
     at = place([rule("sgr-1", X, label(I1))], rows(roster()))
     at.turn()
@@ -300,6 +324,12 @@ def test_a_repair_of_what_was_wanted_before_is_drift() -> None:
     # then
     assert [each.drift for each in of(RuleAdded, at.journal)] == [True]
     assert [each.drift for each in of(RuleRemoved, at.journal)] == [True]
+
+
+def test_a_departure_that_a_true_up_finds_is_no_drift() -> None:
+    at = place([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+    at.convergence(known_before={}).run(None, None)
+    assert [each.drift for each in of(RuleRemoved, at.journal)] == [False]
 
 
 def test_what_an_event_explains_is_no_drift() -> None:

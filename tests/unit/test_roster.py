@@ -158,6 +158,11 @@ def test_a_late_launch_event_does_not_bring_a_departed_instance_back() -> None:
     assert following(before, SEEN, launching(at=NOW - 20)).members == {}
 
 
+def test_a_launch_from_ec2_brings_nobody_back_whenever_it_says_it_was() -> None:
+    before = roster(departed={I1: NOW - 5})
+    assert following(before, SEEN, launching(at=NOW)).members == {}
+
+
 def test_a_stale_listing_does_not_bring_a_departed_instance_back() -> None:
     before = roster(departed={I1: NOW - STALE_SECONDS})
     assert following(before, SEEN).members == {}
@@ -248,6 +253,14 @@ def test_out_of_the_warm_pool_an_instance_is_a_member_again() -> None:
     after = following(before, observed({I1: "Pending:Wait"}, instance(I1, A1)), event)
     assert after.members[I1].addresses == (A1,)
     assert after.departed == {}
+
+
+def test_into_the_warm_pool_and_out_again_in_one_batch_the_later_event_counts_in_whatever_order_it_came() -> None:
+    into = terminating(at=NOW - 9, destination=Place.WARM_POOL)
+    out = launching(at=NOW - 2, origin=Place.WARM_POOL)
+    seen = observed({I1: "Warmed:Running"}, instance(I1, A1))
+    for after in (following(roster({I1: A1}), seen, into, out), following(roster({I1: A1}), seen, out, into)):
+        assert after.members.keys() == {I1}
 
 
 def test_out_of_the_warm_pool_a_listing_may_still_show_it_warm() -> None:
