@@ -163,7 +163,7 @@ class Demo:
 
     def region_hangs(self, first: Observer, second: Observer) -> None:
         """Chapter 5."""
-        self.story.chapter(f"{SECOND} hangs: {FIRST} does not wait for it")
+        self.story.chapter(f"{SECOND} hangs: {FIRST} does not wait")
         self.lab.fault(SECOND, "hang")
         try:
             before = first.instances()
