@@ -68,7 +68,3 @@ class Queue:
     def bury(self, message: Message) -> None:
         """Someone puts the message into the dead-letter queue; it still has to be deleted here."""
         self.dead_letters.append(message)
-
-    def next_visible(self) -> float | None:
-        """When a message can be received next; None where there is none."""
-        return max((message.visible_at for message in self.messages), default=None)

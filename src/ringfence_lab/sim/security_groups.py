@@ -103,11 +103,6 @@ class SecurityGroup:
         """Removes a rule. Raises Refused."""
         self.revoke([id], None)
 
-    def describe_by_hand(self, id: RuleId, description: str) -> None:
-        """Changes a rule's description in place: the rule keeps its id."""
-        self.rules[id] = replace(self.rules[id], description=description)
-        self._past.record(tuple(self.rules.values()))
-
     def _by_hand(self, rule: Rule) -> RuleId:
         self._put([rule], None)
         return rule.id
