@@ -173,7 +173,7 @@ def never_revokes(events: Sequence[Event], world: World, settings: Settings) -> 
     ],
 )
 def test_a_defect_is_caught(engine: Engine, caught_by: str) -> None:
-    found = {result.violation.name for result in (simulate(seed, engine) for seed in range(12)) if result.violation}
+    found = {result.violation.name for result in (simulate(seed, engine) for seed in range(40)) if result.violation}
 
     assert caught_by in found
 
