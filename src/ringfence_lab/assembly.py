@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from ministack import app
 
-from ringfence_lab import cloudformation, delivery, functions, identity
+from ringfence_lab import cloudformation, delivery, functions, identity, policy_simulator
 from ringfence_lab.aws import installation
 from ringfence_lab.aws.timers import Timers
 from ringfence_lab.front import Front
@@ -35,6 +35,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     app._MAIN_LOOP = loop
     app.SERVICE_HANDLERS.update(dict.fromkeys(SERVICES, _handler(moto)))
     identity.install(moto, account)
+    policy_simulator.install()
     delivery.install()
     functions.install()
     cloudformation.install(moto)
