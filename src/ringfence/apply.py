@@ -1,4 +1,4 @@
-"""Applies a plan to one security group: add, then remove, in as few calls as EC2 allows.
+"""Applies a plan to one security group: add, then remove, then relabel, in as few calls as EC2 allows.
 
 Knows nothing of rosters or of why a rule is wanted. Writes each change into the journal as it happens.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ringfence.errors import Refusal, Refused
 from ringfence.model import Rule, is_ipv6
-from ringfence.plan import Addition, Plan, Removal
+from ringfence.plan import Addition, Plan, Relabelling, Removal
 from ringfence.ports import SecurityGroups
 
 RULES_PER_CALL = 1000
@@ -21,6 +21,7 @@ class Applied:
 
     added: list[tuple[Addition, Rule]] = field(default_factory=list)
     removed: list[Removal] = field(default_factory=list)
+    relabelled: list[Relabelling] = field(default_factory=list)
     refused: list[tuple[Addition, Refused]] = field(default_factory=list)
 
 
@@ -28,16 +29,18 @@ class Applied:
 class Applier:
     """Applies plans through one Region's port.
 
-    `added` and `removed` are told of each change once it is made; `before_call` may raise to stop between calls.
+    `added`, `removed` and `relabelled` are told of each change once it is made; `before_call` may raise to stop between
+    calls.
     """
 
     security_groups: SecurityGroups
     added: Callable[[Plan, Addition, Rule], None]
     removed: Callable[[Plan, Removal], None]
+    relabelled: Callable[[Plan, Relabelling], None]
     before_call: Callable[[], None]
 
     def apply(self, plan: Plan) -> Applied:
-        """Adds, then removes; only where the group has no room for both does it remove first.
+        """Adds, then removes, then relabels; only where the group has no room for both does it remove first.
 
         Raises Refused with DUPLICATE or NOT_FOUND where the rules are no longer those that the plan was made of:
         read them again. A rule that EC2 refuses for itself (no room, malformed) does not keep the others out.
@@ -50,6 +53,7 @@ class Applier:
         if without_room and plan.removals:
             applied.refused = [each for each in applied.refused if each[1].refusal is not Refusal.QUOTA]
             self._add(plan, without_room, applied, room_follows=False)
+        self._relabel(plan, applied)
         return applied
 
     def _add(self, plan: Plan, additions: Sequence[Addition], applied: Applied, room_follows: bool) -> None:
@@ -97,3 +101,12 @@ class Applier:
             for removal in batch:
                 applied.removed.append(removal)
                 self.removed(plan, removal)
+
+    def _relabel(self, plan: Plan, applied: Applied) -> None:
+        for start in range(0, len(plan.relabellings), RULES_PER_CALL):
+            batch = plan.relabellings[start : start + RULES_PER_CALL]
+            self.before_call()
+            self.security_groups.relabel(plan.group, {each.rule: each.label for each in batch})
+            for relabelling in batch:
+                applied.relabelled.append(relabelling)
+                self.relabelled(plan, relabelling)

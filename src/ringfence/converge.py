@@ -11,8 +11,18 @@ from dataclasses import dataclass, replace
 
 from ringfence.apply import Applied, Applier
 from ringfence.errors import Permanent, Refused, Retry
-from ringfence.guard import guard, standing
-from ringfence.journal import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved
+from ringfence.guard import Guarded, guard, standing
+from ringfence.journal import (
+    Entry,
+    QuotaUsed,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.model import (
     Cidr,
     HeldRemovals,
@@ -26,9 +36,9 @@ from ringfence.model import (
     is_ipv6,
 )
 from ringfence.outcome import Outcome
-from ringfence.plan import Addition, Plan, Reason, Removal, Scope, managed_ports, plan_group
+from ringfence.plan import Addition, Plan, Reason, Relabelling, Removal, Scope, managed_ports, plan_group
 from ringfence.ports import Clock, SecurityGroups
-from ringfence.settings import GuardLimits
+from ringfence.settings import GuardLimits, Mode
 
 ROUNDS = 4
 """How often a Region is gone round before it is left to redelivery or the next true-up."""
@@ -82,10 +92,10 @@ class Convergence:
         changed = outcome.changed
         for _ in range(ROUNDS):
             if not outcome.changed or outcome.rows is None:
-                return replace(outcome, changed=changed)
+                return outcome if outcome.changed is changed else replace(outcome, changed=changed)
             standing = self._rows().versions()
             if all(standing.get(key) == version for key, version in outcome.rows.versions().items()):
-                return replace(outcome, changed=changed)
+                return outcome
             outcome = self.run(None, None)
         raise Retry(f"the rosters in {self.region} changed in every round")
 
@@ -110,7 +120,7 @@ class Convergence:
         kept = [(removal, removal.label) for _, held in applied for removal in held if removal.label is not None]
         held = frozenset((label.roster, label.instance) for _, label in kept)
         doubtful = frozenset(label.roster for each, label in kept if each.reason is Reason.UNKNOWN_INSTANCE)
-        changed = any(done.added or done.removed for done, _ in applied)
+        changed = any(done.added or done.removed or done.relabelled for done, _ in applied)
         return Outcome(self.region, None, refused, held, doubtful, rows, changed)
 
     def _rules(self) -> Rules:
@@ -126,23 +136,26 @@ class Convergence:
         ports = {group: managed_ports(self.groups[group], group, rules[group]) for group in self.groups}
         plans = [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
         if self.add_only:
-            plans = [replace(plan, removals=()) for plan in plans]
+            plans = [replace(plan, removals=(), relabellings=()) for plan in plans]
         return plans, [group for group in ports if not ports[group]]
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
-        """Whether rows that are older than the rules do not do: to remove anything (the protocol's rule), and to add
-        what an older row wants, which its home Region may have taken back since."""
-        return bool(plan.removals) or any(each.label.roster not in self.just_published for each in plan.additions)
+        """Whether rows that are older than the rules do not do: to remove or relabel anything (the protocol's rule),
+        and to add what an older row wants, which its home Region may have taken back since."""
+        removes = bool(plan.removals or plan.relabellings)
+        return removes or any(each.label.roster not in self.just_published for each in plan.additions)
 
     def _apply(self, plan: Plan) -> tuple[Applied, tuple[Removal, ...]]:
         now = int(self.clock.now())
         earlier = self.held_before.get(plan.group)
+        believed = standing(earlier, now)
+        if not (plan or believed):
+            return Applied(), ()
         guarded = guard(plan, earlier, self.confirmed, self.limits, now)
         if guarded.held:
             rules = tuple(removal.rule for removal in guarded.held)
             self.journal(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
-        applier = Applier(self.security_groups, self._added, self._removed, self.before_call)
-        applied = applier.apply(guarded.plan)
+        applied = self._observed(guarded) if self.scope.mode is Mode.OBSERVE else self._changed(guarded)
         for addition, refused in applied.refused:
             self.journal(
                 RuleRefused(
@@ -155,9 +168,23 @@ class Convergence:
                 )
             )
         record = guarded.record(now)
-        if record.rules != standing(earlier, now):
+        if record.rules != believed:
             self.hold(record)
         return applied, guarded.held
+
+    def _changed(self, guarded: Guarded) -> Applied:
+        applier = Applier(self.security_groups, self._added, self._removed, self._relabelled, self.before_call)
+        return applier.apply(guarded.plan)
+
+    def _observed(self, guarded: Guarded) -> Applied:
+        """Says what would be done, and does nothing."""
+        plan = guarded.plan
+        for each in plan.additions:
+            self.journal(RuleWanted(self.region, plan.group, each.opening, each.label))
+        for removal in plan.removals:
+            rule, opening, label = removal.rule, removal.opening, removal.label
+            self.journal(RuleUnwanted(self.region, plan.group, rule, opening, label, removal.reason.value))
+        return Applied()
 
     def _added(self, plan: Plan, addition: Addition, rule: Rule) -> None:
         drift = self.known_before is not None and addition.opening.cidr in self.known_before
@@ -182,6 +209,9 @@ class Convergence:
                 drift,
             )
         )
+
+    def _relabelled(self, plan: Plan, each: Relabelling) -> None:
+        self.journal(RuleRelabelled(self.region, plan.group, each.rule, each.opening, each.label, each.was))
 
     def _report_quota(self, rules: Rules, applied: list[tuple[Applied, tuple[Removal, ...]]]) -> None:
         """How full each group is. A rule whose source is a group or a prefix list counts in both families.

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from ringfence.errors import RingfenceError
-from ringfence.journal import HookCompleted, HookHeld
+from ringfence.events import LifecycleEvent
+from ringfence.journal import HookCompleted, HookHeld, Problem
 from ringfence.lifecycle import Transition
 from ringfence.model import Region, RosterKey, Rows
 from ringfence.outcome import Outcome
 from ringfence.ports import World, gather
+from ringfence.roster import latest_of_each
 from ringfence.settings import Settings
-from ringfence.settle import Complete, Hold, Waiting, answer
+from ringfence.settle import Complete, Hold, Waiting, answer, observed, told
 
 
 def settle_hooks(
@@ -32,6 +34,14 @@ def settle_hooks(
             case Complete() as complete:
                 completions.append(partial(_complete, complete, world, settings))
     return [error for error in gather(world.tasks, completions) if error is not None]
+
+
+def let_go(events: Iterable[LifecycleEvent], world: World, settings: Settings) -> None:
+    """Lets everybody that an event named go on at once: whoever only observes holds up nobody, whatever else fails."""
+    answers = [observed(told(event)) for event in latest_of_each(events)]
+    for error in gather(world.tasks, [partial(_complete, each, world, settings) for each in answers]):
+        if error is not None:
+            world.journal(Problem(str(error)))
 
 
 def _complete(answer: Complete, world: World, settings: Settings) -> RingfenceError | None:

@@ -35,6 +35,40 @@ class RuleRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRelabelled:
+    """A rule stands for another instance now, which has its address. `was` is the label it had."""
+
+    region: Region
+    group: SecurityGroupId
+    rule: RuleId
+    opening: Opening
+    label: Label
+    was: Label
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWanted:
+    """A rule would have been made, if Ringfence did more than observe."""
+
+    region: Region
+    group: SecurityGroupId
+    opening: Opening
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class RuleUnwanted:
+    """A rule would have been removed, if Ringfence did more than observe."""
+
+    region: Region
+    group: SecurityGroupId
+    rule: RuleId
+    opening: Opening
+    label: Label | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalsHeld:
     """The guard held removals, which the digest names."""
 
@@ -147,6 +181,9 @@ class Problem:
 Entry = (
     RuleAdded
     | RuleRemoved
+    | RuleRelabelled
+    | RuleWanted
+    | RuleUnwanted
     | RemovalsHeld
     | RuleRefused
     | QuotaUsed

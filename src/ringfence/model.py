@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import NewType, Self
 
 Region = NewType("Region", str)
@@ -141,13 +142,14 @@ class Label:
     def __str__(self) -> str:
         return f"ringfence {self.cluster} {self.roster} {self.instance}"
 
-    @classmethod
-    def parse(cls, description: str) -> Self | None:
+    @staticmethod
+    @lru_cache(maxsize=4096)  # a group's descriptions are looked at several times in each reconcile
+    def parse(description: str) -> "Label | None":
         """The label in a rule's description; None where the rule is not Ringfence's."""
         match = _LABEL_SYNTAX.fullmatch(description)
         if match is None:
             return None
-        return cls(match[1], RosterKey(Region(match[2]), match[3]), match[4])
+        return Label(match[1], RosterKey(Region(match[2]), match[3]), match[4])
 
 
 _LABEL_SYNTAX = re.compile(r"ringfence (\S+) ([a-z0-9-]+)/(.+) (\S+)")
@@ -159,6 +161,10 @@ class Opening:
 
     ports: PortRange
     cidr: Cidr
+
+    def __hash__(self) -> int:
+        """Of the address alone: few rules of a group share one."""
+        return hash(self.cidr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +210,7 @@ class Roster:
 
     `departed` holds a tombstone for each instance that left, with the epoch second at which that was first
     known. `owed` names, for each peer Region, the departed instances whose release there is not confirmed.
+    `observed` says that nobody is to change the security groups: their Region is only observed.
     """
 
     key: RosterKey
@@ -214,6 +221,7 @@ class Roster:
     security_groups: tuple[SecurityGroupId, ...] = ()
     ports: Ports = Ports()
     account: str = ""
+    observed: bool = False
     updated_at: int = 0
 
     def addresses(self) -> Iterator[tuple[Cidr, InstanceId]]:
@@ -231,6 +239,7 @@ class Roster:
             and self.security_groups == other.security_groups
             and self.ports == other.ports
             and self.account == other.account
+            and self.observed == other.observed
         )
 
 

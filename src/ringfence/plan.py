@@ -61,6 +61,16 @@ class Removal:
         return self.reason is Reason.DEPARTED
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Relabelling:
+    """An owned rule that is wanted, but names another instance than the one that has its address now."""
+
+    opening: Opening
+    rule: RuleId
+    label: Label
+    was: Label
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that one security group needs to say what the rosters say. `owned` counts its owned rules as read."""
@@ -69,6 +79,7 @@ class Plan:
     additions: tuple[Addition, ...] = ()
     removals: tuple[Removal, ...] = ()
     owned: int = 0
+    relabellings: tuple[Relabelling, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -76,7 +87,7 @@ class Plan:
         return digest(self.group, (removal.rule for removal in self.removals))
 
     def __bool__(self) -> bool:
-        return bool(self.additions or self.removals)
+        return bool(self.additions or self.removals or self.relabellings)
 
 
 def digest(group: SecurityGroupId, rules: Iterable[RuleId]) -> str:
@@ -107,10 +118,12 @@ class Scope:
         is a member too), the first in order names it.
         """
         wanted: dict[Cidr, Label] = {}
-        for key, roster in sorted(rows.rosters.items()):
+        for key in sorted(rows.rosters):
             if key.region in self.regions and (self.at_home or key.region == self.home):
-                for address, instance in sorted(roster.addresses()):
-                    wanted.setdefault(address, Label(self.cluster, key, instance))
+                for instance, member in sorted(rows.rosters[key].members.items()):
+                    label = Label(self.cluster, key, instance)
+                    for address in member.addresses:
+                        wanted.setdefault(address, label)
         if self.at_home:
             for cidr in self.static_members:
                 wanted.setdefault(cidr, Label(self.cluster, RosterKey(self.home, STATIC), "static"))
@@ -127,6 +140,10 @@ class Scope:
         if key.region == self.home:
             return key in rows.rosters or key.asg == STATIC or key.asg not in self.groups
         return key in rows.rosters or key.region not in self.regions
+
+    def may_relabel(self, label: Label) -> bool:
+        """Whether a rule with the label is one that may be given another's."""
+        return self.at_home or label.roster.region == self.home
 
     def knows_everybody(self, rows: Rows) -> bool:
         """Whether every Region of the cluster has said who its members are, so that nobody else is one."""
@@ -153,20 +170,27 @@ def plan_group(
     wanted = {Opening(range_, cidr): label for cidr, label in desired.items() for range_ in ports if range_.suits(cidr)}
     standing = {rule.opening for rule in rules}
     additions = (Addition(opening, label) for opening, label in wanted.items() if opening not in standing)
-    removals = (
-        removal
-        for rule in rules
-        if rule.opening is not None
-        and rule.opening not in wanted
-        and (removal := _removal(rule, rule.opening, rows, ports, scope)) is not None
-    )
-    owned = sum(rule.label(scope.cluster) is not None for rule in rules)
-    return Plan(group, tuple(sorted(additions)), tuple(sorted(removals)), owned)
+    removals: list[Removal] = []
+    relabellings: list[Relabelling] = []
+    owned = 0
+    for rule in rules:
+        label = rule.label(scope.cluster)
+        owned += label is not None
+        if rule.opening is None:
+            continue
+        now = wanted.get(rule.opening)
+        if now is None:
+            removal = _removal(rule, rule.opening, label, rows, ports, scope)
+            removals += [removal] if removal is not None else []
+        elif label is not None and label != now and scope.may_relabel(label):
+            relabellings.append(Relabelling(rule.opening, rule.id, now, label))
+    return Plan(group, tuple(sorted(additions)), tuple(sorted(removals)), owned, tuple(sorted(relabellings)))
 
 
-def _removal(rule: Rule, opening: Opening, rows: Rows, ports: tuple[PortRange, ...], scope: Scope) -> Removal | None:
+def _removal(
+    rule: Rule, opening: Opening, label: Label | None, rows: Rows, ports: tuple[PortRange, ...], scope: Scope
+) -> Removal | None:
     """The removal of an unwanted rule, or None where it is to stay."""
-    label = rule.label(scope.cluster)
     if label is None:
         mirrored = scope.at_home and scope.mode is Mode.MIRROR and opening.ports in ports
         return Removal(opening, rule.id, Reason.FOREIGN) if mirrored and scope.knows_everybody(rows) else None

@@ -13,6 +13,7 @@ from ringfence.lifecycle import HookResult
 from ringfence.model import (
     HeldRemovals,
     InstanceId,
+    Label,
     Region,
     Roster,
     Rows,
@@ -82,6 +83,9 @@ class SecurityGroups(Protocol):
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
         """Removes all of the rules in one call, or none: raises `errors.Refused`."""
+
+    def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        """Gives all of the rules their labels in one call, or none: raises `errors.Refused`."""
 
 
 class RosterTable(Protocol):

@@ -16,7 +16,7 @@ from functools import partial
 from ringfence.converge import Rules
 from ringfence.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
-from ringfence.hooks import settle_hooks
+from ringfence.hooks import let_go, settle_hooks
 from ringfence.journal import (
     EventIgnored,
     Problem,
@@ -30,7 +30,7 @@ from ringfence.observation import Observation
 from ringfence.outcome import Outcome, debts
 from ringfence.ports import RosterTable, SecurityGroups, Started, World, gather
 from ringfence.roster import next_roster, pruned, retired
-from ringfence.settings import Settings
+from ringfence.settings import Mode, Settings
 from ringfence.settle import Waiting, waiting
 from ringfence.turns import Turn, Turns, groups_of
 
@@ -52,6 +52,8 @@ def reconcile(events: Sequence[Event], world: World, settings: Settings) -> None
             world.journal(EventIgnored(event.id, event.reason))
         else:
             relevant.append(event)
+    if settings.mode is Mode.OBSERVE:
+        let_go([event for event in relevant if isinstance(event, Launching | Terminating)], world, settings)
     standing: dict[RosterKey, int] = {}
     for _ in range(ATTEMPTS if relevant else 0):
         try:
@@ -96,7 +98,7 @@ class _Attempt:
             self.admit_without_table(down.reason)
             raise down.reason from down
         rows = replace(before, rosters={**before.rosters, **changed})
-        waits = waiting(seen, self.lifecycle_events, self.world.clock.now())
+        waits = self.waits(seen)
         turns = self.converge(before, rows, changed, waits, rules, early)
         # A launch is answered before the Regions are validated: its rules are in, and a rule of a roster that its
         # Region's table holds is removed by nobody. A termination waits: an invocation that read an older roster may
@@ -186,6 +188,11 @@ class _Attempt:
             self.write(changed[roster.key], standing)
         return changed
 
+    def waits(self, seen: Observation) -> list[Waiting]:
+        """Everybody that waits for our answer. Where Ringfence only observes, those of the events were let go."""
+        told = [] if self.settings.mode is Mode.OBSERVE else self.lifecycle_events
+        return waiting(seen, told, self.world.clock.now())
+
     def converge(
         self,
         before: Rows,
@@ -228,7 +235,7 @@ class _Attempt:
     def record_debts(self, before: Rows, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> Rows:
         """Writes down which departed instances which peer may still admit, before anybody is let go."""
         outcomes = {region: turns[region].outcome for region in self.settings.peers}
-        updated = dict(rows.rosters)
+        updated: dict[RosterKey, Roster] = {}
         for key, roster in rows.of(self.settings.region).items():
             waiting_here = frozenset(one.instance for one in waits if one.group == key.asg)
             owed = debts(roster, before.rosters.get(key), waiting_here, outcomes)
@@ -236,7 +243,7 @@ class _Attempt:
                 now = int(self.world.clock.now())
                 updated[key] = replace(roster, owed=owed, version=roster.version + 1, updated_at=now)
                 self.write(updated[key], roster.version)
-        return replace(rows, rosters=updated)
+        return replace(rows, rosters={**rows.rosters, **updated}) if updated else rows
 
     def report(self, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> None:
         """Journals what is left undone, and raises where someone must act: first what a redelivery can mend."""
@@ -276,7 +283,7 @@ class _Attempt:
         What the peers lack follows from the redelivery of the events, once the table is back.
         """
         seen, rules = self.observe(Rows())
-        waits = [one for one in waiting(seen, self.lifecycle_events, self.world.clock.now()) if one.launching]
+        waits = [one for one in self.waits(seen) if one.launching]
         rosters = {}
         for roster in self.decide(Rows(), seen):
             joining = {one.instance for one in waits if one.group == roster.key.asg}

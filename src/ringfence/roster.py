@@ -15,7 +15,7 @@ from ringfence.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.lifecycle import Phase
 from ringfence.model import Cidr, InstanceId, Member, MemberState, Roster, RosterKey
 from ringfence.observation import Instance, Observation, Power
-from ringfence.settings import Settings
+from ringfence.settings import Mode, Settings
 
 STALE_SECONDS = 60
 """How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2
@@ -70,6 +70,7 @@ def next_roster(
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
         account=settings.account,
+        observed=settings.mode is Mode.OBSERVE,
         updated_at=before.updated_at,
     )
 

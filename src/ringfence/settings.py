@@ -18,8 +18,9 @@ class AddressKind(Enum):
 
 
 class Mode(Enum):
-    """What Ringfence may remove."""
+    """What Ringfence may change."""
 
+    OBSERVE = "observe"  # nothing: it says what it would do, and lets every instance go on at once
     OWNED = "owned"  # its own rules only
     MIRROR = "mirror"  # on the managed ports, any CIDR that is no member's: what the original sample did
 

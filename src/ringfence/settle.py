@@ -13,7 +13,7 @@ from ringfence.model import InstanceId, MemberState, Region, Roster, RosterKey
 from ringfence.observation import Observation
 from ringfence.outcome import Outcome
 from ringfence.roster import is_fresh, latest_of_each
-from ringfence.settings import NoAddress, Settings
+from ringfence.settings import Mode, NoAddress, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,15 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
 
 def _named(event: LifecycleEvent, listed: Waiting | None) -> Waiting:
     """What an instance waits for by its latest event, unless its group's listing must be later than that."""
+    return listed if listed is not None and _is_later(listed, event) else told(event)
+
+
+def told(event: LifecycleEvent) -> Waiting:
+    """What an instance waits for by an event."""
     if isinstance(event, Launching):
         transition, warm = Transition.LAUNCH, event.destination is Place.WARM_POOL
     else:
         transition, warm = Transition.TERMINATE, Place.WARM_POOL in (event.origin, event.destination)
-    if listed is not None and _is_later(listed, event):
-        return listed
     return Waiting(event.group, event.instance, (transition,), event, warm)
 
 
@@ -112,6 +115,8 @@ def answer(
     settings: Settings,
 ) -> Answer:
     """What to do with one waiting instance, given how each Region's turn ended."""
+    if settings.mode is Mode.OBSERVE:
+        return observed(one)
     if one.launching:
         return _launch(one, roster, home, peers, now, settings)
     if one.warm and one.instance not in roster.departed:
@@ -119,6 +124,11 @@ def answer(
             return Hold(one, "its roster has never heard of it, but its own Region admits it: a second look follows")
         return Complete(one, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
     return _termination(one, roster, home, peers, now, settings)
+
+
+def observed(one: Waiting) -> Complete:
+    """What is done with any waiting instance where Ringfence only observes."""
+    return Complete(one, HookResult.CONTINUE, "Ringfence only observes")
 
 
 def _launch(

@@ -23,7 +23,10 @@ from ringfence.journal import (
     RowRejected,
     RuleAdded,
     RuleRefused,
+    RuleRelabelled,
     RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
     StaleDoor,
 )
 from ringfence.model import Label, Opening
@@ -62,6 +65,16 @@ class Telemetry:
                 self.counts["DriftHealed"] += entry.drift
             case RuleRemoved():
                 self._rule_removed(entry)
+            case RuleRelabelled():
+                self._log("rule relabelled", **_rule(entry.opening, entry.label), **_place(entry), was=str(entry.was))
+                self.counts["RulesRelabelled"] += 1
+            case RuleWanted():
+                self._log("rule would be added", **_rule(entry.opening, entry.label), **_place(entry))
+                self.counts["RulesWanted"] += 1
+            case RuleUnwanted():
+                rule = _rule(entry.opening, entry.label)
+                self._log("rule would be removed", **rule, **_place(entry), reason=entry.reason)
+                self.counts["RulesUnwanted"] += 1
             case RemovalsHeld():
                 self.held.append(
                     {"region": entry.region, "security_group": entry.group, "digest": entry.digest}
@@ -104,6 +117,9 @@ class Telemetry:
         summary = {
             "added": self.counts["RulesAdded"],
             "removed": self.counts["RulesRemoved"],
+            "relabelled": self.counts["RulesRelabelled"],
+            "would_add": self.counts["RulesWanted"],
+            "would_remove": self.counts["RulesUnwanted"],
             "held": self.held,
             "refused": self.counts["RulesRefused"],
             "admitted": len(self.seconds.get("admitted", ())),
@@ -163,6 +179,9 @@ class Telemetry:
             "StaleDoorSeconds", MetricUnit.Seconds, max(self.seconds.get("StaleDoorSeconds", [0.0]))
         )
         self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
+        for name in ("RulesWanted", "RulesUnwanted"):
+            if self.counts[name]:
+                self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
         for name in ("AdmissionSeconds", "ReleaseSeconds"):
             for seconds in self.seconds.get(name, ()):
                 self.metrics.add_metric(name, MetricUnit.Seconds, seconds)
@@ -182,10 +201,12 @@ def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
     return fields
 
 
-def _place(entry: RuleAdded | RuleRemoved | RuleRefused) -> dict[str, object]:
-    """Where a rule stands."""
+def _place(
+    entry: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
+) -> dict[str, object]:
+    """Where a rule stands, or would."""
     place: dict[str, object] = {"region": entry.region, "security_group": entry.group}
-    return place if isinstance(entry, RuleRefused) else place | {"rule": entry.rule}
+    return place if isinstance(entry, RuleRefused | RuleWanted) else place | {"rule": entry.rule}
 
 
 def _flat(entry: Any) -> dict[str, object]:

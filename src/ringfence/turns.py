@@ -30,9 +30,9 @@ class Turn:
         if self.convergence is None or self.outcome.error is not None:
             return self
         try:
-            return replace(self, outcome=self.convergence.validate(self.outcome))
+            return Turn(self.convergence.validate(self.outcome), self.convergence)
         except RingfenceError as error:
-            return replace(self, outcome=Outcome(self.outcome.region, error))
+            return Turn(Outcome(self.outcome.region, error), self.convergence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Turns:
         check()
         groups = groups_of(region, self.rows) or groups_of(region, table.rows_of(region))
         if not groups:
-            return Turn(Outcome(region))  # its engine has never run: it will start from the table
+            return Turn(Outcome(region))  # its engine has never run, and will start from the table, or only observes
         convergence = self._convergence(region, groups, partial(table.rows_of, home), check)
         if early is None or self.releases:
             return _run(convergence, None, None)
@@ -163,8 +163,10 @@ def scope_in(region: Region, settings: Settings) -> Scope:
 
 
 def groups_of(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
-    """A Region's security groups with the ports each is managed on, as its own rosters announce them."""
-    return {group: roster.ports for roster in rows.of(region).values() for group in roster.security_groups}
+    """A Region's security groups with the ports each is managed on, as its own rosters announce them; none of them
+    where the Region is only observed."""
+    rosters = [roster for roster in rows.of(region).values() if not roster.observed]
+    return {group: roster.ports for roster in rosters for group in roster.security_groups}
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:

@@ -5,7 +5,7 @@ import pytest
 from ringfence.aws.roster_item import to_item
 from ringfence.errors import Permanent
 from ringfence.journal import EventIgnored, RemovalsHeld, RowRejected
-from ringfence.model import Cidr, InstanceId, PortRange, Ports, Region, RosterKey, network
+from ringfence.model import Cidr, InstanceId, Label, PortRange, Ports, Region, RosterKey, network
 from ringfence.settings import AddressKind
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.faults import Effect
@@ -367,3 +367,24 @@ def test_what_is_no_event_is_ignored_with_its_reason(cloud: Cloud) -> None:
         invocation = cloud.invoke(EAST, payload)
         assert [type(entry) for entry in invocation.journal] == [EventIgnored]
     assert not cloud.calls
+
+
+def test_a_rule_is_named_after_the_instance_that_has_its_address_now(cloud: Cloud) -> None:
+    # given an Elastic IP that a true-up finds on another member than before
+    east = cloud.region(EAST)
+    first, second = east.groups["db"].listed()
+    east.ec2.assign_public_address(first, elastic=True)
+    settled(cloud)
+    (address,) = east.ec2.instances[first].addresses[AddressKind.PUBLIC_IPV4]
+    east.ec2.move_elastic_address(first, second)
+    # when
+    cloud.clock.advance(61)
+    settled(cloud)
+    # then every Region's rule says so, without having been away for a moment
+    for region in cloud.regions.values():
+        labels = [
+            rule.label("demo")
+            for rule in region.security_group.rules.values()
+            if rule.opening is not None and rule.opening.cidr == address
+        ]
+        assert labels == [Label("demo", RosterKey(Region(EAST), "db"), second)]

@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -145,6 +145,9 @@ class WithoutRevoke:
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
         """Swallowed."""
+
+    def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        self.port.relabel(group, labels)
 
 
 def never_revokes(events: Sequence[Event], world: World, settings: Settings) -> None:

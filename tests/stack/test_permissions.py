@@ -13,7 +13,11 @@ OF_THE_MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttrib
 OF_THE_RUNTIME = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """What Lambda's runtime does with the role, to write the log."""
 
-CHANGES = {"ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"}
+CHANGES = {
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+}
 
 ROLE_POLICY_LIMIT = 10_240
 """Characters of all inline policies of a role, white space not counted. Source: IAM and AWS STS quotas."""

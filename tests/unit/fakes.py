@@ -5,10 +5,10 @@ It refuses a whole call for one bad rule and counts IPv4 and IPv6 apart. Sources
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, Rule, RuleId, SecurityGroupId, is_ipv6
+from ringfence.model import Cidr, Label, Rule, RuleId, SecurityGroupId, is_ipv6
 from ringfence.plan import Addition
 from tests.unit.builders import GROUP
 
@@ -53,6 +53,14 @@ class FakeSecurityGroups:
             raise Refused(Refusal.NOT_FOUND, "one is gone")
         for id in rules:
             del self.standing[id]
+
+    def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        """See `ports.SecurityGroups.relabel`."""
+        self.calls.append(("relabel", len(labels)))
+        if not all(id in self.standing and self.standing[id].group == group for id in labels):
+            raise Refused(Refusal.NOT_FOUND, "one is gone")
+        for id, label in labels.items():
+            self.standing[id] = replace(self.standing[id], description=str(label))
 
     def used(self, v6: bool, group: SecurityGroupId = GROUP) -> int:
         """How many rules of the family count in the group."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ringfence.apply import RULES_PER_CALL, Applied, Applier
 from ringfence.errors import Refusal, Refused
 from ringfence.model import Cidr, Rule, RuleId
-from ringfence.plan import Addition, Plan, Removal
+from ringfence.plan import Addition, Plan, Relabelling, Removal
 from tests.unit.builders import GROUP, TCP, addition, address, label, removals, rule
 from tests.unit.fakes import FakeSecurityGroups
 
@@ -28,6 +28,9 @@ class Told:
     def removed(self, _: Plan, removal: Removal) -> None:
         self.changes.append(f"-{removal.opening.cidr}")
 
+    def relabelled(self, _: Plan, relabelling: Relabelling) -> None:
+        self.changes.append(f"~{relabelling.opening.cidr}")
+
 
 def nothing() -> None:
     """There is no deadline."""
@@ -37,7 +40,7 @@ def applying(
     groups: FakeSecurityGroups, plan: Plan, told: Told | None = None, before_call: Callable[[], None] = nothing
 ) -> Applied:
     told = told or Told()
-    return Applier(groups, told.added, told.removed, before_call).apply(plan)
+    return Applier(groups, told.added, told.removed, told.relabelled, before_call).apply(plan)
 
 
 def holding(numbers: Iterable[int], quota: int = 60, malformed: Iterable[Cidr] = ()) -> FakeSecurityGroups:
@@ -222,3 +225,28 @@ def _removal(one: Rule) -> Removal:
     assert one.opening is not None
     assert one.ports == TCP
     return Removal(one.opening, RuleId(one.id), removals([0])[0].reason, one.label("demo"))
+
+
+def relabelling(number: int, now: str) -> Relabelling:
+    """The rule of one number, as `holding` makes it, under another instance's name."""
+    standing = rule(f"sgr-{number:04}", address(number), label(f"i-{number}"))
+    assert standing.opening is not None
+    return Relabelling(standing.opening, standing.id, label(now), label(f"i-{number}"))
+
+
+def test_rules_are_relabelled_in_one_call_after_all_else() -> None:
+    # given
+    groups, told = holding([1, 2, 3]), Told()
+    renamed = (relabelling(2, "i-8"), relabelling(3, "i-9"))
+    # when
+    applied = applying(groups, Plan(GROUP, additions([7]), removals([1]), 3, renamed), told)
+    # then
+    assert groups.calls == [("authorize", 1), ("revoke", 1), ("relabel", 2)]
+    assert told.changes == [f"+{address(7)}", f"-{address(1)}", f"~{address(2)}", f"~{address(3)}"]
+    assert applied.relabelled == list(renamed)
+    assert groups.standing[renamed[0].rule].description == str(label("i-8"))
+
+
+def test_a_rule_that_is_gone_before_it_is_relabelled_asks_for_another_look() -> None:
+    with pytest.raises(Refused):
+        applying(holding([1]), Plan(GROUP, relabellings=(relabelling(2, "i-8"),)))

@@ -10,7 +10,18 @@ from botocore.stub import Stubber
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId, host
+from ringfence.model import (
+    Cidr,
+    InstanceId,
+    Label,
+    Opening,
+    PortRange,
+    Region,
+    RosterKey,
+    RuleId,
+    SecurityGroupId,
+    host,
+)
 from ringfence.observation import Power
 from ringfence.plan import Addition
 from ringfence.settings import AddressKind
@@ -174,3 +185,19 @@ def test_a_refusal_says_what_the_next_step_depends_on(ec2: tuple[Any, Stubber], 
     with pytest.raises(Refused, match="60 of 60") as raised:
         AwsSecurityGroups(client, HOME).authorize(GROUP, [addition("54.1.1.1", PortRange("tcp", 443, 443))])
     assert raised.value.refusal is refusal
+
+
+def test_rules_are_relabelled_by_id_in_one_call(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    label = Label("demo", RosterKey(HOME, "db"), "i-2")
+    stubber.add_response(
+        "update_security_group_rule_descriptions_ingress",
+        {"Return": True},
+        {
+            "GroupId": GROUP,
+            "SecurityGroupRuleDescriptions": [
+                {"SecurityGroupRuleId": "sgr-1", "Description": "ringfence demo us-east-1/db i-2"}
+            ],
+        },
+    )
+    AwsSecurityGroups(client, HOME).relabel(GROUP, {RuleId("sgr-1"): label})

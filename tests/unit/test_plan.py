@@ -1,5 +1,7 @@
 """What one security group lacks and has too much, and whose rules are never touched."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ from ringfence.model import (
     RuleId,
     SecurityGroupId,
 )
-from ringfence.plan import Plan, Reason, Scope, managed_ports, plan_group
+from ringfence.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
 from ringfence.settings import Mode
 from tests.unit.builders import (
     CLUSTER,
@@ -99,7 +101,7 @@ def test_a_missing_member_is_still_wanted() -> None:
     assert not planned([rule("sgr-1", A1, label(I1))], standing)
 
 
-@pytest.mark.parametrize("owner", [label(I1), label(I2), label(cluster="other"), None])
+@pytest.mark.parametrize("owner", [label(I1), label(cluster="other"), None])
 def test_a_rule_that_admits_a_member_satisfies_whoever_made_it(owner: Label | None) -> None:
     assert not planned([rule("sgr-1", A1, owner)], rows(roster({I1: A1})))
 
@@ -130,9 +132,17 @@ def test_where_two_claim_an_address_one_rule_admits_both() -> None:
     assert [each.label for each in plan.additions] == [label(I1)]
 
 
-def test_an_address_that_moved_to_another_member_keeps_its_rule() -> None:
+def test_an_address_that_moved_to_another_member_keeps_its_rule_under_the_others_name() -> None:
     standing = rows(roster({I2: A1}, departed={I1: NOW}))
-    assert not planned([rule("sgr-1", A1, label(I1))], standing)
+    plan = planned([rule("sgr-1", A1, label(I1))], standing)
+    assert plan == Plan(
+        GROUP, owned=1, relabellings=(Relabelling(Opening(TCP, A1), RuleId("sgr-1"), label(I2), label(I1)),)
+    )
+
+
+def test_in_a_peer_region_the_rule_of_anothers_roster_keeps_its_name() -> None:
+    standing = rows(roster({I2: A1}))
+    assert not planned([rule("sgr-1", A1, label(I1, key=RosterKey(WEST, "db")))], standing, scope(at_home=False))
 
 
 # Static members.
@@ -342,7 +352,8 @@ def applied(plan: Plan, rules: list[Rule]) -> list[Rule]:
         rule(f"sgr-new-{number}", each.opening.cidr, each.label, each.opening.ports)
         for number, each in enumerate(plan.additions)
     ]
-    return [one for one in rules if one.id not in gone] + made
+    now = {each.rule: str(each.label) for each in plan.relabellings}
+    return [replace(one, description=now.get(one.id, one.description)) for one in rules if one.id not in gone] + made
 
 
 @given(groups, tables, scopes)

@@ -185,6 +185,8 @@ def test_the_size_of_an_item_is_never_taken_for_smaller_than_dynamodb_takes_it(r
                 return (len(held) + 1) // 2 + 1
             case "SS":
                 return sum(len(each.encode()) for each in held)
+            case "BOOL":
+                return 1
             case "L":
                 return 3 + sum(1 + size(each) for each in held)
             case _:

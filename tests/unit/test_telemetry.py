@@ -23,7 +23,10 @@ from ringfence.journal import (
     RowRejected,
     RuleAdded,
     RuleRefused,
+    RuleRelabelled,
     RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
     StaleDoor,
 )
 from ringfence.model import Cidr, Opening, PortRange, RuleId
@@ -230,6 +233,9 @@ def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
     assert report.summary == {
         "added": 1,
         "removed": 0,
+        "relabelled": 0,
+        "would_add": 0,
+        "would_remove": 0,
         "held": [{"region": EAST, "security_group": GROUP, "digest": "0123456789ab", "rules": [SGR], "owned": 3}],
         "refused": 0,
         "admitted": 1,
@@ -288,6 +294,9 @@ def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) ->
         ),
         (RemovalsHeld(EAST, GROUP, (SGR, RuleId("sgr-2")), 3, "d"), {"RulesHeld": 2}),
         (RuleRefused(EAST, GROUP, OPENING, label(), "quota", "full"), {"RulesRefused": 1}),
+        (RuleRelabelled(EAST, GROUP, SGR, OPENING, label(), label()), {}),
+        (RuleWanted(EAST, GROUP, OPENING, label()), {"RulesWanted": 1}),
+        (RuleUnwanted(EAST, GROUP, SGR, OPENING, None, "foreign"), {"RulesUnwanted": 1}),
         (QuotaUsed(EAST, GROUP, "ipv4", 45, 60), {"QuotaUsedPercent": 75}),
         (RegionFailed(WEST, at_home=False, error="no answer", owed=0), {"PeersUnreachable": 1}),
         (RegionFailed(EAST, at_home=True, error="no answer", owed=0), {}),

@@ -9,6 +9,7 @@ from ringfence.aws.faults import translated
 from ringfence.model import (
     Cidr,
     InstanceId,
+    Label,
     Opening,
     PortRange,
     Region,
@@ -144,6 +145,16 @@ class AwsSecurityGroups:
         """See `ports.SecurityGroups.revoke`."""
         with translated(self.region, "RevokeSecurityGroupIngress"):
             self.client.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=list(rules))
+
+    def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        """See `ports.SecurityGroups.relabel`."""
+        with translated(self.region, "UpdateSecurityGroupRuleDescriptionsIngress"):
+            self.client.update_security_group_rule_descriptions_ingress(
+                GroupId=group,
+                SecurityGroupRuleDescriptions=[
+                    {"SecurityGroupRuleId": rule, "Description": str(label)} for rule, label in labels.items()
+                ],
+            )
 
 
 def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:

@@ -56,6 +56,7 @@ def to_item(roster: Roster) -> dict[str, Any]:
         "security_groups": {"L": [{"S": group} for group in roster.security_groups]},
         "ports": {"S": str(roster.ports)},
         "account": {"S": roster.account},
+        "observed": {"BOOL": roster.observed},
         "engine": {"S": __version__},
     }
     if addresses:
@@ -85,6 +86,7 @@ def from_item(item: Item) -> Roster:
             security_groups=tuple(SecurityGroupId(value["S"]) for value in item["security_groups"]["L"]),
             ports=Ports.parse(item["ports"]["S"]),
             account=item["account"]["S"],
+            observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not say
             updated_at=int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -142,6 +144,8 @@ def item_size(value: object) -> int:
             return 3 + sum(1 + item_size(name) + item_size(each) for name, each in value.items())
         case list():
             return 3 + sum(1 + item_size(each) for each in value)
+        case bool():
+            return 1
         case _:
             raise TypeError(type(value))
 

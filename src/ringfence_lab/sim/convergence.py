@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ringfence.model import Cidr, Opening, Region
 from ringfence_lab.sim.properties import IN_SERVICE, ON_ITS_WAY, Properties
+from ringfence_lab.sim.security_groups import SecurityGroup
 
 
 def unconverged(seen: Properties) -> Iterator[str]:
@@ -22,6 +23,7 @@ def unconverged(seen: Properties) -> Iterator[str]:
                 yield f"{group.id} still admits {_listed(str(opening) for opening in owned - everybody)}"
             if lacking:
                 yield f"{group.id} lacks {_listed(map(str, lacking))}"
+            yield from _labels_lie(seen, group)
     yield from _tables_disagree(seen)
     for each in seen.cloud.regions.values():
         for asg in each.groups.values():
@@ -29,6 +31,18 @@ def unconverged(seen: Properties) -> Iterator[str]:
             waiting = [one.id for one in asg.instances.values() if one.waits and one.id in asg.listed()]
             if waiting:
                 yield f"{each.name}/{asg.name}: {_listed(waiting)} still waits"
+
+
+def _labels_lie(seen: Properties, group: SecurityGroup) -> Iterator[str]:
+    """The owned rules that name another instance than the one that has their address."""
+    for rule in group.rules.values():
+        label = rule.label(seen.cloud.cluster)
+        if label is None or rule.opening is None:
+            continue
+        for region in seen.cloud.regions.values():
+            holder = region.ec2.holders.get(rule.opening.cidr)
+            if holder is not None and holder.id != label.instance:
+                yield f"{rule} in {group.id} names another one than {holder.id}"
 
 
 def _members(seen: Properties, region: Region) -> set[Cidr]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.lifecycle import HookResult
-from ringfence.model import HeldRemovals, InstanceId, Region, Roster, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.model import HeldRemovals, InstanceId, Label, Region, Roster, Rows, Rule, RuleId, SecurityGroupId
 from ringfence.observation import Instance
 from ringfence.plan import Addition
 from ringfence_lab.sim.calls import Invocation, Line
@@ -92,6 +92,16 @@ class SimulatedSecurityGroups:
             "ec2",
             "RevokeSecurityGroupIngress",
             lambda _: self.cloud.security_groups.one(group).revoke(rules, self.invocation),
+            mutating=True,
+        )
+
+    def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        """See `ports.SecurityGroups.relabel`."""
+        self.line.call(
+            self.cloud.name,
+            "ec2",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+            lambda _: self.cloud.security_groups.one(group).relabel(labels, self.invocation),
             mutating=True,
         )
 

@@ -32,6 +32,16 @@ class RuleRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRelabelled:
+    """A rule has another description than it had."""
+
+    region: Region
+    rule: Rule
+    was: Rule
+    by: "Invocation | None"
+
+
+@dataclass(frozen=True, slots=True)
 class ActionCompleted:
     """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another one abandoned.
 
@@ -77,4 +87,4 @@ class RowWritten:
     by: "Invocation | None"
 
 
-Change = RuleMade | RuleRevoked | ActionCompleted | StateChanged | AddressReleased | RowWritten
+Change = RuleMade | RuleRevoked | RuleRelabelled | ActionCompleted | StateChanged | AddressReleased | RowWritten

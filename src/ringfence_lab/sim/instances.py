@@ -87,6 +87,22 @@ class Ec2:
         self._give(one, AddressKind.PUBLIC_IPV4, self.pool.allocate())
         self._changed(one)
 
+    def move_elastic_address(self, holder: InstanceId, receiver: InstanceId) -> None:
+        """Associates the Elastic IP of one running instance with another; both lose the public address they had.
+
+        The holder is left without one: what auto-assigned it a public address was used up at its launch.
+        Source: EC2 User Guide, "Elastic IP addresses", reassociation.
+        """
+        one, other = self.instances[holder], self.instances[receiver]
+        moving = one.addresses[AddressKind.PUBLIC_IPV4]
+        one.addresses = {kind: each for kind, each in one.addresses.items() if kind is not AddressKind.PUBLIC_IPV4}
+        one.elastic, other.elastic = False, True
+        self._release_public(other)
+        for address in moving:
+            self._give(other, AddressKind.PUBLIC_IPV4, address)
+        self._changed(one)
+        self._changed(other)
+
     def add_interface(self, id: InstanceId, kind: AddressKind, address: Cidr) -> None:
         """Attaches a network interface with one more address."""
         one = self.instances[id]

@@ -84,10 +84,14 @@ def put_warm_pool(_region: CloudRegion, group: AutoScalingGroup, chance: random.
 
 
 def associate_elastic_ip(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """An Elastic IP takes the place of an instance's public address."""
+    """An Elastic IP takes the place of an instance's public address: another instance's, where one has one."""
     one = _one(group, chance, "InService", "Standby")
     if one is None or region.ec2.instances[one.id].power is not Power.RUNNING:
         return ""
+    holders = [each.id for each in region.ec2.instances.values() if each.elastic and each.power is Power.RUNNING]
+    if holders and holders[0] != one.id:
+        region.ec2.move_elastic_address(holders[0], one.id)
+        return f"moves the Elastic IP of {holders[0]} to {one.id}"
     region.ec2.assign_public_address(one.id, elastic=True)
     return f"gives {one.id} an Elastic IP"
 

@@ -15,7 +15,15 @@ from ringfence.model import InstanceId, Opening, Region, RosterKey, Rule, RuleId
 from ringfence.settings import Mode, Settings
 from ringfence_lab.sim.calls import Invocation
 from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRevoked, StateChanged
+from ringfence_lab.sim.history import (
+    ActionCompleted,
+    Change,
+    RowWritten,
+    RuleMade,
+    RuleRelabelled,
+    RuleRevoked,
+    StateChanged,
+)
 from ringfence_lab.sim.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.security_groups import SecurityGroup
 
@@ -56,11 +64,11 @@ class Properties:
                 _note_rule_made(self, change)
             case RuleRevoked():
                 self._check(change, foreign_rules_stay, members_in_service_stay_admitted)
-                if change.by is None and change.rule.opening is not None:
-                    self.touched[change.rule.group, change.rule.opening] = self.cloud.clock.now()
+                _note_rule_revoked(self, change)
+            case RuleRelabelled():
+                self._check(change, foreign_rules_keep_their_descriptions)
             case ActionCompleted():
-                if change.by is not None:
-                    self._check(change, launches_are_admitted_first, terminations_are_released_first)
+                self._check(change, launches_are_admitted_first, terminations_are_released_first)
                 _note_admission(self, change)
             case RowWritten():
                 self._check(change, versions_only_grow, rows_are_written_by_their_home)
@@ -119,6 +127,11 @@ def _note_rule_made(seen: Properties, change: RuleMade) -> None:
         seen.admitted.setdefault(instance, set()).add(change.rule.group)
 
 
+def _note_rule_revoked(seen: Properties, change: RuleRevoked) -> None:
+    if change.by is None and change.rule.opening is not None:
+        seen.touched[change.rule.group, change.rule.opening] = seen.cloud.clock.now()
+
+
 def _note_admission(seen: Properties, change: ActionCompleted) -> None:
     if change.transition is not Transition.LAUNCH or change.by is None or change.result is not HookResult.CONTINUE:
         return
@@ -142,6 +155,14 @@ def foreign_rules_stay(seen: Properties, change: Change) -> Iterator[str]:
     mirrored = settings.mode is Mode.MIRROR and change.region == change.by.home
     if not (mirrored and rule.opening is not None and rule.ports in seen.cloud.managed_ports(settings)):
         yield f"{change.by} revoked {rule}"
+
+
+def foreign_rules_keep_their_descriptions(seen: Properties, change: Change) -> Iterator[str]:
+    """No foreign rule is ever changed, and what is changed stays an owned rule."""
+    if not isinstance(change, RuleRelabelled) or change.by is None:
+        return
+    if change.was.label(seen.cloud.cluster) is None or change.rule.label(seen.cloud.cluster) is None:
+        yield f"{change.by} made {change.rule} of {change.was}"
 
 
 # 2

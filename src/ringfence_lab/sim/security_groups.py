@@ -1,7 +1,8 @@
 """A Region's security groups: atomic calls, no two equal rules, IPv4 and IPv6 counted apart.
 
-Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress and
-RevokeSecurityGroupIngress. That one duplicate or one bad rule fails the whole call is assumed.
+Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress,
+RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. That one duplicate or one bad rule fails the
+whole call is assumed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from ringfence.errors import Permanent, Refusal, Refused
 from ringfence.model import (
     DESCRIPTION_LIMIT,
     Cidr,
+    Label,
     Opening,
     PortRange,
     Region,
@@ -23,7 +25,7 @@ from ringfence.model import (
 )
 from ringfence.plan import Addition
 from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.history import Change, RuleMade, RuleRevoked
+from ringfence_lab.sim.history import Change, RuleMade, RuleRelabelled, RuleRevoked
 from ringfence_lab.sim.past import Past
 
 if TYPE_CHECKING:
@@ -82,6 +84,17 @@ class SecurityGroup:
             for family in _families(rule):
                 self._used[family] -= 1
             self._record(RuleRevoked(self.region, rule, by))
+        self._past.record(tuple(self.rules.values()))
+
+    def relabel(self, labels: Mapping[RuleId, Label], by: "Invocation | None") -> None:
+        """Gives all of the rules their descriptions or none. Raises Refused."""
+        unknown = [id for id in labels if id not in self.rules]
+        if unknown:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
+        for id, label in labels.items():
+            was = self.rules[id]
+            self.rules[id] = replace(was, description=str(label))
+            self._record(RuleRelabelled(self.region, self.rules[id], was, by))
         self._past.record(tuple(self.rules.values()))
 
     # By hand: what an operator does.
