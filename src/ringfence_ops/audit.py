@@ -20,14 +20,18 @@ class Turn(StrEnum):
 
     ADDED = "added"
     REMOVED = "removed"
+    RELABELLED = "relabelled"
+    WOULD_ADD = "would add"  # in a Region that is only observed
+    WOULD_REMOVE = "would remove"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """A rule that an engine made or removed. `at` is in epoch seconds, `engine` the Region whose engine did it.
+    """What an engine did to a rule. `at` is in epoch seconds, `engine` the Region whose engine did it.
 
-    `causes` are the ids of the events and true-ups that the reconcile was about; `stale_seconds` is how long the rule
-    outlived the departure of its instance.
+    `rule` is None for one that would have been made. `causes` are the ids of the events and true-ups that the reconcile
+    was about; `stale_seconds` is how long the rule outlived the departure of its instance; `was` is the label that it
+    had before.
     """
 
     at: float
@@ -35,7 +39,7 @@ class RuleChange:
     turn: Turn
     region: Region
     security_group: SecurityGroupId
-    rule: RuleId
+    rule: RuleId | None
     address: str
     ports: str
     auto_scaling_group: str | None = None
@@ -44,6 +48,7 @@ class RuleChange:
     reason: str | None = None
     drift: bool = False
     stale_seconds: float | None = None
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,22 @@ class Reconciled:
 SCHEDULED = "schedule"
 """How the id of a scheduled true-up begins. See `ringfence.events.parse`."""
 
-_TURNS = {"rule added": Turn.ADDED, "rule removed": Turn.REMOVED}
+_TURNS = {
+    "rule added": Turn.ADDED,
+    "rule removed": Turn.REMOVED,
+    "rule relabelled": Turn.RELABELLED,
+    "rule would be added": Turn.WOULD_ADD,
+    "rule would be removed": Turn.WOULD_REMOVE,
+}
 _RECONCILED = "reconciled"
 _FAILED = "reconcile failed: "
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Which changes are wanted: those that are about any of these, or all where none is given."""
+    """Which changes are wanted: those that are about any of these, or all where none is given; and which turns."""
 
+    turns: frozenset[Turn] = frozenset({Turn.ADDED, Turn.REMOVED, Turn.RELABELLED})
     addresses: frozenset[str] = frozenset()
     instances: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
@@ -82,16 +94,15 @@ class About:
 
         A message is read twice, by the service and by `includes`, so that nothing rests on the filter alone.
         """
-        turns = " || ".join(f'($.message = "{message}")' for message in _TURNS)
+        turns = " || ".join(f'($.message = "{message}")' for message, turn in _TURNS.items() if turn in self.turns)
         wanted = [f'($.{name} = "{value}")' for name, values in self._fields() for value in sorted(values)]
         return f"{{ ({turns}) && ({' || '.join(wanted)}) }}" if wanted else f"{{ {turns} }}"
 
     def includes(self, change: RuleChange) -> bool:
         """Whether the change is one of those."""
-        wanted = self._fields()
-        if not any(values for _, values in wanted):
-            return True
-        return any(getattr(change, name) in values for name, values in wanted)
+        wanted = [(name, values) for name, values in self._fields() if values]
+        about = not wanted or any(getattr(change, name) in values for name, values in wanted)
+        return about and change.turn in self.turns
 
     def _fields(self) -> tuple[tuple[str, frozenset[str]], ...]:
         return ("address", self.addresses), ("instance", self.instances), ("rule", self.rules)
@@ -149,7 +160,7 @@ def merged(logs: Iterable[Iterable[RuleChange]]) -> list[RuleChange]:
 
 
 def rule_change(at: float, engine: Region, line: Mapping[str, Any]) -> RuleChange | None:
-    """The change that a line of the log tells of; None where it tells of something else."""
+    """The change that a line of the log tells of; None where it tells of something else, or not enough."""
     turn = _TURNS.get(str(line.get("message")))
     if turn is None or not all(isinstance(line.get(name), str) for name in _REQUIRED):
         return None
@@ -160,7 +171,7 @@ def rule_change(at: float, engine: Region, line: Mapping[str, Any]) -> RuleChang
         turn=turn,
         region=Region(line["region"]),
         security_group=SecurityGroupId(line["security_group"]),
-        rule=RuleId(line["rule"]),
+        rule=RuleId(line["rule"]) if "rule" in line else None,
         address=line["address"],
         ports="all" if protocol == "all" else f"{protocol}/{ports}",
         auto_scaling_group=line.get("auto_scaling_group"),
@@ -169,10 +180,11 @@ def rule_change(at: float, engine: Region, line: Mapping[str, Any]) -> RuleChang
         reason=line.get("reason"),
         drift=line.get("drift") is True,
         stale_seconds=line.get("stale_seconds"),
+        was=line.get("was"),
     )
 
 
-_REQUIRED = ("region", "security_group", "rule", "address")
+_REQUIRED = ("region", "security_group", "address")
 
 
 def reconciled(at: float, engine: Region, line: Mapping[str, Any]) -> Reconciled | None:

@@ -5,19 +5,24 @@ rule goes or comes is what the engine's own rehearsal says. Knows no client and 
 """
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from ringfence.journal import Entry, RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved
+from ringfence.journal import (
+    Entry,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.model import (
     STATIC,
     Cidr,
     InstanceId,
     Label,
-    Member,
-    Opening,
     Region,
     Roster,
     RosterKey,
@@ -28,35 +33,18 @@ from ringfence.model import (
 )
 from ringfence.observation import Instance, Observation
 from ringfence.settings import AddressKind
-
-_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
-_RULE = re.compile(r"sgr-[0-9a-f]{8,17}")
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What was asked about: exactly one of the three."""
-
-    text: str
-    cidr: Cidr | None = None
-    instance: InstanceId | None = None
-    rule: RuleId | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Subject":
-        """From an address, a CIDR, an instance id or a rule id. Raises ValueError that says what would do."""
-        text = text.strip()
-        if _INSTANCE.fullmatch(text):
-            return cls(text, instance=InstanceId(text))
-        if _RULE.fullmatch(text):
-            return cls(text, rule=RuleId(text))
-        try:
-            return cls(text, cidr=Cidr(str(ipaddress.ip_network(text, strict=False))))
-        except ValueError:
-            raise ValueError(
-                f"{text!r} is no address, no instance id and no rule id: give one such as 203.0.113.7,"
-                " i-0123456789abcdef0 or sgr-0123456789abcdef0"
-            ) from None
+from ringfence_ops.explanation import (
+    Door,
+    Explanation,
+    HasDeparted,
+    Identity,
+    IsJoining,
+    IsMember,
+    IsStatic,
+    IsStranger,
+    Subject,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,96 +54,6 @@ class Sight:
     rules: Mapping[SecurityGroupId, tuple[Rule, ...]]
     rows: Rows
     observation: Observation
-
-
-@dataclass(frozen=True, slots=True)
-class IsMember:
-    """An instance of the cluster. `lifecycle_state` is None where its home Region could not be asked."""
-
-    roster: RosterKey
-    instance: InstanceId
-    member: Member
-    lifecycle_state: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HasDeparted:
-    """An instance that left the cluster. `at` is the epoch second; None where its roster has forgotten it."""
-
-    roster: RosterKey
-    instance: InstanceId
-    at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IsJoining:
-    """An instance that its Auto Scaling group lists, and that no roster holds yet."""
-
-    roster: RosterKey
-    instance: InstanceId
-    lifecycle_state: str
-
-
-@dataclass(frozen=True, slots=True)
-class IsStatic:
-    """A static member of the cluster, by its CIDR in the configuration."""
-
-    cidr: Cidr
-
-
-@dataclass(frozen=True, slots=True)
-class IsStranger:
-    """An instance of the account that belongs to no group of the cluster."""
-
-    region: Region
-    instance: InstanceId
-
-
-Identity = IsMember | HasDeparted | IsJoining | IsStatic | IsStranger
-
-
-class Verdict(StrEnum):
-    """What of a door."""
-
-    RIGHT = "right"  # it admits a member, and stays
-    GOES = "goes"  # it admits nobody's member: the next reconcile closes it
-    HELD = "held"  # likewise, and the guard holds that back
-    COMES = "comes"  # it is lacking: the next reconcile opens it
-    REFUSED = "refused"  # it is lacking, and EC2 refuses it
-    FOREIGN = "foreign"  # another's rule: it stays whatever Ringfence does
-    KEPT = "kept"  # ours, and nobody known is behind it; but unknown is not absent
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One rule of one group that admits the subject, or one that is lacking (`rule` is None).
-
-    `reason` says why it goes or is refused. `wider` says that it admits others too.
-    """
-
-    region: Region
-    group: SecurityGroupId
-    opening: Opening
-    verdict: Verdict
-    rule: Rule | None = None
-    label: Label | None = None
-    reason: str | None = None
-    wider: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The answer. `addresses` are those that the subject is or was known by."""
-
-    subject: Subject
-    addresses: tuple[Cidr, ...]
-    identities: tuple[Identity, ...]
-    doors: tuple[Door, ...]
-
-    @property
-    def is_right(self) -> bool:
-        """Whether nothing is to be done about it."""
-        return all(door.verdict in (Verdict.RIGHT, Verdict.FOREIGN) for door in self.doors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +152,17 @@ class Inquiry:
                 yield HasDeparted(key, id, roster.departed.get(id))
 
     def _doors(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
-        removed = {entry.rule: entry.reason for entry in self.foreseen if isinstance(entry, RuleRemoved)}
-        held = {rule for entry in self.foreseen if isinstance(entry, RemovalsHeld) for rule in entry.rules}
+        foreseen: dict[RuleId, tuple[Verdict, str | None]] = {}
+        for entry in self.foreseen:
+            match entry:
+                case RuleRemoved(rule=rule_id, reason=reason):
+                    foreseen[rule_id] = Verdict.GOES, reason
+                case RuleUnwanted(rule=rule_id, reason=reason):
+                    foreseen[rule_id] = Verdict.WOULD_GO, reason
+                case RuleRelabelled(rule=rule_id, label=now):
+                    foreseen[rule_id] = Verdict.RENAMED, now.instance
+                case RemovalsHeld(rules=held):
+                    foreseen |= dict.fromkeys(held, (Verdict.HELD, None))
         for region, group, rule in self._rules():
             asked = rule.id == subject.rule or (
                 subject.rule is None and rule.opening is not None and _overlaps(rule.opening.cidr, addresses)
@@ -263,25 +170,27 @@ class Inquiry:
             if not asked or rule.opening is None:
                 continue
             label = rule.label(self.cluster)
-            if rule.id in held:
-                verdict = Verdict.HELD
-            elif rule.id in removed:
-                verdict = Verdict.GOES
-            elif label is None:
-                verdict = Verdict.FOREIGN
-            else:
-                verdict = Verdict.RIGHT if self._wanted(rule.opening.cidr) else Verdict.KEPT
+            verdict, reason = foreseen.get(rule.id, (self._standing(rule.opening.cidr, label), None))
             cidr = rule.opening.cidr
             wider = cidr not in addresses and any(_within(each, (cidr,)) for each in addresses)
-            yield Door(region, group, rule.opening, verdict, rule, label, removed.get(rule.id), wider)
+            yield Door(region, group, rule.opening, verdict, rule, label, reason, wider)
         if subject.rule is None:
             yield from self._lacking(addresses)
 
+    def _standing(self, cidr: Cidr, label: Label | None) -> Verdict:
+        """The verdict on a rule that no reconcile would touch."""
+        if label is None:
+            return Verdict.FOREIGN
+        return Verdict.RIGHT if self._wanted(cidr) else Verdict.KEPT
+
     def _lacking(self, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
+        reason: str | None
         for entry in self.foreseen:
             match entry:
                 case RuleAdded(region=region, group=group, opening=opening, label=label):
                     verdict, reason = Verdict.COMES, None
+                case RuleWanted(region=region, group=group, opening=opening, label=label):
+                    verdict, reason = Verdict.WOULD_COME, None
                 case RuleRefused(region=region, group=group, opening=opening, label=label, refusal=refusal):
                     verdict, reason = Verdict.REFUSED, refusal
                 case _:

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from botocore.stub import Stubber
 
 from ringfence.errors import Permanent
-from ringfence.journal import Entry, RuleAdded, RuleRemoved
+from ringfence.journal import Entry, RuleAdded, RuleRelabelled, RuleRemoved, RuleUnwanted, RuleWanted
 from ringfence.model import Opening, PortRange, RuleId
 from ringfence.telemetry import Telemetry
 from ringfence_ops.audit import About, AuditLog, Reconciled, RuleChange, Turn, log_group, merged
@@ -104,6 +104,22 @@ def test_what_the_engine_wrote_of_a_rule_is_read_back_whole(stub: Stubber) -> No
     assert log(stub).changes(NOW) == [added, removed, foreign]
 
 
+def test_what_would_have_been_done_is_told_only_when_asked_for(stub: Stubber) -> None:
+    opening = Opening(TCP, address(3))
+    observed = written(
+        RuleRelabelled(EAST, GROUP, RuleId("sgr-3"), opening, label(), label("i-2")),
+        RuleWanted(EAST, GROUP, opening, label()),
+        RuleUnwanted(EAST, GROUP, RuleId("sgr-4"), opening, label(), "departed"),
+    )
+    everything = About(turns=frozenset(Turn))
+    holds(stub, observed)
+    holds(stub, observed, about=everything)
+    (relabelled,) = log(stub).changes(NOW)
+    assert (relabelled.turn, relabelled.was) == (Turn.RELABELLED, "ringfence demo us-east-1/db i-2")
+    turns = [(change.turn, change.rule) for change in log(stub).changes(NOW, about=everything)]
+    assert turns[1:] == [(Turn.WOULD_ADD, None), (Turn.WOULD_REMOVE, "sgr-4")]
+
+
 def test_every_page_is_read(stub: Stubber) -> None:
     holds(stub, written(ADDED), [], written(REMOVED))
     assert [change.turn for change in log(stub).changes(NOW)] == [Turn.ADDED, Turn.REMOVED]
@@ -128,7 +144,11 @@ def test_what_is_asked_for_is_given_though_the_service_filters_nothing(stub: Stu
 
 
 def test_the_filter_asks_for_either_turn_of_any_of_what_is_wanted() -> None:
-    about = About(addresses=frozenset({"198.18.0.1/32"}), instances=frozenset({"i-1"}))
+    about = About(
+        addresses=frozenset({"198.18.0.1/32"}),
+        instances=frozenset({"i-1"}),
+        turns=frozenset({Turn.ADDED, Turn.REMOVED}),
+    )
     assert about.pattern() == (
         '{ (($.message = "rule added") || ($.message = "rule removed"))'
         ' && (($.address = "198.18.0.1/32") || ($.instance = "i-1")) }'

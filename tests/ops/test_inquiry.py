@@ -4,22 +4,30 @@ from dataclasses import replace
 
 import pytest
 
-from ringfence.journal import Entry, RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved
+from ringfence.journal import (
+    Entry,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.model import STATIC, Cidr, InstanceId, Label, Opening, RosterKey, Rows, Rule
 from ringfence.observation import Instance, Observation
-from ringfence_ops.inquiry import (
+from ringfence_ops.explanation import (
     Door,
     Explanation,
     HasDeparted,
-    Inquiry,
     IsJoining,
     IsMember,
     IsStatic,
     IsStranger,
-    Sight,
     Subject,
     Verdict,
 )
+from ringfence_ops.inquiry import Inquiry, Sight
 from tests.unit.builders import (
     CLUSTER,
     DB,
@@ -114,6 +122,24 @@ def test_a_rule_of_a_roster_that_nobody_has_read_says_of_nobody_that_he_left() -
 def test_a_removal_that_the_guard_holds_is_told_apart() -> None:
     foreseen = (RemovalsHeld(EAST, GROUP, (OWNED.id,), 10, "abc"),)
     assert verdicts(asked("198.18.0.1", sight(OWNED, rows=rows(roster())), foreseen=foreseen)) == [Verdict.HELD]
+
+
+def test_in_a_region_that_is_only_observed_doors_would_come_and_go() -> None:
+    opening = Opening(TCP, address(1))
+    foreseen = (
+        RuleUnwanted(EAST, GROUP, OWNED.id, opening, label(I1), "departed"),
+        RuleWanted(WEST, GROUP, opening, label(I2)),
+    )
+    answer = asked("198.18.0.1", sight(OWNED, rows=rows(DEPARTED)), sight(rows=rows()), foreseen=foreseen)
+    assert verdicts(answer) == [Verdict.WOULD_GO, Verdict.WOULD_COME]
+
+
+def test_a_door_that_names_whoever_had_the_address_before_is_renamed() -> None:
+    renamed = RuleRelabelled(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(I2), label(I1))
+    taken_over = roster({I2: address(1)}, {I1: NOW}, version=4)
+    answer = asked("198.18.0.1", sight(OWNED, rows=rows(taken_over)), foreseen=(renamed,))
+    assert [(door.verdict, door.reason) for door in answer.doors] == [(Verdict.RENAMED, I2)]
+    assert [type(identity) for identity in answer.identities] == [IsMember, HasDeparted]
 
 
 def test_an_instance_that_its_group_lists_and_no_roster_holds_is_joining() -> None:
