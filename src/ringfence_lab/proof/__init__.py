@@ -1,0 +1,1 @@
+"""Proofs that the engine is right: mutants it must not survive, crashes and interleavings it must."""
