@@ -170,10 +170,10 @@ class Inquiry:
             if not asked or rule.opening is None:
                 continue
             label = rule.label(self.cluster)
-            verdict, reason = foreseen.get(rule.id, (self._standing(rule.opening.cidr, label), None))
+            verdict, why = foreseen.get(rule.id, (self._standing(rule.opening.cidr, label), None))
             cidr = rule.opening.cidr
             wider = cidr not in addresses and any(_within(each, (cidr,)) for each in addresses)
-            yield Door(region, group, rule.opening, verdict, rule, label, reason, wider)
+            yield Door(region, group, rule.opening, verdict, rule, label, why, wider)
         if subject.rule is None:
             yield from self._lacking(addresses)
 
