@@ -218,11 +218,14 @@ class Convergence:
 
         Source: Amazon VPC User Guide, "Amazon VPC quotas", security groups.
         """
-        made = [(rule.group, rule) for done, _ in applied for _, rule in done.added]
+        made = [rule for done, _ in applied for _, rule in done.added]
         gone = {removal.rule for done, _ in applied for removal in done.removed}
         for group in self.groups:
-            standing = [rule for rule in rules[group] if rule.id not in gone]
-            standing += [rule for owner, rule in made if owner == group]
-            for family, v6 in (("ipv4", False), ("ipv6", True)):
-                count = sum(rule.opening is None or is_ipv6(rule.opening.cidr) is v6 for rule in standing)
+            used = {"ipv4": 0, "ipv6": 0}
+            for rule in (*rules[group], *made):
+                if rule.group != group or rule.id in gone:
+                    continue
+                for family in used if rule.opening is None else ("ipv6",) if is_ipv6(rule.opening.cidr) else ("ipv4",):
+                    used[family] += 1
+            for family, count in used.items():
                 self.journal(QuotaUsed(self.region, group, family, count, self.rules_quota))

@@ -87,7 +87,7 @@ def pruned(roster: Roster, now: int) -> Roster:
     """
     owed = {id for ids in roster.owed.values() for id in ids}
     kept = {id: at for id, at in roster.departed.items() if id in owed or now - at < TOMBSTONE_SECONDS}
-    return replace(roster, departed=kept)
+    return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
 
 
 def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
@@ -175,7 +175,7 @@ def _member(
     addresses = _addresses(before, described, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if before is not None and before.state is state:
-        return replace(before, addresses=addresses)
+        return before if before.addresses == addresses else replace(before, addresses=addresses)
     return Member(addresses, state, _event_time(event, now) if state is MemberState.WAITING else now)
 
 

@@ -99,7 +99,8 @@ class Turns:
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
         for key, roster in offered.items():
             check()
-            _refuse_if_overtaken(region, own, Rows(rosters={key: replace(roster, version=table.offer(roster))}))
+            if (standing := table.offer(roster)) > roster.version:
+                raise _overtaken(region, {key: standing})
         if not (offered or self.waited_for or owed):
             return Turn(Outcome(region))
         check()
@@ -178,7 +179,11 @@ def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: 
         if key in own and (version > own[key].version or (key in held.bad and version == own[key].version))
     }
     if standing:
-        raise Conflict(f"{region} holds a newer roster: {', '.join(map(str, standing))}", standing)
+        raise _overtaken(region, standing)
+
+
+def _overtaken(region: Region, standing: Mapping[RosterKey, int]) -> Conflict:
+    return Conflict(f"{region} holds a newer roster: {', '.join(map(str, standing))}", standing)
 
 
 def _run(convergence: Convergence, rules: Rules | None, rows: Rows | None) -> Turn:

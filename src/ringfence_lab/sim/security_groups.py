@@ -31,8 +31,8 @@ from ringfence_lab.sim.past import Past
 if TYPE_CHECKING:
     from ringfence_lab.sim.calls import Invocation
 
-Source = tuple[PortRange, str]
-"""What EC2 allows one rule for in a group: ports, and a CIDR, a group or a prefix list."""
+Source = Opening | tuple[PortRange, str]
+"""What EC2 allows one rule for in a group: ports with a CIDR, a group or a prefix list."""
 
 
 class SecurityGroup:
@@ -47,7 +47,7 @@ class SecurityGroup:
         self.rules: dict[RuleId, Rule] = {}
         self._record = record
         self._sources: dict[Source, RuleId] = {}
-        self._used = {False: 0, True: 0}  # by whether it is IPv6
+        self._used = [0, 0]  # of IPv4, and of IPv6
         self._made = 0
         self._past: Past[tuple[Rule, ...]] = Past(clock, ())
 
@@ -57,7 +57,7 @@ class SecurityGroup:
 
     def admits(self, opening: Opening) -> Rule | None:
         """The rule with exactly this source and these ports, if it stands."""
-        id = self._sources.get((opening.ports, opening.cidr))
+        id = self._sources.get(opening)
         return None if id is None else self.rules[id]
 
     def used(self, ipv6: bool) -> int:
@@ -81,8 +81,7 @@ class SecurityGroup:
         for id in dict.fromkeys(ids):
             rule = self.rules.pop(id)
             del self._sources[_source(rule)]
-            for family in _families(rule):
-                self._used[family] -= 1
+            self._count(rule, -1)
             self._record(RuleRevoked(self.region, rule, by))
         self._past.record(tuple(self.rules.values()))
 
@@ -127,25 +126,28 @@ class SecurityGroup:
     def _put(self, made: Sequence[Rule], by: "Invocation | None") -> None:
         for rule in made:
             self._check(rule)
-        if len({_source(rule) for rule in made}) < len(made):
+        sources = [_source(rule) for rule in made]
+        if len(set(sources)) < len(made):
             raise Refused(Refusal.MALFORMED, "InvalidParameterValue: the same permission appears more than once")
-        for rule in made:
-            if _source(rule) in self._sources:
-                raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {rule.opening}")
-        for family in (False, True):
-            more = sum(family in _families(rule) for rule in made)
+        for source in sources:
+            if source in self._sources:
+                raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
+        for family, more in enumerate(map(sum, zip(*map(_weights, made), strict=True))):
             if more and self._used[family] + more > self.quota:
                 raise Refused(
                     Refusal.QUOTA,
                     f"RulesPerSecurityGroupLimitExceeded: {self._used[family]} and {more} more, of {self.quota}",
                 )
-        for rule in made:
+        for source, rule in zip(sources, made, strict=True):
             self.rules[rule.id] = rule
-            self._sources[_source(rule)] = rule.id
-            for family in _families(rule):
-                self._used[family] += 1
+            self._sources[source] = rule.id
+            self._count(rule, 1)
             self._record(RuleMade(self.region, rule, by))
         self._past.record(tuple(self.rules.values()))
+
+    def _count(self, rule: Rule, sign: int) -> None:
+        for family, weight in enumerate(_weights(rule)):
+            self._used[family] += sign * weight
 
     def _check(self, rule: Rule) -> None:
         if len(rule.description) > DESCRIPTION_LIMIT or not is_describable(rule.description):
@@ -172,10 +174,11 @@ class SecurityGroups:
 
 
 def _source(rule: Rule) -> Source:
-    if rule.opening is not None:
-        return rule.ports, rule.opening.cidr
-    return rule.ports, rule.source_group or rule.description
+    return rule.opening or (rule.ports, rule.source_group or rule.description)
 
 
-def _families(rule: Rule) -> tuple[bool, ...]:
-    return (False, True) if rule.opening is None else (is_ipv6(rule.opening.cidr),)
+def _weights(rule: Rule) -> tuple[int, int]:
+    """How much the rule counts as one of IPv4, and of IPv6."""
+    if rule.opening is None:
+        return 1, 1
+    return (0, 1) if is_ipv6(rule.opening.cidr) else (1, 0)

@@ -106,6 +106,8 @@ class Table:
 
 
 def _frozen(roster: Roster) -> Roster:
+    if isinstance(roster.members, MappingProxyType):
+        return roster
     return replace(
         roster,
         members=MappingProxyType(dict(roster.members)),
