@@ -6,11 +6,12 @@ Importing this imports MiniStack and moto, which read their settings from the en
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from ministack import app
 
-from ringfence_lab import cloudformation, delivery, functions, identity, policy_simulator
+from ringfence_lab import cloudformation, delivery, functions, identity, policy_simulator, trail
 from ringfence_lab.aws import installation
 from ringfence_lab.aws.timers import Timers
 from ringfence_lab.front import Front
@@ -33,7 +34,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     bus = delivery.EventBus(account)
     bus.start()
     app._MAIN_LOOP = loop
-    app.SERVICE_HANDLERS.update(dict.fromkeys(SERVICES, _handler(moto)))
+    app.SERVICE_HANDLERS.update({service: _handler(service, moto) for service in SERVICES})
     identity.install(moto, account)
     policy_simulator.install()
     delivery.install()
@@ -49,13 +50,15 @@ def stop() -> None:
     functions.stop()
 
 
-def _handler(moto: MotoServices) -> Handler:
-    """Moto as MiniStack calls a service of its own."""
+def _handler(service: str, moto: MotoServices) -> Handler:
+    """One of moto's services as MiniStack calls a service of its own."""
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
     ) -> tuple[int, dict[str, str], bytes]:
         answer = await asyncio.to_thread(moto.answer, method, path, urlencode(query, doseq=True), headers, body)
+        if service == "ec2" and answer.status == HTTPStatus.OK:
+            trail.note(headers, body, answer.body)
         return answer.status, answer.headers, answer.body
 
     return handle
