@@ -39,7 +39,8 @@ class NotDeployed(Permanent):
 class Conflict(Retry):
     """Another invocation wrote a row first, so what was observed may be old: observe again.
 
-    `standing` maps the key of each roster concerned to the version that stands in the table that refused it.
+    `standing` maps the key of each roster concerned to the version that ours must have reached: the one that stands in
+    the table that refused it, or the next where that one says something else at our version.
     """
 
     def __init__(self, message: str, standing: Mapping[RosterKey, int]) -> None:

@@ -76,7 +76,7 @@ class _HomeTableDown(Exception):
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at a reconcile. `standing` are versions that tables hold and that ours must exceed."""
+    """One attempt at a reconcile. `standing` are versions that ours must have reached, since peers hold others."""
 
     events: tuple[LifecycleEvent | TrueUp, ...]
     world: World
@@ -183,7 +183,8 @@ class _Attempt:
             overtaken = standing < self.standing.get(roster.key, 0)
             if previous is not None and roster.says_the_same_as(previous) and not overtaken:
                 continue
-            version = max(standing, self.standing.get(roster.key, 0)) + 1
+            # A first version is the time: where a table was made anew, it is newer than whatever the peers still hold.
+            version = max(standing or now, self.standing.get(roster.key, 0)) + 1
             changed[roster.key] = replace(pruned(roster, now), version=version, updated_at=now)
             self.write(changed[roster.key], standing)
         return changed

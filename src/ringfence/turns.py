@@ -171,13 +171,17 @@ def groups_of(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:
-    """Raises Conflict where a peer holds a newer row of ours than we do: another invocation wrote it, or the home
-    table was made anew and counts from one again. A row that cannot be trusted must be replaced by a newer one."""
-    standing = {
-        key: version
-        for key, version in held.versions().items()
-        if key in own and (version > own[key].version or (key in held.bad and version == own[key].version))
-    }
+    """Raises Conflict where a peer holds a newer row of ours than we do, or another one at the same version: another
+    invocation wrote it, or the home table was made anew and counts from one again. A row that cannot be trusted must
+    be replaced by a newer one, too."""
+    standing = {}
+    for key, version in held.versions().items():
+        if key not in own or version < own[key].version:
+            continue
+        if version > own[key].version:
+            standing[key] = version
+        elif key in held.bad or not held.rosters[key].says_the_same_as(own[key]):
+            standing[key] = version + 1
     if standing:
         raise _overtaken(region, standing)
 

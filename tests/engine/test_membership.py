@@ -1,5 +1,7 @@
 """Who is a member, as the security groups show it: every way into and out of a cluster."""
 
+from dataclasses import replace
+
 import pytest
 
 from ringfence.aws.roster_item import to_item
@@ -258,6 +260,45 @@ def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) ->
     cloud.poll(EAST)
     # then
     assert len(admitted_everywhere(cloud)) == len(before) + 1
+
+
+def test_a_launch_after_the_table_was_made_anew_reaches_the_peers_table_at_once(cloud: Cloud) -> None:
+    # given a home table that is empty, and a peer's that is not
+    cloud.clock.advance(60)
+    cloud.region(EAST).table.make_anew()
+    # when a lifecycle event comes before any true-up
+    cloud.region(EAST).groups["db"].scale_to(3)
+    cloud.poll(EAST)
+    # then
+    key = RosterKey(Region(EAST), "db")
+    assert cloud.region(WEST).table.scan().rosters[key] == cloud.region(EAST).table.scan().rosters[key]
+
+
+def test_a_peers_row_that_says_something_else_at_our_version_is_replaced(cloud: Cloud) -> None:
+    # given
+    key = RosterKey(Region(EAST), "db")
+    ours = cloud.region(EAST).table.scan().rosters[key]
+    cloud.region(WEST).table.put_item(to_item(replace(ours, members={})))
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    theirs = cloud.region(WEST).table.scan().rosters[key]
+    assert theirs.members == ours.members
+    assert theirs.version > ours.version
+
+
+def test_a_peers_row_at_our_version_that_cannot_be_trusted_is_replaced(cloud: Cloud) -> None:
+    # given
+    key = RosterKey(Region(EAST), "db")
+    item = to_item(cloud.region(EAST).table.scan().rosters[key])
+    del item["members"]
+    cloud.region(WEST).table.put_item(item)
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    theirs = cloud.region(WEST).table.scan()
+    assert not theirs.bad
+    assert theirs.rosters[key] == cloud.region(EAST).table.scan().rosters[key]
 
 
 def test_a_row_that_cannot_be_trusted_is_an_error_and_removes_nothing(cloud: Cloud) -> None:

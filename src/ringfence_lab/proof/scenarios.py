@@ -85,7 +85,7 @@ class Stage:
 
     def poll(self, *homes: str) -> bool:
         """The Regions' functions take what is in their queues, side by side. False where nothing is."""
-        works = [work for home in homes for work in [self._consumption(home)] if work is not None]
+        works = [work for home in homes for work in self.consumption(home)]
         self._run(works)
         return bool(works)
 
@@ -96,20 +96,19 @@ class Stage:
 
     def invoke(self, *payloads: tuple[str, object]) -> None:
         """Regions' functions are invoked directly, side by side."""
-        self._run([self._invocation(home, payload) for home, payload in payloads])
+        self._run([self.invocation(home, payload) for home, payload in payloads])
 
     def poll_and_invoke(self, home: str, *payloads: tuple[str, object]) -> None:
         """A Region's function takes what is in its queue while functions are invoked directly."""
-        work = self._consumption(home)
-        self._run(([] if work is None else [work]) + [self._invocation(*each) for each in payloads])
+        self._run(self.consumption(home) + [self.invocation(*each) for each in payloads])
 
-    def _consumption(self, home: str) -> "Work | None":
+    def consumption(self, home: str) -> "list[Work]":
+        """The run of a Region's function on what is in its queue, if anything is: not begun yet."""
         batch = self.region(home).queue.receive()
-        if not batch:
-            return None
-        return self._work(home, lambda function, one, world: function.consume(one, world, batch))
+        return [self._work(home, lambda function, one, world: function.consume(one, world, batch))] if batch else []
 
-    def _invocation(self, home: str, payload: object) -> "Work":
+    def invocation(self, home: str, payload: object) -> "Work":
+        """A run of a Region's function on a payload: not begun yet."""
         return self._work(home, lambda function, one, world: function.invoke(one, world, payload))
 
     def _work(self, home: str, run: Callable[[Function, Invocation, World], None]) -> "Work":
@@ -379,6 +378,7 @@ def region_leaves(stage: Stage) -> None:
 
 def table_made_anew(stage: Stage) -> None:
     """The home table is lost and deployed again, empty; then an instance launches."""
+    stage.cloud.clock.advance(30.0)  # a stack's deployment takes longer
     stage.region(EAST).table.make_anew()
     stage.invoke((EAST, TRUE_UP))
     launch(stage)
@@ -386,6 +386,7 @@ def table_made_anew(stage: Stage) -> None:
 
 def table_made_anew_in_scale_in(stage: Stage) -> None:
     """The home table is lost and deployed again, empty; then an instance terminates."""
+    stage.cloud.clock.advance(30.0)  # a stack's deployment takes longer
     stage.region(EAST).table.make_anew()
     stage.invoke((EAST, TRUE_UP))
     termination(stage)
@@ -393,14 +394,19 @@ def table_made_anew_in_scale_in(stage: Stage) -> None:
 
 def overlapping_invocations(stage: Stage) -> None:
     """A launch from the queue, a termination and a true-up by hand: three invocations of one Region at once."""
-    group = stage.group(EAST)
-    group.scale_to(group.desired + 1)
-    east = stage.region(EAST)
-    target, sent = east.events.fate, len(east.events.emitted)
-    east.events.fate = lambda _event: ()
-    group.terminate(next(iter(group.listed())), decrement=True)
-    east.events.fate = target
-    stage.poll_and_invoke(EAST, (EAST, east.events.emitted[sent]), (EAST, TRUE_UP))
+    stage.group(EAST).scale_to(stage.group(EAST).desired + 1)
+    event = unqueued_termination(stage, EAST)
+    stage.poll_and_invoke(EAST, (EAST, event), (EAST, TRUE_UP))
+
+
+def unqueued_termination(stage: Stage, home: str) -> Mapping[str, object]:
+    """An instance terminates, and the event of it is in nobody's queue but in the caller's hand."""
+    events = stage.region(home).events
+    sent, fate = len(events.emitted), events.fate
+    events.fate = lambda _event: ()
+    stage.group(home).terminate(next(iter(stage.group(home).listed())), decrement=True)
+    events.fate = fate
+    return events.emitted[sent]
 
 
 def all_regions_at_once(stage: Stage) -> None:
