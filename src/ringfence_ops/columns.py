@@ -1,0 +1,23 @@
+"""Aligned columns without lines, for people: what identifies a thing is never cut, and the last column wraps."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+Rows = Sequence[Sequence[Text]]
+
+
+def widths(rows: Rows, fixed: int) -> list[int]:
+    """The width of each of the first `fixed` columns."""
+    return [max((row[column].cell_len for row in rows), default=0) for column in range(fixed)]
+
+
+def columns(rows: Rows, fixed: int | Sequence[int]) -> Table:
+    """The rows in columns. The first `fixed` (or as many as have a width given) keep their width; the others wrap."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for width in widths(rows, fixed) if isinstance(fixed, int) else fixed:
+        table.add_column(no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*row)
+    return table
