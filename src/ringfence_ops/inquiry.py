@@ -59,14 +59,14 @@ class Sight:
 @dataclass(frozen=True, slots=True)
 class Inquiry:
     """All that is known. `sights` holds the Regions that could be read; `foreseen` is the journal of a rehearsal of
-    every Region's reconcile; `strangers` are instances outside of the cluster that hold an address asked about."""
+    every Region's reconcile; `strangers` are instances that hold an address asked about, of the cluster or not."""
 
     cluster: str
     sights: Mapping[Region, Sight]
     foreseen: tuple[Entry, ...] = ()
     static_members: tuple[Cidr, ...] = ()
     address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
-    strangers: Mapping[Region, Mapping[InstanceId, Instance]] = field(default_factory=dict)
+    strangers: Mapping[Region, tuple[InstanceId, ...]] = field(default_factory=dict)
 
     def about(self, subject: Subject) -> Explanation:
         """The answer to one question."""
@@ -102,25 +102,39 @@ class Inquiry:
                     yield from instance.of_kinds(self.address_kinds)
 
     def _identities(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Identity]:
+        """Who it is: an instance is told of once, by the most that is known of it."""
+        candidates: list[Identity] = [
+            *self._members(subject, addresses),
+            *self._static(addresses),
+            *self._joining(subject, addresses),
+            *self._departed(subject, addresses),
+            *self._strangers(subject, addresses),
+        ]
         known: set[str] = set()
+        for identity in candidates:
+            who = identity.cidr if isinstance(identity, IsStatic) else identity.instance
+            if who not in known:
+                known.add(who)
+                yield identity
+
+    def _members(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[IsMember]:
         for key, roster in sorted(self.rosters().items()):
             for id, member in sorted(roster.members.items()):
                 if id == subject.instance or any(_within(each, addresses) for each in member.addresses):
-                    known.add(id)
                     yield IsMember(key, id, member, self._lifecycle_state(key, id))
+
+    def _static(self, addresses: tuple[Cidr, ...]) -> Iterator[IsStatic]:
         for cidr in self.static_members:
             if any(_within(each, (cidr,)) for each in addresses):
                 yield IsStatic(cidr)
-        others: list[IsJoining | HasDeparted] = [*self._joining(subject, addresses)]
-        others += self._departed(subject, addresses)
-        for identity in others:
-            if identity.instance not in known:
-                known.add(identity.instance)
-                yield identity
+
+    def _strangers(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[IsStranger]:
         for region, instance in self._instances():
-            if instance.id not in known and self._is_asked_about(instance, subject, addresses):
-                known.add(instance.id)
+            if self._is_asked_about(instance, subject, addresses):
                 yield IsStranger(region, instance.id)
+        for region, ids in self.strangers.items():
+            for id in ids:
+                yield IsStranger(region, id)
 
     def _joining(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[IsJoining]:
         rosters = self.rosters()
@@ -210,7 +224,7 @@ class Inquiry:
 
     def _instances(self) -> Iterator[tuple[Region, Instance]]:
         for region, sight in self.sights.items():
-            for instance in {**sight.observation.instances, **self.strangers.get(region, {})}.values():
+            for instance in sight.observation.instances.values():
                 yield region, instance
 
     def _lifecycle_state(self, key: RosterKey, id: InstanceId) -> str | None:

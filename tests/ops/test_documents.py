@@ -34,7 +34,7 @@ def explanations() -> list[explain.Answer]:
         asked("198.18.0.1", sight(OWNED, rows=rows(DEPARTED)), foreseen=(REMOVAL,)),
         asked("198.18.0.2", sight(rows=rows(MEMBER), observation=joining)),
         asked("192.0.2.1", sight(rule("sgr-1", OFFICE), rows=rows()), static_members=(OFFICE,)),
-        asked("198.18.0.3", sight(rows=rows()), strangers={EAST: {STRANGER: instance(STRANGER, address(3))}}),
+        asked("198.18.0.3", sight(rows=rows()), strangers={EAST: (STRANGER,)}),
         asked("203.0.113.1", sight(rows=rows())),
     ]
     return [
