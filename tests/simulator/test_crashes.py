@@ -9,7 +9,8 @@ from ringfence.ports import World
 from ringfence.reconcile import reconcile
 from ringfence.settings import Settings
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
-from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario, first_ready, last_ready
+from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
+from ringfence_lab.proof.stage import first_ready, last_ready
 from ringfence_lab.sim.faults import Effect
 from ringfence_lab.sim.function import Engine
 

@@ -21,18 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ringfence.reconcile import reconcile
-from ringfence_lab.proof.scenarios import (
-    BY_NAME,
-    ROUND_SECONDS,
-    ROUNDS_TO_CONVERGE,
-    SCENARIOS,
-    Choose,
-    Scenario,
-    Stage,
-    first_ready,
-    last_ready,
-)
+from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
+from ringfence_lab.proof.stage import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Stage, first_ready, last_ready
 from ringfence_lab.sim.faults import Effect, Fault
 from ringfence_lab.sim.function import Engine
 
@@ -155,11 +146,11 @@ def section(singles: Sequence[Tally], doubles: Sequence[Tally], seconds: float) 
         "",
         (
             "Each scenario is played on the real engine with a kill before and after every one of its calls, in"
-            f" {len(ORDERS)} orders of the Regions' turns, one run for each. Then messages are delivered again and the"
-            f" schedule fires: within {ROUNDS_TO_CONVERGE} rounds of {ROUND_SECONDS:.0f} s everything must have converged,"
-            " no property may be violated on the way, every hook must be answered by an engine and not by its heartbeat,"
-            f" and the next reconcile must change nothing. **{well:,} of {total:,} crashes converged**, in {seconds:.0f} s."
-            " `python -m ringfence_lab.proof.crashes --pairs` does it again."
+            f" {len(ORDERS)} orders of the Regions' turns, one run for each. Then messages are delivered again and"
+            f" the schedule fires: within {ROUNDS_TO_CONVERGE} rounds of {ROUND_SECONDS:.0f} s everything must have"
+            " converged, no property may be violated on the way, every hook must be answered by an engine and not by"
+            f" its heartbeat, and the next reconcile must change nothing. **{well:,} of {total:,} crashes converged**,"
+            f" in {seconds:.0f} s. `python -m ringfence_lab.proof.crashes --pairs` does it again."
         ),
         "",
         *_rows(singles),
