@@ -148,8 +148,8 @@ class Convergence:
     def _apply(self, plan: Plan) -> tuple[Applied, tuple[Removal, ...]]:
         now = int(self.clock.now())
         earlier = self.held_before.get(plan.group)
-        believed = standing(earlier, now)
-        if not (plan or believed):
+        recorded = standing(earlier, now)
+        if not (plan or recorded):
             return Applied(), ()
         guarded = guard(plan, earlier, self.confirmed, self.limits, now)
         if guarded.held:
@@ -168,7 +168,7 @@ class Convergence:
                 )
             )
         record = guarded.record(now)
-        if record.rules != believed:
+        if record.rules != recorded:
             self.hold(record)
         return applied, guarded.held
 

@@ -7,7 +7,8 @@ door open.
 from dataclasses import dataclass, replace
 
 from ringfence.model import HeldRemovals, RuleId
-from ringfence.plan import Plan, Reason, Removal, digest
+from ringfence.plan import Plan, Removal, digest
+from ringfence.roster import STALE_SECONDS
 from ringfence.settings import GuardLimits
 
 
@@ -29,6 +30,9 @@ class Guarded:
         return HeldRemovals(self.plan.group, rules, self.digest, now)
 
 
+AGREES_AFTER = STALE_SECONDS
+"""Seconds after which an observation can be agreed with. A second one that comes sooner may be the same stale
+answer."""
 AGREES_WITHIN = 3600
 """Seconds for which an observation can be agreed with. A group that is rarely looked at begins anew."""
 
@@ -38,22 +42,25 @@ def standing(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
     return earlier.rules if earlier is not None and now - earlier.at <= AGREES_WITHIN else frozenset()
 
 
+def _believed(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
+    return standing(earlier, now) if earlier is not None and now - earlier.at >= AGREES_AFTER else frozenset()
+
+
 def guard(
     plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits, now: int
 ) -> Guarded:
     """Holds the plan's unexplained removals where they are too many to be believed at once; and, however few, those
-    of instances that the roster has never heard of: an invocation that could not write its roster (the home table was
-    down) may have admitted them after this one observed.
+    that are surprising: of which the roster has never heard.
 
-    Those that `earlier`, an observation of a previous reconcile, would have removed too are believed. An operator
+    Those that `earlier`, an observation of at least a minute ago, would have removed too are believed. An operator
     overrides the guard with the digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
     """
-    believed = standing(earlier, now)
+    believed = _believed(earlier, now)
     unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
     doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)
     too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent
     if not too_many:
-        doubtful = tuple(removal for removal in doubtful if removal.reason is Reason.UNKNOWN_INSTANCE)
+        doubtful = tuple(removal for removal in doubtful if removal.is_surprising)
     if not doubtful or Guarded(plan, doubtful).digest in confirmed:
         return Guarded(plan)
     held = frozenset(doubtful)

@@ -190,8 +190,9 @@ class Rule:
 class MemberState(Enum):
     """How far a member's place in the roster is settled."""
 
-    WAITING = "waiting"  # launched, but has no address of a configured kind yet
+    WAITING = "waiting"  # launched, and no address of a configured kind is known of it yet
     MEMBER = "member"
+    BARE = "bare"  # had an address of a configured kind, and has none now
     MISSING = "missing"  # its group no longer lists it, for too short a time to believe it
 
 

@@ -14,6 +14,7 @@ from ringfence.model import (
     Cidr,
     InstanceId,
     Label,
+    MemberState,
     Opening,
     PortRange,
     Ports,
@@ -33,6 +34,7 @@ class Reason(StrEnum):
     DEPARTED = "departed"  # its instance left: confirmed by an event or a describe
     NO_MEMBER = "no-member"  # no roster wants it any more, and no departure explains that
     UNKNOWN_INSTANCE = "unknown-instance"  # its roster has never heard of its instance
+    UNKNOWN_ADDRESS = "unknown-address"  # its roster has never heard of an address of its instance
     PORT = "port-not-managed"  # its port is no longer one that is managed
     FOREIGN = "foreign"  # nobody's label, and nobody's member (mirror mode)
 
@@ -59,6 +61,12 @@ class Removal:
     def is_explained(self) -> bool:
         """Whether a confirmed departure explains it, so that no guard may hold it."""
         return self.reason is Reason.DEPARTED
+
+    @property
+    def is_surprising(self) -> bool:
+        """Whether the rule is one of which its roster knows nothing, so that the roster may be the one that is wrong:
+        an invocation that could not write it (the table was down) may have admitted the instance."""
+        return self.reason in (Reason.UNKNOWN_INSTANCE, Reason.UNKNOWN_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -202,4 +210,6 @@ def _removal(
     if roster is not None and instance not in roster.members:
         reason = Reason.UNKNOWN_INSTANCE if departed_at is None else Reason.DEPARTED
         return Removal(opening, rule.id, reason, label, departed_at)
+    if roster is not None and roster.members[instance].state is MemberState.WAITING:
+        return Removal(opening, rule.id, Reason.UNKNOWN_ADDRESS, label)
     return Removal(opening, rule.id, Reason.NO_MEMBER if opening.ports in ports else Reason.PORT, label)

@@ -174,6 +174,8 @@ def _member(
 ) -> Member:
     addresses = _addresses(before, described, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
+    if not addresses and before is not None and (before.addresses or before.state is MemberState.BARE):
+        state = MemberState.BARE
     if before is not None and before.state is state:
         return before if before.addresses == addresses else replace(before, addresses=addresses)
     return Member(addresses, state, _event_time(event, now) if state is MemberState.WAITING else now)

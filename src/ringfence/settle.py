@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ringfence.errors import Refusal
 from ringfence.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.lifecycle import WAITING, HookResult, Phase, Transition
-from ringfence.model import InstanceId, MemberState, Region, Roster, RosterKey
+from ringfence.model import InstanceId, Region, Roster, RosterKey
 from ringfence.observation import Observation
 from ringfence.outcome import Outcome
 from ringfence.roster import is_fresh, latest_of_each
@@ -144,7 +144,7 @@ def _launch(
         return Hold(one, "it is on its way out already")
     if home.error is not None:
         return Hold(one, f"its own Region could not be brought up to date: {home.error}")
-    if member.state is MemberState.WAITING:
+    if not member.addresses:
         return _without_address(one, now - member.since, settings)
     refused = home.lacking.get((roster.key, one.instance))
     if refused is not None:

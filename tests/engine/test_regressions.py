@@ -15,6 +15,7 @@ from ringfence_lab.sim.simulation import simulate
         5661,  # an instance out of the warm pool was let in by the older event of its way into it
         9383,  # an instance out of the warm pool waited for its address since long before it left the pool
         20018,  # the answer to one wait of an instance ended the next one
+        12450,  # a rule made while the home table was down went when its instance was listed, but not yet described
         1932,  # an instance admitted while the home table was down went back into its warm pool with its rule standing
     ],
 )

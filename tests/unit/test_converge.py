@@ -261,9 +261,19 @@ def test_rules_that_are_held_for_their_number_hold_nobody_else() -> None:
 def test_a_second_turn_that_agrees_releases_it() -> None:
     at = place([rule("sgr-1", X, label(I1))], rows(roster()))
     at.turn()
+    at.clock.time += 60
     assert at.turn().has_released(DB, I1)
     assert at.groups.admitted() == set()
     assert at.held[GROUP].rules == frozenset()
+
+
+def test_a_second_turn_that_comes_too_soon_agrees_with_nothing() -> None:
+    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
+    at.turn()
+    first = at.held[GROUP]
+    at.clock.time += 59
+    assert not at.turn().has_released(DB, I1)
+    assert at.held[GROUP] == first
 
 
 def test_an_observation_that_is_too_old_begins_anew_and_is_agreed_with_next_time() -> None:

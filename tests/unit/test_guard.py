@@ -39,6 +39,19 @@ def test_a_second_observation_that_agrees_is_believed() -> None:
     assert second.plan == plan(20, 20)
 
 
+def test_a_second_observation_that_may_be_the_same_stale_answer_is_not_believed() -> None:
+    first = guard(plan(20, 20), None, frozenset(), LIMITS, 100)
+    assert guard(plan(20, 20), first.record(100), frozenset(), LIMITS, 159).held == first.held
+
+
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN_INSTANCE, Reason.UNKNOWN_ADDRESS])
+def test_what_a_roster_never_heard_of_is_looked_at_twice_however_little_it_is(reason: Reason) -> None:
+    one = Plan(GROUP, (), (removal(1, reason),), 100)
+    first = guard(one, None, frozenset(), LIMITS, 0)
+    assert first.held == one.removals
+    assert guard(one, first.record(0), frozenset(), LIMITS, 60).held == ()
+
+
 def test_an_observation_of_long_ago_is_not_agreed_with() -> None:
     earlier = guard(plan(20, 20), None, frozenset(), LIMITS, 0).record(0)
     assert guard(plan(20, 20), earlier, frozenset(), LIMITS, AGREES_WITHIN + 1).held
@@ -48,13 +61,6 @@ def test_an_operator_approves_exactly_what_is_held() -> None:
     held = guard(plan(20, 20), None, frozenset(), LIMITS, 0)
     assert not guard(plan(20, 20), None, frozenset({held.digest}), LIMITS, 0).held
     assert guard(plan(21, 21), None, frozenset({held.digest}), LIMITS, 0).held
-
-
-def test_an_instance_that_its_roster_never_heard_of_is_looked_at_twice_however_few_they_are() -> None:
-    one = Plan(GROUP, (), (removal(1, Reason.UNKNOWN_INSTANCE),), 100)
-    first = guard(one, None, frozenset(), LIMITS, 0)
-    assert first.held == one.removals
-    assert guard(one, first.record(0), frozenset(), LIMITS, 60).held == ()
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 200), st.booleans())

@@ -176,7 +176,8 @@ def test_the_rule_of_a_departed_instance_goes_and_says_since_when() -> None:
     [
         (roster(), Reason.UNKNOWN_INSTANCE),
         (roster({I1: A2}), Reason.NO_MEMBER),
-        (roster({I1: member(state=MemberState.WAITING)}), Reason.NO_MEMBER),
+        (roster({I1: member(state=MemberState.WAITING)}), Reason.UNKNOWN_ADDRESS),
+        (roster({I1: member(state=MemberState.BARE)}), Reason.NO_MEMBER),
     ],
 )
 def test_without_a_departure_no_removal_is_explained(standing: Roster, reason: Reason) -> None:

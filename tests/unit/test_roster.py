@@ -361,9 +361,11 @@ def test_who_is_described_too_early_keeps_its_addresses() -> None:
 
 
 @pytest.mark.parametrize("power", [Power.RUNNING, Power.STOPPED])
-def test_who_has_lost_its_address_waits_for_another(power: Power) -> None:
-    after = following(roster({I1: A1}), observed({I1: "InService"}, instance(I1, power=power)))
-    assert after.members[I1] == member(state=MemberState.WAITING, since=NOW)
+def test_who_has_lost_its_address_is_known_to_have_had_one(power: Power) -> None:
+    seen = observed({I1: "InService"}, instance(I1, power=power))
+    after = following(roster({I1: A1}), seen)
+    assert after.members[I1] == member(state=MemberState.BARE, since=NOW)
+    assert following(after, seen).members == after.members
 
 
 def test_a_new_address_takes_the_place_of_the_old() -> None:
