@@ -166,6 +166,9 @@ class Opening:
         """Of the address alone: few rules of a group share one."""
         return hash(self.cidr)
 
+    def __str__(self) -> str:
+        return f"{self.cidr} on {self.ports}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -339,12 +339,18 @@ groups = st.dictionaries(openings, owners, max_size=12).map(
         for number, (opening, owner) in enumerate(found.items())
     ]
 )
-scopes = st.builds(
-    scope,
-    at_home=st.booleans(),
-    mode=st.sampled_from(Mode),
-    static_members=st.lists(few.map(address), max_size=1, unique=True).map(tuple),
-)
+
+
+def scopes_in(*modes: Mode) -> st.SearchStrategy[Scope]:
+    return st.builds(
+        scope,
+        at_home=st.booleans(),
+        mode=st.sampled_from(modes),
+        static_members=st.lists(few.map(address), max_size=1, unique=True).map(tuple),
+    )
+
+
+scopes = scopes_in(*Mode)
 
 
 def applied(plan: Plan, rules: list[Rule]) -> list[Rule]:
@@ -376,7 +382,7 @@ def test_no_rule_of_a_live_member_is_removed(rules: list[Rule], standing: Rows, 
     assert not any(each.opening.cidr in live and each.opening.ports in PORTS for each in plan.removals)
 
 
-@given(groups, tables, scopes.filter(lambda one: one.mode is Mode.OWNED))
+@given(groups, tables, scopes_in(Mode.OWNED, Mode.OBSERVE))
 def test_an_owner_never_removes_what_is_foreign(rules: list[Rule], standing: Rows, within: Scope) -> None:
     foreign = {one.id for one in rules if one.label(CLUSTER) is None}
     assert not foreign & {each.rule for each in planned(rules, standing, within, PORTS).removals}

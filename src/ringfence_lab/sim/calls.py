@@ -20,7 +20,7 @@ class Killed(BaseException):
     """The process of an invocation is gone. No error: nothing in the engine may catch it."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Invocation:
     """One run of one Region's engine. `disturbed` are the services of Regions that did not answer it as they
     should, `misled` says that a describe was stale; `journal` is what it says of itself."""
@@ -44,7 +44,7 @@ class Invocation:
         """Whether it can still make calls."""
         return not (self.ended or self.killed)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"#{self.number} {self.home}"
 
 
