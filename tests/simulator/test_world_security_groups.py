@@ -2,8 +2,8 @@
 
 import pytest
 
-from ringfence.errors import Permanent, Refusal, Refused
-from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.errors import Refusal, Refused
+from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, RuleId
 from ringfence.plan import Addition
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.security_groups import SecurityGroup
@@ -102,14 +102,6 @@ def test_a_stale_describe_shows_what_was_there(group: SecurityGroup) -> None:
 
     assert group.described(age=5) == before
     assert len(group.described(age=2)) == len(before) + 1
-
-
-def test_a_group_that_does_not_exist_is_an_error() -> None:
-    # EC2 API reference, "Error codes", InvalidGroup.NotFound.
-    region = Cloud(["us-east-1"]).region("us-east-1")
-
-    with pytest.raises(Permanent, match=r"InvalidGroup\.NotFound"):
-        region.security_groups.described([SecurityGroupId("sg-none")], 0)
 
 
 def test_only_labelled_rules_of_a_cidr_are_owned() -> None:

@@ -7,6 +7,7 @@ whole call is assumed.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from ringfence.errors import Permanent, Refusal, Refused
@@ -99,9 +100,9 @@ class SecurityGroup:
     # By hand: what an operator does.
 
     def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
-        """A rule for a CIDR. Raises Refused."""
-        parsed = PortRange.parse(ports)
-        return self._by_hand(self._rule(parsed, Opening(parsed, Cidr(cidr)), description))
+        """A rule for a CIDR, which EC2 puts into canonical form. Raises Refused."""
+        parsed, canonical = PortRange.parse(ports), Cidr(str(ip_network(cidr, strict=False)))
+        return self._by_hand(self._rule(parsed, Opening(parsed, canonical), description))
 
     def allow_group(self, group: SecurityGroupId, ports: str) -> RuleId:
         """A rule whose source is a security group (itself, for one). Raises Refused."""
@@ -163,8 +164,11 @@ class SecurityGroups:
         self.groups: dict[SecurityGroupId, SecurityGroup] = {}
 
     def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
-        """DescribeSecurityGroupRules, as of so many seconds ago."""
-        return {id: self.one(id).described(age) for id in ids}
+        """DescribeSecurityGroupRules, as of so many seconds ago. It finds no rules of a group that does not exist.
+
+        Source: pull request 7620 of getmoto/moto, which was checked against AWS.
+        """
+        return {id: self.groups[id].described(age) if id in self.groups else () for id in ids}
 
     def one(self, id: SecurityGroupId) -> SecurityGroup:
         """The group. Raises Permanent where it does not exist."""

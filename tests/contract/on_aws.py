@@ -1,0 +1,255 @@
+"""The world behind AWS's API under the contract: the lab's, or a real account's.
+
+The engine's ports are its own adapters, the hand is boto3's.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from ringfence.aws.auto_scaling import AwsAutoScaling
+from ringfence.aws.dynamodb import AwsRosterTable
+from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.events import Launching, LifecycleEvent, Terminating, parse
+from ringfence.lifecycle import HookResult
+from ringfence.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId, host
+from ringfence.ports import Home, RegionPorts
+from tests.contract.resources import Resources
+from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
+
+T = TypeVar("T")
+
+_TRANSITIONS = {
+    LAUNCH_HOOK: "autoscaling:EC2_INSTANCE_LAUNCHING",
+    TERMINATE_HOOK: "autoscaling:EC2_INSTANCE_TERMINATING",
+}
+
+
+class OnAws:
+    """A world of two Regions. `patience` is in seconds: a lab is fast, an instance on AWS takes minutes."""
+
+    def __init__(self, name: str, resources: Resources, patience: float) -> None:
+        self.name = name
+        self.region = resources.region
+        self.home = Home(
+            AwsAutoScaling(resources.client_of("autoscaling", self.region), self.region),
+            AwsInstances(resources.client_of("ec2", self.region), self.region),
+        )
+        self.here, self.peer = (_ports(resources, region) for region in (resources.region, resources.peer))
+        self._resources = resources
+        self._patience = patience
+        self._mailbox = _Mailbox(self._client("sqs"), self._output("Queue"))
+
+    def security_group(self, region_of: RegionPorts) -> SecurityGroupId:
+        """See `World.security_group`."""
+        region = self._resources.region if region_of is self.here else self._resources.peer
+        ec2, name = self._resources.client_of("ec2", region), self._resources.name()
+        group: str = ec2.create_security_group(
+            GroupName=name,
+            Description="A Ringfence conformance run",
+            VpcId=self._resources.outputs[region]["Vpc"],
+            TagSpecifications=self._resources.specification("security-group"),
+        )["GroupId"]
+        self._resources.removals.callback(ec2.delete_security_group, GroupId=group)
+        return SecurityGroupId(group)
+
+    def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:
+        """See `World.allow`."""
+        family, key = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
+        return self._authorize(group, ports, {family: [{key: cidr, "Description": description}]})
+
+    def allow_itself(self, group: SecurityGroupId, ports: PortRange) -> RuleId:
+        """See `World.allow_itself`."""
+        return self._authorize(group, ports, {"UserIdGroupPairs": [{"GroupId": group}]})
+
+    def _authorize(self, group: SecurityGroupId, ports: PortRange, source: Mapping[str, Any]) -> RuleId:
+        permission = {"IpProtocol": ports.protocol, "FromPort": ports.from_port, "ToPort": ports.to_port, **source}
+        answer = self._client("ec2").authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        return RuleId(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
+
+    def auto_scaling_group(self, heartbeat: int = 600, default: HookResult = HookResult.CONTINUE) -> "OnAwsGroup":
+        """See `World.auto_scaling_group`."""
+        name, client = self._resources.name(), self._client("autoscaling")
+        client.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            MinSize=0,
+            MaxSize=2,
+            VPCZoneIdentifier=self._output("Subnet"),
+            LaunchTemplate={"LaunchTemplateId": self._output("LaunchTemplate"), "Version": "$Latest"},
+            Tags=[{**tag, "PropagateAtLaunch": True} for tag in self._resources.tags()],
+            LifecycleHookSpecificationList=[
+                {
+                    "LifecycleHookName": hook,
+                    "LifecycleTransition": transition,
+                    "HeartbeatTimeout": heartbeat,
+                    "DefaultResult": default.value,
+                }
+                for hook, transition in _TRANSITIONS.items()
+            ],
+        )
+        self._resources.removals.callback(client.delete_auto_scaling_group, AutoScalingGroupName=name, ForceDelete=True)
+        return OnAwsGroup(name, client, self._mailbox)
+
+    def associate_elastic_address(self, instance: InstanceId) -> Cidr:
+        """See `World.associate_elastic_address`."""
+        ec2 = self._client("ec2")
+        allocated = ec2.allocate_address(Domain="vpc", TagSpecifications=self._resources.specification("elastic-ip"))
+        self._resources.removals.callback(ec2.release_address, AllocationId=allocated["AllocationId"])
+        association = ec2.associate_address(InstanceId=instance, AllocationId=allocated["AllocationId"])
+        self._resources.removals.callback(_disassociate, ec2, association["AssociationId"])
+        return host(allocated["PublicIp"])
+
+    def put_item(self, item: Mapping[str, Any]) -> None:
+        """See `World.put_item`."""
+        self._client("dynamodb").put_item(TableName=self._output("Table"), Item=dict(item))
+
+    def queue(self, visibility: int, receives: int) -> "OnAwsQueue":
+        """See `World.queue`."""
+        sqs = self._client("sqs")
+        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        dead = self._create_queue(attributes)
+        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        redrive = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": {receives}}}'
+        url = self._create_queue({**attributes, "VisibilityTimeout": str(visibility), "RedrivePolicy": redrive})
+        return OnAwsQueue(sqs, url, dead)
+
+    def _create_queue(self, attributes: Mapping[str, str]) -> str:
+        sqs, name = self._client("sqs"), f"{self._resources.name()}.fifo"
+        tags = {tag["Key"]: tag["Value"] for tag in self._resources.tags()}
+        url: str = sqs.create_queue(QueueName=name, Attributes=attributes, tags=tags)["QueueUrl"]
+        self._resources.removals.callback(sqs.delete_queue, QueueUrl=url)
+        return url
+
+    def wait(self, seconds: float) -> None:
+        """See `World.wait`."""
+        time.sleep(seconds)
+
+    def eventually(self, look: Callable[[], T]) -> T:
+        """See `World.eventually`."""
+        deadline = time.monotonic() + self._patience
+        while not (seen := look()):
+            assert time.monotonic() < deadline, f"nothing was seen within {self._patience} s"
+            time.sleep(self._resources.poll_seconds)
+        return seen
+
+    def _client(self, service: str) -> Any:
+        return self._resources.client_of(service, self.region)
+
+    def _output(self, name: str) -> str:
+        return self._resources.outputs[self.region][name]
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    """All events of the run's Auto Scaling groups that have arrived so far."""
+
+    sqs: Any
+    url: str
+    arrived: list[LifecycleEvent] = field(default_factory=list)
+
+    def of(self, group: str) -> list[LifecycleEvent]:
+        """Those of one group."""
+        for message in _received(self.sqs, self.url):
+            event = parse(json.loads(message["Body"]), message["MessageId"])
+            if isinstance(event, Launching | Terminating):
+                self.arrived.append(event)
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in self.arrived if event.group == group]
+
+
+@dataclass(frozen=True, slots=True)
+class OnAwsGroup:
+    """An Auto Scaling group."""
+
+    name: str
+    client: Any
+    mailbox: _Mailbox
+
+    def scale_to(self, desired: int) -> None:
+        """See `world.Group.scale_to`."""
+        self.client.set_desired_capacity(AutoScalingGroupName=self.name, DesiredCapacity=desired)
+
+    def terminate(self, instance: InstanceId) -> None:
+        """See `world.Group.terminate`."""
+        self.client.terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=False)
+
+    def detach(self, instance: InstanceId) -> None:
+        """See `world.Group.detach`."""
+        self.client.detach_instances(
+            AutoScalingGroupName=self.name, InstanceIds=[instance], ShouldDecrementDesiredCapacity=True
+        )
+
+    def enter_standby(self, instance: InstanceId) -> None:
+        """See `world.Group.enter_standby`."""
+        self.client.enter_standby(
+            AutoScalingGroupName=self.name, InstanceIds=[instance], ShouldDecrementDesiredCapacity=True
+        )
+
+    def exit_standby(self, instance: InstanceId) -> None:
+        """See `world.Group.exit_standby`."""
+        self.client.exit_standby(AutoScalingGroupName=self.name, InstanceIds=[instance])
+
+    def keep_warm(self, size: int) -> None:
+        """See `world.Group.keep_warm`."""
+        self.client.put_warm_pool(
+            AutoScalingGroupName=self.name,
+            MinSize=0,
+            MaxGroupPreparedCapacity=size,
+            PoolState="Stopped",
+            InstanceReusePolicy={"ReuseOnScaleIn": True},
+        )
+
+    def events(self) -> Sequence[LifecycleEvent]:
+        """See `world.Group.events`."""
+        return self.mailbox.of(self.name)
+
+
+@dataclass(slots=True)
+class OnAwsQueue:
+    """A queue with its dead-letter queue, by their URLs."""
+
+    sqs: Any
+    url: str
+    dead: str
+    handles: list[str] = field(default_factory=list)
+
+    def send(self, body: str) -> None:
+        """See `world.Queue.send`."""
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=body, MessageGroupId="contract")
+
+    def receive(self) -> list[str]:
+        """See `world.Queue.receive`."""
+        messages = _received(self.sqs, self.url)
+        self.handles = [message["ReceiptHandle"] for message in messages]
+        return [message["Body"] for message in messages]
+
+    def delete_received(self) -> None:
+        """See `world.Queue.delete_received`."""
+        for handle in self.handles:
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=handle)
+
+    def dead_letters(self) -> list[str]:
+        """See `world.Queue.dead_letters`."""
+        return [message["Body"] for message in _received(self.sqs, self.dead)]
+
+
+def _ports(resources: Resources, region: Region) -> RegionPorts:
+    table = AwsRosterTable(resources.client_of("dynamodb", region), region, resources.outputs[region]["Table"])
+    return RegionPorts(table, AwsSecurityGroups(resources.client_of("ec2", region), region))
+
+
+def _received(sqs: Any, url: str) -> list[dict[str, Any]]:
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+    messages: list[dict[str, Any]] = answer.get("Messages", [])
+    return messages
+
+
+def _disassociate(ec2: Any, association: str) -> None:
+    """Nothing is wrong where the instance has gone, and the association with it."""
+    with suppress(ClientError):
+        ec2.disassociate_address(AssociationId=association)

@@ -1,0 +1,209 @@
+"""How an Auto Scaling group holds its instances in lifecycle hooks, says so, and lets them go."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ringfence.events import Launching, Place, Terminating
+from ringfence.lifecycle import HookResult
+from ringfence.model import InstanceId
+from ringfence.observation import Power
+from tests.contract.sources import assumed, documented
+from tests.contract.steps import complete, event, in_service, launching, leaves, power, reaches, states
+from tests.contract.world import LAUNCH_HOOK, SHORTEST_HEARTBEAT, TERMINATE_HOOK, Group, World
+
+CONTINUE, ABANDON = HookResult.CONTINUE, HookResult.ABANDON
+NO_TOKEN = "f66c3d47-e602-4af0-8edd-d4e4d2fe4620"
+NO_INSTANCE = InstanceId("i-0123456789abcdef0")
+
+
+@pytest.fixture
+def group(world: World) -> Group:
+    return world.auto_scaling_group()
+
+
+@documented("Auto Scaling User Guide, How lifecycle hooks work; Amazon EC2 Auto Scaling event reference")
+def test_a_launching_instance_waits_and_an_event_says_so(world: World, group: Group) -> None:
+    instance = launching(world, group)
+
+    said = event(world, group, Launching)
+    assert (said.instance, said.hook, said.group) == (instance, LAUNCH_HOOK, group.name)
+    assert (said.origin, said.destination) == (Place.EC2, Place.GROUP)
+    assert said.token
+    assert said.time is not None
+
+
+@documented("Auto Scaling API Reference, CompleteLifecycleAction, InstanceId")
+def test_a_wait_is_ended_by_the_instances_id(world: World, group: Group) -> None:
+    in_service(world, group)
+
+
+@documented("Auto Scaling API Reference, CompleteLifecycleAction, LifecycleActionToken")
+def test_a_wait_is_ended_by_its_token(world: World, group: Group) -> None:
+    instance = launching(world, group)
+    token = event(world, group, Launching).token
+
+    assert world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, CONTINUE)
+
+    reaches(world, group, instance, "InService")
+
+
+@documented("Auto Scaling User Guide, Troubleshoot lifecycle hooks: no active lifecycle action")
+def test_what_does_not_wait_cannot_be_completed_and_that_changes_nothing(world: World, group: Group) -> None:
+    instance = launching(world, group)
+    token = event(world, group, Launching).token
+    tries: list[Callable[[], bool]] = [
+        lambda: world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, NO_TOKEN, ABANDON),
+        lambda: complete(world, group, NO_INSTANCE, LAUNCH_HOOK, ABANDON),
+        lambda: complete(world, group, instance, TERMINATE_HOOK, ABANDON),
+    ]
+    assert [each() for each in tries] == [False, False, False]
+    assert states(world, group) == {instance: "Pending:Wait"}
+
+    assert complete(world, group, instance, LAUNCH_HOOK)
+    reaches(world, group, instance, "InService")
+
+    assert not complete(world, group, instance, LAUNCH_HOOK, ABANDON)
+    assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, ABANDON)
+    assert states(world, group) == {instance: "InService"}
+
+
+@documented("Auto Scaling User Guide, How lifecycle hooks work: at the end of the timeout the default result is taken")
+def test_a_wait_that_nobody_ends_times_out_with_continue_and_its_token_with_it(world: World) -> None:
+    group = world.auto_scaling_group(heartbeat=SHORTEST_HEARTBEAT, default=CONTINUE)
+    instance = launching(world, group)
+    token = event(world, group, Launching).token
+
+    world.wait(SHORTEST_HEARTBEAT - 10)
+    assert states(world, group) == {instance: "Pending:Wait"}
+    world.wait(10)
+
+    reaches(world, group, instance, "InService")
+    assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, ABANDON)
+
+
+@assumed("that an abandoned launch runs the termination hooks; that it is terminated and replaced is in the User Guide")
+def test_an_abandoned_launch_ends_through_the_termination_hook_and_is_replaced(world: World, group: Group) -> None:
+    instance = launching(world, group)
+    token = event(world, group, Launching).token
+
+    assert complete(world, group, instance, LAUNCH_HOOK, ABANDON)
+
+    reaches(world, group, instance, "Terminating:Wait")
+    world.eventually(lambda: "Pending:Wait" in states(world, group).values())
+    assert event(world, group, Terminating).instance == instance
+    assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, CONTINUE)
+    assert complete(world, group, instance, TERMINATE_HOOK)
+    leaves(world, group, instance)
+
+
+@documented("Auto Scaling User Guide, How lifecycle hooks work: scale in")
+def test_a_terminating_instance_waits_with_its_addresses_and_an_event_says_so(world: World, group: Group) -> None:
+    instance = in_service(world, group)
+    before = world.home.instances.by_id([instance])[instance].addresses
+
+    group.scale_to(0)
+
+    reaches(world, group, instance, "Terminating:Wait")
+    said = event(world, group, Terminating)
+    assert (said.instance, said.hook) == (instance, TERMINATE_HOOK)
+    assert (said.origin, said.destination) == (Place.GROUP, Place.EC2)
+    described = world.home.instances.by_id([instance])[instance]
+    assert (described.power, dict(described.addresses)) == (Power.RUNNING, dict(before))
+
+
+@documented("Auto Scaling User Guide, How lifecycle hooks work: both results let a termination go on")
+@pytest.mark.parametrize("result", HookResult)
+def test_a_termination_goes_on_whatever_its_hook_answers(world: World, group: Group, result: HookResult) -> None:
+    instance = in_service(world, group)
+    group.scale_to(0)
+    reaches(world, group, instance, "Terminating:Wait")
+
+    assert complete(world, group, instance, TERMINATE_HOOK, result)
+
+    leaves(world, group, instance)
+    world.eventually(lambda: power(world, instance) in (Power.TERMINATED, None))
+
+
+@documented("Auto Scaling API Reference, TerminateInstanceInAutoScalingGroup, ShouldDecrementDesiredCapacity")
+def test_what_is_terminated_in_its_group_is_replaced_while_it_waits(world: World, group: Group) -> None:
+    instance = in_service(world, group)
+
+    group.terminate(instance)
+
+    reaches(world, group, instance, "Terminating:Wait")
+    world.eventually(lambda: sorted(states(world, group).values()) == ["Pending:Wait", "Terminating:Wait"])
+
+
+@assumed("the User Guide names a launching instance among those that scale in can take, not what its hook does then")
+def test_an_instance_that_is_terminated_while_it_launches_waits_anew_and_its_first_token_is_over(
+    world: World, group: Group
+) -> None:
+    instance = launching(world, group)
+    token = event(world, group, Launching).token
+
+    group.scale_to(0)
+    reaches(world, group, instance, "Terminating:Wait")
+
+    assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, CONTINUE)
+    assert states(world, group) == {instance: "Terminating:Wait"}
+
+
+@documented("Auto Scaling User Guide, Temporarily remove instances from your Auto Scaling group")
+def test_standby_and_back_runs_no_hook(world: World, group: Group) -> None:
+    instance = in_service(world, group)
+    said = len(group.events())
+
+    group.enter_standby(instance)
+    reaches(world, group, instance, "Standby")
+    group.exit_standby(instance)
+    reaches(world, group, instance, "InService")
+
+    assert len(group.events()) == said
+
+
+@documented("Auto Scaling User Guide, Detach or attach instances")
+def test_a_detached_instance_runs_on_outside_of_its_group(world: World, group: Group) -> None:
+    instance = in_service(world, group)
+
+    group.detach(instance)
+
+    leaves(world, group, instance)
+    world.eventually(lambda: instance not in world.home.instances.of_groups([group.name]))
+    described = world.home.instances.by_id([instance])[instance]
+    assert (described.power, described.group) == (Power.RUNNING, None)
+
+
+@documented("Auto Scaling User Guide, Use lifecycle hooks with a warm pool; Amazon EC2 Auto Scaling event reference")
+def test_an_instance_goes_into_a_warm_pool_and_out_of_it_and_back_through_the_hooks(world: World, group: Group) -> None:
+    group.keep_warm(1)
+    warmed = event(world, group, Launching)
+    assert (warmed.origin, warmed.destination) == (Place.EC2, Place.WARM_POOL)
+    instance = warmed.instance
+    assert complete(world, group, instance, LAUNCH_HOOK)
+    world.eventually(lambda: power(world, instance) is Power.STOPPED)
+
+    group.scale_to(1)
+    reaches(world, group, instance, "Pending:Wait")
+    taken = event(world, group, Launching, 1)
+    assert (taken.instance, taken.origin, taken.destination) == (instance, Place.WARM_POOL, Place.GROUP)
+
+    # The token of the first wait, for the same hook, must not end the second.
+    assert taken.token != warmed.token
+    assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, warmed.token, CONTINUE)
+    assert states(world, group)[instance] == "Pending:Wait"
+    assert world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, taken.token, CONTINUE)
+    reaches(world, group, instance, "InService")
+
+    group.scale_to(0)
+    returning = event(world, group, Terminating)
+    assert (returning.instance, returning.origin, returning.destination) == (instance, Place.GROUP, Place.WARM_POOL)
+    assert complete(world, group, instance, TERMINATE_HOOK)
+    world.eventually(lambda: power(world, instance) is Power.STOPPED)
+
+
+@documented("Auto Scaling API Reference, DescribeAutoScalingGroups, AutoScalingGroupNames")
+def test_a_group_that_does_not_exist_is_missing_from_the_answer(world: World, group: Group) -> None:
+    listed = world.home.auto_scaling.groups([group.name, f"{group.name}-unknown"])
+
+    assert listed == {group.name: {}}
