@@ -1,0 +1,12 @@
+"""All mutants, in the order of the table.
+
+Imports nothing of the engine.
+"""
+
+from ringfence_lab.proof.mutants.ours import OURS
+from ringfence_lab.proof.mutants.predecessor import PREDECESSOR
+from ringfence_lab.proof.mutants.protocol import PROTOCOL
+from ringfence_lab.proof.mutants.reported import REPORTED
+
+MUTANTS = (*PREDECESSOR, *PROTOCOL, *REPORTED, *OURS)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,0 +1,102 @@
+"""Tries every mutant, two processes at a time, and tells which property noticed it after how many histories.
+
+python -m ringfence_lab.proof.mutants [--histories 2000] [--write docs/reliability.md] [NAME ...]
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ringfence_lab.proof.mutants.catalogue import BY_NAME, MUTANTS
+from ringfence_lab.proof.mutants.mutation import Mutant
+from ringfence_lab.proof.mutants.trial import HISTORIES, Verdict, try_apart
+from ringfence_lab.proof.sections import put_section
+
+PROCESSES = 2
+
+COMMAND = "python -m ringfence_lab.proof.mutants"
+
+
+def hunt(
+    mutants: Sequence[Mutant], histories: int = HISTORIES, tell: Callable[[Verdict], None] | None = None
+) -> list[Verdict]:
+    """The verdict on each mutant, in their order. `tell` hears of each as it is known.
+
+    Raises CalledProcessError where a mutant could not be tried: it is out of date, for one.
+    """
+
+    def tried(mutant: Mutant) -> Verdict:
+        verdict = try_apart(mutant, histories)
+        if tell is not None:
+            tell(verdict)
+        return verdict
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        return list(pool.map(tried, mutants))
+
+
+def shown(verdicts: Sequence[Verdict]) -> Table:
+    """The verdicts for a terminal."""
+    table = Table("mutant", "what is broken", "source", "caught by", "phase", title_justify="left")
+    table.add_column("histories", justify="right")
+    for one in verdicts:
+        mutant = BY_NAME[one.name]
+        caught = one.caught_by or "nothing"
+        style = None if one.caught_by else "red"
+        table.add_row(one.name, mutant.what, mutant.source, caught, one.phase, f"{one.histories:,}", style=style)
+    return table
+
+
+def section(verdicts: Sequence[Verdict], histories: int, seconds: float) -> str:
+    """What stands in the docs."""
+    caught = [one for one in verdicts if one.caught_by]
+    lines = [
+        "## Mutants",
+        "",
+        (
+            "Each defect below is put into the engine's source while it is imported, in a process of its own, and the"
+            f" simulator plays its histories from seed 0 on, {histories:,} at most, until a property does not hold."
+            f" **{len(caught)} of {len(verdicts)} mutants are caught**, in {seconds:.0f} s. `{COMMAND}` does it again."
+        ),
+        "",
+        "| mutant | what is broken | source | caught by | phase | histories |",
+        "|---|---|---|---|---|---:|",
+    ]
+    for one in verdicts:
+        mutant = BY_NAME[one.name]
+        caught_by = f"`{one.caught_by}`" if one.caught_by else "**nothing**"
+        lines.append(
+            f"| {one.name} | {mutant.what} | {mutant.source} | {caught_by} | {one.phase} | {one.histories:,} |"
+        )
+    return "\n".join(lines)
+
+
+def prove(names: Sequence[str] = (), histories: int = HISTORIES, write: Path | None = None) -> int:
+    """Tries the mutants of the names given, or all, and prints the table. Returns the exit code: 1 where one survived.
+
+    `write` is the document whose section `mutants` is written anew; only a run of all mutants writes it.
+    """
+    console, began = Console(), time.monotonic()
+    mutants = [BY_NAME[name] for name in names] or MUTANTS
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("mutants", total=len(mutants))
+
+        def tell(verdict: Verdict) -> None:
+            progress.update(task, advance=1, description=verdict.name)
+
+        verdicts = hunt(mutants, histories, tell)
+    seconds = time.monotonic() - began
+    console.print(shown(verdicts))
+    survived = [one.name for one in verdicts if one.caught_by is None]
+    console.print(f"{len(verdicts) - len(survived)} of {len(verdicts)} mutants caught, in {seconds:.0f} s")
+    if survived:
+        console.print(f"not noticed in {histories:,} histories: {', '.join(survived)}")
+    if write is not None and not names:
+        put_section(write, "mutants", section(verdicts, histories, seconds))
+    return 1 if survived else 0
