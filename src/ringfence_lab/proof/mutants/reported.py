@@ -96,8 +96,8 @@ REPORTED = (
                 "            case Phase.LEAVING:\n",
                 (
                     "            case Phase.LEAVING:\n"
-                    ("                if id in before.members and not _addresses(None, "
-                     "observation.instances.get(id), settings):\n")
+                    "                if id in before.members and not _addresses(None, "
+                    "observation.instances.get(id), settings):\n"
                     "                    members[id] = before.members[id]\n"
                     "                    continue\n"
                 ),
@@ -125,8 +125,10 @@ REPORTED = (
         "settle",
         (
             (
-                ('        return Complete(one, HookResult.CONTINUE, "never a member: it is in the '
-                 'warm pool or on its way there")\n'),
+                (
+                    '        return Complete(one, HookResult.CONTINUE, "never a member: it is in the '
+                    'warm pool or on its way there")\n'
+                ),
                 '        return Hold(one, "never heard of it")\n',
             ),
         ),
