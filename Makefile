@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/development.txt requirements/sam.txt
 
-.PHONY: help set-up demo test lint types docs lock clean build-RingfenceFunction
+.PHONY: help set-up demo test lint types conformance docs lock clean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,10 @@ demo: set-up ## Play the whole story on a private AWS on this machine
 test: lint types $(VENV)/sam/.ready ## Prove everything
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
+	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \
+		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
 docs: set-up ## Write into the README what is made by a command
 	$(BIN)/python tools/generate_docs.py --demo

@@ -1,8 +1,9 @@
-"""Writes into the README what is made by a command: the table of parameters, and with --demo the demo's output.
+"""Writes into the README and docs/conformance.md what is made by a command: the table of parameters, that of the
+contract's clauses, and with --demo the demo's output.
 
 Usage: generate_docs.py [--check | --demo]
 
-With --check nothing is written, and the exit code is 1 where the README is not current.
+With --check nothing is written, and the exit code is 1 where one of them is not current.
 """
 
 import re
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from conformance_table import conformance_table
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+CONFORMANCE = PROJECT / "docs" / "conformance.md"
 TEMPLATE = PROJECT / "template.yaml"
 
 
@@ -51,7 +54,7 @@ def replaced(text: str, marker: str, content: str) -> str:
     """The text with what stands between a pair of markers replaced."""
     pattern = re.compile(f"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"README.md has no place for {marker}")
+        raise SystemExit(f"there is no place for {marker}")
     return pattern.sub(lambda match: match[1] + content + match[2], text)
 
 
@@ -60,16 +63,18 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"], ["--demo"]):
         print(__doc__, file=sys.stderr)
         return 2
-    text = README.read_text()
     template = yaml.load(TEMPLATE.read_text(), Loader=_Template)  # noqa: S506  # a SafeLoader of our own
-    current = replaced(text, "parameters", parameters_table(template))
+    readme = replaced(README.read_text(), "parameters", parameters_table(template))
     if arguments == ["--demo"]:
-        current = replaced(current, "demo", demo_output())
+        readme = replaced(readme, "demo", demo_output())
+    current = {README: readme, CONFORMANCE: replaced(CONFORMANCE.read_text(), "clauses", conformance_table())}
+    old = [page for page, text in current.items() if page.read_text() != text]
     if arguments == ["--check"]:
-        if current != text:
-            print("README.md is not current: run make docs", file=sys.stderr)
-        return int(current != text)
-    README.write_text(current)
+        for page in old:
+            print(f"{page.relative_to(PROJECT)} is not current: run make docs", file=sys.stderr)
+        return int(bool(old))
+    for page in old:
+        page.write_text(current[page])
     return 0
 
 

@@ -10,11 +10,8 @@ from tests.contract.in_memory import InMemory
 from tests.contract.on_aws import OnAws
 from tests.contract.resources import Resources, made
 from tests.contract.sources import SOURCE
-from tests.contract.world import World
+from tests.contract.world import BROUGHT, World
 from tests.labs import HOME, PATIENCE, PEER
-
-BROUGHT = "the-world-under-contract"
-"""The name under which a run registers its own world with pytest."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,15 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest) -> World:
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """The world of this run of a clause."""
-    if brought := request.config.pluginmanager.get_plugin(BROUGHT):
-        one: World = brought
-        return one
-    if request.param == "simulator":
-        return InMemory()
-    lab: World = request.getfixturevalue("lab_world")
-    return lab
+    brought: World | None = request.config.pluginmanager.get_plugin(BROUGHT)
+    one: World = brought or (InMemory() if request.param == "simulator" else request.getfixturevalue("lab_world"))
+    yield one
+    one.tidy_up()
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,9 @@ class InMemory:
         """See `World.queue`."""
         return InMemoryQueue(SimulatedQueue(self._cloud.clock, visibility, receives))
 
+    def tidy_up(self) -> None:
+        """See `World.tidy_up`: all of this world goes with its clause."""
+
     def wait(self, seconds: float) -> None:
         """See `World.wait`."""
         self._cloud.clock.advance(seconds)

@@ -125,6 +125,10 @@ class OnAws:
         self._resources.removals.callback(sqs.delete_queue, QueueUrl=url)
         return url
 
+    def tidy_up(self) -> None:
+        """See `World.tidy_up`."""
+        self._resources.removals.close()
+
     def wait(self, seconds: float) -> None:
         """See `World.wait`."""
         time.sleep(seconds)

@@ -4,7 +4,7 @@ Everything carries the tag `ringfence-conformance` with the run's name: what was
 nothing of the clauses.
 """
 
-import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,17 +18,25 @@ from ringfence.model import Region
 TAG = "ringfence-conformance"
 TEMPLATE = Path(__file__).with_name("resources.yaml")
 
+REMOVAL_SECONDS = 900
+"""How long one step of making or removing may take: AWS is slow to give an instance's network interface back."""
+
 ClientOf = Callable[[str, str], Any]
 """A client of a service in a Region."""
 
 
 class CannotRun(Exception):
-    """The run cannot be prepared, or not all of it be removed. Its text is for the person who started it."""
+    """The run cannot be prepared. Its text is for the person who started it."""
+
+
+class LeftBehind(Exception):
+    """Something could not be removed. Its text says what, for a person to remove."""
 
 
 @dataclass(slots=True)
 class Resources:
-    """What one run has. `removals` take away, in the reverse order, what was made beside the stacks."""
+    """What one run has. `removals` take away, in the reverse order, what a clause made; `started` names the Regions
+    in which a stack was asked for."""
 
     run: str
     region: Region
@@ -37,6 +45,7 @@ class Resources:
     poll_seconds: float
     outputs: dict[Region, Mapping[str, str]] = field(default_factory=dict)
     removals: ExitStack = field(default_factory=ExitStack)
+    started: list[Region] = field(default_factory=list)
     made: int = 0
 
     def name(self) -> str:
@@ -65,6 +74,7 @@ class Resources:
                 )
             except ClientError as error:
                 raise CannotRun(f"the stack in {region} was refused: {error}") from None
+            self.started.append(region)
         for region in (self.region, self.peer):
             self.outputs[region] = self._created(region)
 
@@ -78,16 +88,16 @@ class Resources:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def remove(self) -> None:
-        """Removes everything, the rest even where something cannot be. Raises CannotRun that lists what is left."""
+        """Removes everything, the rest even where something cannot be. Raises LeftBehind."""
         failed = []
-        for step in (self.removals.close, self._terminate_instances, *map(self._stack_removal, self._regions())):
+        for step in (self.removals.close, self._end_instances, *map(self._stack_removal, self.started)):
             try:
                 step()
             except (ClientError, BotoCoreError) as error:
                 failed.append(str(error))
-        left = [f"{region}: {each}" for region in self._regions() for each in self.leftovers(region)]
+        left = [f"{region}: {each}" for region in self.started for each in self.leftovers(region)]
         if failed or left:
-            raise CannotRun("not everything was removed:\n  " + "\n  ".join([*failed, *left]))
+            raise LeftBehind("not everything was removed:\n  " + "\n  ".join([*failed, *left]))
 
     def leftovers(self, region: Region) -> Iterator[str]:
         """What still stands in the Region and carries the run's tag, or its name where it can carry no tag."""
@@ -114,21 +124,23 @@ class Resources:
         urls: list[str] = self.client_of("sqs", region).list_queues(QueueNamePrefix=self.run).get("QueueUrls", [])
         return urls
 
-    def _regions(self) -> tuple[Region, Region]:
-        return self.region, self.peer
-
     def _instances(self, region: Region) -> list[str]:
         living = ["pending", "running", "stopping", "stopped", "shutting-down"]
         filters = [{"Name": f"tag:{TAG}", "Values": [self.run]}, {"Name": "instance-state-name", "Values": living}]
         pages = self.client_of("ec2", region).get_paginator("describe_instances").paginate(Filters=filters)
         return [one["InstanceId"] for page in pages for each in page["Reservations"] for one in each["Instances"]]
 
-    def _terminate_instances(self) -> None:
-        """Those that were detached, and those that a group had: a VPC with instances in it cannot be deleted."""
+    def _end_instances(self) -> None:
+        """Those that were detached, and those whose group is being deleted: they would keep the VPC."""
+        if self.region not in self.started:
+            return
         if living := self._instances(self.region):
             ec2 = self.client_of("ec2", self.region)
             ec2.terminate_instances(InstanceIds=living)
             self._wait(ec2, "instance_terminated", InstanceIds=living)
+        deadline = time.monotonic() + REMOVAL_SECONDS
+        while self._auto_scaling_groups(self.region) and time.monotonic() < deadline:
+            time.sleep(self.poll_seconds)
 
     def _stack_removal(self, region: Region) -> Callable[[], None]:
         def remove() -> None:
@@ -140,16 +152,16 @@ class Resources:
 
     def _wait(self, client: Any, waiter: str, **asked: Any) -> None:
         asked = asked or {"StackName": self.run}
-        attempts = int(900 / self.poll_seconds)
+        attempts = int(REMOVAL_SECONDS / self.poll_seconds)
         client.get_waiter(waiter).wait(**asked, WaiterConfig={"Delay": self.poll_seconds, "MaxAttempts": attempts})
 
 
 @contextmanager
-def made(resources: Resources) -> Iterator[Resources]:
+def made(resources: Resources, before_removal: Callable[[], None] = lambda: None) -> Iterator[Resources]:
     """The resources, for as long as the `with` block runs; then, whatever happened, they are removed."""
     try:
         resources.create_stacks()
         yield resources
     finally:
-        print(f"Removing all that {resources.run} made ...", file=sys.stderr)  # noqa: T201  # for whom it costs money
+        before_removal()
         resources.remove()

@@ -14,6 +14,9 @@ from ringfence.ports import Home, RegionPorts
 T = TypeVar("T")
 
 LAUNCH_HOOK, TERMINATE_HOOK = "contract-launch", "contract-terminate"
+BROUGHT = "the-world-under-contract"
+"""The name under which a run that brings its own world registers it with pytest."""
+
 SHORTEST_HEARTBEAT = 30
 """Seconds. Source: Auto Scaling API Reference, PutLifecycleHook."""
 
@@ -95,6 +98,9 @@ class World(Protocol):
 
     def queue(self, visibility: int, receives: int) -> Queue:
         """A new queue. `visibility` is in seconds; after so many receives a message is a dead letter."""
+
+    def tidy_up(self) -> None:
+        """Removes what the clause made, so that no two clauses' instances run at a time."""
 
     def wait(self, seconds: float) -> None:
         """Lets time pass."""
