@@ -12,9 +12,6 @@ import typer
 from rich.console import Console
 
 from ringfence_lab.control import DEFAULT_PORT, RunningLab
-from ringfence_lab.demo import play
-from ringfence_lab.lab import Lab
-from ringfence_lab.story import AsJson, OnTerminal
 
 app = typer.Typer(
     name="lab",
@@ -65,6 +62,8 @@ def up(
     Prints one line of JSON once it is ready: where it is, and what each Region has. Any AWS client works with it, with
     any credentials.
     """
+    from ringfence_lab.lab import Lab  # noqa: PLC0415  # boto3 takes longer than any other command's start
+
     regions = list(dict.fromkeys(region))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -113,6 +112,9 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document at the end, and nothing else.")] = False,
 ) -> None:
     """Plays the whole story on a lab of its own, and checks every step. Exit code 0 only if every claim held."""
+    from ringfence_lab.demo import play  # noqa: PLC0415  # boto3, as above
+    from ringfence_lab.story import AsJson, OnTerminal  # noqa: PLC0415  # likewise
+
     held = play(AsJson(sys.stdout.write) if as_json else OnTerminal(Console(soft_wrap=not sys.stdout.isatty())))
     raise typer.Exit(0 if held else 1)
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ringfence.model import Region, RuleId, SecurityGroupId
+from ringfence_ops.sessions import Aws, Unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -23,6 +24,10 @@ class Turn(StrEnum):
     RELABELLED = "relabelled"
     WOULD_ADD = "would add"  # in a Region that is only observed
     WOULD_REMOVE = "would remove"
+
+
+DONE = frozenset({Turn.ADDED, Turn.REMOVED, Turn.RELABELLED})
+"""What really became of rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ _FAILED = "reconcile failed: "
 class About:
     """Which changes are wanted: those that are about any of these, or all where none is given; and which turns."""
 
-    turns: frozenset[Turn] = frozenset({Turn.ADDED, Turn.REMOVED, Turn.RELABELLED})
+    turns: frozenset[Turn] = DONE
     addresses: frozenset[str] = frozenset()
     instances: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
@@ -147,6 +152,23 @@ class AuditLog:
             for event in page["events"]:
                 if (line := _json(event.get("message", ""))) is not None:
                     yield event["timestamp"] / 1000, line
+
+
+PATIENCE = 20.0
+"""Seconds for which the logs may take: a long time back is many pages. A Region that hangs ends sooner by itself."""
+
+
+def read_all(
+    aws: Aws, cluster: str, regions: Iterable[Region], since: float, until: float | None, about: About
+) -> tuple[list[RuleChange], dict[Region, str]]:
+    """The changes that the logs of all Regions tell of, in the order of time; and why a Region did not answer."""
+
+    def changes(region: Region) -> list[RuleChange]:
+        return AuditLog(aws.client("logs", region), region, log_group(cluster)).changes(since, until, about)
+
+    found = aws.each_region(regions, changes, PATIENCE)
+    unreachable = {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)}
+    return merged(one for one in found.values() if not isinstance(one, Unreachable)), unreachable
 
 
 def log_group(cluster: str) -> str:

@@ -1,9 +1,13 @@
 """The one command, `ringfence`: what an operator runs, and the lab.
 
-Every error is one line that says what, why and what to do, on the standard error, with exit code 2.
+Every error is one line that says what, why and what to do, on the standard error. Exit codes: 0 all is well, 1 an
+error, 2 a result that is not well (not in sync, something found), 64 a mistake in the command itself, 130 Ctrl-C.
 """
 
 import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,26 +15,72 @@ from ringfence_lab import command_line as lab
 from ringfence_lab.artefact import BuildFailed
 from ringfence_lab.control import LabError
 from ringfence_lab.faults import BadFault
+from ringfence_ops.cluster_file import NAME
+from ringfence_ops.commands import adopt, doctor, explain, history
+from ringfence_ops.errors import in_one_line
+from ringfence_ops.invocation import Invocation
+from ringfence_ops.sessions import Aws
+
+ERROR, NOT_WELL, MISUSED, INTERRUPTED = 1, 2, 64, 130
 
 app = typer.Typer(
     name="ringfence",
     help="Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members.",
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
 )
-app.add_typer(lab.app)
 
 
 @app.callback()
-def ringfence() -> None:
+def ringfence(
+    context: typer.Context,
+    cluster_file: Annotated[
+        Path, typer.Option(envvar="RINGFENCE_CLUSTER_FILE", help="The file that describes the cluster.")
+    ] = Path(NAME),
+    profile: Annotated[str | None, typer.Option(help="The AWS profile to use.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Where AWS is: a lab's URL.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+) -> None:
     """Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members."""
+    context.obj = Invocation(Aws(profile, endpoint_url), cluster_file, debug)
+
+
+app.command(epilog=explain.EXAMPLES)(explain.explain)
+app.command(epilog=history.EXAMPLES)(history.history)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
+app.add_typer(lab.app)
 
 
 def main() -> None:
     """Runs the command line."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command, and returns its exit code. Errors become one line, except with `--debug`."""
     try:
-        app()
+        code = app(arguments, standalone_mode=False)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
     except (BadFault, BuildFailed, LabError) as error:
-        typer.echo(f"ringfence: {error}", err=True)
-        sys.exit(2)
+        return _fail(str(error), NOT_WELL)
+    except Exception as error:  # noqa: BLE001  # the one place where errors become words
+        if _is_misuse(error):
+            error.show()  # type: ignore[attr-defined]  # Typer's own errors can
+            return MISUSED
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _fail(in_one_line(error), ERROR)
+    return code if isinstance(code, int) else 0
+
+
+def _is_misuse(error: Exception) -> bool:
+    """Whether Typer says that the command was given wrongly."""
+    return hasattr(error, "show") and hasattr(error, "exit_code")
+
+
+def _fail(words: str, code: int) -> int:
+    typer.echo(f"ringfence: {words}", err=True)
+    return code

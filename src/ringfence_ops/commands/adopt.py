@@ -1,20 +1,94 @@
 """`ringfence adopt`: foreign rules that say exactly what the rosters say become owned."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
+from ringfence.aws.dynamodb import AwsRosterTable
+from ringfence.aws.ec2 import AwsSecurityGroups
 from ringfence.model import Region, RuleId
-from ringfence_ops.adoption import AdoptionPlan, Left
+from ringfence.ports import RegionPorts
+from ringfence.settings import Settings
+from ringfence.turns import scope_in
+from ringfence_ops.adoption import AdoptionPlan, Left, RegionAdoption
 from ringfence_ops.columns import columns
 from ringfence_ops.commands.history import address
+from ringfence_ops.invocation import invocation
+from ringfence_ops.sessions import Aws, Unreachable
+from ringfence_ops.terminal import AsJson, Output, Yes, confirm
 
 SCHEMA = "ringfence.adopt/1"
+T = TypeVar("T")
+
+EXAMPLES = """\b
+Examples:
+  ringfence adopt            # shows the plan, and asks
+  ringfence adopt --yes
+"""
 
 Plans = Mapping[Region, Sequence[AdoptionPlan]]
+
+
+def adopt(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Makes rules owned that say exactly what Ringfence would: made by hand, or by a stack of the original sample.
+
+    Only their descriptions change. From then on such a rule goes when its member goes; until then it would stay for
+    ever, since Ringfence removes only what is its own. Can be done again at any time: what is owned is left alone. A
+    rule that changes between the plan and its adoption is passed over.
+
+    Exit code 0 if nothing is left to adopt, 2 if something is, 1 if it failed in a Region.
+    """
+    run, output = invocation(context), Output(as_json)
+    settings = run.settings(run.cluster())
+    regions = {region: _adoption(run.aws, one) for region, one in settings.items()}
+    plans, failed = _answers(run.aws.each_region(regions, lambda region: regions[region].plan()))
+    if count(plans):
+        if not as_json:
+            output.show({}, Report(plans))
+        agreed = yes or (not as_json and confirm("Adopt them?", yes))
+        adopted, broken = _adopt(run.aws, regions, plans) if agreed else ({}, {})
+        failed |= broken
+    else:
+        adopted = {}
+        if not as_json:
+            output.show({}, Report(plans))
+    if as_json:
+        output.show(document(plans, adopted, failed), "")
+    for region, rules in adopted.items():
+        output.say(f"{region}: {len(rules)} adopted")
+    for region, reason in failed.items():
+        output.say(f"{region}: failed: {reason}")
+    done = sum(map(len, adopted.values()))
+    raise typer.Exit(1 if failed else 0 if done == count(plans) else 2)
+
+
+def _adoption(aws: Aws, settings: Settings) -> RegionAdoption:
+    region = settings.region
+    table = AwsRosterTable(aws.client("dynamodb", region), region, f"ringfence-{settings.cluster}")
+    ports = RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region), region))
+    groups = dict.fromkeys(settings.security_groups, settings.ports)
+    return RegionAdoption(ports, groups, scope_in(region, settings))
+
+
+def _adopt(
+    aws: Aws, regions: Mapping[Region, RegionAdoption], plans: Plans
+) -> tuple[dict[Region, frozenset[RuleId]], dict[Region, str]]:
+    due = [region for region, group_plans in plans.items() if any(plan.adopted for plan in group_plans)]
+    return _answers(aws.each_region(due, lambda region: regions[region].adopt(plans[region]), PATIENCE))
+
+
+PATIENCE = 30.0
+"""Seconds within which a Region has adopted: what is under way is not given up lightly."""
+
+
+def _answers(found: Mapping[Region, T | Unreachable]) -> tuple[dict[Region, T], dict[Region, str]]:
+    """What each Region answered, and why others did not."""
+    answers = {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
+    return answers, {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)}
 
 
 def document(plans: Plans, adopted: Mapping[Region, frozenset[RuleId]], failed: Mapping[Region, str]) -> dict[str, Any]:

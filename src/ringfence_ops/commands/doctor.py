@@ -5,17 +5,77 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
 from ringfence.model import Region
+from ringfence_ops.cluster_file import Cluster
 from ringfence_ops.columns import columns, widths
-from ringfence_ops.examination.finding import Finding, Severity, worst
+from ringfence_ops.examination.access import check_access
+from ringfence_ops.examination.chart import Chart
+from ringfence_ops.examination.deployment import Expected, check_agreement, check_deployment
+from ringfence_ops.examination.finding import Finding, Severity, problem, worst
+from ringfence_ops.examination.groups import check_groups, check_room
+from ringfence_ops.examination.reading import SERVICES, Reader
+from ringfence_ops.invocation import Invocation, invocation
+from ringfence_ops.sessions import Unreachable
+from ringfence_ops.terminal import AsJson, Output
 
 SCHEMA = "ringfence.doctor/1"
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
+
+
+EXAMPLES = """\b
+Examples:
+  ringfence doctor
+  ringfence doctor --json | jq '.findings[] | select(.severity != "ok")'
+"""
+
+PATIENCE = 10.0
+"""Seconds for a Region's chart: some forty calls at a time, each of which gives up by itself in half of that."""
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """Examines the deployment end to end, and says how to mend what it finds.
+
+    Looks at stacks, engines, hooks, events, queues, schedules, tables, permissions, clocks, security groups, room for
+    growth, and who else changes the rules. Changes nothing: permissions are asked by dry run and of IAM's simulator.
+
+    Exit code 0 if all is well, 2 if something is not, 1 if a Region does not answer.
+    """
+    run = invocation(context)
+    findings, unreachable = examine(run, run.cluster())
+    Output(as_json).show(document(findings, unreachable), Report(findings))
+    raise typer.Exit(1 if unreachable else 0 if worst(findings) is Severity.OK else 2)
+
+
+def examine(run: Invocation, cluster: Cluster) -> tuple[list[Finding], dict[Region, str]]:
+    """Every finding, Region by Region and then of all of them; and the Regions that did not answer."""
+    settings = run.settings(cluster)
+    expected = {region: Expected(one, cluster.parameters(region)) for region, one in settings.items()}
+    for service in SERVICES:  # in one thread: the first client of a service reads its model, for all Regions
+        run.aws.client(service, next(iter(expected)))
+
+    def chart(region: Region) -> Chart:
+        return Reader(run.aws.client, expected[region], list(expected.values())).chart()
+
+    charts = run.aws.each_region(expected, chart, PATIENCE)
+    unreachable = {region: one.reason for region, one in charts.items() if isinstance(one, Unreachable)}
+    read = {region: one for region, one in charts.items() if isinstance(one, Chart)}
+    findings: list[Finding] = []
+    for region in cluster.region_names:
+        if region in read:
+            part, by = read[region], expected[region]
+            room = check_room(list(read.values()), [expected[one] for one in read])
+            findings += [*check_deployment(part, by), *check_groups(part, by), *check_access(part, by)]
+            findings += [finding for finding in room if finding.region == region]
+        else:
+            mend = "look at AWS's health dashboard; the other Regions go on, and owe it what it misses"
+            findings.append(problem("Region", region, f"unreachable: {unreachable[region]}", mend))
+    return [*findings, *check_agreement(list(read.values()))], unreachable
 
 
 def document(findings: Sequence[Finding], unreachable: Mapping[Region, str]) -> dict[str, Any]:

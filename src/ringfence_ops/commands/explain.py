@@ -1,19 +1,19 @@
 """`ringfence explain`: who an address, an instance or a rule is, where it is admitted, since when, by what, and whether
 that is right."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, assert_never
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, assert_never
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.model import Region, RuleId
 from ringfence_ops import moments
-from ringfence_ops.audit import RuleChange, Turn
 from ringfence_ops.columns import columns
 from ringfence_ops.commands import history
+from ringfence_ops.errors import Refused
 from ringfence_ops.explanation import (
     Door,
     Explanation,
@@ -23,31 +23,48 @@ from ringfence_ops.explanation import (
     IsMember,
     IsStatic,
     IsStranger,
+    Subject,
     Verdict,
 )
-from ringfence_ops.trail import Deed
+from ringfence_ops.investigation import Answer, investigate
+from ringfence_ops.invocation import invocation
+from ringfence_ops.terminal import AsJson, Output
 
 SCHEMA = "ringfence.explain/1"
 RECENT = 6
 """How many of the latest changes are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An explanation with what the logs tell of it. `looked_back` is how far, in seconds; `deeds` are CloudTrail's."""
+EXAMPLES = """\b
+Examples:
+  ringfence explain 203.0.113.7
+  ringfence explain i-0123456789abcdef0
+  ringfence explain sgr-0123456789abcdef0 --since 30d
+"""
 
-    explanation: Explanation
-    now: float
-    changes: Sequence[RuleChange] = ()
-    deeds: Mapping[RuleId, Deed] = field(default_factory=dict)
-    unreachable: Mapping[Region, str] = field(default_factory=dict)
 
-    def made(self, door: Door) -> RuleChange | None:
-        """The change that made a door's rule, if the audit log reaches back to it."""
-        if door.rule is None:
-            return None
-        made = [one for one in self.changes if one.rule == door.rule.id and one.turn is Turn.ADDED]
-        return made[-1] if made else None
+def explain(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="ADDRESS|INSTANCE|RULE-ID", help="Whom or what to explain.")],
+    since: Annotated[str, typer.Option(help="How far to look back in the audit log.")] = "7d",
+    as_json: AsJson = False,
+) -> None:
+    """Says who an address, an instance or a rule is, where it is admitted, since when, by what, and if that is right.
+
+    Where it is not right, it says what the next reconcile does about it. Changes nothing.
+
+    Exit code 0 if all is right, 2 if something is to be done, 1 if a Region does not answer.
+    """
+    run = invocation(context)
+    now = time.time()
+    try:
+        asked, start = Subject.parse(subject), moments.parse(since, now)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    cluster = run.cluster()
+    answer = investigate(run.aws, cluster, run.settings(cluster), asked, start)
+    Output(as_json).show(document(answer), Report(answer))
+    raise typer.Exit(1 if answer.unreachable else 0 if answer.explanation.is_right else 2)
 
 
 def document(answer: Answer) -> dict[str, Any]:

@@ -1,16 +1,22 @@
 """`ringfence history`: every rule that came and went, over all Regions, as the audit log tells it."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ringfence.model import Region
 from ringfence_ops import moments
-from ringfence_ops.audit import RuleChange, Turn
+from ringfence_ops.audit import DONE, About, RuleChange, Turn, read_all
 from ringfence_ops.columns import columns, widths
+from ringfence_ops.errors import Refused
+from ringfence_ops.explanation import Subject
+from ringfence_ops.invocation import invocation
+from ringfence_ops.terminal import AsJson, Output
 
 SCHEMA = "ringfence.history/1"
 
@@ -24,6 +30,65 @@ _SIGNS = {
 
 _WIDE = 112
 """Columns from which there is room for the security group and for what caused a change."""
+
+
+EXAMPLES = """\b
+Examples:
+  ringfence history                          # the last two hours
+  ringfence history --since 7d --region us-west-2
+  ringfence history --address 203.0.113.7    # who had it, and when
+  ringfence history --since 1d --lines | jq 'select(.turn == "removed")'
+"""
+
+
+def history(
+    context: typer.Context,
+    since: Annotated[
+        str, typer.Option(help="From when on: 90s, 30m, 2h, 7d, or a time such as 2026-11-23T15:00 (UTC).")
+    ] = "2h",
+    until: Annotated[str | None, typer.Option(help="Until when; by default now.")] = None,
+    region: Annotated[
+        list[str] | None, typer.Option(help="Only this Region's security groups. Can be repeated.")
+    ] = None,
+    instance: Annotated[
+        list[str] | None, typer.Option(help="Only what is about this instance. Can be repeated.")
+    ] = None,
+    address: Annotated[list[str] | None, typer.Option(help="Only what is about this address. Can be repeated.")] = None,
+    observed: Annotated[
+        bool, typer.Option("--observed", help="Also what would be done where mode is observe.")
+    ] = False,
+    lines: Annotated[bool, typer.Option("--lines", help="JSON, one change on each line.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows every rule that was added or removed, why, and by which event: the audit log of all Regions.
+
+    The engines write it into CloudWatch Logs, for as long as the log groups' retention says.
+    """
+    run = invocation(context)
+    now = time.time()
+    try:
+        start, end = moments.parse(since, now), None if until is None else moments.parse(until, now)
+        subjects = [Subject.parse(one) for one in (*(instance or ()), *(address or ()))]
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    about = About(
+        turns=frozenset(Turn) if observed else DONE,
+        addresses=frozenset(one.cidr for one in subjects if one.cidr),
+        instances=frozenset(one.instance for one in subjects if one.instance),
+    )
+    cluster = run.cluster()
+    shown = {cluster.of(Region(one)).region for one in region or cluster.region_names}
+    changes, unreachable = read_all(run.aws, cluster.name, cluster.region_names, start, end, about)
+    changes = [change for change in changes if change.region in shown]
+    output = Output(as_json)
+    if lines:
+        for change in changes:
+            output.line(line(change))
+    else:
+        output.show(document(changes, start, unreachable), Report(changes))
+    for name, reason in unreachable.items():
+        output.say(f"{name}'s log was not read: {reason}")
+    raise typer.Exit(1 if unreachable else 0)
 
 
 def document(changes: Sequence[RuleChange], since: float, unreachable: Mapping[Region, str]) -> dict[str, Any]:

@@ -34,10 +34,23 @@ from ringfence_ops.examination.chart import (
     Unread,
 )
 from ringfence_ops.examination.deployment import Expected, period
+from ringfence_ops.sessions import ClientOf
 
 T = TypeVar("T")
-ClientOf = Callable[[str, Region], Any]
-"""A client of a service in a Region."""
+SERVICES = (
+    "ec2",
+    "autoscaling",
+    "cloudformation",
+    "dynamodb",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "scheduler",
+    "sqs",
+    "sts",
+)
+"""Those that a chart is read from."""
 
 CHANGES_BACK = 24 * 3600
 RECONCILES_BACK = 1200
