@@ -37,7 +37,7 @@ LEFT_BEHIND, BAD_INPUT, DECLINED, INTERRUPTED = 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command. Returns pytest's exit code, 1 where something was left behind, 2 for bad input, 3 for a no."""
+    """Runs the command. Returns pytest's exit code, or one of those above."""
     asked, passed_on = _parsed(arguments)
     try:
         session = _session(asked.profile)
@@ -140,7 +140,8 @@ def _run(resources: Resources, passed_on: Sequence[str]) -> int:
     with made(resources, before_removal):
         clauses = str(Path(__file__).parent)
         options = ["-v", "--timeout=1800", "-p", "no:cacheprovider", "--rootdir", str(Path(__file__).parents[2])]
-        return pytest.main([clauses, *options, *passed_on], [_Brought(OnAws("aws", resources, PATIENCE))])
+        ended = pytest.main([clauses, *options, *passed_on], [_Brought(OnAws("aws", resources, PATIENCE))])
+    return INTERRUPTED if ended is pytest.ExitCode.INTERRUPTED else ended
 
 
 class _Brought:

@@ -1,0 +1,96 @@
+"""The run that holds an account to the contract, on a lab in the account's place: what it leaves, and what it says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ringfence.model import Region
+from ringfence_lab.lab import Lab
+from tests.contract.resources import TAG, LeftBehind, Resources, made
+from tests.labs import HOME, PEER
+
+pytestmark = pytest.mark.xdist_group("contract")
+
+
+def conformance(lab: Lab, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    mine = {"AWS_ENDPOINT_URL": lab.endpoint_url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "tests.contract.conformance", *arguments],
+        cwd=Path(__file__).parents[2],
+        env=others | mine | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def stacks(lab: Lab) -> set[str]:
+    described = [lab.client("cloudformation", region).describe_stacks()["Stacks"] for region in (HOME, PEER)]
+    return {stack["StackName"] for each in described for stack in each if stack["StackStatus"] != "DELETE_COMPLETE"}
+
+
+def test_a_run_says_what_it_costs_holds_the_clauses_and_leaves_nothing(contract_lab: Lab) -> None:
+    done = conformance(contract_lab, "--region", HOME, "--peer-region", PEER, "--yes", "--", "-k", "a_wait_is_ended_by")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "US cents" in done.stdout.partition("Making")[0]
+    assert "2 passed" in done.stdout
+    assert not {name for name in stacks(contract_lab) if name.startswith(TAG)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--region", "us-esat-1", "--peer-region", PEER, "--yes"], "there is no Region us-esat-1; did you mean"),
+        (["--region", HOME, "--peer-region", PEER, "--profile", "nobody"], "profile (nobody) could not be found"),
+        (["--region", HOME, "--peer-region", PEER], "nobody is there to answer"),
+    ],
+)
+def test_bad_input_is_one_line_and_makes_nothing(contract_lab: Lab, arguments: list[str], said: str) -> None:
+    before = stacks(contract_lab)
+
+    done = conformance(contract_lab, *arguments)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert stacks(contract_lab) == before
+
+
+def test_what_cannot_be_removed_is_listed_and_the_rest_is_removed(contract_lab: Lab) -> None:
+    resources = Resources(f"{TAG}-left", Region(HOME), Region(PEER), contract_lab.client, poll_seconds=0.02)
+    ec2, sqs = contract_lab.client("ec2", HOME), contract_lab.client("sqs", HOME)
+    queue = sqs.create_queue(QueueName=f"{resources.run}-forgotten")["QueueUrl"]
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=resources.specification("elastic-ip"))
+    resources.create_stacks()
+
+    with pytest.raises(LeftBehind) as left:
+        resources.remove()
+
+    ec2.release_address(AllocationId=address["AllocationId"])
+    sqs.delete_queue(QueueUrl=queue)
+    assert f"Elastic IP {address['AllocationId']}" in str(left.value)
+    assert queue in str(left.value)
+    assert resources.run not in stacks(contract_lab)
+
+
+def test_a_run_that_fails_removes_what_it_made(contract_lab: Lab) -> None:
+    resources = Resources(f"{TAG}-failed", Region(HOME), Region(PEER), contract_lab.client, poll_seconds=0.02)
+    seen: list[set[str]] = []
+
+    def fail() -> None:
+        with made(resources):
+            seen.append(stacks(contract_lab))
+            raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        fail()
+
+    assert resources.run in seen[0]
+    assert resources.run not in stacks(contract_lab)
+    assert not list(resources.leftovers(Region(HOME)))
