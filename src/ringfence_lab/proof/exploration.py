@@ -12,6 +12,10 @@ one *trace*, and one of each trace is enough. Two prunings see to that; neither 
   step `a` was explored from a state, it sleeps while its neighbours are explored from there, until a step that depends
   on it wakes it: to take it any earlier would only repeat an order that was explored with `a` first.
 
+A program that is too large for that can be explored in bounds instead: every interleaving with so many preemptions at
+most, without any reduction (Musuvathi, Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded
+Programs", PLDI 2007).
+
 Knows nothing of what the steps do.
 """
 
@@ -83,6 +87,13 @@ class _Branch:
     sleep: dict[str, Footprint]
     footprint: Footprint = field(default_factory=Footprint)
     before: int = 0
+    running: str = ""
+    preempted: int = 0
+
+    @property
+    def preempted_afterwards(self) -> int:
+        """How often a task that could have gone on was not let to, once the step is taken."""
+        return self.preempted + (self.running not in ("", self.taken))
 
     def sleep_afterwards(self) -> dict[str, Footprint]:
         """What still sleeps once the step is taken."""
@@ -97,12 +108,14 @@ class _Branch:
 
 
 class Explorer:
-    """Explores a program. `begin` starts it anew; without `reduced` nothing is pruned."""
+    """Explores a program. `begin` starts it anew; without `reduced` nothing is pruned. With `preemptions` given,
+    nothing is pruned either, and in one interleaving at most so many times a task is not let go on that could."""
 
-    def __init__(self, begin: Callable[[], Execution], reduced: bool = True) -> None:
+    def __init__(self, begin: Callable[[], Execution], reduced: bool = True, preemptions: int | None = None) -> None:
         self.found = Explored()
         self._begin = begin
-        self._reduced = reduced
+        self._reduced = reduced and preemptions is None
+        self._preemptions = preemptions
         self._path: list[_Branch] = []
 
     def explore(self) -> Explored:
@@ -129,10 +142,19 @@ class Explorer:
             if not awake:
                 self.found.pruned += 1
                 return
-            self._path.append(_Branch(awake[0], set(awake[:1] if self._reduced else enabled), sleep))
+            self._path.append(self._branch(awake, sleep))
             self._take(run)
             sleep = self._path[-1].sleep_afterwards()
         self.found.complete += not self.found.wrong
+
+    def _branch(self, awake: list[str], sleep: dict[str, Footprint]) -> _Branch:
+        if self._reduced:
+            return _Branch(awake[0], {awake[0]}, sleep)
+        last = self._path[-1] if self._path else None
+        running = last.taken if last is not None and last.taken in awake else ""
+        preempted = 0 if last is None else last.preempted_afterwards
+        wanted = {running} if running and preempted == self._preemptions else set(awake)
+        return _Branch(running or awake[0], wanted, sleep, running=running, preempted=preempted)
 
     def _take(self, run: Execution) -> None:
         branch = self._path[-1]
@@ -168,6 +190,6 @@ class Explorer:
             branch.wanted.add(min(first))
 
 
-def explore(begin: Callable[[], Execution], reduced: bool = True) -> Explored:
-    """Explores every interleaving of the program, up to the first that is wrong."""
-    return Explorer(begin, reduced).explore()
+def explore(begin: Callable[[], Execution], reduced: bool = True, preemptions: int | None = None) -> Explored:
+    """Explores every interleaving of the program (see `Explorer` for the bounds), up to the first that is wrong."""
+    return Explorer(begin, reduced, preemptions).explore()

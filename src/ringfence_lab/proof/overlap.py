@@ -29,21 +29,29 @@ from ringfence.ports import (
 from ringfence.reconcile import reconcile
 from ringfence.settings import Settings
 from ringfence_lab.proof.exploration import Footprint, Resource, Step
-from ringfence_lab.proof.stage import Stage, Work
+from ringfence_lab.proof.stage import Stage
 from ringfence_lab.sim.calls import Invocation
 from ringfence_lab.sim.function import Engine
-from ringfence_lab.sim.tasks import Task
+from ringfence_lab.sim.tasks import Immediate, Task
 
 T = TypeVar("T")
 
-Begin = Callable[[Stage], Sequence[Work]]
-"""What happens on the stage, and the invocations that then overlap."""
+Begin = Callable[["Play"], None]
+"""Sets the stage, and starts the invocations that then overlap."""
 
 
 class Play:
-    """One execution of a case, step by step. See `exploration.Execution`. `settled` remembers which ends converge."""
+    """One execution of a case, step by step. See `exploration.Execution`. `settled` remembers which ends converge.
+    With `in_turn` an invocation gives the Regions their turns one after the other, home first: it is one task."""
 
-    def __init__(self, begin: Begin, engine: Engine = reconcile, settled: "dict[str, str] | None" = None) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        engine: Engine = reconcile,
+        settled: "dict[str, str] | None" = None,
+        in_turn: bool = False,
+    ) -> None:
+        self._in_turn = in_turn
         self._inner = engine
         self._settled = {} if settled is None else settled
         self._pick = 0
@@ -54,10 +62,33 @@ class Play:
         self._steps = 0
         self.stage = Stage(2, 1, self._engine, lambda _: self._pick)
         self._invocations: list[Invocation] = []
-        for invocation, work in begin(self.stage):
-            self._invocations.append(invocation)
-            self._name(self.stage.scheduler.spawn(invocation, work), str(invocation))
+        begin(self)
         self._run_on()
+
+    # What overlaps.
+
+    def consume(self, home: str) -> None:
+        """A Region's function takes what is in its queue."""
+        for work in self.stage.consumption(home):
+            self._spawn(*work)
+
+    def invoke(self, home: str, payload: object) -> None:
+        """A Region's function is invoked directly."""
+        self._spawn(*self.stage.invocation(home, lambda: payload))
+
+    def invoke_upon(self, home: str, happening: Callable[[], object]) -> None:
+        """Something happens to the Region's Auto Scaling group, which is a step of its own; then its function is
+        invoked with the payload that came of it."""
+        self._spawn(*self.stage.invocation(home, lambda: self._happen(Region(home), happening)))
+
+    def _happen(self, region: Region, happening: Callable[[], object]) -> object:
+        self._announce("happens", region, ())
+        self.stage.scheduler.pause()
+        return happening()
+
+    def _spawn(self, invocation: Invocation, work: Callable[[], None]) -> None:
+        self._invocations.append(invocation)
+        self._name(self.stage.scheduler.spawn(invocation, work), str(invocation))
 
     # What the exploration asks for.
 
@@ -123,7 +154,7 @@ class Play:
                 )
                 for name, ports in world.regions.items()
             },
-            tasks=_Following(world.tasks, self),
+            tasks=Immediate(self.stage.cloud.clock) if self._in_turn else _Following(world.tasks, self),
         )
 
     def _announce(self, operation: str, region: Region, arguments: tuple[object, ...]) -> None:
@@ -147,7 +178,14 @@ class Play:
         """The state of the cloud, written out."""
         return repr(
             [
-                (each.groups["db"].instances, each.ec2.instances, each.security_group.rules, each.table.rosters)
+                (
+                    [group.instances for group in each.groups.values()],
+                    each.ec2.instances,
+                    each.security_group.rules,
+                    each.table.rosters,
+                    each.table.held,
+                    each.queue.messages,
+                )
                 for each in self.stage.cloud.regions.values()
             ]
         )
@@ -181,7 +219,7 @@ def _call(operation: str, region: Region, arguments: tuple[object, ...], regions
             return _Call(operation, region, frozenset({("groups", region)}))
         case "of_groups" | "by_id", _:
             return _Call(operation, region, frozenset({("instances", region)}))
-        case "complete", _:
+        case "complete" | "happens", _:
             both = frozenset({("groups", region), ("instances", region)})
             return _Call(operation, region, both, both)
         case "rules", _:

@@ -80,10 +80,19 @@ class Stage:
 
     def unqueued_termination(self, home: str) -> Mapping[str, object]:
         """An instance terminates, and the event of it is in nobody's queue but in the caller's hand."""
-        events, group = self.region(home).events, self.group(home)
+        group = self.group(home)
+        return self._unqueued(home, lambda: group.terminate(next(iter(group.listed())), decrement=True))
+
+    def unqueued_launch(self, home: str) -> Mapping[str, object]:
+        """An instance launches, and the event of it is in nobody's queue but in the caller's hand."""
+        group = self.group(home)
+        return self._unqueued(home, lambda: group.scale_to(group.desired + 1))
+
+    def _unqueued(self, home: str, happening: Callable[[], None]) -> Mapping[str, object]:
+        events = self.region(home).events
         sent, fate = len(events.emitted), events.fate
         events.fate = lambda _event: ()
-        group.terminate(next(iter(group.listed())), decrement=True)
+        happening()
         events.fate = fate
         return events.emitted[sent]
 
@@ -102,20 +111,23 @@ class Stage:
 
     def invoke(self, *payloads: tuple[str, object]) -> None:
         """Regions' functions are invoked directly, side by side."""
-        self._run([self.invocation(home, payload) for home, payload in payloads])
+        self._run(self._direct(payloads))
 
     def poll_and_invoke(self, home: str, *payloads: tuple[str, object]) -> None:
         """A Region's function takes what is in its queue while functions are invoked directly."""
-        self._run(self.consumption(home) + [self.invocation(*each) for each in payloads])
+        self._run(self.consumption(home) + self._direct(payloads))
 
     def consumption(self, home: str) -> "list[Work]":
         """The run of a Region's function on what is in its queue, if anything is: not begun yet."""
         batch = self.region(home).queue.receive()
         return [self._work(home, lambda function, one, world: function.consume(one, world, batch))] if batch else []
 
-    def invocation(self, home: str, payload: object) -> "Work":
-        """A run of a Region's function on a payload: not begun yet."""
-        return self._work(home, lambda function, one, world: function.invoke(one, world, payload))
+    def invocation(self, home: str, payload: Callable[[], object]) -> "Work":
+        """A run of a Region's function on a payload: not begun yet, nor is the payload asked for yet."""
+        return self._work(home, lambda function, one, world: function.invoke(one, world, payload()))
+
+    def _direct(self, payloads: Sequence[tuple[str, object]]) -> "list[Work]":
+        return [self.invocation(home, lambda payload=payload: payload) for home, payload in payloads]  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
     def _work(self, home: str, run: Callable[[Function, Invocation, World], None]) -> "Work":
         one = self.cloud.invocation(home)
