@@ -93,10 +93,13 @@ def test_a_row_that_is_gone_cannot_be_replaced_at_its_old_version(world: World, 
 def test_an_offer_is_taken_if_newer_and_answered_with_what_stands(world: World, empty: Roster) -> None:
     peer = world.peer.table
 
-    answers = [peer.offer(at(empty, version, "i-1")) for version in (3, 3, 2, 4)]
+    answers = [peer.offer(at(empty, version, f"i-{n}")) for n, version in enumerate((3, 3, 2))]
+    stood = peer.rows_of(world.region).rosters[empty.key]
+    answers.append(peer.offer(at(empty, 4, "i-9")))
 
     assert answers == [3, 3, 3, 4]
-    assert peer.rows_of(world.region).rosters[empty.key].version == 4
+    assert stood == at(empty, 3, "i-0")
+    assert peer.rows_of(world.region).rosters[empty.key] == at(empty, 4, "i-9")
 
 
 @documented("DynamoDB Developer Guide, Supported data types: set types, a number set or string set without order")
@@ -123,11 +126,12 @@ def test_a_row_of_the_original_sample_without_addresses_is_a_row_of_nobody(world
 def test_a_row_that_is_no_roster_is_kept_apart_with_its_version(world: World, empty: Roster) -> None:
     world.put_item({"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "version": {"N": "5"}})
 
+    answers = [world.here.table.offer(at(empty, 5))]
     bad = world.here.table.rows().bad[empty.key]
-    answers = [world.here.table.offer(at(empty, version)) for version in (5, 6)]
+    answers.append(world.here.table.offer(at(empty, 6)))
 
     assert (bad.version, answers) == (5, [5, 6])
-    assert empty.key not in world.here.table.rows().bad
+    assert world.here.table.rows().rosters[empty.key] == at(empty, 6)
 
 
 @documented("DynamoDB Developer Guide, Supported data types: a set may not be empty")

@@ -50,33 +50,6 @@ def in_service(group: AutoScalingGroup) -> InstanceId:
     return instance
 
 
-def test_a_launching_instance_waits_for_its_hook_and_says_so(region: CloudRegion, group: AutoScalingGroup) -> None:
-    group.scale_to(1)
-
-    assert states(group) == {"Pending:Wait": 1}
-    event = parse(region.events.emitted[-1], "")
-    assert isinstance(event, Launching)
-    assert (event.group, event.instance, event.hook) == ("db", newest(group), LAUNCH_HOOK)
-    assert (event.origin, event.destination) == (Place.EC2, Place.GROUP)
-
-
-def test_continue_puts_it_into_service(group: AutoScalingGroup) -> None:
-    in_service(group)
-
-
-def test_abandon_terminates_it_and_launches_another(region: CloudRegion, group: AutoScalingGroup) -> None:
-    group.scale_to(1)
-    first = newest(group)
-
-    group.complete(LAUNCH_HOOK, first, HookResult.ABANDON)
-
-    # That the way out leads through the termination hook is assumed.
-    assert states(group) == {"Terminating:Wait": 1, "Pending:Wait": 1}
-    group.complete(TERMINATE_HOOK, first, HookResult.CONTINUE)
-    assert first not in group.listed()
-    assert region.ec2.instances[first].power is Power.TERMINATED
-
-
 def test_a_terminating_instance_keeps_its_address_until_its_hook_is_answered(
     region: CloudRegion, group: AutoScalingGroup
 ) -> None:
@@ -92,16 +65,6 @@ def test_a_terminating_instance_keeps_its_address_until_its_hook_is_answered(
     assert not group.listed()
 
 
-@pytest.mark.parametrize("result", HookResult)
-def test_continue_and_abandon_both_terminate(group: AutoScalingGroup, result: HookResult) -> None:
-    instance = in_service(group)
-    group.scale_to(0)
-
-    group.complete(TERMINATE_HOOK, instance, result)
-
-    assert not group.listed()
-
-
 def test_an_abandoned_termination_retains_the_instance_where_the_policy_says_so(
     region: CloudRegion, group: AutoScalingGroup
 ) -> None:
@@ -114,15 +77,6 @@ def test_an_abandoned_termination_retains_the_instance_where_the_policy_says_so(
 
     assert group.listed() == {instance: "Terminating:Retained"}
     assert region.ec2.instances[instance].power is Power.RUNNING
-
-
-def test_what_is_not_active_cannot_be_completed(group: AutoScalingGroup) -> None:
-    # Auto Scaling API reference, CompleteLifecycleAction: "No active Lifecycle Action found".
-    instance = in_service(group)
-
-    assert not group.complete(LAUNCH_HOOK, instance, HookResult.ABANDON)
-    assert not group.complete(LAUNCH_HOOK, InstanceId("i-none"), HookResult.CONTINUE)
-    assert group.listed() == {instance: "InService"}
 
 
 @pytest.mark.parametrize(("default", "outcome"), [(HookResult.CONTINUE, "InService"), (HookResult.ABANDON, None)])
@@ -211,18 +165,6 @@ def test_what_is_lost_releases_its_address_before_its_hook_is_answered(
 
     assert group.listed()[instance] == "Terminating:Wait"
     assert address in region.ec2.pool.strangers
-
-
-def test_a_detached_instance_runs_on_without_its_tag(region: CloudRegion, group: AutoScalingGroup) -> None:
-    # Auto Scaling User Guide, "Detach or attach instances".
-    instance = in_service(group)
-
-    group.detach(instance)
-
-    assert not group.listed()
-    assert group.desired == 0
-    assert region.ec2.instances[instance].group is None
-    assert region.ec2.instances[instance].power is Power.RUNNING
 
 
 def test_an_attached_instance_raises_the_desired_capacity(region: CloudRegion, group: AutoScalingGroup) -> None:

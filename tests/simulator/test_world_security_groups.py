@@ -3,7 +3,7 @@
 import pytest
 
 from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, RuleId
+from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey
 from ringfence.plan import Addition
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.security_groups import SecurityGroup
@@ -18,49 +18,6 @@ def addition(cidr: str, instance: str = "i-1", ports: PortRange = TCP) -> Additi
 @pytest.fixture
 def group() -> SecurityGroup:
     return Cloud(["us-east-1"], quota=4).region("us-east-1").security_group
-
-
-def test_one_duplicate_refuses_the_whole_call(group: SecurityGroup) -> None:
-    # Assumed of EC2; code: EC2 API reference, "Error codes", InvalidPermission.Duplicate.
-    group.authorize([addition("198.18.0.1/32")], None)
-    before = group.described()
-
-    with pytest.raises(Refused) as refused:
-        group.authorize([addition("198.18.0.2/32"), addition("198.18.0.1/32", "i-2")], None)
-
-    assert refused.value.refusal is Refusal.DUPLICATE
-    assert group.described() == before
-
-
-def test_ipv4_and_ipv6_are_counted_apart(group: SecurityGroup) -> None:
-    # Amazon VPC User Guide, "Amazon VPC quotas": the quota is enforced separately for IPv4 and IPv6 rules.
-    group.authorize([addition(f"198.18.0.{n}/32") for n in (1, 2, 3)], None)
-    group.authorize([addition(f"2001:db8::{n}/128") for n in (1, 2, 3)], None)
-
-    assert (group.used(ipv6=False), group.used(ipv6=True)) == (4, 4)  # the group that admits itself counts in both
-
-
-def test_a_call_beyond_the_quota_changes_nothing(group: SecurityGroup) -> None:
-    # EC2 API reference, "Error codes", RulesPerSecurityGroupLimitExceeded.
-    group.authorize([addition("198.18.0.1/32")], None)
-    before = group.described()
-
-    with pytest.raises(Refused) as refused:
-        group.authorize([addition(f"198.18.1.{n}/32") for n in (1, 2, 3)], None)
-
-    assert refused.value.refusal is Refusal.QUOTA
-    assert group.described() == before
-
-
-def test_an_unknown_rule_id_refuses_the_whole_revoke(group: SecurityGroup) -> None:
-    # EC2 API reference, RevokeSecurityGroupIngress: in a VPC that is not the default one nothing is revoked.
-    (rule,) = group.authorize([addition("198.18.0.1/32")], None)
-
-    with pytest.raises(Refused) as refused:
-        group.revoke([rule.id, RuleId("sgr-gone")], None)
-
-    assert refused.value.refusal is Refusal.NOT_FOUND
-    assert rule in group.described()
 
 
 def test_a_revoked_source_has_room_again_under_another_id(group: SecurityGroup) -> None:

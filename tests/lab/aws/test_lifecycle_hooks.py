@@ -28,15 +28,6 @@ def in_service(hooked: World) -> World:
     return hooked
 
 
-def test_a_launch_waits_for_its_hook_and_then_goes_into_service(hooked: World) -> None:
-    hooked.scale_to(1)
-    waiting = hooked.states()
-    hooked.complete("admit", hooked.only_instance())
-
-    assert list(waiting.values()) == ["Pending:Wait"]
-    assert list(hooked.states().values()) == ["InService"]
-
-
 def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: World) -> None:
     hooked.scale_to(1)
 
@@ -107,20 +98,6 @@ def test_a_termination_waits_for_its_hook_with_the_instance_still_running(
     [event] = in_service.events
     assert event.type == TERMINATE_ACTION
     assert (event.detail["Origin"], event.detail["Destination"]) == ("AutoScalingGroup", "EC2")
-
-
-@pytest.mark.parametrize("result", ["CONTINUE", "ABANDON"])
-def test_a_termination_ends_whatever_its_hook_answers(in_service: World, result: str) -> None:
-    instance_id = in_service.only_instance()
-    in_service.scale_to(0)
-    in_service.events.clear()
-
-    in_service.complete("release", instance_id, result)
-
-    assert in_service.states() == {}
-    assert in_service.instance(instance_id)["State"]["Name"] == "terminated"
-    [event] = in_service.events
-    assert (event.type, event.detail["EC2InstanceId"]) == ("EC2 Instance Terminate Successful", instance_id)
 
 
 def test_an_abandoned_launch_is_terminated_and_replaced(hooked: World) -> None:
