@@ -96,13 +96,14 @@ def associate_elastic_ip(region: CloudRegion, group: AutoScalingGroup, chance: r
     return f"gives {one.id} an Elastic IP"
 
 
-def write_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Random) -> str:
-    """A rule by hand: anybody's address, maybe a member's, on a managed port or another one."""
+def write_rule(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """A rule by hand, or another cluster's: anybody's address, maybe a member's, on a managed port or another one."""
     holders = list(region.ec2.holders)
     cidr = chance.choice(holders) if holders and chance.random() < 0.3 else f"203.0.113.{chance.randrange(1, 255)}/32"
     ports = chance.choice(("tcp/9042", "tcp/22"))
+    description = chance.choice(("by hand", f"ringfence another {region.name}/{group.name} i-0badcafe"))
     try:
-        region.security_group.allow(cidr, ports)
+        region.security_group.allow(cidr, ports, description)
     except Refused:
         return ""
     return f"allows {cidr} on {ports} in {region.security_group.id}"
@@ -123,10 +124,10 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
     (terminate_instance, 3),
     (lose_instance, 2),
     (detach_instance, 2),
-    (attach_instance, 2),
+    (attach_instance, 3),
     (enter_or_exit_standby, 1),
-    (put_warm_pool, 1),
-    (associate_elastic_ip, 1),
+    (put_warm_pool, 3),
+    (associate_elastic_ip, 2),
     (write_rule, 2),
     (delete_rule, 2),
 )

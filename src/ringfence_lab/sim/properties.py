@@ -7,13 +7,14 @@ Where two invocations overlap, one that read an older roster can put a rule back
 no conditions. The checks allow for that only as long as the one who made the rule is still at work, or died of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ringfence.lifecycle import HookResult, Transition
 from ringfence.model import InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
+from ringfence.roster import STALE_SECONDS
 from ringfence.settings import Mode, Settings
-from ringfence_lab.sim.calls import Invocation
+from ringfence_lab.sim.calls import Call, Invocation
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.history import (
     ActionCompleted,
@@ -31,6 +32,9 @@ IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proc
 """The states of a member that was let in."""
 
 ON_ITS_WAY = frozenset({"Pending", "Pending:Wait"})
+
+SETTLED_SECONDS = 5.0
+"""After how long an instance surely has its addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Properties:
     violations: list[Violation] = field(default_factory=list)
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
     admitted: dict[InstanceId, set[SecurityGroupId]] = field(default_factory=dict)
+    made: dict[RuleId, float] = field(default_factory=dict)
+    shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     touched: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
 
@@ -60,15 +66,23 @@ class Properties:
         """Checks a change, then remembers it."""
         match change:
             case RuleMade():
-                self._check(change, quotas_hold)
+                self._check(change, quotas_hold, rules_are_made_before_others_go, peers_hold_up_nobody)
                 _note_rule_made(self, change)
             case RuleRevoked():
-                self._check(change, foreign_rules_stay, members_in_service_stay_admitted)
+                self._check(
+                    change, foreign_rules_stay, members_in_service_stay_admitted, unheard_of_rules_get_a_second_look
+                )
                 _note_rule_revoked(self, change)
             case RuleRelabelled():
                 self._check(change, foreign_rules_keep_their_descriptions)
             case ActionCompleted():
-                self._check(change, launches_are_admitted_first, terminations_are_released_first)
+                self._check(
+                    change,
+                    launches_are_admitted_first,
+                    launches_are_sent_away_for_want_of_room,
+                    terminations_are_released_first,
+                    peers_hold_up_nobody,
+                )
                 _note_admission(self, change)
             case RowWritten():
                 self._check(change, versions_only_grow, rows_are_written_by_their_home)
@@ -118,6 +132,7 @@ def _note_rule_made(seen: Properties, change: RuleMade) -> None:
     if change.by is None or change.rule.opening is None:
         return
     seen.makers[change.rule.id] = change.by
+    seen.made[change.rule.id] = seen.cloud.clock.now()
     label = change.rule.label(seen.cloud.cluster)
     if label is None:
         return
@@ -128,6 +143,7 @@ def _note_rule_made(seen: Properties, change: RuleMade) -> None:
 
 
 def _note_rule_revoked(seen: Properties, change: RuleRevoked) -> None:
+    seen.shrunk[change.rule.group] = seen.cloud.clock.now()
     if change.by is None and change.rule.opening is not None:
         seen.touched[change.rule.group, change.rule.opening] = seen.cloud.clock.now()
 
@@ -181,6 +197,38 @@ def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterat
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
 
 
+def unheard_of_rules_get_a_second_look(seen: Properties, change: Change) -> Iterator[str]:
+    """No young rule is removed because its roster has never heard of its instance: the roster may be the one that is
+    wrong, since an invocation whose table was down can have admitted the instance."""
+    if not isinstance(change, RuleRevoked) or change.by is None:
+        return
+    label = change.rule.label(seen.cloud.cluster)
+    age = seen.cloud.clock.now() - seen.made.get(change.rule.id, 0.0)
+    if label is None or age >= STALE_SECONDS:
+        return
+    roster = seen.cloud.regions[label.roster.region].table.rosters.get(label.roster)
+    instance = InstanceId(label.instance)
+    if roster is not None and instance not in roster.members and instance not in roster.departed:
+        yield f"{change.by} revoked {change.rule} after {age:.0f} s"
+
+
+def rules_are_made_before_others_go(seen: Properties, change: Change) -> Iterator[str]:
+    """Whoever makes rules and removes others makes them first, unless there was no room for both."""
+    if not isinstance(change, RuleMade) or change.by is None:
+        return
+    removed = False
+    for call in reversed(seen.cloud.calls[:-1]):
+        if call.invocation is not change.by or call.region != change.region or call.service != "ec2":
+            continue
+        if call.outcome == "Refused":
+            return
+        if call.operation == "DescribeSecurityGroupRules":
+            break
+        removed = removed or call.operation == "RevokeSecurityGroupIngress"
+    if removed:
+        yield f"{change.by} removed rules, then made {change.rule}"
+
+
 # 3
 
 
@@ -204,6 +252,67 @@ def launches_are_admitted_first(seen: Properties, change: Change) -> Iterator[st
                 lacking = group.admits(opening) is None and not seen.just_touched(group, opening, change.by)
                 if lacking and (region == home or group.used(":" in opening.cidr) < group.quota):
                     yield f"{change.by} let {change.instance} in, and {group.id} lacks {opening}"
+
+
+def launches_are_sent_away_for_want_of_room(seen: Properties, change: Change) -> Iterator[str]:
+    """A launch is abandoned only where a group of its own Region has no room for its rules."""
+    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.LAUNCH:
+        return
+    if change.result is not HookResult.ABANDON:
+        return
+    for group in seen.security_groups(change.region):
+        lacking = [each for each in seen.openings(change.region, change.instance) if group.admits(each) is None]
+        used = max(group.used(ipv6=False), group.used(ipv6=True))
+        if used + len(lacking) > group.quota or seen.shrunk.get(group.id, 0.0) >= change.by.started:
+            return
+    yield f"{change.by} sent {change.instance} away, though there is room for its rules"
+
+
+def launches_are_answered_without_the_table(seen: Properties, by: Invocation) -> Iterator[str]:
+    """An invocation whose own table did not answer, while all else did, still answers those who wait to launch."""
+    home = seen.cloud.regions[by.home]
+    if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
+        return
+    of_table = [call for call in seen.cloud.calls if call.invocation is by and call.service == "dynamodb"]
+    if len(of_table) > 1:
+        return
+    for group in home.groups.values():
+        for one in group.instances.values():
+            launched = home.ec2.instances[one.id].launched
+            if one.state != "Pending:Wait" or launched > by.started - SETTLED_SECONDS:
+                continue
+            if seen.openings(by.home, one.id) and all(wait.began < by.started for wait in one.waits.values()):
+                yield f"{by} could not read its table, and left {one.id} waiting"
+
+
+def peers_hold_up_nobody(seen: Properties, change: Change) -> Iterator[str]:
+    """Once the deadline of a peer's turn is over, no other call is made to it that its own home would wait for."""
+    if not isinstance(change, RuleMade | ActionCompleted) or change.by is None:
+        return
+    deadline = seen.settings[change.by.home].peer_deadline
+    began: dict[Region, float] = {}
+    late: set[Region] = set()
+    for call in _of_this_attempt(seen.cloud.calls, change.by):
+        if call.region == change.by.home or (call.service != "dynamodb" and call.region not in began):
+            continue
+        if call.region in late and call.operation != "DescribeSecurityGroupRules":
+            yield f"{change.by} called {call.operation} in {call.region} although its deadline was over"
+            return
+        if call.at > began.setdefault(call.region, call.at) + deadline:
+            late.add(call.region)
+
+
+def _of_this_attempt(calls: Sequence[Call], by: Invocation) -> list[Call]:
+    """The invocation's calls since it last read its own table, in their order."""
+    found = []
+    for call in reversed(calls):
+        if call.invocation is by:
+            found.append(call)
+            if call.operation == "Scan" and call.region == by.home:
+                break
+        elif call.at < by.started:
+            break
+    return found[::-1]
 
 
 def _can_be_expected_of(by: Invocation, peer: Region, seen: Properties) -> bool:

@@ -6,7 +6,8 @@ true-ups everything must be as it should be (liveness). The seed decides all: sh
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,7 +22,12 @@ from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.convergence import unconverged
 from ringfence_lab.sim.function import Engine, Function
 from ringfence_lab.sim.history import ActionCompleted, Change
-from ringfence_lab.sim.properties import Properties, Violation, strangers_are_admitted_nowhere
+from ringfence_lab.sim.properties import (
+    Properties,
+    Violation,
+    launches_are_answered_without_the_table,
+    strangers_are_admitted_nowhere,
+)
 from ringfence_lab.sim.tasks import Scheduler
 from ringfence_lab.sim.weather import Weather
 
@@ -32,7 +38,7 @@ is easily understood, and many short ones meet more situations than a few long o
 IN_FLIGHT = 3
 """Invocations that can overlap."""
 FUNCTION_TIMEOUT = 30.0
-SMALL_QUOTA = 20
+SMALL_QUOTA = 16
 """Rules of a security group, in histories in which members do not always find room."""
 IDLE = (0.1, 1.0, 5.0, 20.0, 61.0, 181.0, 400.0)
 BUSY = (0.01, 0.01, 0.1, 0.1, 0.5, 2.0, 10.0, 31.0)
@@ -59,19 +65,28 @@ class Result:
     coverage: Counter[str] = field(default_factory=Counter)
 
 
-def simulate(seed: int, engine: Engine = reconcile, traced: bool = False, without: Set[int] = frozenset()) -> Result:
-    """Plays the history of the seed with the engine, up to its first violation.
+def simulate(
+    seed: int,
+    engine: Engine = reconcile,
+    traced: bool = False,
+    without: Set[int] = frozenset(),
+    steps: Sequence[int] = STEPS,
+) -> Result:
+    """Plays the history of the seed with the engine, up to its first violation. It has one of the numbers of `steps`.
 
     `without` leaves out steps by their number: each draws its own chance from the seed, so that the others stay what
     they are as far as they can. That is how a history is shortened.
     """
-    return History(seed, engine, traced, without).play()
+    return History(seed, engine, traced, without, steps).play()
 
 
 class History:
     """A history as it is played."""
 
-    def __init__(self, seed: int, engine: Engine, traced: bool, without: Set[int] = frozenset()) -> None:
+    def __init__(
+        self, seed: int, engine: Engine, traced: bool, without: Set[int] = frozenset(), steps: Sequence[int] = STEPS
+    ) -> None:
+        self.steps = steps
         self.chance = random.Random(seed)  # noqa: S311  # a simulation
         self.without = without
         self.result = Result(seed)
@@ -106,7 +121,7 @@ class History:
         cloud = Cloud(
             NAMES[: chance.choice((2, 2, 3))],
             ports=chance.choice(("tcp/9042", "tcp/7000-7001,tcp/9042")),
-            quota=chance.choice((60, 60, 60, 60, SMALL_QUOTA)),
+            quota=chance.choice((60, 60, 60, SMALL_QUOTA)),
             chance=chance,
         )
         for n, region in enumerate(cloud.regions.values()):
@@ -125,7 +140,7 @@ class History:
     # Under faults.
 
     def _under_faults(self) -> Iterator[str]:
-        steps = self.chance.choice(STEPS)
+        steps = self.chance.choice(self.steps)
         self.result.steps = steps
         for step in range(steps):
             if step in self.without:
@@ -140,16 +155,28 @@ class History:
                 yield self.chance.choice(LIKELY_HAPPENINGS)(self, region)
 
     def _let_engines_run(self) -> str:
-        for _ in range(self.chance.choice((1, 2, 4, 8, 24))):
+        self._let_pass(self.chance.choice((1, 2, 4, 8, 24)))
+        return ""
+
+    def _let_pass(self, calls: int) -> None:
+        for _ in range(calls):
             if not self.scheduler.step() or self._violated():
                 break
-        return ""
 
     def _let_operators_act(self, region: Region) -> str:
         name, did = operators.act(self.cloud.region(region), self.chance)
         self.result.coverage[name] += bool(did)
         self.interference += 1
         return did
+
+    def _let_invocations_meet(self, region: Region) -> str:
+        """Something changes while the function is at it: in the queue's name, and in an operator's."""
+        before = self._start(region, {"trueup": True}) if self.chance.random() < 0.5 else ""
+        self._let_pass(self.chance.randrange(8))
+        did = self._let_operators_act(region)
+        polled = self._poll(region)
+        after = self._start(region, {"trueup": True}) if self.chance.random() < 0.5 else ""
+        return "; ".join(filter(None, (before, did, polled, after)))
 
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
@@ -197,17 +224,19 @@ class History:
         self.scheduler.spawn(invocation, partial(self._run, invocation, work, started))
 
     def _run(self, invocation: Invocation, work: Work, started: int) -> None:
-        try:
+        with suppress(RingfenceError):
             work()
-        except RingfenceError:
-            pass
-        else:
-            alone = started == self.interference and invocation.error is None
-            if alone and not (
-                invocation.killed or invocation.disturbed or invocation.misled or _holds_back(invocation)
-            ):
-                for what in strangers_are_admitted_nowhere(self.properties, invocation):
-                    self.properties.violations.append(Violation("strangers_are_admitted_nowhere", what))
+        for what in launches_are_answered_without_the_table(self.properties, invocation):
+            self.properties.violations.append(Violation("launches_are_answered_without_the_table", what))
+        alone = started == self.interference
+        if not alone or invocation.killed or invocation.disturbed or invocation.misled:
+            return
+        if invocation.error is not None:
+            what = f"{invocation}: {invocation.error}"
+            self.properties.violations.append(Violation("works_when_left_alone", what))
+        elif not _holds_back(invocation):
+            for what in strangers_are_admitted_nowhere(self.properties, invocation):
+                self.properties.violations.append(Violation("strangers_are_admitted_nowhere", what))
 
     def _in_flight(self) -> int:
         self.in_flight = [invocation for invocation in self.in_flight if invocation.running]
@@ -308,7 +337,8 @@ def _holds_back(invocation: Invocation) -> bool:
 
 HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_operators_act: 5,
-    History._poll: 6,
+    History._let_invocations_meet: 6,
+    History._poll: 4,
     History._true_up_by_hand: 2,
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,

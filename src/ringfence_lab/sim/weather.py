@@ -28,9 +28,10 @@ class Weather:
         self._chance = chance
         self._rate = chance.choice(RATES)
         self._effects = [effect for effect in Effect if effect is not Effect.DENY and chance.random() < 0.4]
+        self._stale_rate = chance.choice((0.0, 0.0, 0.0, 0.3))
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
         self._outage: Fault | None = None
-        if self._rate and self._effects:
+        if self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
         if self._event_rate:
             for region in cloud.regions.values():
@@ -58,7 +59,9 @@ class Weather:
 
     def _on_call(self, call: Call) -> Fault | None:
         chance = self._chance
-        if chance.random() >= self._rate:
+        if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
+            return Fault(Effect.STALE, seconds=chance.uniform(0.1, 20.0))
+        if not self._effects or chance.random() >= self._rate:
             return None
         effect = chance.choice(self._effects)
         match effect:

@@ -17,6 +17,9 @@ from ringfence_lab.proof.mutants.mutation import Mutant
 HISTORIES = 2000
 """After how many histories a mutant counts as not noticed."""
 
+STEPS = (24, 48)
+"""Things that happen in a history: many, since most defects want several things at once."""
+
 CRASH = "crash"
 """The phase of a mutant that ended in an error which is none of the engine's own."""
 
@@ -41,7 +44,7 @@ def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
 
     for seed in range(histories):
         try:
-            result = simulate(seed)
+            result = simulate(seed, steps=STEPS)
         except Exception as error:  # noqa: BLE001  # whatever a broken engine raises is a way to be noticed
             return Verdict(mutant.name, type(error).__name__, str(error), CRASH, seed, seed + 1)
         if result.violation is not None:
