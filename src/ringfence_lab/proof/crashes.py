@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of all runs of one scenario."""
+    """What came of all runs of one scenario. `calls` are those it makes without a kill, over all orders."""
 
     scenario: Scenario
     calls: int
@@ -110,7 +110,7 @@ def crash_everywhere(
         whole = play(scenario, (), engine, order)
         if whole.problems:
             raise AssertionError(f"without any kill: {whole}")
-        tally.calls = whole.calls
+        tally.calls += whole.calls
         for kill in _kills(1, whole.calls):
             run = play(scenario, (kill,), engine, order)
             tally.count(run)
@@ -162,7 +162,7 @@ def section(singles: Sequence[Tally], doubles: Sequence[Tally], seconds: float) 
 
 
 def _rows(tallies: Iterable[Tally]) -> Iterator[str]:
-    yield "| scenario | calls | crashes | converged |"
+    yield "| scenario | calls in all orders | crashes | converged |"
     yield "|---|---:|---:|---:|"
     for tally in tallies:
         yield f"| {tally.scenario.name} | {tally.calls} | {tally.crashes:,} | {tally.converged:,} |"
