@@ -1,6 +1,7 @@
 """A kill before and after every call of every scenario is healed; of an engine that forgets, it is seen not to be."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ringfence.reconcile import reconcile
 from ringfence.settings import Settings
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
+from ringfence_lab.proof.sections import put_section
 from ringfence_lab.proof.stage import first_ready, last_ready
 from ringfence_lab.sim.faults import Effect
 from ringfence_lab.sim.function import Engine
@@ -88,3 +90,16 @@ def test_a_scenario_that_goes_wrong_without_any_kill_is_an_error() -> None:
 
     with pytest.raises(AssertionError, match="without any kill"):
         crash_everywhere(LAUNCH, does_nothing)
+
+
+def test_a_section_is_written_anew_in_its_place_and_a_new_one_comes_last(tmp_path: Path) -> None:
+    # given
+    document = tmp_path / "reliability.md"
+    put_section(document, "one", "first")
+    put_section(document, "two", "second")
+    # when
+    put_section(document, "one", "anew")
+    # then
+    assert document.read_text() == (
+        "# Reliability\n\n<!-- one:begin -->\nanew\n<!-- one:end -->\n\n<!-- two:begin -->\nsecond\n<!-- two:end -->\n"
+    )
