@@ -39,15 +39,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def contract_lab() -> Iterator[Lab]:
+def lab_world() -> Iterator[World]:
     """One lab for all clauses; each makes what it needs under a name of its own."""
     with Lab(regions=[HOME, PEER]) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="session")
-def lab_world(contract_lab: Lab) -> Iterator[World]:
-    """The lab as a world."""
-    resources = Resources("contract", Region(HOME), Region(PEER), contract_lab.client, poll_seconds=0.02)
-    with made(resources):
-        yield OnAws("lab", resources, PATIENCE)
+        resources = Resources("contract", Region(HOME), Region(PEER), lab.client, poll_seconds=0.02)
+        with made(resources):
+            yield OnAws("lab", resources, PATIENCE)

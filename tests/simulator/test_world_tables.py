@@ -22,7 +22,7 @@ from ringfence.model import (
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.tables import Table
 
-EAST, WEST = Region("us-east-1"), Region("us-west-2")
+EAST = Region("us-east-1")
 KEY = RosterKey(EAST, "db")
 
 

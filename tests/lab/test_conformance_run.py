@@ -12,8 +12,6 @@ from ringfence_lab.lab import Lab
 from tests.contract.resources import TAG, LeftBehind, Resources, made
 from tests.labs import HOME, PEER
 
-pytestmark = pytest.mark.xdist_group("contract")
-
 
 def conformance(lab: Lab, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     mine = {"AWS_ENDPOINT_URL": lab.endpoint_url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -34,13 +32,13 @@ def stacks(lab: Lab) -> set[str]:
     return {stack["StackName"] for each in described for stack in each if stack["StackStatus"] != "DELETE_COMPLETE"}
 
 
-def test_a_run_says_what_it_costs_holds_the_clauses_and_leaves_nothing(contract_lab: Lab) -> None:
-    done = conformance(contract_lab, "--region", HOME, "--peer-region", PEER, "--yes", "--", "-k", "a_wait_is_ended_by")
+def test_a_run_says_what_it_costs_holds_the_clauses_and_leaves_nothing(empty_lab: Lab) -> None:
+    done = conformance(empty_lab, "--region", HOME, "--peer-region", PEER, "--yes", "--", "-k", "a_wait_is_ended_by")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "US cents" in done.stdout.partition("Making")[0]
     assert "2 passed" in done.stdout
-    assert not {name for name in stacks(contract_lab) if name.startswith(TAG)}
+    assert not {name for name in stacks(empty_lab) if name.startswith(TAG)}
 
 
 @pytest.mark.parametrize(
@@ -51,20 +49,20 @@ def test_a_run_says_what_it_costs_holds_the_clauses_and_leaves_nothing(contract_
         (["--region", HOME, "--peer-region", PEER], "nobody is there to answer"),
     ],
 )
-def test_bad_input_is_one_line_and_makes_nothing(contract_lab: Lab, arguments: list[str], said: str) -> None:
-    before = stacks(contract_lab)
+def test_bad_input_is_one_line_and_makes_nothing(empty_lab: Lab, arguments: list[str], said: str) -> None:
+    before = stacks(empty_lab)
 
-    done = conformance(contract_lab, *arguments)
+    done = conformance(empty_lab, *arguments)
 
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
-    assert stacks(contract_lab) == before
+    assert stacks(empty_lab) == before
 
 
-def test_what_cannot_be_removed_is_listed_and_the_rest_is_removed(contract_lab: Lab) -> None:
-    resources = Resources(f"{TAG}-left", Region(HOME), Region(PEER), contract_lab.client, poll_seconds=0.02)
-    ec2, sqs = contract_lab.client("ec2", HOME), contract_lab.client("sqs", HOME)
+def test_what_cannot_be_removed_is_listed_and_the_rest_is_removed(empty_lab: Lab) -> None:
+    resources = Resources(f"{TAG}-left", Region(HOME), Region(PEER), empty_lab.client, poll_seconds=0.02)
+    ec2, sqs = empty_lab.client("ec2", HOME), empty_lab.client("sqs", HOME)
     queue = sqs.create_queue(QueueName=f"{resources.run}-forgotten")["QueueUrl"]
     address = ec2.allocate_address(Domain="vpc", TagSpecifications=resources.specification("elastic-ip"))
     resources.create_stacks()
@@ -76,21 +74,21 @@ def test_what_cannot_be_removed_is_listed_and_the_rest_is_removed(contract_lab: 
     sqs.delete_queue(QueueUrl=queue)
     assert f"Elastic IP {address['AllocationId']}" in str(left.value)
     assert queue in str(left.value)
-    assert resources.run not in stacks(contract_lab)
+    assert resources.run not in stacks(empty_lab)
 
 
-def test_a_run_that_fails_removes_what_it_made(contract_lab: Lab) -> None:
-    resources = Resources(f"{TAG}-failed", Region(HOME), Region(PEER), contract_lab.client, poll_seconds=0.02)
+def test_a_run_that_fails_removes_what_it_made(empty_lab: Lab) -> None:
+    resources = Resources(f"{TAG}-failed", Region(HOME), Region(PEER), empty_lab.client, poll_seconds=0.02)
     seen: list[set[str]] = []
 
     def fail() -> None:
         with made(resources):
-            seen.append(stacks(contract_lab))
+            seen.append(stacks(empty_lab))
             raise RuntimeError("on the way")
 
     with pytest.raises(RuntimeError, match="on the way"):
         fail()
 
     assert resources.run in seen[0]
-    assert resources.run not in stacks(contract_lab)
+    assert resources.run not in stacks(empty_lab)
     assert not list(resources.leftovers(Region(HOME)))
