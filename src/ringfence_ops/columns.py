@@ -18,6 +18,8 @@ def columns(rows: Rows, fixed: int | Sequence[int]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for width in widths(rows, fixed) if isinstance(fixed, int) else fixed:
         table.add_column(no_wrap=True, min_width=width)
+    for _ in range(max((len(row) for row in rows), default=0) - len(table.columns)):
+        table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table

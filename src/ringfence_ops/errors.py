@@ -6,6 +6,7 @@ Knows botocore's errors; raises none of them further.
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -46,7 +47,9 @@ def in_one_line(error: BaseException) -> str:
         case SSOError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
             said = f"the SSO session is over ({error}): run `aws sso login`"
         case ConnectTimeoutError() | ReadTimeoutError():
-            said = f"no answer in time: {error}"
+            said = "no answer in time"
+        case ConnectionClosedError():
+            said = "the connection was closed without an answer"
         case EndpointConnectionError():
             said = f"{error}: check the Region's name, the network and --endpoint-url"
         case ClientError():

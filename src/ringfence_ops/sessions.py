@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
 
 from ringfence import __version__
 from ringfence.errors import RingfenceError
@@ -59,7 +59,7 @@ class Aws:
                     config=Config(
                         connect_timeout=1,
                         read_timeout=3,
-                        retries={"mode": "standard", "total_max_attempts": 2},
+                        retries={"total_max_attempts": 1},  # a person sees what failed, and asks again
                         max_pool_connections=24,
                         user_agent_extra=f"ringfence-cli/{__version__}",
                     ),
@@ -94,7 +94,7 @@ class Aws:
     ) -> Mapping[Region, T | Unreachable]:
         """Does the work for all Regions at a time, and waits for none longer than `seconds` in all.
 
-        Raises Refused where there are no credentials: then no Region can be asked.
+        Raises Refused where there are no credentials, or no such profile: then no Region can be asked.
         """
         working = {region: _Working(lambda region=region: work(region)) for region in regions}  # type: ignore[misc]  # bound in the loop
         deadline = time.monotonic() + seconds
@@ -131,7 +131,7 @@ class _Working(Generic[T]):
         match self._error:
             case None:
                 return self._result[0]
-            case NoCredentialsError() | PartialCredentialsError():
+            case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
                 raise Refused(in_one_line(self._error)) from self._error
             case BotoCoreError() | ClientError() | RingfenceError() | Refused():
                 return Unreachable(in_one_line(self._error))

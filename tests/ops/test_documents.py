@@ -11,6 +11,7 @@ from ringfence.journal import RuleRemoved
 from ringfence.model import Cidr, InstanceId, Opening, RuleId
 from ringfence_ops.audit import RuleChange, Turn
 from ringfence_ops.commands import adopt, doctor, explain, history
+from ringfence_ops.investigation import Answer
 from ringfence_ops.trail import Deed
 from tests.ops.test_adoption import BY_HAND, planned
 from tests.ops.test_examination import chart, examined
@@ -26,7 +27,7 @@ REMOVAL = RuleRemoved(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(), 
 DEED = Deed(NOW, "AuthorizeSecurityGroupIngress", "event-1", "arn:aws:iam::1:user/a", "203.0.113.7", "aws-cli")
 
 
-def explanations() -> list[explain.Answer]:
+def explanations() -> list[Answer]:
     """One for each kind of identity, and for each state of a door's history."""
     joining = observed({STRANGER: "Pending:Wait"}, instance(STRANGER, address(2)))
     answers = [
@@ -38,9 +39,9 @@ def explanations() -> list[explain.Answer]:
         asked("203.0.113.1", sight(rows=rows())),
     ]
     return [
-        explain.Answer(answers[0], NOW + 9, [CHANGE]),
-        explain.Answer(answers[1], NOW + 9, deeds={OWNED.id: DEED}, unreachable={WEST: "hangs"}),
-        *(explain.Answer(answer, NOW) for answer in answers[2:]),
+        Answer(answers[0], NOW + 9, [CHANGE]),
+        Answer(answers[1], NOW + 9, deeds={OWNED.id: DEED}, unreachable={WEST: "hangs"}),
+        *(Answer(answer, NOW) for answer in answers[2:]),
     ]
 
 

@@ -64,7 +64,8 @@ def examine(run: Invocation, cluster: Cluster) -> tuple[list[Finding], dict[Regi
 
     charts = run.aws.each_region(expected, chart, PATIENCE)
     unreachable = {region: one.reason for region, one in charts.items() if isinstance(one, Unreachable)}
-    read = {region: one for region, one in charts.items() if isinstance(one, Chart)}
+    read = {region: one for region, one in charts.items() if isinstance(one, Chart) and one.silence is None}
+    unreachable |= {region: one.silence for region, one in charts.items() if isinstance(one, Chart) and one.silence}
     findings: list[Finding] = []
     for region in cluster.region_names:
         if region in read:

@@ -150,3 +150,10 @@ class Chart:
     skew: float | Unread = 0.0
     own_grants: Mapping[str, Grant] | Unread = field(default_factory=dict)
     engine_grants: Mapping[tuple[str, Region], Grant] | Unread = field(default_factory=dict)
+
+    @property
+    def silence(self) -> str | None:
+        """Why nothing at all could be read of the Region; None where anything could."""
+        parts = (self.stack, self.function, self.queue, self.table, self.scaling_groups, self.security_groups, self.log)
+        reasons = [part.reason for part in parts if isinstance(part, Unread)]
+        return reasons[0] if len(reasons) == len(parts) else None

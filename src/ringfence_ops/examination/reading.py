@@ -17,6 +17,7 @@ from ringfence.errors import RingfenceError
 from ringfence.model import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.observation import Instance
 from ringfence_ops.audit import AuditLog, log_group
+from ringfence_ops.errors import in_one_line
 from ringfence_ops.examination.chart import (
     Chart,
     EventRule,
@@ -115,10 +116,10 @@ class Reader:
         try:
             return read()
         except ClientError as error:
-            code, message = (error.response.get("Error", {}).get(key, "") for key in ("Code", "Message"))
-            return None if code in _ABSENT else Unread(f"{error.operation_name}: {code}: {message}")
+            absent = error.response.get("Error", {}).get("Code", "") in _ABSENT
+            return None if absent else Unread(in_one_line(error))
         except (BotoCoreError, RingfenceError) as error:
-            return Unread(str(error))
+            return Unread(in_one_line(error))
 
     def _client(self, service: str) -> Any:
         return self.client_of(service, self.region)
