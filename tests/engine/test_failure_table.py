@@ -429,18 +429,17 @@ def test_without_room_for_both_what_left_is_removed_first(cloud: Cloud) -> None:
     assert len(cloud.region(EAST).admitted()) == len(cloud.region(WEST).admitted()) == 4
 
 
-# A crash at any point; a hook that is not active; events twice, late, out of order.
+# An answer that is lost, a process that is killed (at every call: tests/simulator/test_crashes.py).
 
 
 @pytest.mark.parametrize("desired", [3, 1])
-@pytest.mark.parametrize("effect", [Effect.KILL_BEFORE, Effect.KILL_AFTER, Effect.LOSE_ANSWER])
 @pytest.mark.parametrize("nth", range(16))
-def test_a_crash_at_any_call_is_healed_by_the_redelivery(cloud: Cloud, desired: int, effect: Effect, nth: int) -> None:
+def test_a_lost_answer_of_any_call_is_healed_by_the_redelivery(cloud: Cloud, desired: int, nth: int) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(desired)
     instance = only_waiting(group)
-    cloud.fault(effect, home=EAST, after=nth, times=1)
+    cloud.fault(Effect.LOSE_ANSWER, home=EAST, after=nth, times=1)
     # when
     cloud.poll(EAST)
     cloud.heal()
