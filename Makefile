@@ -49,6 +49,7 @@ lock: set-up ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra operator --extra lab --extra development --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/development.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes --no-header --no-annotate -c requirements/development.txt -o requirements/engine.txt
+	$(BIN)/uv pip compile pyproject.toml --extra lab --extra operator --extra benchmarks --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c requirements/development.txt -o requirements/benchmarks.txt
 	$(BIN)/uv pip compile requirements/sam.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/sam.txt
 
 clean: ## Remove what was built

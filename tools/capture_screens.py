@@ -115,8 +115,8 @@ def _settle(stage: Stage) -> None:
     for region in stage.regions.values():
         region.true_up()
     initialise = [COMMAND, "init", "--name", stage.lab.cluster]
-    for region in REGIONS:
-        initialise += ["--region", region]
+    for name in REGIONS:
+        initialise += ["--region", name]
     subprocess.run(initialise, cwd=stage.directory, env=stage.environment, check=True, capture_output=True)  # noqa: S603  # our own command
 
 

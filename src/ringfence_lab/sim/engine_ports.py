@@ -13,6 +13,20 @@ from ringfence_lab.sim.calls import Invocation, Line
 if TYPE_CHECKING:
     from ringfence_lab.sim.cloud import CloudRegion
 
+OPERATIONS = (
+    "DescribeAutoScalingGroups",
+    "DescribeInstances",
+    "DescribeSecurityGroupRules",
+    "Scan",
+    "Query",
+    "PutItem",
+    "AuthorizeSecurityGroupIngress",
+    "RevokeSecurityGroupIngress",
+    "UpdateSecurityGroupRuleDescriptionsIngress",
+    "CompleteLifecycleAction",
+)
+"""Every operation of AWS's that the ports below make."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAutoScaling:

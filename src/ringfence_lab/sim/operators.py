@@ -119,6 +119,14 @@ def delete_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"deletes {rule.id}, {rule.opening}"
 
 
+def redeploy_table(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """The table is deleted, and made anew by the next deployment."""
+    if not region.table.rosters:
+        return ""
+    region.table.make_anew()
+    return "has the table deleted and made anew"
+
+
 ACTIONS: tuple[tuple[Action, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
@@ -130,6 +138,7 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
     (associate_elastic_ip, 2),
     (write_rule, 2),
     (delete_rule, 2),
+    (redeploy_table, 1),
 )
 """Every action with its weight."""
 

@@ -6,6 +6,7 @@ python -m ringfence_lab.proof.mutants [--histories 2000] [--write docs/reliabili
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,19 @@ from rich.table import Table
 
 from ringfence_lab.proof.mutants.catalogue import BY_NAME, MUTANTS
 from ringfence_lab.proof.mutants.mutation import Mutant
-from ringfence_lab.proof.mutants.trial import HISTORIES, Verdict, try_apart
+from ringfence_lab.proof.mutants.trial import HISTORIES, STEPS, Verdict, try_apart
 from ringfence_lab.proof.sections import put_section
+from ringfence_lab.sim.simulation import simulate
 
 PROCESSES = 2
 
 COMMAND = "python -m ringfence_lab.proof.mutants"
+
+
+@lru_cache
+def _holds(seed: int) -> bool:
+    """Whether the engine as it is comes through the history well: only then it was the mutant that was noticed."""
+    return simulate(seed, steps=STEPS).violation is None
 
 
 def hunt(
@@ -27,11 +35,14 @@ def hunt(
 ) -> list[Verdict]:
     """The verdict on each mutant, in their order. `tell` hears of each as it is known.
 
-    Raises CalledProcessError where a mutant could not be tried: it is out of date, for one.
+    Raises CalledProcessError where a mutant could not be tried (it is out of date, for one), and AssertionError where
+    the engine without it violates a property in the same history.
     """
 
     def tried(mutant: Mutant) -> Verdict:
         verdict = try_apart(mutant, histories)
+        if verdict.caught_by is not None and not _holds(verdict.seed):
+            raise AssertionError(f"seed {verdict.seed} does not hold without {mutant.name} either: {verdict.caught_by}")
         if tell is not None:
             tell(verdict)
         return verdict

@@ -2,6 +2,9 @@
 
 from ringfence_lab.proof.mutants.mutation import Mutant
 
+_UNGUARDED = ("guarded = guard(plan, earlier, self.confirmed, self.limits, now)", "guarded = Guarded(plan)")
+"""The guard looks twice at what a roster never heard of, and so hides most of what a wrong order of reads breaks."""
+
 PROTOCOL = (
     Mutant(
         "offers-every-row",
@@ -117,10 +120,11 @@ PROTOCOL = (
     ),
     Mutant(
         "removes-by-older-rows",
-        "Rules are removed by rows that were read before them.",
+        "Rules are removed by rows that were read before them (with the guard off, which hides it).",
         "rule 4, actual before desired",
         "converge",
         (
+            _UNGUARDED,
             (
                 "        removes = bool(plan.removals or plan.relabellings)\n",
                 "        removes = False\n",
@@ -129,10 +133,11 @@ PROTOCOL = (
     ),
     Mutant(
         "reads-rows-before-rules",
-        "The rows are always read first, then the rules.",
+        "The rows are always read first, then the rules (with the guard off, which hides it).",
         "rule 4, actual before desired",
         "converge",
         (
+            _UNGUARDED,
             (
                 "            rules = self._rules() if rules is None else rules\n            rows = self._rows()\n",
                 "            rows = self._rows()\n            rules = self._rules() if rules is None else rules\n",

@@ -1,0 +1,204 @@
+"""Plays many histories, each from a seed of its own, on several processes, and counts what they met.
+
+A campaign is a range of seeds. It can be stopped and continued: what is done is kept in a file, slice by slice. Knows
+nothing of how a history is shown or shortened.
+"""
+
+import gc
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from itertools import chain, islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import ringfence
+import ringfence_lab.sim
+from ringfence_lab.sim.simulation import simulate
+
+SLICE = 250
+"""Histories that a process plays before it tells what came of them."""
+COLLECT_EVERY = 50
+"""Histories between two collections of garbage: a world dies as a whole, so looking for it more often is lost time."""
+
+
+class Kind(Enum):
+    """What went wrong in a history."""
+
+    SAFETY = "safety"  # a property did not hold while faults lasted
+    CRASH = "crash"  # something raised what nothing there may raise
+    LIVENESS = "liveness"  # not everything was well in time after all had healed
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A history that went wrong. `what` names the property first."""
+
+    seed: int
+    kind: str
+    what: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the histories of the seeds from `first` on. `seconds` are those of the processors."""
+
+    first: int
+    histories: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    coverage: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Takes in what came of other seeds."""
+        self.histories += other.histories
+        self.steps += other.steps
+        self.seconds += other.seconds
+        self.coverage += other.coverage
+        self.failures += other.failures
+
+    @property
+    def per_second(self) -> float:
+        """Histories a second, on one core."""
+        return self.histories / self.seconds if self.seconds else 0.0
+
+    def worst(self) -> Kind | None:
+        """The gravest kind of failure."""
+        kinds = {failure.kind for failure in self.failures}
+        return next((kind for kind in Kind if kind.value in kinds), None)
+
+
+def play(first: int, count: int) -> Tally:
+    """Plays the histories of so many seeds in this process."""
+    tally, started = Tally(first), time.process_time()
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for seed in range(first, first + count):
+            _play_one(seed, tally)
+            if seed % COLLECT_EVERY == 0:
+                gc.collect()
+    finally:
+        if collects:
+            gc.enable()
+    tally.seconds = time.process_time() - started
+    return tally
+
+
+def _play_one(seed: int, tally: Tally) -> None:
+    tally.histories += 1
+    try:
+        result = simulate(seed)
+    except Exception as error:  # noqa: BLE001  # whatever it is, its seed must be known
+        tally.failures.append(Failure(seed, Kind.CRASH.value, f"{type(error).__name__}: {error}"))
+        return
+    tally.steps += result.steps
+    tally.coverage += result.coverage
+    if result.violation is not None:
+        tally.failures.append(Failure(seed, result.phase, str(result.violation)))
+
+
+def campaign(first: int, histories: int, processes: int, keep_going: bool = False) -> Iterator[Tally]:
+    """Plays the histories and yields what came of each slice as it is done, in any order.
+
+    Ends after the first slice with a failure, unless it is to keep going.
+    """
+    starts = range(first, first + histories, SLICE)
+    slices = ((start, min(SLICE, first + histories - start)) for start in starts)
+    if processes == 1:
+        for one in slices:
+            tally = play(*one)
+            yield tally
+            if tally.failures and not keep_going:
+                return
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        pending = {pool.submit(play, *one) for one in islice(slices, 2 * processes)}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                tally = future.result()
+                yield tally
+                if tally.failures and not keep_going:
+                    pool.shutdown(cancel_futures=True)
+                    return
+            pending |= {pool.submit(play, *one) for one in islice(slices, len(done))}
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """A long campaign that can be continued: what was asked for, what is done, and by which code."""
+
+    first: int
+    histories: int
+    code: str
+    done: list[int] = field(default_factory=list)
+    seconds_waited: float = 0.0
+    tally: Tally = field(default_factory=lambda: Tally(0))
+
+    @classmethod
+    def open(cls, path: Path, first: int, histories: int) -> "Checkpoint":
+        """The campaign in the file, or a new one. Raises ValueError where the file holds another one."""
+        if not path.exists():
+            return cls(first, histories, code_version(), tally=Tally(first))
+        kept = json.loads(path.read_text())
+        tally = kept.pop("tally")
+        tally["coverage"] = Counter(tally["coverage"])
+        tally["failures"] = [Failure(**failure) for failure in tally["failures"]]
+        found = cls(**kept, tally=Tally(**tally))
+        for name, asked in (("first", first), ("histories", histories), ("code", code_version())):
+            if getattr(found, name) != asked:
+                raise ValueError(f"{path} holds a campaign with {name} {getattr(found, name)}, not {asked}")
+        return found
+
+    def save(self, path: Path) -> None:
+        """Writes the file, whole or not at all."""
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self)))
+        draft.replace(path)
+
+    def play(self, processes: int, path: Path) -> Iterator[Tally]:
+        """Plays what is not done yet, saves as it goes, and yields what came of each slice."""
+        missing = [at for at in range(self.first, self.first + self.histories, SLICE) if at not in set(self.done)]
+        spans = chain.from_iterable(
+            campaign(start, min(stop, self.first + self.histories) - start, processes, keep_going=True)
+            for start, stop in _spans(missing)
+        )
+        began = time.monotonic()
+        for tally in spans:
+            self.done.append(tally.first)
+            self.tally.add(tally)
+            now = time.monotonic()
+            self.seconds_waited, began = self.seconds_waited + now - began, now
+            self.save(path)
+            yield tally
+
+
+def _spans(starts: list[int]) -> Iterator[tuple[int, int]]:
+    """The slices' starts as ranges of seeds without gaps."""
+    begin = previous = None
+    for start in starts:
+        if begin is None or previous is None:
+            begin = start
+        elif start != previous + SLICE:
+            yield begin, previous + SLICE
+            begin = start
+        previous = start
+    if begin is not None and previous is not None:
+        yield begin, previous + SLICE
+
+
+def code_version() -> str:
+    """Twelve hexadecimal digits that name the engine's and the simulator's source."""
+    digest = hashlib.sha256()
+    for package in (ringfence, ringfence_lab.sim):
+        root = Path(str(package.__file__)).parent
+        for path in sorted(root.rglob("*.py")):
+            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

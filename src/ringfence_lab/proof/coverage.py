@@ -1,0 +1,86 @@
+"""Shows what a campaign met: which fault at which call, how often; and what was never met.
+
+Every call and every fault that there is has its place, so that a zero is seen. Knows nothing of how histories are
+played.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from rich.table import Table
+
+from ringfence_lab.sim.engine_ports import OPERATIONS
+from ringfence_lab.sim.faults import Effect
+from ringfence_lab.sim.operators import ACTIONS
+from ringfence_lab.sim.weather import STALE_CALLS
+
+ANSWERS = ("ok", *(effect.value for effect in Effect if effect is not Effect.DENY), "Refused", "Conflict")
+"""How a call can end. Denied ones are left to other tests: no history heals a policy."""
+
+CAN_BE_REFUSED = frozenset(operation for operation in OPERATIONS if operation.endswith("SecurityGroupIngress"))
+CAN_BE_REFUSED |= {"UpdateSecurityGroupRuleDescriptionsIngress"}
+CAN_CONFLICT = frozenset({"PutItem"})
+
+
+def counts(coverage: Mapping[str, int]) -> Iterator[tuple[str, list[int | None]]]:
+    """Each operation with how often it ended in each of the `ANSWERS`; None where it cannot."""
+    for operation in OPERATIONS:
+        yield operation, [_count(coverage, operation, answer) for answer in ANSWERS]
+
+
+def _count(coverage: Mapping[str, int], operation: str, answer: str) -> int | None:
+    possible = {
+        Effect.STALE.value: operation in STALE_CALLS,
+        "Refused": operation in CAN_BE_REFUSED,
+        "Conflict": operation in CAN_CONFLICT,
+    }.get(answer, True)
+    return coverage.get(f"{operation} {answer}", 0) if possible else None
+
+
+def happenings(coverage: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Everything else that can happen, with how often it did."""
+    for name in HAPPENINGS:
+        yield name.replace("_", " "), coverage.get(name, 0)
+
+
+HAPPENINGS = (
+    "2 Regions",
+    "3 Regions",
+    "overlapping invocations",
+    "function-timeout",
+    "hook-timeout",
+    *(action.__name__ for action, _ in ACTIONS),
+)
+
+
+def shown(coverage: Mapping[str, int]) -> Iterator[Table]:
+    """For a terminal."""
+    calls = Table("call", title="How calls ended", title_justify="left", pad_edge=False)
+    for answer in ANSWERS:
+        calls.add_column(answer.replace("-", " "), justify="right")
+    for operation, row in counts(coverage):
+        calls.add_row(operation, *map(_cell, row))
+    yield calls
+    others = Table("what else happened", title="What else happened", title_justify="left", show_header=False)
+    others.add_column(justify="right")
+    for name, count in happenings(coverage):
+        others.add_row(name, _cell(count))
+    yield others
+
+
+def _cell(count: int | None) -> str:
+    if count is None:
+        return "[dim]-[/dim]"
+    return f"{count:,}" if count else "[red]0[/red]"
+
+
+def markdown(coverage: Mapping[str, int]) -> Iterator[str]:
+    """For a document."""
+    yield "| call | " + " | ".join(ANSWERS) + " |"
+    yield "|---|" + "---:|" * len(ANSWERS)
+    for operation, row in counts(coverage):
+        yield f"| {operation} | " + " | ".join("" if count is None else f"{count:,}" for count in row) + " |"
+    yield ""
+    yield "| what else happened | times |"
+    yield "|---|---:|"
+    for name, count in happenings(coverage):
+        yield f"| {name} | {count:,} |"
