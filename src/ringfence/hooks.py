@@ -38,7 +38,7 @@ def settle_hooks(
 
 def let_go(events: Iterable[LifecycleEvent], world: World, settings: Settings) -> None:
     """Lets everybody that an event named go on at once: whoever only observes holds up nobody, whatever else fails."""
-    answers = [observed(told(event)) for event in latest_of_each(events)]
+    answers = [observed(told(event, world.clock.now())) for event in latest_of_each(events)]
     for error in gather(world.tasks, [partial(_complete, each, world, settings) for each in answers]):
         if error is not None:
             world.journal(Problem(str(error)))

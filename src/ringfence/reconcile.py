@@ -90,6 +90,7 @@ class _Attempt:
             with self.on_home_table():
                 before = self.read()
             early = self.start_reading_peers(before)
+            seen_at = self.world.clock.now()
             seen, rules = self.observe(before)
             rosters = self.decide(before, seen)
             with self.on_home_table():
@@ -98,7 +99,7 @@ class _Attempt:
             self.admit_without_table(down.reason)
             raise down.reason from down
         rows = replace(before, rosters={**before.rosters, **changed})
-        waits = self.waits(seen)
+        waits = self.waits(seen, seen_at)
         turns = self.converge(before, rows, changed, waits, rules, early)
         # A launch is answered before the Regions are validated: its rules are in, and a rule of a roster that its
         # Region's table holds is removed by nobody. A termination waits: an invocation that read an older roster may
@@ -189,10 +190,10 @@ class _Attempt:
             self.write(changed[roster.key], standing)
         return changed
 
-    def waits(self, seen: Observation) -> list[Waiting]:
+    def waits(self, seen: Observation, seen_at: float) -> list[Waiting]:
         """Everybody that waits for our answer. Where Ringfence only observes, those of the events were let go."""
         told = [] if self.settings.mode is Mode.OBSERVE else self.lifecycle_events
-        return waiting(seen, told, self.world.clock.now())
+        return waiting(seen, told, seen_at)
 
     def converge(
         self,
@@ -283,8 +284,9 @@ class _Attempt:
 
         What the peers lack follows from the redelivery of the events, once the table is back.
         """
+        seen_at = self.world.clock.now()
         seen, rules = self.observe(Rows())
-        waits = [one for one in self.waits(seen) if one.launching]
+        waits = [one for one in self.waits(seen, seen_at) if one.launching]
         rosters = {}
         for roster in self.decide(Rows(), seen):
             joining = {one.instance for one in waits if one.group == roster.key.asg}

@@ -18,13 +18,17 @@ from ringfence.settings import Mode, NoAddress, Settings
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An instance that a hook may hold, with the transitions that it can be held in (the likelier first)."""
+    """An instance that a hook may hold, with the transitions that it can be held in (the likelier first).
+
+    `seen_at` is when its group was asked, in epoch seconds: it may wait for another answer since.
+    """
 
     group: str
     instance: InstanceId
     transitions: tuple[Transition, ...]
     event: LifecycleEvent | None
     warm: bool
+    seen_at: float
 
     @property
     def launching(self) -> bool:
@@ -52,20 +56,24 @@ class Hold:
 
 Answer = Complete | Hold
 
+STILL_WAITS = 10.0
+"""Seconds for which an instance surely waits for what its group said. An answer without an event's token is for
+whatever it waits for by then: one that was on its way into the warm pool may be on its way out, not yet admitted."""
 
-def waiting(observation: Observation, events: Iterable[LifecycleEvent], now: float) -> list[Waiting]:
+
+def waiting(observation: Observation, events: Iterable[LifecycleEvent], seen_at: float) -> list[Waiting]:
     """Every instance that waits, by its group's listing or by a fresh event that the listing may be older than."""
     found: dict[tuple[str, InstanceId], Waiting] = {}
     for group, instances in sorted(observation.groups.items()):
         for id, state in sorted(instances.items()):
             if state in WAITING:
-                found[group, id] = Waiting(group, id, WAITING[state], None, state.startswith("Warmed:"))
+                found[group, id] = Waiting(group, id, WAITING[state], None, state.startswith("Warmed:"), seen_at)
     for event in latest_of_each(events):
         key = (event.group, event.instance)
         if key in found or (
-            event.group in observation.groups and is_fresh(event, now) and _may_wait(event, observation)
+            event.group in observation.groups and is_fresh(event, seen_at) and _may_wait(event, observation)
         ):
-            found[key] = _named(event, found.get(key))
+            found[key] = _named(event, seen_at, found.get(key))
     return list(found.values())
 
 
@@ -79,18 +87,18 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
             return phase is not None or event.instance in observation.instances
 
 
-def _named(event: LifecycleEvent, listed: Waiting | None) -> Waiting:
+def _named(event: LifecycleEvent, seen_at: float, listed: Waiting | None) -> Waiting:
     """What an instance waits for by its latest event, unless its group's listing must be later than that."""
-    return listed if listed is not None and _is_later(listed, event) else told(event)
+    return listed if listed is not None and _is_later(listed, event) else told(event, seen_at)
 
 
-def told(event: LifecycleEvent) -> Waiting:
+def told(event: LifecycleEvent, seen_at: float) -> Waiting:
     """What an instance waits for by an event."""
     if isinstance(event, Launching):
         transition, warm = Transition.LAUNCH, event.destination is Place.WARM_POOL
     else:
         transition, warm = Transition.TERMINATE, Place.WARM_POOL in (event.origin, event.destination)
-    return Waiting(event.group, event.instance, (transition,), event, warm)
+    return Waiting(event.group, event.instance, (transition,), event, warm, seen_at)
 
 
 def _is_later(listed: Waiting, event: LifecycleEvent) -> bool:
@@ -119,6 +127,8 @@ def answer(
         return observed(one)
     if one.launching:
         return _launch(one, roster, home, peers, now, settings)
+    if one.warm and one.event is None and now - one.seen_at > STILL_WAITS:
+        return Hold(one, f"its group was asked {now - one.seen_at:.0f} s ago, it may be out of the warm pool since")
     if one.warm and one.instance not in roster.departed:
         if (roster.key, one.instance) in home.lingering:
             return Hold(one, "its roster has never heard of it, but its own Region admits it: a second look follows")

@@ -46,7 +46,7 @@ def answered(
 
 
 def waits(transitions: tuple[Transition, ...] = LAUNCHES, warm: bool = False) -> Waiting:
-    return Waiting(DB.asg, I1, transitions, None, warm)
+    return Waiting(DB.asg, I1, transitions, None, warm, NOW)
 
 
 def result(given: Answer) -> HookResult | None:
@@ -69,7 +69,9 @@ def result(given: Answer) -> HookResult | None:
 def test_whoever_is_listed_as_waiting_waits_without_any_event(
     state: str, transitions: tuple[Transition, ...], warm: bool
 ) -> None:
-    assert waiting(observed({I1: state, I2: "InService"}), [], NOW) == [Waiting(DB.asg, I1, transitions, None, warm)]
+    assert waiting(observed({I1: state, I2: "InService"}), [], NOW) == [
+        Waiting(DB.asg, I1, transitions, None, warm, NOW)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_an_old_event_still_tells_since_when_a_listed_instance_waits() -> None:
 def test_an_event_tells_which_hook_waits_in_a_warm_pool() -> None:
     seen = observed({I1: "Warmed:Pending:Wait"})
     into = terminating(destination=Place.WARM_POOL)
-    assert waiting(seen, [into], NOW) == [Waiting(DB.asg, I1, TERMINATES, into, warm=True)]
+    assert waiting(seen, [into], NOW) == [Waiting(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)]
 
 
 @pytest.mark.parametrize(
@@ -308,6 +310,21 @@ def test_a_former_member_on_its_way_into_a_warm_pool_is_released_first() -> None
 def test_on_the_way_into_a_warm_pool_a_rule_that_still_admits_it_is_looked_at_twice() -> None:
     lingering = Outcome(EAST, lingering=frozenset({(DB, I1)}))
     assert isinstance(answered(waits(TERMINATES, warm=True), roster(), lingering), Hold)
+
+
+def test_on_the_way_into_a_warm_pool_an_old_listing_lets_nobody_go() -> None:
+    # given a listing that is so old that the instance may have come out of the pool since, and no event with a token
+    one = waits(LAUNCHES + TERMINATES, warm=True)
+    # when
+    just_in_time, too_late = answered(one, roster(), now=NOW + 10), answered(one, roster(), now=NOW + 11)
+    # then
+    assert result(just_in_time) is HookResult.CONTINUE
+    assert isinstance(too_late, Hold)
+
+
+def test_on_the_way_into_a_warm_pool_a_token_lets_go_however_old_the_listing_is() -> None:
+    (one,) = waiting(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    assert result(answered(one, roster(), now=NOW + 11)) is HookResult.CONTINUE
 
 
 def test_out_of_the_pool_an_instance_is_not_let_in_before_its_own_region_admits_it() -> None:

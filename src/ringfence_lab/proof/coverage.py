@@ -48,6 +48,10 @@ HAPPENINGS = (
     "overlapping invocations",
     "function-timeout",
     "hook-timeout",
+    "event lost",
+    "event late",
+    "event doubled",
+    "table made anew",
     *(action.__name__ for action, _ in ACTIONS),
 )
 

@@ -18,7 +18,7 @@ from ringfence_lab.sim.calls import Invocation
 from ringfence_lab.sim.cloud import Cloud, CloudRegion
 from ringfence_lab.sim.convergence import unconverged
 from ringfence_lab.sim.function import Engine, Function
-from ringfence_lab.sim.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRevoked
+from ringfence_lab.sim.history import ActionCompleted, Change
 from ringfence_lab.sim.properties import Properties, Violation
 from ringfence_lab.sim.tasks import Scheduler, Task
 
@@ -186,7 +186,7 @@ class Stage:
             if number:
                 lines.append(f"{number:4} {self.cloud.calls[number - 1]}")
             while at == number:
-                lines.append(f"       {_told(change)}")
+                lines.append(f"       {change}")
                 at, change = next(changes)
         return lines
 
@@ -195,19 +195,6 @@ class Stage:
 
 
 Work = tuple[Invocation, Callable[[], None]]
-
-
-def _told(change: Change | None) -> str:
-    """A change in few words: who made it is in the call above."""
-    match change:
-        case RuleMade() | RuleRevoked():
-            return f"{type(change).__name__} {change.rule.id} {change.rule.opening} {change.rule.description}"
-        case RowWritten():
-            return f"RowWritten in {change.region}: {change.key} at {change.version} over {change.standing}"
-        case ActionCompleted():
-            return f"ActionCompleted {change.instance} {change.transition.name} {change.result.value}"
-        case _:
-            return str(change)
 
 
 def _swallowing(work: Callable[[], None]) -> None:

@@ -81,12 +81,14 @@ class GroupInstance:
     state: str
     journey: Journey | None = None
     waits: dict[str, LifecycleAction] = field(default_factory=dict)
+    pooled_at: float = 0.0
 
 
 class AutoScalingGroup:
     """One group. `proceed_seconds` is how long an instance shows the states between two others; `lists_warm_pool`
     whether DescribeAutoScalingGroups lists the warm pool's instances too; `retains` that an abandoned termination
-    keeps its instance (`TerminateHookAbandon=retain`)."""
+    keeps its instance (`TerminateHookAbandon=retain`); `pool_seconds` for how long an instance rests in the warm pool
+    before it is taken out of it."""
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class AutoScalingGroup:
         self.lists_warm_pool = True
         self.retains = False
         self.proceed_seconds = 0.0
+        self.pool_seconds = 0.0
         self.instances: dict[InstanceId, GroupInstance] = {}
         self._ec2 = ec2
         self._clock = clock
@@ -230,7 +233,7 @@ class AutoScalingGroup:
         """Launches or terminates until as many count as are desired."""
         counted = [one for one in self.instances.values() if one.state in COUNTED]
         for _ in range(self.desired - len(counted)):
-            pooled = next((one for one in self.instances.values() if one.state in POOLED), None)
+            pooled = next(filter(self._has_rested, self.instances.values()), None)
             if pooled is None:
                 self._begin(self._adopt(self._ec2.launch(self.name).id), LAUNCH)
                 continue
@@ -242,6 +245,9 @@ class AutoScalingGroup:
             back = self.reuses_on_scale_in and one.state == "InService"
             self._begin(one, BACK_INTO_POOL if back else TERMINATE)
         self._fill_pool()
+
+    def _has_rested(self, one: GroupInstance) -> bool:
+        return one.state in POOLED and self._clock.now() - one.pooled_at >= self.pool_seconds
 
     def _fill_pool(self) -> None:
         pool = sum(one.state in POOLED or one.state.startswith("Warmed:Pending") for one in self.instances.values())
@@ -295,6 +301,7 @@ class AutoScalingGroup:
             case Place.WARM_POOL:
                 if self.warm_pool_state == "Warmed:Stopped":
                     self._ec2.stop(one.id)
+                one.pooled_at = self._clock.now()
                 self._state(one, self.warm_pool_state)
             case Place.EC2:
                 self._ec2.terminate(one.id)

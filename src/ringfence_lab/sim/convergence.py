@@ -58,6 +58,11 @@ def _members(seen: Properties, region: Region) -> set[Cidr]:
 
 def _tables_disagree(seen: Properties) -> Iterator[str]:
     tables = {region.name: region.table.rosters for region in seen.cloud.regions.values()}
+    for each in seen.cloud.regions.values():
+        for group in seen.security_groups(each.name):  # of a peer that needs nothing, what was held is left to expire
+            held = each.table.held.get(group.id)
+            if held is not None and held.rules:
+                yield f"{each.name} still holds {len(held.rules)} rules of {held.group}"
     for home, rosters in tables.items():
         for key, roster in rosters.items():
             if key.region != home:

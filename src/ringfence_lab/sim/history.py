@@ -21,6 +21,9 @@ class RuleMade:
     rule: Rule
     by: "Invocation | None"
 
+    def __str__(self) -> str:
+        return f"+ {_told(self.rule)} in {self.rule.group}"
+
 
 @dataclass(frozen=True, slots=True)
 class RuleRevoked:
@@ -29,6 +32,9 @@ class RuleRevoked:
     region: Region
     rule: Rule
     by: "Invocation | None"
+
+    def __str__(self) -> str:
+        return f"- {_told(self.rule)} in {self.rule.group}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,21 @@ class RuleRelabelled:
     rule: Rule
     was: Rule
     by: "Invocation | None"
+
+    def __str__(self) -> str:
+        return f"~ {_told(self.rule)} in {self.rule.group}, was {_told(self.was)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChanged:
+    """An operator gave a rule other ports or another description."""
+
+    region: Region
+    rule: Rule
+    was: Rule
+
+    def __str__(self) -> str:
+        return f"~ {_told(self.rule)} in {self.rule.group}, was {_told(self.was)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,10 @@ class ActionCompleted:
     to_group: bool
     by: "Invocation | None"
 
+    def __str__(self) -> str:
+        answer = self.result.value if self.by else f"{self.result.value}, by itself"
+        return f"hook of {self.instance}, {self.transition.name}: {answer}"
+
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
@@ -66,6 +91,9 @@ class StateChanged:
     instance: InstanceId
     state: str | None
 
+    def __str__(self) -> str:
+        return f"{self.region}/{self.group} {self.instance} is {self.state or 'no longer listed'}"
+
 
 @dataclass(frozen=True, slots=True)
 class AddressReleased:
@@ -74,6 +102,9 @@ class AddressReleased:
     region: Region
     instance: InstanceId
     address: Cidr
+
+    def __str__(self) -> str:
+        return f"{self.address} of {self.instance} goes to a stranger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +117,32 @@ class RowWritten:
     standing: int
     by: "Invocation | None"
 
+    def __str__(self) -> str:
+        return f"row {self.key} in {self.region}: version {self.version} over {self.standing}"
 
-Change = RuleMade | RuleRevoked | RuleRelabelled | ActionCompleted | StateChanged | AddressReleased | RowWritten
+
+@dataclass(frozen=True, slots=True)
+class TableMadeAnew:
+    """A Region's table is another one, and empty."""
+
+    region: Region
+
+    def __str__(self) -> str:
+        return f"the table of {self.region} is made anew"
+
+
+def _told(rule: Rule) -> str:
+    return f"{rule.id} {rule.opening or rule.ports} [{rule.description}]"
+
+
+Change = (
+    RuleMade
+    | RuleRevoked
+    | RuleRelabelled
+    | RuleChanged
+    | ActionCompleted
+    | StateChanged
+    | AddressReleased
+    | RowWritten
+    | TableMadeAnew
+)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 
 from ringfence.errors import Refused
+from ringfence.model import PortRange
 from ringfence.observation import Power
 from ringfence_lab.sim.auto_scaling import AutoScalingGroup, GroupInstance
 from ringfence_lab.sim.cloud import CloudRegion
@@ -119,12 +120,22 @@ def delete_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"deletes {rule.id}, {rule.opening}"
 
 
-def redeploy_table(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
-    """The table is deleted, and made anew by the next deployment."""
-    if not region.table.rosters:
+def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Random) -> str:
+    """ModifySecurityGroupRules: any rule whose source is a CIDR, an owned one for one, gets other ports or another
+    description."""
+    rules = [rule for rule in region.security_group.rules.values() if rule.opening is not None]
+    if not rules:
         return ""
-    region.table.make_anew()
-    return "has the table deleted and made anew"
+    rule = chance.choice(rules)
+    ports = chance.choice((rule.ports, PortRange.parse("tcp/9042"), PortRange.parse("tcp/22")))
+    description = chance.choice((rule.description, "changed by hand"))
+    if (ports, description) == (rule.ports, rule.description):
+        return ""
+    try:
+        region.security_group.change_by_hand(rule.id, ports, description)
+    except Refused:
+        return ""
+    return f"changes {rule.id} to {ports} [{description}]"
 
 
 ACTIONS: tuple[tuple[Action, int], ...] = (
@@ -138,7 +149,7 @@ ACTIONS: tuple[tuple[Action, int], ...] = (
     (associate_elastic_ip, 2),
     (write_rule, 2),
     (delete_rule, 2),
-    (redeploy_table, 1),
+    (change_rule, 1),
 )
 """Every action with its weight."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ringfence.lifecycle import HookResult, Transition
-from ringfence.model import InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
+from ringfence.model import Cidr, InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
 from ringfence.roster import STALE_SECONDS
 from ringfence.settings import Mode, Settings
 from ringfence_lab.sim.calls import Call, Invocation
@@ -20,10 +20,12 @@ from ringfence_lab.sim.history import (
     ActionCompleted,
     Change,
     RowWritten,
+    RuleChanged,
     RuleMade,
     RuleRelabelled,
     RuleRevoked,
     StateChanged,
+    TableMadeAnew,
 )
 from ringfence_lab.sim.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.security_groups import SecurityGroup
@@ -60,6 +62,7 @@ class Properties:
     made: dict[RuleId, float] = field(default_factory=dict)
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     touched: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
+    changed: dict[RuleId, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
 
     def watch(self, change: Change) -> None:
@@ -67,12 +70,10 @@ class Properties:
         match change:
             case RuleMade():
                 self._check(change, quotas_hold, rules_are_made_before_others_go, peers_hold_up_nobody)
-                _note_rule_made(self, change)
             case RuleRevoked():
                 self._check(
                     change, foreign_rules_stay, members_in_service_stay_admitted, unheard_of_rules_get_a_second_look
                 )
-                _note_rule_revoked(self, change)
             case RuleRelabelled():
                 self._check(change, foreign_rules_keep_their_descriptions)
             case ActionCompleted():
@@ -83,16 +84,11 @@ class Properties:
                     terminations_are_released_first,
                     peers_hold_up_nobody,
                 )
-                _note_admission(self, change)
             case RowWritten():
                 self._check(change, versions_only_grow, rows_are_written_by_their_home)
-                if change.region == change.key.region:
-                    self.announced.setdefault(change.region, self.cloud.clock.now())
-            case StateChanged():
-                if change.state not in IN_SERVICE and change.state not in ON_ITS_WAY:
-                    self.admitted.pop(change.instance, None)
             case _:
                 pass
+        _remember(self, change)
 
     def _check(self, change: Change, *checks: "Check") -> None:
         for check in checks:
@@ -124,8 +120,38 @@ class Properties:
         at = self.touched.get((group.id, opening))
         return at is not None and at >= by.started - REMEMBERED_SECONDS
 
+    def just_changed(self, rule: Rule, by: Invocation) -> bool:
+        """Whether an operator made another rule of it so late that the invocation cannot have known: what it does to
+        a rule it does by the rule's id."""
+        return self.changed.get(rule.id, -1.0) >= by.started
+
+    def is_known(self, region: Region, instance: InstanceId, cidr: Cidr) -> bool:
+        """Whether every describe, the stalest one too, would say that the instance has the address."""
+        described = self.cloud.regions[region].ec2.by_id([instance], REMEMBERED_SECONDS)
+        return any(cidr in cidrs for one in described.values() for cidrs in one.addresses.values())
+
 
 Check = Callable[[Properties, Change], Iterator[str]]
+
+
+def _remember(seen: Properties, change: Change) -> None:
+    match change:
+        case RuleMade():
+            _note_rule_made(seen, change)
+        case RuleRevoked():
+            _note_rule_revoked(seen, change)
+        case RuleChanged():
+            _note_rule_changed(seen, change)
+        case ActionCompleted():
+            _note_admission(seen, change)
+        case RowWritten() if change.region == change.key.region:
+            seen.announced.setdefault(change.region, seen.cloud.clock.now())
+        case TableMadeAnew():
+            seen.announced.pop(change.region, None)
+        case StateChanged() if change.state not in IN_SERVICE and change.state not in ON_ITS_WAY:
+            seen.admitted.pop(change.instance, None)
+        case _:
+            pass
 
 
 def _note_rule_made(seen: Properties, change: RuleMade) -> None:
@@ -148,6 +174,13 @@ def _note_rule_revoked(seen: Properties, change: RuleRevoked) -> None:
         seen.touched[change.rule.group, change.rule.opening] = seen.cloud.clock.now()
 
 
+def _note_rule_changed(seen: Properties, change: RuleChanged) -> None:
+    """For whoever needs it, the rule that was is gone."""
+    seen.shrunk[change.rule.group] = seen.changed[change.rule.id] = seen.cloud.clock.now()
+    if change.was.opening is not None and change.was.opening != change.rule.opening:
+        seen.touched[change.rule.group, change.was.opening] = seen.cloud.clock.now()
+
+
 def _note_admission(seen: Properties, change: ActionCompleted) -> None:
     if change.transition is not Transition.LAUNCH or change.by is None or change.result is not HookResult.CONTINUE:
         return
@@ -166,7 +199,7 @@ def foreign_rules_stay(seen: Properties, change: Change) -> Iterator[str]:
     if not isinstance(change, RuleRevoked) or change.by is None:
         return
     rule, settings = change.rule, seen.settings[change.by.home]
-    if rule.label(seen.cloud.cluster) is not None:
+    if rule.label(seen.cloud.cluster) is not None or seen.just_changed(rule, change.by):
         return
     mirrored = settings.mode is Mode.MIRROR and change.region == change.by.home
     if not (mirrored and rule.opening is not None and rule.ports in seen.cloud.managed_ports(settings)):
@@ -175,7 +208,7 @@ def foreign_rules_stay(seen: Properties, change: Change) -> Iterator[str]:
 
 def foreign_rules_keep_their_descriptions(seen: Properties, change: Change) -> Iterator[str]:
     """No foreign rule is ever changed, and what is changed stays an owned rule."""
-    if not isinstance(change, RuleRelabelled) or change.by is None:
+    if not isinstance(change, RuleRelabelled) or change.by is None or seen.just_changed(change.rule, change.by):
         return
     if change.was.label(seen.cloud.cluster) is None or change.rule.label(seen.cloud.cluster) is None:
         yield f"{change.by} made {change.rule} of {change.was}"
@@ -185,12 +218,21 @@ def foreign_rules_keep_their_descriptions(seen: Properties, change: Change) -> I
 
 
 def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterator[str]:
-    """No rule of an admitted live member is removed in any group, except by an operator."""
+    """No rule of an admitted live member is removed in any group, except by an operator.
+
+    Of an address that the member has just got, an invocation with a stale describe cannot know.
+    """
     if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
+        return
+    if seen.just_changed(change.rule, change.by):
         return
     for region in seen.cloud.regions.values():
         holder = region.ec2.holders.get(change.rule.opening.cidr)
         if holder is None or change.rule.group not in seen.admitted.get(holder.id, ()):
+            continue
+        if change.rule.opening not in seen.openings(region.name, holder.id):
+            continue
+        if change.by.misled and not seen.is_known(region.name, holder.id, change.rule.opening.cidr):
             continue
         state = seen.state(holder.id)
         if state in IN_SERVICE:
@@ -333,6 +375,8 @@ def terminations_are_released_first(seen: Properties, change: Change) -> Iterato
         return
     home, settings = change.region, seen.settings[change.region]
     for region in seen.cloud.regions:
+        if region != home and region not in seen.announced:
+            continue  # nobody can know its groups
         for group in seen.security_groups(region):
             for opening in seen.openings(home, change.instance):
                 rule = group.admits(opening)

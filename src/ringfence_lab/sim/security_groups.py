@@ -26,7 +26,7 @@ from ringfence.model import (
 )
 from ringfence.plan import Addition
 from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.history import Change, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
 from ringfence_lab.sim.past import Past
 
 if TYPE_CHECKING:
@@ -115,6 +115,22 @@ class SecurityGroup:
     def revoke_by_hand(self, id: RuleId) -> None:
         """Removes a rule. Raises Refused."""
         self.revoke([id], None)
+
+    def change_by_hand(self, id: RuleId, ports: PortRange, description: str) -> None:
+        """ModifySecurityGroupRules, of a rule whose source is a CIDR. Raises Refused."""
+        was = self.rules[id]
+        if was.opening is None:
+            raise ValueError(f"{id} has no CIDR")
+        opening = Opening(ports, was.opening.cidr)
+        rule = replace(was, ports=ports, opening=opening, description=description)
+        self._check(rule)
+        if self._sources.get(opening, id) != id:
+            raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {opening}")
+        del self._sources[_source(was)]
+        self._sources[_source(rule)] = id
+        self.rules[id] = rule
+        self._past.record(tuple(self.rules.values()))
+        self._record(RuleChanged(self.region, rule, was))
 
     def _by_hand(self, rule: Rule) -> RuleId:
         self._put([rule], None)

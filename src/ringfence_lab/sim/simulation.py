@@ -32,7 +32,7 @@ from ringfence_lab.sim.tasks import Scheduler
 from ringfence_lab.sim.weather import Weather
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
-STEPS = (6, 6, 9, 12, 18, 36)
+STEPS = (4, 5, 6, 8, 12, 24)
 """Things that happen while faults last, in one history or another: most are short, since a short one that goes wrong
 is easily understood, and many short ones meet more situations than a few long ones in the same time."""
 IN_FLIGHT = 3
@@ -40,6 +40,11 @@ IN_FLIGHT = 3
 FUNCTION_TIMEOUT = 30.0
 SMALL_QUOTA = 16
 """Rules of a security group, in histories in which members do not always find room."""
+POOL_SECONDS = 60.0
+"""How long an instance rests in a warm pool at least. Assumed: Auto Scaling has to see it stop or run first."""
+TABLE_SECONDS = 10.0
+"""How long it takes at least to delete a table and to make another."""
+MODES = (Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.MIRROR)
 IDLE = (0.1, 1.0, 5.0, 20.0, 61.0, 181.0, 400.0)
 BUSY = (0.01, 0.01, 0.1, 0.1, 0.5, 2.0, 10.0, 31.0)
 """Seconds that pass at once, while no engine runs and while one does."""
@@ -101,10 +106,12 @@ class History:
         self.weather = Weather(self.cloud, self.chance)
         self.in_flight: list[Invocation] = []
         self.interference = 0
+        self.calls_told = 0
         self.cloud.watchers += [self.properties.watch, self._watch]
 
     def play(self) -> Result:
         """Plays it."""
+        self._say(f"{self}")
         for what in self._under_faults():
             self._say(what)
             if self._violated():
@@ -115,6 +122,14 @@ class History:
             if self._violated():
                 return self._end()
         return self._end()
+
+    def __str__(self) -> str:
+        shapes = []
+        for region, settings in self.settings.items():
+            sizes = [f"{group.name} at {group.desired}" for group in self.cloud.regions[region].groups.values()]
+            kinds = sorted(kind.value for kind in settings.address_kinds)
+            shapes.append(f"{region}: {', '.join(sizes)}, {settings.mode.value}, {', '.join(kinds)}")
+        return f"{'; '.join(shapes)}; quota {self.cloud.quota}; {self.weather}"
 
     def _cloud(self) -> Cloud:
         chance = self.chance
@@ -128,6 +143,7 @@ class History:
             for name in ("db",) if chance.random() < 0.8 else ("db", "web"):
                 group = region.auto_scaling_group(f"{name}-{n}", desired=chance.randrange(3))
                 group.proceed_seconds = chance.choice((0.0, 2.0))
+                group.pool_seconds = POOL_SECONDS
                 group.lists_warm_pool = chance.random() < 0.5
             region.table.exists = chance.random() < 0.9
             region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
@@ -135,7 +151,8 @@ class History:
 
     def _settings(self, region: Region) -> Settings:
         kinds = self.chance.choice((AddressKind.PUBLIC_IPV4, AddressKind.PUBLIC_IPV4, AddressKind.IPV6))
-        return self.cloud.settings(region, address_kinds=frozenset({kinds}), mode=Mode.OWNED)
+        mode = self.chance.choice(MODES)
+        return self.cloud.settings(region, address_kinds=frozenset({kinds}), mode=mode)
 
     # Under faults.
 
@@ -185,6 +202,16 @@ class History:
         self.cloud.region(region).events.schedule()
         return f"the schedule of {region} fires"
 
+    def _let_table_be_made_anew(self, region: Region) -> str:
+        """It is deleted, and the next deployment makes another; no engine is at work meanwhile."""
+        table = self.cloud.region(region).table
+        if self._in_flight() or not table.rosters:
+            return ""
+        self.cloud.clock.advance(TABLE_SECONDS)
+        table.make_anew()
+        self.result.coverage["table made anew"] += 1
+        return f"the table of {region} is deleted and made anew"
+
     def _let_time_pass(self, _region: Region) -> str:
         seconds = self.chance.choice(BUSY if self._in_flight() else IDLE)
         self.cloud.clock.advance(seconds)
@@ -217,6 +244,7 @@ class History:
 
     def _launch(self, invocation: Invocation, work: Work) -> None:
         alone = not self._in_flight()
+        self.result.coverage["overlapping invocations"] += not alone
         self.in_flight.append(invocation)
         self.interference += 1
         started = self.interference if alone else -1
@@ -311,11 +339,19 @@ class History:
             self.interference += 1
             self.result.coverage["hook-timeout"] += 1
         if self.traced:
-            self.result.trace.append(f"{self._time()}   {change}")
+            self._tell_calls()
+            self.result.trace.append(f"{self._time()}     {change}")
 
     def _say(self, what: str) -> None:
-        if self.traced and what:
-            self.result.trace.append(f"{self._time()} {what}")
+        if self.traced:
+            self._tell_calls()
+            if what:
+                self.result.trace.append(f"{self._time()} {what}")
+
+    def _tell_calls(self) -> None:
+        for call in self.cloud.calls[self.calls_told :]:
+            self.result.trace.append(f"{self._time()}   {call}")
+        self.calls_told = len(self.cloud.calls)
 
     def _time(self) -> str:
         return f"{self.cloud.clock.now() % 100_000:10.3f}"
@@ -326,6 +362,9 @@ class History:
     def _end(self) -> Result:
         if self.properties.violations:
             self.result.violation = self.properties.violations[0]
+            self._say(str(self.result.violation))
+        self.result.coverage[f"{len(self.regions)} Regions"] += 1
+        self.result.coverage += self.weather.fates
         for call in self.cloud.calls:
             self.result.coverage[f"{call.operation} {call.outcome}"] += 1
         return self.result
@@ -342,6 +381,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._true_up_by_hand: 2,
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
+    History._let_table_be_made_anew: 1,
     History._let_time_pass: 5,
 }
 """What can happen between two calls, with how likely it is."""

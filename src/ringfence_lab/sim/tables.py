@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
 from ringfence.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
-from ringfence_lab.sim.history import Change, RowWritten
+from ringfence_lab.sim.history import Change, RowWritten, TableMadeAnew
 
 if TYPE_CHECKING:
     from ringfence_lab.sim.calls import Invocation
@@ -82,6 +82,7 @@ class Table:
         self.exists = True
         for each in (self.rosters, self.bad, self.held):
             each.clear()
+        self._record(TableMadeAnew(self.region))
 
     def _check(self, roster: Roster) -> int:
         """The version that stands there. Raises NotDeployed, and Permanent for what is no valid item."""

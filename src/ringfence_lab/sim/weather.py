@@ -4,6 +4,7 @@ Knows nothing of what the calls are for.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ringfence_lab.sim.calls import Call
@@ -21,7 +22,7 @@ CLIENT_TIMEOUT = 3.0
 
 
 class Weather:
-    """The faults of one history. `heal` ends them all."""
+    """The faults of one history. `heal` ends them all; `fates` counts what became of events."""
 
     def __init__(self, cloud: Cloud, chance: random.Random) -> None:
         self._cloud = cloud
@@ -31,6 +32,7 @@ class Weather:
         self._stale_rate = chance.choice((0.0, 0.0, 0.0, 0.3))
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
         self._outage: Fault | None = None
+        self.fates: Counter[str] = Counter()
         if self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
         if self._event_rate:
@@ -80,4 +82,13 @@ class Weather:
         if chance.random() >= self._event_rate:
             return (0.0,)
         late = chance.choice((0.5, 5.0, 30.0, 90.0))
-        return chance.choice(((), (late,), (0.0, 301.0)))
+        fate, copies = chance.choice((("lost", ()), ("late", (late,)), ("doubled", (0.0, 301.0))))
+        self.fates[f"event {fate}"] += 1
+        return copies
+
+    def __str__(self) -> str:
+        effects = ", ".join(effect.value for effect in self._effects) if self._rate else ""
+        return (
+            f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
+            f" stale; {self._event_rate:.0%} of events are lost, late or doubled"
+        )
