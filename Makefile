@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements/development.txt requirements/sam.txt
 
-.PHONY: help set-up demo test lint types conformance docs lock clean build-RingfenceFunction
+.PHONY: help set-up demo sim test lint types conformance docs lock clean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ types: set-up ## Static types
 
 demo: set-up ## Play the whole story on a private AWS on this machine
 	$(BIN)/ringfence lab demo
+
+sim: set-up ## Play histories of the engine under faults, from a fresh seed: [HISTORIES=]
+	$(BIN)/ringfence lab sim $(if $(HISTORIES),--histories "$(HISTORIES)")
 
 test: lint types $(VENV)/sam/.ready ## Prove everything
 	$(BIN)/python tools/generate_docs.py --check

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from ringfence_lab.control import DEFAULT_PORT, RunningLab
+from ringfence_lab.proof import command_line as proofs
 
 app = typer.Typer(
     name="lab",
@@ -117,6 +118,9 @@ def demo(
 
     held = play(AsJson(sys.stdout.write) if as_json else OnTerminal(Console(soft_wrap=not sys.stdout.isatty())))
     raise typer.Exit(0 if held else 1)
+
+
+proofs.mount(app)
 
 
 def _tell(what: str) -> None:

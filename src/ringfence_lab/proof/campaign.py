@@ -16,9 +16,12 @@ from enum import Enum
 from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import ringfence
 import ringfence_lab.sim
+from ringfence.reconcile import reconcile
+from ringfence_lab.sim.function import Engine
 from ringfence_lab.sim.simulation import simulate
 
 SLICE = 250
@@ -28,11 +31,11 @@ COLLECT_EVERY = 50
 
 
 class Kind(Enum):
-    """What went wrong in a history."""
+    """What went wrong in a history, the gravest first."""
 
-    SAFETY = "safety"  # a property did not hold while faults lasted
+    SAFETY = "safety"  # something happened that must never happen
     CRASH = "crash"  # something raised what nothing there may raise
-    LIVENESS = "liveness"  # not everything was well in time after all had healed
+    LIVENESS = "liveness"  # something did not happen in time: all was well, and not everything converged
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Failure:
     """A history that went wrong. `what` names the property first."""
 
     seed: int
-    kind: str
+    kind: Kind
     what: str
 
 
@@ -71,17 +74,17 @@ class Tally:
     def worst(self) -> Kind | None:
         """The gravest kind of failure."""
         kinds = {failure.kind for failure in self.failures}
-        return next((kind for kind in Kind if kind.value in kinds), None)
+        return next((kind for kind in Kind if kind in kinds), None)
 
 
-def play(first: int, count: int) -> Tally:
+def play(first: int, count: int, engine: Engine = reconcile) -> Tally:
     """Plays the histories of so many seeds in this process."""
     tally, started = Tally(first), time.process_time()
     collects = gc.isenabled()
     gc.disable()
     try:
         for seed in range(first, first + count):
-            _play_one(seed, tally)
+            _play_one(seed, engine, tally)
             if seed % COLLECT_EVERY == 0:
                 gc.collect()
     finally:
@@ -91,20 +94,22 @@ def play(first: int, count: int) -> Tally:
     return tally
 
 
-def _play_one(seed: int, tally: Tally) -> None:
+def _play_one(seed: int, engine: Engine, tally: Tally) -> None:
     tally.histories += 1
     try:
-        result = simulate(seed)
+        result = simulate(seed, engine)
     except Exception as error:  # noqa: BLE001  # whatever it is, its seed must be known
-        tally.failures.append(Failure(seed, Kind.CRASH.value, f"{type(error).__name__}: {error}"))
+        tally.failures.append(Failure(seed, Kind.CRASH, f"{type(error).__name__}: {error}"))
         return
     tally.steps += result.steps
     tally.coverage += result.coverage
     if result.violation is not None:
-        tally.failures.append(Failure(seed, result.phase, str(result.violation)))
+        tally.failures.append(Failure(seed, Kind(result.phase), str(result.violation)))
 
 
-def campaign(first: int, histories: int, processes: int, keep_going: bool = False) -> Iterator[Tally]:
+def campaign(
+    first: int, histories: int, processes: int, keep_going: bool = False, engine: Engine = reconcile
+) -> Iterator[Tally]:
     """Plays the histories and yields what came of each slice as it is done, in any order.
 
     Ends after the first slice with a failure, unless it is to keep going.
@@ -113,13 +118,13 @@ def campaign(first: int, histories: int, processes: int, keep_going: bool = Fals
     slices = ((start, min(SLICE, first + histories - start)) for start in starts)
     if processes == 1:
         for one in slices:
-            tally = play(*one)
+            tally = play(*one, engine)
             yield tally
             if tally.failures and not keep_going:
                 return
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(play, *one) for one in islice(slices, 2 * processes)}
+        pending = {pool.submit(play, *one, engine) for one in islice(slices, 2 * processes)}
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -128,7 +133,11 @@ def campaign(first: int, histories: int, processes: int, keep_going: bool = Fals
                 if tally.failures and not keep_going:
                     pool.shutdown(cancel_futures=True)
                     return
-            pending |= {pool.submit(play, *one) for one in islice(slices, len(done))}
+            pending |= {pool.submit(play, *one, engine) for one in islice(slices, len(done))}
+
+
+class OtherCampaign(Exception):
+    """The file of a checkpoint holds another campaign, or none."""
 
 
 @dataclass(slots=True)
@@ -144,23 +153,31 @@ class Checkpoint:
 
     @classmethod
     def open(cls, path: Path, first: int, histories: int) -> "Checkpoint":
-        """The campaign in the file, or a new one. Raises ValueError where the file holds another one."""
+        """The campaign in the file, or a new one. Raises OtherCampaign."""
         if not path.exists():
             return cls(first, histories, code_version(), tally=Tally(first))
-        kept = json.loads(path.read_text())
-        tally = kept.pop("tally")
-        tally["coverage"] = Counter(tally["coverage"])
-        tally["failures"] = [Failure(**failure) for failure in tally["failures"]]
-        found = cls(**kept, tally=Tally(**tally))
+        try:
+            found = cls._kept(json.loads(path.read_text()))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OtherCampaign(f"{path} holds no campaign: {error!r}") from error
         for name, asked in (("first", first), ("histories", histories), ("code", code_version())):
             if getattr(found, name) != asked:
-                raise ValueError(f"{path} holds a campaign with {name} {getattr(found, name)}, not {asked}")
+                raise OtherCampaign(f"{path} holds a campaign with {name} {getattr(found, name)}, not {asked}")
         return found
+
+    @classmethod
+    def _kept(cls, kept: dict[str, Any]) -> "Checkpoint":
+        tally = kept.pop("tally")
+        tally["coverage"] = Counter(tally["coverage"])
+        tally["failures"] = [Failure(one["seed"], Kind(one["kind"]), one["what"]) for one in tally["failures"]]
+        return cls(**kept, tally=Tally(**tally))
 
     def save(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self)))
+        kept = asdict(self)
+        kept["tally"]["coverage"] = dict(self.tally.coverage)
+        draft.write_text(json.dumps(kept, default=lambda kind: kind.value))
         draft.replace(path)
 
     def play(self, processes: int, path: Path) -> Iterator[Tally]:

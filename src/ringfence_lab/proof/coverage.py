@@ -4,8 +4,10 @@ Every call and every fault that there is has its place, so that a zero is seen. 
 played.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ringfence_lab.sim.engine_ports import OPERATIONS
@@ -56,16 +58,31 @@ HAPPENINGS = (
 )
 
 
+_HEADS = {
+    "throttle": "throt-\ntle",
+    "lose-answer": "lose\nan-\nswer",
+    "unreachable": "un-\nreach-\nable",
+    "kill-before": "kill\nbe-\nfore",
+    "kill-after": "kill\nafter",
+    "Refused": "re-\nfused",
+    "Conflict": "con-\nflict",
+}
+"""The wide ones of the `ANSWERS`, so that all fit a terminal of 80 columns."""
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
+
+
 def shown(coverage: Mapping[str, int]) -> Iterator[Table]:
     """For a terminal."""
-    calls = Table("call", title="How calls ended", title_justify="left", pad_edge=False)
+    calls = Table(title="How calls ended", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    calls.add_column("call", min_width=13)
     for answer in ANSWERS:
-        calls.add_column(answer.replace("-", " "), justify="right")
+        calls.add_column(_HEADS.get(answer, answer), justify="right", no_wrap=True)
     for operation, row in counts(coverage):
-        calls.add_row(operation, *map(_cell, row))
+        calls.add_row(_CAPITAL.sub(" ", operation), *map(_cell, row))
     yield calls
-    others = Table("what else happened", title="What else happened", title_justify="left", show_header=False)
-    others.add_column(justify="right")
+    others = Table(
+        "", "", title="What else happened", title_justify="left", box=SIMPLE_HEAD, show_header=False, pad_edge=False
+    )
     for name, count in happenings(coverage):
         others.add_row(name, _cell(count))
     yield others
@@ -74,7 +91,15 @@ def shown(coverage: Mapping[str, int]) -> Iterator[Table]:
 def _cell(count: int | None) -> str:
     if count is None:
         return "[dim]-[/dim]"
-    return f"{count:,}" if count else "[red]0[/red]"
+    return _short(count) if count else "[red]0[/red]"
+
+
+def _short(count: int) -> str:
+    """In at most four characters, as long as it is less than a billion."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.{0 if count >= 10 * size else 1}f}{letter}"
+    return str(count)
 
 
 def markdown(coverage: Mapping[str, int]) -> Iterator[str]:

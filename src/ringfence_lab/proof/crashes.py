@@ -1,6 +1,6 @@
 """Crash everywhere: every scenario with a kill before and after every single call, one run for each.
 
-    python -m ringfence_lab.proof.crashes [--pairs] [--write docs/reliability.md]
+    ringfence lab crashes [--pairs] [--write docs/reliability.md]
 
 A process that dies leaves its messages in the queue and its work half done. Then everything goes on: messages are
 delivered again, the schedule fires. Whatever the call, all properties must hold throughout, everything must converge,
@@ -10,8 +10,6 @@ call of what follows the first kill, recovery included.
 Knows the scenarios' calls only by their number: it runs a scenario once to count them.
 """
 
-import argparse
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -150,7 +148,7 @@ def section(singles: Sequence[Tally], doubles: Sequence[Tally], seconds: float) 
             f" the schedule fires: within {ROUNDS_TO_CONVERGE} rounds of {ROUND_SECONDS:.0f} s everything must have"
             " converged, no property may be violated on the way, every hook must be answered by an engine and not by"
             f" its heartbeat, and the next reconcile must change nothing. **{well:,} of {total:,} crashes converged**,"
-            f" in {seconds:.0f} s. `python -m ringfence_lab.proof.crashes --pairs` does it again."
+            f" in {seconds:.0f} s. `ringfence lab crashes --pairs` does it again."
         ),
         "",
         *_rows(singles),
@@ -185,11 +183,3 @@ def prove(pairs: bool = False, write: Path | None = None) -> int:
     if write is not None and not failed:
         put_section(write, "crashes", section(singles, doubles, seconds))
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description="Kills every scenario before and after every call.")
-    arguments.add_argument("--pairs", action="store_true", help="kill the small scenarios twice as well")
-    arguments.add_argument("--write", type=Path, help="the document whose section `crashes` is written anew")
-    given = arguments.parse_args()
-    sys.exit(prove(given.pairs, given.write))

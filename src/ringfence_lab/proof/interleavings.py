@@ -1,14 +1,12 @@
 """Every interleaving: two Regions, a launch, a termination, a true-up, and two invocations of the engine at once.
 
-    python -m ringfence_lab.proof.interleavings [--all] [--write docs/reliability.md]
+    ringfence lab interleavings [--all] [--write docs/reliability.md]
 
 The real engine runs in the simulated cloud. All properties are judged at every step; after the last one, the schedule
 must make everything converge. What is pruned, and why that is sound, stands in `exploration`; what commutes with what,
 in `overlap`.
 """
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -166,7 +164,7 @@ def section(proofs: Sequence[Proof]) -> str:
             " largest cases are bounded instead: every interleaving with so many preemptions at most, the Regions'"
             " turns of an invocation one after the other. All properties are judged at every step, and after the last"
             f" one the schedule must make everything converge. **{total:,} interleavings, no violation.**"
-            " `python -m ringfence_lab.proof.interleavings --all` explores them again."
+            " `ringfence lab interleavings --all` explores them again."
         ),
         "",
         "| at once | bound | interleavings | cut off as repetitions | violations | s |",
@@ -189,11 +187,3 @@ def prove(preemptions: int = FEW, write: Path | None = None) -> int:
     if write is not None and not failed:
         put_section(write, "interleavings", section(proofs))
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description="Explores every interleaving of two invocations.")
-    arguments.add_argument("--all", action="store_true", help=f"up to {MANY} preemptions in the large cases")
-    arguments.add_argument("--write", type=Path, help="the document whose section `interleavings` is written anew")
-    given = arguments.parse_args()
-    sys.exit(prove(MANY if given.all else FEW, given.write))

@@ -1,17 +1,43 @@
-"""Shortens a history that went wrong to the few steps that matter.
+"""Plays a history that went wrong once more, and shortens it to the few steps that matter.
 
-Delta debugging: steps are left out, in halves, then quarters, then one by one, as long as the same property does not
-hold. Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002).
+Delta debugging: steps are left out, in halves, then quarters, then one by one, as long as it goes wrong in the same
+way. Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002).
 """
 
-from collections.abc import Callable, Set
-from functools import partial
+import traceback
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 
 from ringfence.reconcile import reconcile
+from ringfence_lab.proof.campaign import Failure, Kind
 from ringfence_lab.sim.function import Engine
-from ringfence_lab.sim.simulation import Result, simulate
+from ringfence_lab.sim.simulation import STEPS, History
 
-Fails = Callable[[Set[int]], bool]
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A history with its trace. `way` names the property that did not hold, or the error; None where all is well."""
+
+    steps: int
+    trace: tuple[str, ...]
+    failure: Failure | None
+    way: str | None
+
+
+def replay(seed: int, without: Set[int] = frozenset(), engine: Engine = reconcile, traced: bool = True) -> Replay:
+    """Plays the history of the seed, but for the steps that are left out."""
+    history = History(seed, engine, traced, without, STEPS)
+    result = history.result
+    try:
+        history.play()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the history that led to it is wanted
+        failure = Failure(seed, Kind.CRASH, f"{type(error).__name__}: {error}")
+        told = traceback.format_exception(error) if traced else []
+        return Replay(result.steps, (*result.trace, *"".join(told).splitlines()), failure, type(error).__name__)
+    if result.violation is None:
+        return Replay(result.steps, tuple(result.trace), None, None)
+    failure = Failure(seed, Kind(result.phase), str(result.violation))
+    return Replay(result.steps, tuple(result.trace), failure, result.violation.name)
 
 
 def shortened(seed: int, engine: Engine = reconcile) -> frozenset[int]:
@@ -19,38 +45,31 @@ def shortened(seed: int, engine: Engine = reconcile) -> frozenset[int]:
 
     Raises ValueError where nothing is wrong with it.
     """
-    whole = simulate(seed, engine)
-    if whole.violation is None:
+    whole = replay(seed, engine=engine, traced=False)
+    if whole.way is None:
         raise ValueError(f"nothing is wrong with the history of seed {seed}")
-    fails = partial(_fails_likewise, seed, engine, whole.violation.name)
-    kept = _minimal(frozenset(range(whole.steps)), lambda kept: fails(frozenset(range(whole.steps)) - kept))
-    return frozenset(range(whole.steps)) - kept
+    every = frozenset(range(whole.steps))
+
+    def fails(kept: Set[int]) -> bool:
+        return replay(seed, every - kept, engine, traced=False).way == whole.way
+
+    return every - _minimal(sorted(every), fails)
 
 
-def _fails_likewise(seed: int, engine: Engine, name: str, without: Set[int]) -> bool:
-    violation = simulate(seed, engine, without=without).violation
-    return violation is not None and violation.name == name
-
-
-def _minimal(steps: frozenset[int], fails: Fails) -> frozenset[int]:
+def _minimal(steps: Sequence[int], fails: Callable[[Set[int]], bool]) -> frozenset[int]:
     """Steps of which none can be left out any more."""
-    kept, size = sorted(steps), max(1, len(steps) // 2)
+    kept, size = list(steps), max(1, len(steps) // 2)
     while True:
         at, left_out = 0, False
         while at < len(kept):
-            without = kept[:at] + kept[at + size :]
-            if fails(frozenset(without)):
-                kept, left_out = without, True
+            fewer = kept[:at] + kept[at + size :]
+            if fails(frozenset(fewer)):
+                kept, left_out = fewer, True
             else:
                 at += size
         if size == 1 and not left_out:
             return frozenset(kept)
         size = max(1, size // 2)
-
-
-def replayed(seed: int, without: Set[int] = frozenset(), engine: Engine = reconcile) -> Result:
-    """The history once more, with its trace."""
-    return simulate(seed, engine, traced=True, without=without)
 
 
 def ranges(numbers: Set[int]) -> str:

@@ -7,6 +7,7 @@ one after how many seconds copies of it arrive, if any.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ringfence.events import SCHEDULE
 from ringfence.lifecycle import Transition
@@ -87,7 +88,12 @@ class EventBridge:
         self._clock.after(seconds, tick)
 
     def _time(self) -> str:
-        return datetime.fromtimestamp(int(self._clock.now()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _written(int(self._clock.now()))
 
     def _hash(self) -> str:
         return self.region.encode().hex()[-8:]
+
+
+@lru_cache
+def _written(epoch_seconds: int) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -32,7 +32,7 @@ from ringfence_lab.sim.tasks import Scheduler
 from ringfence_lab.sim.weather import Weather
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
-STEPS = (4, 5, 6, 8, 12, 24)
+STEPS = (4, 5, 6, 8, 12, 20)
 """Things that happen while faults last, in one history or another: most are short, since a short one that goes wrong
 is easily understood, and many short ones meet more situations than a few long ones in the same time."""
 IN_FLIGHT = 3
@@ -53,14 +53,16 @@ ROUNDS_TO_CONVERGE = 8
 outdated, and the guard wants a second look; then each Region has to learn of the others'."""
 ROUND_SECONDS = 61.0
 
+LIVENESS = frozenset({"converges", "quiet_once_converged", "works_when_all_is_well", "works_when_left_alone"})
+"""The properties that say that something good happens. All others say that nothing bad ever does."""
 
 Work = Callable[[], None]
 
 
 @dataclass(slots=True)
 class Result:
-    """How a history of so many steps ended. `violation` is the first one; `phase` tells whether it is one of safety or
-    of liveness."""
+    """How a history of so many steps ended. `violation` is the first one; `phase` tells whether it is one of safety,
+    which must hold at every moment, or of liveness."""
 
     seed: int
     steps: int = 0
@@ -116,7 +118,6 @@ class History:
             self._say(what)
             if self._violated():
                 return self._end()
-        self.result.phase = "liveness"
         for what in self._healed():
             self._say(what)
             if self._violated():
@@ -134,7 +135,7 @@ class History:
     def _cloud(self) -> Cloud:
         chance = self.chance
         cloud = Cloud(
-            NAMES[: chance.choice((2, 2, 3))],
+            NAMES[: chance.choice((2, 2, 2, 2, 2, 3))],
             ports=chance.choice(("tcp/9042", "tcp/7000-7001,tcp/9042")),
             quota=chance.choice((60, 60, 60, SMALL_QUOTA)),
             chance=chance,
@@ -362,6 +363,7 @@ class History:
     def _end(self) -> Result:
         if self.properties.violations:
             self.result.violation = self.properties.violations[0]
+            self.result.phase = "liveness" if self.result.violation.name in LIVENESS else "safety"
             self._say(str(self.result.violation))
         self.result.coverage[f"{len(self.regions)} Regions"] += 1
         self.result.coverage += self.weather.fates

@@ -12,7 +12,7 @@ from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.event_bridge import deliver_at_once
 from ringfence_lab.sim.faults import Effect, Fault
 
-RATES = (0.0, 0.01, 0.05, 0.15)
+RATES = (0.0, 0.02, 0.1, 0.25)
 """How many of the calls a fault meets, in one history or another."""
 
 SERVICES = ("ec2", "dynamodb", "autoscaling")

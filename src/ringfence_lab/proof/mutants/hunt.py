@@ -1,6 +1,6 @@
 """Tries every mutant, two processes at a time, and tells which property noticed it after how many histories.
 
-python -m ringfence_lab.proof.mutants [--histories 2000] [--write docs/reliability.md] [NAME ...]
+ringfence lab mutants [--histories 2000] [--write docs/reliability.md] [NAME ...]
 """
 
 import time
@@ -21,7 +21,7 @@ from ringfence_lab.sim.simulation import simulate
 
 PROCESSES = 2
 
-COMMAND = "python -m ringfence_lab.proof.mutants"
+COMMAND = "ringfence lab mutants"
 
 
 @lru_cache

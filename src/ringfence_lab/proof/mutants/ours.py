@@ -240,7 +240,12 @@ OURS = (
         "What an instance waits for is what its event said, though its group's listing must be later.",
         _SETTLE,
         "settle",
-        (("return listed if listed is not None and _is_later(listed, event) else told(event)", "return told(event)"),),
+        (
+            (
+                "return listed if listed is not None and _is_later(listed, event) else told(event, seen_at)",
+                "return told(event, seen_at)",
+            ),
+        ),
     ),
     # What to believe.
     Mutant(

@@ -1,0 +1,224 @@
+"""Thousands of histories hold, from seeds that are always the same and from fresh ones; and a campaign counts, keeps
+and shows what it finds."""
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ringfence.events import Event
+from ringfence.ports import World
+from ringfence.reconcile import reconcile
+from ringfence.settings import Settings
+from ringfence_lab.proof.campaign import Checkpoint, Kind, OtherCampaign, Tally, campaign, play
+from ringfence_lab.proof.coverage import counts, happenings, shown
+from ringfence_lab.proof.shorten import from_ranges, ranges, replay, shortened
+from ringfence_lab.proof.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
+from ringfence_lab.sim.function import Engine
+
+RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
+
+FIXED, FRESH, AT_ONCE = 10_000, 1_000, 500
+"""Histories from seeds that are always the same, from fresh ones, and in one test, so that tests share them out."""
+
+
+def _hold(first: int) -> None:
+    tally = play(first, AT_ONCE)
+    assert not tally.failures, "\n".join(told(tally.failures[0]))
+    assert tally.histories == AT_ONCE
+
+
+@pytest.mark.parametrize("first", range(0, FIXED, AT_ONCE))
+def test_every_property_holds_for_the_engine(first: int) -> None:
+    _hold(first)
+
+
+@pytest.mark.parametrize("_part", range(0, FRESH, AT_ONCE))
+def test_every_property_holds_for_the_engine_in_histories_that_nobody_played_before(_part: int) -> None:
+    _hold(secrets.randbelow(SEEDS))
+
+
+def test_every_call_meets_faults_and_everything_else_happens() -> None:
+    # given
+    tally = play(0, 1500)
+    # then every call has been made, and has failed
+    assert [operation for operation, row in counts(tally.coverage) if not row[0]] == []
+    reads = ("DescribeAutoScalingGroups", "DescribeInstances", "DescribeSecurityGroupRules", "Scan", "Query", "PutItem")
+    assert [(name, row) for name, row in counts(tally.coverage) if name in reads and 0 in row] == []
+    assert [name for name, count in happenings(tally.coverage) if not count] == []
+
+
+# Engines that go wrong.
+
+
+def does_nothing(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+    """Leaves everything as it is."""
+
+
+def breaks(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+    """Raises what no engine may raise."""
+    raise ZeroDivisionError("on purpose")
+
+
+def revokes_everything(events: Sequence[Event], world: World, settings: Settings) -> None:
+    """Reconciles, then revokes every rule at home that it finds."""
+    reconcile(events, world, settings)
+    port = world.regions[settings.region].security_groups
+    for group, rules in port.rules(settings.security_groups).items():
+        if rules:
+            port.revoke(group, [rule.id for rule in rules])
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "code"),
+    [(does_nothing, Kind.LIVENESS, 72), (revokes_everything, Kind.SAFETY, 71), (breaks, Kind.CRASH, 70)],
+)
+def test_a_failure_is_told_with_its_kind_its_command_and_a_short_history(
+    engine: Engine, kind: Kind, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # when
+    exit_code = prove(Order(histories=40, processes=1, seed=0), engine)
+    # then
+    said = capsys.readouterr().out
+    assert exit_code == code == EXIT_CODES[kind]
+    assert f", {kind.value}: " in said
+    again = re.search(
+        r"shortened: ringfence lab sim --replay (\d+)(?: --without (\S+))?  \((\d+) of (\d+) steps\)", said
+    )
+    assert again is not None
+    seed, without, kept, steps = again.groups()
+    assert int(kept) <= int(steps)
+    # and the command that it gives shows the same failure again
+    found = replay(int(seed), from_ranges(without or ""), engine)
+    assert found.failure is not None
+    assert found.failure.kind is kind
+    assert found.trace[-1] in said
+
+
+def test_no_step_can_be_left_out_of_a_shortened_history() -> None:
+    # given
+    whole = replay(2, engine=revokes_everything)
+    # when
+    without = shortened(2, revokes_everything)
+    # then
+    kept = frozenset(range(whole.steps)) - without
+    assert replay(2, without, revokes_everything).way == whole.way
+    for step in kept:
+        assert replay(2, without | {step}, revokes_everything).way != whole.way
+
+
+def test_a_history_without_a_failure_cannot_be_shortened() -> None:
+    with pytest.raises(ValueError, match="nothing is wrong with the history of seed 2"):
+        shortened(2)
+
+
+def test_a_campaign_ends_at_its_first_failure_unless_it_is_to_keep_going() -> None:
+    assert len(list(campaign(0, 1000, 1, engine=does_nothing))) == 1
+    assert len(list(campaign(0, 1000, 1, keep_going=True, engine=does_nothing))) == 4
+
+
+def test_several_processes_count_what_one_counts() -> None:
+    # when
+    one, two = Tally(0), Tally(0)
+    for tally in campaign(0, 600, 1):
+        one.add(tally)
+    for tally in campaign(0, 600, 2):
+        two.add(tally)
+    # then
+    assert (two.histories, two.steps, two.coverage) == (one.histories, one.steps, one.coverage)
+
+
+# A campaign that is kept in a file.
+
+
+def test_a_campaign_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    # given one that was cut off after its first slice
+    path = tmp_path / "campaign.json"
+    for _ in zip(range(1), Checkpoint.open(path, 0, 600).play(1, path), strict=False):
+        pass
+    # when
+    again = Checkpoint.open(path, 0, 600)
+    missing = sum(tally.histories for tally in again.play(1, path))
+    # then
+    assert missing == 600 - 250
+    whole = play(0, 600)
+    assert (again.tally.histories, again.tally.coverage) == (600, whole.coverage)
+    assert Checkpoint.open(path, 0, 600).tally.histories == 600
+
+
+def test_a_file_of_another_campaign_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.json"
+    Checkpoint.open(path, 0, 600).save(path)
+
+    with pytest.raises(OtherCampaign, match="holds a campaign with histories 600, not 700"):
+        Checkpoint.open(path, 0, 700)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"tally": 1}', '{"first": 0, "tally": {}}'])
+def test_a_file_that_is_no_campaign_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "campaign.json"
+    path.write_text(text)
+
+    with pytest.raises(OtherCampaign, match="holds no campaign"):
+        Checkpoint.open(path, 0, 600)
+
+
+# The command.
+
+
+def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([RINGFENCE, "lab", "sim", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_command_counts_for_programs(tmp_path: Path) -> None:
+    document = tmp_path / "reliability.md"
+
+    done = _run("--histories", "60", "--seed", "7", "--processes", "2", "--json", "--write", str(document))
+
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert (found["first_seed"], found["histories"], found["failures"]) == (7, 60, [])
+    assert "Seeds 7 to 66: **60 histories" in document.read_text()
+
+
+def test_the_command_shows_one_history() -> None:
+    done = _run("--replay", "3", "--without", "0-2")
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "every property held"
+    assert "everything heals" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--replay", "3", "--without", "soon"], "'soon' is no list of steps such as 3,7-12"),
+        (["--checkpoint", "x.json"], "a campaign with a checkpoint needs its --seed"),
+        (["--histories", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_bad_input_gets_one_clear_message(arguments: list[str], said: str) -> None:
+    done = _run(*arguments)
+
+    assert done.returncode != 0
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("numbers", [set(), {0}, {0, 1, 2, 5}, {3, 7, 8, 9, 10, 11, 12}])
+def test_steps_are_written_as_they_are_read(numbers: set[int]) -> None:
+    assert from_ranges(ranges(numbers)) == numbers
+
+
+def test_the_command_of_a_replay_names_what_is_left_out() -> None:
+    assert command(4711, frozenset({3, 7, 8, 9})) == "ringfence lab sim --replay 4711 --without 3,7-9"
+
+
+def test_tables_have_a_place_for_what_never_happened() -> None:
+    assert len(list(shown({}))) == 2
+    assert "| Scan | 0 |" in section(Tally(0), 1.0)
