@@ -293,4 +293,4 @@ def test_a_broken_rule_is_found_by_the_reduced_exploration_too_and_its_trace_end
     told = trace(proof, reads_once)
     # then
     assert proof.explored.wrong.startswith("terminations_are_released_first")
-    assert any("TERMINATE CONTINUE" in line for line in told[-4:])
+    assert any("TERMINATE: CONTINUE" in line for line in told[-4:])

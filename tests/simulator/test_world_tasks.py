@@ -36,6 +36,24 @@ def test_immediate_work_raises_where_its_result_is_asked_for(clock: VirtualClock
         started.result()
 
 
+def test_what_nobody_awaits_fails_where_it_runs(clock: VirtualClock) -> None:
+    tasks = scheduler(clock)
+    tasks.spawn(Cloud(["us-east-1"]).invocation("us-east-1"), fails)
+
+    with pytest.raises(Retry):
+        tasks.run()
+
+
+def test_what_is_awaited_fails_where_its_result_is_asked_for(clock: VirtualClock) -> None:
+    tasks = cooperative(clock)
+    started = tasks.start(fails)
+
+    tasks.scheduler.run()
+
+    with pytest.raises(Retry):
+        started.result()
+
+
 def test_tasks_take_turns_at_every_pause(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
     seen: list[str] = []

@@ -226,7 +226,7 @@ def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterat
         return
     if seen.just_changed(change.rule, change.by):
         return
-    for region in seen.cloud.regions.values():
+    for region in map(seen.cloud.region, seen.settings):
         holder = region.ec2.holders.get(change.rule.opening.cidr)
         if holder is None or change.rule.group not in seen.admitted.get(holder.id, ()):
             continue
@@ -246,7 +246,7 @@ def unheard_of_rules_get_a_second_look(seen: Properties, change: Change) -> Iter
         return
     label = change.rule.label(seen.cloud.cluster)
     age = seen.cloud.clock.now() - seen.made.get(change.rule.id, 0.0)
-    if label is None or age >= STALE_SECONDS:
+    if label is None or age >= STALE_SECONDS or label.roster.region not in seen.settings:
         return
     roster = seen.cloud.regions[label.roster.region].table.rosters.get(label.roster)
     instance = InstanceId(label.instance)

@@ -40,7 +40,7 @@ IN_FLIGHT = 3
 FUNCTION_TIMEOUT = 30.0
 SMALL_QUOTA = 16
 """Rules of a security group, in histories in which members do not always find room."""
-POOL_SECONDS = 60.0
+POOL_SECONDS = 31.0
 """How long an instance rests in a warm pool at least. Assumed: Auto Scaling has to see it stop or run first."""
 TABLE_SECONDS = 10.0
 """How long it takes at least to delete a table and to make another."""

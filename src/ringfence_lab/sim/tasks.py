@@ -53,17 +53,26 @@ class Immediate:
 
 
 class Task(Generic[T]):
-    """A piece of an invocation's work that takes turns with all others."""
+    """A piece of an invocation's work that takes turns with all others. `awaited` says that another piece asks for its
+    result."""
 
-    def __init__(self, scheduler: "Scheduler", invocation: Invocation, work: Callable[[], T]) -> None:
+    def __init__(
+        self, scheduler: "Scheduler", invocation: Invocation, work: Callable[[], T], awaited: bool = False
+    ) -> None:
         self.invocation = invocation
         self.over = False
+        self.awaited = awaited
         self.waiting: list[Task[object]] = []
         self.greenlet = greenlet(self._run, scheduler.hub)
         self._scheduler = scheduler
         self._work = work
         self._value: T | None = None
         self._error: BaseException | None = None
+
+    @property
+    def error(self) -> Exception | None:
+        """What it failed with, unless its process was killed."""
+        return self._error if isinstance(self._error, Exception) else None
 
     def result(self) -> T:
         """See `ports.Started.result`. Only from within a task, unless the task is over."""
@@ -98,14 +107,15 @@ class Scheduler:
         self._choose = choose
         self._current: Task[object] | None = None
 
-    def spawn(self, invocation: Invocation, work: Callable[[], T]) -> Task[T]:
-        """A new task, ready to run."""
-        task = Task(self, invocation, work)
+    def spawn(self, invocation: Invocation, work: Callable[[], T], awaited: bool = False) -> Task[T]:
+        """A new task, ready to run. Where nobody awaits it, its error is raised by the `step` that it ends in."""
+        task = Task(self, invocation, work, awaited)
         self.ready.append(cast(Task[object], task))
         return task
 
     def step(self) -> bool:
-        """Lets one task run until it stops. False where none is ready."""
+        """Lets one task run until it stops. False where none is ready. Raises what a task failed with that nobody
+        awaits."""
         ready = self.ready
         if not ready:
             return False
@@ -117,6 +127,8 @@ class Scheduler:
         self._current = task
         task.greenlet.switch()
         self._current = None
+        if task.over and not task.awaited and task.error is not None:
+            raise task.error
         return True
 
     def run(self) -> None:
@@ -167,7 +179,7 @@ class Cooperative:
 
     def start(self, work: Callable[[], T]) -> Task[T]:
         """See `ports.Tasks.start`."""
-        return self.scheduler.spawn(self.invocation, work)
+        return self.scheduler.spawn(self.invocation, work, awaited=True)
 
     def pause(self) -> None:
         """A call is about to be made."""
