@@ -6,12 +6,11 @@ All Regions share the world, as they share AWS. Knows no terminal.
 """
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
@@ -36,9 +35,8 @@ from ringfence.plan import Addition
 from ringfence.ports import AutoScaling, Home, RegionPorts, RosterTable, SecurityGroups, World
 from ringfence.reconcile import reconcile
 from ringfence.settings import Settings
+from ringfence_ops.machine import Clock, Threads
 from ringfence_ops.sessions import ClientOf
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def rehearse(
             entries: list[Entry] = []
             failure = None
             try:
-                world = World(_home(client_of, settings), shared, _Clock(), _Threads(pool), entries.append)
+                world = World(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
                 reconcile([TrueUp("rehearsal")], world, settings)
             except RingfenceError as error:
                 failure = str(error)
@@ -103,21 +101,6 @@ class _Silent:
 def _unreachable(reason: str) -> RegionPorts:
     silent: Any = _Silent(reason)
     return RegionPorts(RehearsedTable(silent), RehearsedGroups(silent))
-
-
-class _Clock:
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-
-@dataclass(frozen=True, slots=True)
-class _Threads:
-    pool: ThreadPoolExecutor
-
-    def start(self, work: Callable[[], T]) -> Future[T]:
-        """See `ports.Tasks.start`."""
-        return self.pool.submit(work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,30 +41,32 @@ class Aws:
     profile: str | None = None
     endpoint_url: str | None = None
     _session: "boto3.Session | None" = None
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, service: str, region: Region) -> Any:
-        """A client of the service, made once. Raises what botocore raises of profiles and Regions."""
+    def client(self, service: str, region: Region, patient: bool = False) -> Any:
+        """A client of the service, made once. A `patient` one is for work, not for looking: it waits longer, and tries
+        again. Raises what botocore raises of profiles and Regions."""
         import boto3  # noqa: PLC0415  # takes as long as the whole start of a command
         from botocore.config import Config  # noqa: PLC0415  # likewise
 
         with self._lock:  # boto3's sessions are not made for threads, its clients are
-            if (service, region) not in self._clients:
+            if (service, region, patient) not in self._clients:
                 self._session = self._session or boto3.Session(profile_name=self.profile)
-                self._clients[service, region] = self._session.client(
+                self._clients[service, region, patient] = self._session.client(
                     service,  # type: ignore[call-overload]  # by name
                     region_name=region,
                     endpoint_url=self.endpoint_url,
                     config=Config(
                         connect_timeout=1,
-                        read_timeout=3,
-                        retries={"total_max_attempts": 1},  # a person sees what failed, and asks again
+                        read_timeout=60 if patient else 3,
+                        # Whoever only looks sees what failed, and asks again.
+                        retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
                         max_pool_connections=24,
                         user_agent_extra=f"ringfence-cli/{__version__}",
                     ),
                 )
-            return self._clients[service, region]
+            return self._clients[service, region, patient]
 
     def account(self, regions: Sequence[Region]) -> str:
         """The account that the credentials are of, as the first Region to answer says.

@@ -9,7 +9,7 @@ import pytest
 from ringfence_lab.proof.mutants.catalogue import BY_NAME, MUTANTS
 from ringfence_lab.proof.mutants.hunt import hunt, section
 from ringfence_lab.proof.mutants.mutation import Mutant, OutOfDate
-from ringfence_lab.proof.mutants.trial import CRASH, Verdict
+from ringfence_lab.proof.mutants.trial import CRASH, Proof, Verdict
 
 
 def test_every_mutant_has_its_own_name() -> None:
@@ -72,7 +72,7 @@ def test_the_simulator_notices_every_mutant() -> None:
 def test_the_section_tells_of_a_mutant_that_nothing_noticed() -> None:
     name = MUTANTS[0].name
 
-    text = section([Verdict(name, None, "", "", 7, 7)], 7, 1.0)
+    text = section([Verdict(name, None, "", "", Proof.INTERLEAVING, 0, 7)], 7, 1.0)
 
     assert "**0 of 1 mutants are caught**" in text
     assert f"| {name} |" in text

@@ -91,10 +91,11 @@ def play(
         stage.cloud.faults.add(Fault(kill.effect, times=1, after=kill.call - 1 - met_before))
     scenario.play(stage)
     calls = len(stage.cloud.calls)
+    waiting = tuple(stage.waiting()) if scenario.answered and not kills else ()
     unconverged = tuple(stage.recover())
     if sum(one.killed for one in stage.cloud.invocations) != len(kills):
         raise AssertionError(f"{scenario.name}: not every kill met a call: {kills}")
-    problems = tuple(map(str, stage.violations())) + unconverged
+    problems = tuple(map(str, stage.violations())) + waiting + unconverged
     trace = tuple(stage.trace()) if problems else ()
     return Run(scenario, tuple(kills), calls, len(stage.cloud.calls), problems, trace)
 
@@ -109,13 +110,18 @@ def crash_everywhere(
         if whole.problems:
             raise AssertionError(f"without any kill: {whole}")
         tally.calls += whole.calls
-        for kill in _kills(1, whole.calls):
+        for kill in kills_of(whole):
             run = play(scenario, (kill,), engine, order)
             tally.count(run)
             if pairs:
                 for second in _kills(kill.call + 1, run.calls_with_recovery):
                     tally.count(play(scenario, (kill, second), engine, order))
     return tally
+
+
+def kills_of(whole: Run) -> Iterator[Kill]:
+    """Every kill that a run can meet which met none."""
+    return _kills(1, whole.calls)
 
 
 def _kills(first: int, last: int) -> Iterator[Kill]:

@@ -117,6 +117,8 @@ class Play:
             return str(violations[0])
         if self.stage.scheduler.ready:
             return ""
+        if left := list(self.stage.left_behind()):
+            return left[0]
         end = self.cloud()
         if end not in self._settled:
             self._settled[end] = "; ".join([*self.stage.recover(), *map(str, self.stage.violations())])

@@ -7,6 +7,7 @@ proved by it: any call may be the last one of its process, and then the story si
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ringfence.lifecycle import HookResult
 from ringfence.model import Region
 from ringfence_lab.proof.stage import EAST, TRUE_UP, WEST, Stage
 from ringfence_lab.sim.event_bridge import deliver_at_once
@@ -15,12 +16,14 @@ from ringfence_lab.sim.faults import Effect
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A story, with the size of the cluster that it is told of: `desired` is each group's capacity at first."""
+    """A story, with the size of the cluster that it is told of: `desired` is each group's capacity at first.
+    `answered` says that nobody waits for a hook at its end, where no process was killed."""
 
     name: str
     play: Callable[[Stage], None]
     regions: int = 2
     desired: int = 2
+    answered: bool = False
 
 
 def launch(stage: Stage) -> None:
@@ -125,6 +128,46 @@ def warm_pool(stage: Stage) -> None:
     stage.drain(EAST)
 
 
+def back_into_the_pool_and_out(stage: Stage) -> None:
+    """A member goes back into the warm pool, and comes out of it again at once."""
+    group = stage.group(EAST)
+    group.put_warm_pool(0, reuse_on_scale_in=True)
+    group.scale_to(group.desired - 1)
+    stage.drain(EAST)
+    group.scale_to(group.desired + 1)
+    stage.drain(EAST)
+
+
+def late_answer(stage: Stage) -> None:
+    """An answer is so late that the instance waits anew by then: it has reached the pool, and left it again."""
+    east, group = stage.region(EAST), stage.group(EAST)
+    group.put_warm_pool(1)
+    (pooled,) = (id for id, state in group.listed().items() if state == "Warmed:Pending:Wait")
+    hook = stage.settings[Region(EAST)].launch_hook
+    other = stage.cloud.invocation(EAST)
+    other.ended = True
+    stage.cloud.fault(Effect.SLOW, region=EAST, operation="CompleteLifecycleAction", seconds=50, times=1)
+
+    def go_on() -> None:
+        group.complete(hook, pooled, HookResult.CONTINUE, other)
+
+    stage.cloud.clock.after(5, go_on)
+    stage.cloud.clock.after(10, lambda: group.scale_to(group.desired + 1))
+    stage.poll(EAST)
+    east.events.schedule()
+    stage.drain(EAST)
+
+
+def describes_throttled(stage: Stage) -> None:
+    """For minutes nobody can say who is in the group."""
+    outage = stage.cloud.fault(Effect.THROTTLE, region=EAST, operation="DescribeAutoScalingGroups")
+    for _ in range(3):
+        stage.invoke((EAST, TRUE_UP))
+        stage.cloud.clock.advance(61)
+    stage.cloud.heal(outage)
+    stage.invoke((EAST, TRUE_UP))
+
+
 def operator_deletes_rules(stage: Stage) -> None:
     """Rules of ours are deleted by hand in both Regions, and one is written that is not ours."""
     for region in stage.cloud.regions.values():
@@ -208,6 +251,19 @@ def table_made_anew_in_scale_in(stage: Stage) -> None:
     termination(stage)
 
 
+def table_restored(stage: Stage) -> None:
+    """The home table is restored from a backup: it is older than what the peer holds."""
+    table = stage.region(EAST).table
+    backup = dict(table.rosters)
+    for _ in range(2):
+        launch(stage)
+        termination(stage)
+    table.rosters.clear()
+    table.rosters.update(backup)
+    launch(stage)
+    stage.invoke((EAST, TRUE_UP))
+
+
 def overlapping_invocations(stage: Stage) -> None:
     """A launch from the queue, a termination and a true-up by hand: three invocations of one Region at once."""
     stage.group(EAST).scale_to(stage.group(EAST).desired + 1)
@@ -225,11 +281,11 @@ def all_regions_at_once(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    Scenario("launch, two Regions", launch),
-    Scenario("launch, three Regions", launch, regions=3),
-    Scenario("termination, two Regions", termination),
-    Scenario("termination, three Regions", termination, regions=3),
-    Scenario("burst of eight launches", burst),
+    Scenario("launch, two Regions", launch, answered=True),
+    Scenario("launch, three Regions", launch, regions=3, answered=True),
+    Scenario("termination, two Regions", termination, answered=True),
+    Scenario("termination, three Regions", termination, regions=3, answered=True),
+    Scenario("burst of eight launches", burst, answered=True),
     Scenario("mixed batch", mixed_batch),
     Scenario("instance refresh", instance_refresh),
     Scenario("peer down, then back", peer_down),
@@ -238,6 +294,9 @@ SCENARIOS = (
     Scenario("quota full, launch sent away", quota_full),
     Scenario("replacement in full groups", replacement_in_full_groups),
     Scenario("warm pool in and out", warm_pool),
+    Scenario("back into the warm pool and out again", back_into_the_pool_and_out, answered=True),
+    Scenario("late answer, warm pool", late_answer),
+    Scenario("describes throttled for minutes", describes_throttled),
     Scenario("operator deletes rules", operator_deletes_rules),
     Scenario("lost events, found by schedule", lost_events),
     Scenario("Elastic IP moves", elastic_ip),
@@ -247,6 +306,7 @@ SCENARIOS = (
     Scenario("Region leaves", region_leaves, regions=3),
     Scenario("home table made anew, launch", table_made_anew),
     Scenario("home table made anew, termination", table_made_anew_in_scale_in),
+    Scenario("home table restored from a backup", table_restored, answered=True),
     Scenario("overlapping invocations", overlapping_invocations),
     Scenario("two Regions at once", all_regions_at_once),
     Scenario("three Regions at once", all_regions_at_once, regions=3),

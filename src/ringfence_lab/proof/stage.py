@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from ringfence.errors import RingfenceError
-from ringfence.model import Region
+from ringfence.model import InstanceId, Region
 from ringfence.ports import World
 from ringfence.reconcile import reconcile
 from ringfence_lab.sim.auto_scaling import AutoScalingGroup
@@ -167,6 +167,23 @@ class Stage:
         for name in self.cloud.regions:
             self.region(name).events.schedule()
             self.drain(name)
+
+    def waiting(self) -> Iterator[str]:
+        """The instances that wait for a hook."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                yield from (f"{one.id} was left waiting" for one in group.instances.values() if one.waits)
+
+    def left_behind(self) -> Iterator[str]:
+        """The owned rules of instances that are gone: whoever overlapped has to clean up after the others."""
+        serving = {
+            id for region in self.cloud.regions.values() for group in region.groups.values() for id in group.instances
+        }
+        for region in self.cloud.regions.values():
+            for rule in region.owned_rules():
+                label = rule.label(self.cloud.cluster)
+                if label is not None and InstanceId(label.instance) not in serving:
+                    yield f"{rule.id} of {label.instance} was left behind in {region.name}"
 
     def violations(self) -> list[Violation]:
         """What did not hold so far, hooks that ended by themselves among it."""

@@ -1,6 +1,7 @@
-"""Plays histories with one mutant in a process of its own, until a property says that something is wrong.
+"""Tries one mutant in a process of its own, until a property says that something is wrong: first histories from seed 0
+on, then every scenario with a kill at every call, then every interleaving.
 
-    python -m ringfence_lab.proof.mutants.trial NAME [--histories 2000]
+    python -m ringfence_lab.proof.mutants.trial NAME [--histories 600]
 
 prints the verdict as JSON. Imports the engine only once the mutant is in place.
 """
@@ -9,13 +10,16 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import chain
 
 from ringfence_lab.proof.mutants.catalogue import BY_NAME
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-HISTORIES = 2000
-"""After how many histories a mutant counts as not noticed."""
+HISTORIES = 600
+"""After how many histories the scenarios have their turn, with a kill at every call, then every interleaving."""
 
 STEPS = (24, 48)
 """Things that happen in a history: many, since most defects want several things at once."""
@@ -24,40 +28,102 @@ CRASH = "crash"
 """The phase of a mutant that ended in an error which is none of the engine's own."""
 
 
+class Proof(StrEnum):
+    """What noticed a mutant."""
+
+    HISTORY = "history"
+    SCENARIO = "scenario"  # with a kill, or without
+    INTERLEAVING = "interleaving"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a mutant fared: the first violation, in which phase and seed, after how many histories (from seed 0 on).
-    `caught_by` is None for one that nothing noticed."""
+    """How a mutant fared: the first violation, in which phase of which proof, after how many runs of the simulator.
+    `seed` is that of a history (from 0 on). `caught_by` is None for one that nothing noticed."""
 
     name: str
     caught_by: str | None
     what: str
     phase: str
+    proof: Proof
     seed: int
-    histories: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    proof: Proof
+    name: str
+    what: str
+    phase: str
+    seed: int = 0
 
 
 def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
-    """Plays the histories in this process, which must not have imported the engine."""
+    """Plays histories, scenarios and interleavings in this process, which must not have imported the engine."""
     mutant.install()
+    runs = 0
+    for problem in chain(_histories(histories), _scenarios(), _interleavings()):
+        runs += 1
+        if problem is not None:
+            return Verdict(mutant.name, problem.name, problem.what, problem.phase, problem.proof, problem.seed, runs)
+    return Verdict(mutant.name, None, "", "", Proof.INTERLEAVING, 0, runs)
+
+
+Found = Iterator[_Problem | None]
+"""One for each run: what was wrong with it, if anything."""
+
+
+def _histories(count: int) -> Found:
     from ringfence_lab.sim.simulation import simulate  # noqa: PLC0415  # it imports the engine: the mutant comes first
 
-    for seed in range(histories):
+    for seed in range(count):
         try:
             result = simulate(seed, steps=STEPS)
         except Exception as error:  # noqa: BLE001  # whatever a broken engine raises is a way to be noticed
-            return Verdict(mutant.name, type(error).__name__, str(error), CRASH, seed, seed + 1)
-        if result.violation is not None:
-            violation = result.violation
-            return Verdict(mutant.name, violation.name, violation.what, result.phase, seed, seed + 1)
-    return Verdict(mutant.name, None, "", "", histories, histories)
+            yield _Problem(Proof.HISTORY, type(error).__name__, str(error), CRASH, seed)
+            return
+        wrong = result.violation
+        yield _Problem(Proof.HISTORY, wrong.name, wrong.what, result.phase, seed) if wrong is not None else None
+
+
+def _scenarios() -> Found:
+    from ringfence_lab.proof.crashes import ORDERS, kills_of, play  # noqa: PLC0415  # as above
+    from ringfence_lab.proof.scenarios import SCENARIOS  # noqa: PLC0415  # likewise
+
+    for scenario in SCENARIOS:
+        for order in ORDERS:
+            whole = play(scenario, choose=order)
+            yield _problem_of(Proof.SCENARIO, whole.scenario.name, whole.problems)
+            for kill in kills_of(whole):
+                run = play(scenario, (kill,), choose=order)
+                yield _problem_of(Proof.SCENARIO, f"{scenario.name}, {kill}", run.problems)
+
+
+def _interleavings() -> Found:
+    from ringfence_lab.proof.interleavings import CASES, interleave  # noqa: PLC0415  # as above
+
+    for case in CASES:
+        found = interleave(case)
+        wrong = (found.explored.wrong,) if found.explored.wrong else ()
+        yield _problem_of(Proof.INTERLEAVING, case.name, wrong)
+
+
+def _problem_of(proof: Proof, where: str, problems: Sequence[str]) -> _Problem | None:
+    if not problems:
+        return None
+    name, separator, what = problems[0].partition(": ")
+    if not separator or not name.isidentifier():
+        name, what = "converges", problems[0]
+    return _Problem(proof, name, f"{where}: {what}", "liveness" if name == "converges" else "safety")
 
 
 def try_apart(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
     """Plays the histories in a fresh process. Raises CalledProcessError, whose `stderr` says why it failed."""
     command = [sys.executable, "-m", __name__, mutant.name, "--histories", str(histories)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own module
-    return Verdict(**json.loads(done.stdout))
+    said = json.loads(done.stdout)
+    return Verdict(**said | {"proof": Proof(said["proof"])})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""Runs the true-up of one Region: by its function, or by the same engine from here.
+
+Raises what botocore raises, and Refused where there is no function. Knows no terminal.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ringfence.aws.auto_scaling import AwsAutoScaling
+from ringfence.aws.dynamodb import AwsRosterTable
+from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.errors import RingfenceError
+from ringfence.events import TrueUp
+from ringfence.journal import Entry, Problem, RegionFailed
+from ringfence.model import Region
+from ringfence.ports import Home, RegionPorts, World
+from ringfence.reconcile import reconcile
+from ringfence.settings import Settings
+from ringfence_ops.changes import Action, Change, Held, changes
+from ringfence_ops.errors import Refused
+from ringfence_ops.machine import Clock, Threads
+from ringfence_ops.sessions import Aws
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a true-up did. `changes` are told one by one where the engine ran here."""
+
+    added: int = 0
+    removed: int = 0
+    relabelled: int = 0
+    held: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    changes: tuple[Change, ...] = ()
+    problems: tuple[str, ...] = ()
+    failure: str | None = None
+
+
+def by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[Held] = ()) -> Done:
+    """The Region's own function does it, once for each digest that is confirmed. Raises Refused where there is none."""
+    payloads: list[dict[str, object]] = [{"trueup": True, "confirm": one.digest} for one in confirmed]
+    done = Done()
+    for payload in payloads or [{"trueup": True}]:
+        done = _sum(done, _invoked(aws, cluster, region, payload))
+    return done
+
+
+def _invoked(aws: Aws, cluster: str, region: Region, payload: Mapping[str, object]) -> Done:
+    name = f"ringfence-{cluster}"
+    began = time.monotonic()
+    try:
+        answer = aws.client("lambda", region, patient=True).invoke(FunctionName=name, Payload=json.dumps(payload))
+        said = json.loads(answer["Payload"].read() or b"null")
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+            raise Refused(f"there is no function {name} in {region}: `ringfence deploy {region}` makes it") from error
+        raise
+    seconds = time.monotonic() - began
+    if "FunctionError" in answer:
+        words = said.get("errorMessage", said) if isinstance(said, dict) else said
+        return Done(seconds=seconds, failure=str(words))
+    return _summary(said if isinstance(said, dict) else {}, seconds)
+
+
+def _summary(said: Mapping[str, Any], seconds: float) -> Done:
+    def count(name: str) -> int:
+        return int(said.get(name, 0))
+
+    return Done(
+        count("added"),
+        count("removed"),
+        count("relabelled"),
+        sum(len(one.get("rules", ())) for one in said.get("held", ())),
+        count("refused"),
+        seconds,
+        problems=tuple(map(str, said.get("problems", ()))),
+    )
+
+
+def _sum(one: Done, other: Done) -> Done:
+    return Done(
+        one.added + other.added,
+        one.removed + other.removed,
+        one.relabelled + other.relabelled,
+        other.held,
+        other.refused,
+        one.seconds + other.seconds,
+        (*one.changes, *other.changes),
+        tuple(dict.fromkeys((*one.problems, *other.problems))),
+        one.failure or other.failure,
+    )
+
+
+def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> Done:
+    """The engine does it here, with the operator's own permissions. What it changed before it failed is told."""
+    home, entries, failure = settings.region, list[Entry](), None
+    began = time.monotonic()
+    regions = {region: _ports(aws, region, settings.cluster) for region in settings.regions}
+    standing = {
+        rule.id: rule
+        for rules in regions[home].security_groups.rules(settings.security_groups).values()
+        for rule in rules
+    }
+    own = Home(
+        AwsAutoScaling(aws.client("autoscaling", home, patient=True), home),
+        AwsInstances(aws.client("ec2", home, patient=True), home),
+    )
+    with ThreadPoolExecutor(2 * len(regions) + 14) as pool:
+        world = World(own, regions, Clock(), Threads(pool), entries.append)
+        try:
+            reconcile([TrueUp("by hand", confirm=one) for one in _digests(confirmed)], world, settings)
+        except RingfenceError as error:
+            failure = str(error)
+    changed = changes(settings.cluster, entries, standing)
+    counts = {action: sum(change.action is action and not change.observed for change in changed) for action in Action}
+    problems = [entry.what for entry in entries if isinstance(entry, Problem)]
+    problems += [f"{entry.region}: {entry.error}" for entry in entries if isinstance(entry, RegionFailed)]
+    return Done(
+        counts[Action.ADD],
+        counts[Action.REMOVE],
+        counts[Action.RELABEL],
+        counts[Action.HOLD],
+        counts[Action.REFUSE],
+        time.monotonic() - began,
+        tuple(changed),
+        tuple(problem for problem in dict.fromkeys(problems) if problem != failure),
+        failure,
+    )
+
+
+def _digests(confirmed: Sequence[Held]) -> list[str | None]:
+    return [one.digest for one in confirmed] or [None]
+
+
+def _ports(aws: Aws, region: Region, cluster: str) -> RegionPorts:
+    table = AwsRosterTable(aws.client("dynamodb", region, patient=True), region, f"ringfence-{cluster}")
+    return RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region, patient=True), region))
