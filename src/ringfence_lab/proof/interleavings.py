@@ -56,6 +56,10 @@ def _termination_meanwhile(play: Play, home: str) -> None:
     play.invoke_upon(home, lambda: play.stage.unqueued_termination(home))
 
 
+def _its_termination_meanwhile(play: Play, home: str) -> None:
+    play.invoke_upon(home, lambda: play.stage.unqueued_termination(home, newest=True))
+
+
 def _true_up(play: Play, home: str) -> None:
     play.invoke(home, TRUE_UP)
 
@@ -86,6 +90,11 @@ CASES = (
     Case("true-up | a termination begins, its event, one Region", _both(_true_up, EAST, _termination_meanwhile, EAST)),
     Case(
         "launch | a termination begins, its event, one Region", _both(_launch, EAST, _termination_meanwhile, EAST), True
+    ),
+    Case(
+        "launch | the same instance terminates, its event, one Region",
+        _both(_launch, EAST, _its_termination_meanwhile, EAST),
+        True,
     ),
     Case(
         "termination | a launch begins, its event, one Region", _both(_termination, EAST, _launch_meanwhile, EAST), True

@@ -78,10 +78,11 @@ class Stage:
         for name, settings in self.settings.items():
             self.settings[name] = replace(settings, **changes)  # type: ignore[arg-type]  # a scenario names the fields
 
-    def unqueued_termination(self, home: str) -> Mapping[str, object]:
-        """An instance terminates, and the event of it is in nobody's queue but in the caller's hand."""
+    def unqueued_termination(self, home: str, newest: bool = False) -> Mapping[str, object]:
+        """An instance terminates (the oldest, or the newest), and the event of it is in nobody's queue but in the
+        caller's hand."""
         group = self.group(home)
-        return self._unqueued(home, lambda: group.terminate(next(iter(group.listed())), decrement=True))
+        return self._unqueued(home, lambda: group.terminate(list(group.listed())[-newest], decrement=True))
 
     def unqueued_launch(self, home: str) -> Mapping[str, object]:
         """An instance launches, and the event of it is in nobody's queue but in the caller's hand."""

@@ -127,8 +127,8 @@ class Screen:
 
 def _well(one: RegionStanding, now: float) -> Iterator[tuple[str, Text]]:
     """What is always shown."""
-    said = [f"{count} {_MEMBERS[state]}" for state, count in sorted(one.members.items())]
-    yield "members", Text(", ".join(said) or "none")
+    members = [f"{count} {_MEMBERS[state]}" for state, count in sorted(one.members.items())]
+    yield "members", Text(", ".join(members) or "none")
     if one.instances.keys() - {"InService"}:
         yield "instances", Text(_counts(one.instances))
     for group in one.groups:

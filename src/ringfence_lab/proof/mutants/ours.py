@@ -51,20 +51,6 @@ OURS = (
         (("return event.time is None or now - event.time <= STALE_SECONDS", "return True"),),
     ),
     Mutant(
-        "first-event-wins",
-        "Of several events of an instance the first is believed.",
-        _ROSTER,
-        "roster",
-        (("return event.time > other.time", "return event.time < other.time"),),
-    ),
-    Mutant(
-        "terminated-is-what-the-group-says",
-        "An instance that EC2 says is terminated stays a member while its group lists it.",
-        _ROSTER,
-        "roster",
-        (("if described is not None and described.power is Power.TERMINATED:", "if False:"),),
-    ),
-    Mutant(
         "pool-goer-has-no-tombstone",
         "A member that goes into the warm pool leaves no tombstone.",
         _ROSTER,
@@ -100,13 +86,6 @@ OURS = (
         ),
     ),
     Mutant(
-        "forgets-debts",
-        "What a peer owed before is not looked at again.",
-        "design.md, failures",
-        "outcome",
-        (("candidates = at_risk | roster.owed.get(region, frozenset())", "candidates = at_risk"),),
-    ),
-    Mutant(
         "debts-after-the-answer",
         "Which peer may still admit an instance is written down after it was let go.",
         _RECONCILE,
@@ -138,30 +117,11 @@ OURS = (
         ),
     ),
     Mutant(
-        "released-on-older-rules",
-        "An instance counts as released by rules that were read before the tables took the roster.",
-        "ARCHITECTURE.md, the protocol",
-        "reconcile",
-        (("        releases = departing or any(not one.launching for one in waits)\n", "        releases = False\n"),),
-    ),
-    Mutant(
         "answers-by-instance",
         "A hook is answered by its instance, not by the token of the wait that the event told of.",
         "ARCHITECTURE.md, the protocol",
         "hooks",
         (("token = one.event.token if one.event is not None and one.event.hook == hook else None", "token = None"),),
-    ),
-    Mutant(
-        "adds-by-older-rows",
-        "Rules are added by rows that were read before them, which their Region may have taken back since.",
-        "comment in converge.py",
-        "converge",
-        (
-            (
-                "return removes or any(each.label.roster not in self.just_published for each in plan.additions)",
-                "return removes",
-            ),
-        ),
     ),
     Mutant(
         "peer-up-to-date-is-left-alone",
@@ -171,25 +131,11 @@ OURS = (
         (("        if not (offered or self.waited_for or owed):\n", "        if not offered:\n"),),
     ),
     Mutant(
-        "hurries-past-debts",
-        "In a hurry a peer's debts are passed over.",
-        _TURNS,
-        "turns",
-        (("owed = any(region in roster.owed for roster in own.values())", "owed = False"),),
-    ),
-    Mutant(
         "offers-what-is-held",
         "A peer is offered the row that it holds already.",
         _TURNS,
         "turns",
         (("if versions.get(key, 0) < roster.version}", "if versions.get(key, 0) <= roster.version}"),),
-    ),
-    Mutant(
-        "undeployed-is-up-to-date",
-        "A peer whose table does not exist counts as brought up to date, although it did join once.",
-        _TURNS,
-        "turns",
-        (("            if self.rows.of(region):\n                return Turn(Outcome(region, error))\n", ""),),
     ),
     # Whom to let go on.
     Mutant(
@@ -214,38 +160,11 @@ OURS = (
         (("    if required or waited < settings.release_deadline:\n", "    if required:\n"),),
     ),
     Mutant(
-        "held-rules-hold-nobody",
-        "An instance whose rules the guard holds counts as released.",
-        "comment in outcome.py",
-        "outcome",
-        (
-            (
-                (
-                    "return self.error is None and roster not in self.doubtful and (roster, "
-                    "instance) not in self.lingering"
-                ),
-                "return self.error is None",
-            ),
-        ),
-    ),
-    Mutant(
         "failed-region-has-released",
         "A Region that could not be reached counts as one that released everybody.",
         "comment in outcome.py",
         "outcome",
         (("return self.error is None and roster not in self.doubtful", "return roster not in self.doubtful"),),
-    ),
-    Mutant(
-        "event-beats-later-listing",
-        "What an instance waits for is what its event said, though its group's listing must be later.",
-        _SETTLE,
-        "settle",
-        (
-            (
-                "return listed if listed is not None and _is_later(listed, event) else told(event, seen_at)",
-                "return told(event, seen_at)",
-            ),
-        ),
     ),
     # What to believe.
     Mutant(
