@@ -15,11 +15,12 @@ from ringfence_ops.sessions import Aws
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the command."""
+    """One run of the command. `poll` is how often CloudFormation is asked how far it is, in seconds."""
 
     aws: Aws
     path: Path
     debug: bool = False
+    poll: float = 1.0
 
     def cluster(self) -> Cluster:
         """The cluster that the cluster file describes. Raises Refused."""

@@ -171,3 +171,24 @@ def test_an_invocation_is_told_apart_by_number_and_region() -> None:
 
     assert [str(one) for one in (first, second)] == ["#1 us-east-1", "#2 us-west-2"]
     assert isinstance(first, Invocation)
+
+
+def test_a_closed_scheduler_ends_whoever_still_waits(clock: VirtualClock) -> None:
+    # given a task that waits for ever, and one that has not begun
+    tasks = cooperative(clock)
+    ended: list[str] = []
+
+    def waits() -> None:
+        try:
+            tasks.sleep(1e9)
+        finally:
+            ended.append("waited")
+
+    tasks.start(waits)
+    tasks.scheduler.step()
+    never = tasks.start(lambda: ended.append("began"))
+    # when
+    tasks.scheduler.close()
+    # then
+    assert ended == ["waited"]
+    assert never.over

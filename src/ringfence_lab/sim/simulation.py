@@ -361,6 +361,7 @@ class History:
         return bool(self.properties.violations)
 
     def _end(self) -> Result:
+        self.scheduler.close()
         if self.properties.violations:
             self.result.violation = self.properties.violations[0]
             self.result.phase = "liveness" if self.result.violation.name in LIVENESS else "safety"

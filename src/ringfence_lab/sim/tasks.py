@@ -106,12 +106,20 @@ class Scheduler:
         self._clock = clock
         self._choose = choose
         self._current: Task[object] | None = None
+        self._tasks: list[Task[object]] = []
 
     def spawn(self, invocation: Invocation, work: Callable[[], T], awaited: bool = False) -> Task[T]:
         """A new task, ready to run. Where nobody awaits it, its error is raised by the `step` that it ends in."""
         task = Task(self, invocation, work, awaited)
         self.ready.append(cast(Task[object], task))
+        self._tasks.append(cast(Task[object], task))
         return task
+
+    def close(self) -> None:
+        """Ends every task that is not over: no garbage collector sees into a greenlet that was left waiting."""
+        for task in self._tasks:
+            self._kill(task)
+        self._tasks.clear()
 
     def step(self) -> bool:
         """Lets one task run until it stops. False where none is ready. Raises what a task failed with that nobody
