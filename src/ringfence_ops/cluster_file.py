@@ -21,6 +21,7 @@ NAME = "ringfence.toml"
 
 _CLUSTER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+")
+_HEADING = re.compile(r"\s*\[([^\[\]]+)\]")
 _GROUP = re.compile(r"sg-[0-9a-f]+")
 
 
@@ -147,11 +148,28 @@ def read(path: Path) -> Cluster:
         raise Refused(
             f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
         ) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Cluster:
+    """The cluster that the text describes; the path is for what is said of it. Raises Refused with every mistake."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Refused(f"{path} is not TOML: {error}") from None
     return _Reader(path, text).cluster(found)
+
+
+def without(text: str, region: Region) -> str:
+    """The text without the Region's table: from its heading up to the next one, with the comments in between."""
+    kept, skips = [], False
+    for line in text.splitlines(keepends=True):
+        if heading := _HEADING.match(line):
+            name = tuple(part.strip().strip("\"'") for part in heading[1].split("."))
+            skips = name[:2] == ("regions", region)
+        if not skips:
+            kept.append(line)
+    return "".join(kept).rstrip() + "\n"
 
 
 class _Reader:
@@ -227,7 +245,7 @@ class _Reader:
         """The line on which the key stands, 0 where it is written in a way that is not looked for."""
         table: tuple[str, ...] = ()
         for number, line in enumerate(self.lines, 1):
-            if heading := re.match(r"\s*\[([^\[\]]+)\]", line):
+            if heading := _HEADING.match(line):
                 table = tuple(part.strip().strip("\"'") for part in heading[1].split("."))
                 if table == (*within, key):
                     return number

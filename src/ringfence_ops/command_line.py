@@ -16,7 +16,7 @@ from ringfence_lab.artefact import BuildFailed
 from ringfence_lab.control import LabError
 from ringfence_lab.faults import BadFault
 from ringfence_ops.cluster_file import NAME
-from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, plan, status, sync
+from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, plan, retire, status, sync
 from ringfence_ops.errors import in_one_line
 from ringfence_ops.invocation import Invocation
 from ringfence_ops.sessions import Aws
@@ -54,6 +54,7 @@ app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
+app.command(epilog=retire.EXAMPLES)(retire.retire)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)
 app.add_typer(lab.app)
 

@@ -44,7 +44,8 @@ class Deployer:
         return Stack(client, region, f"ringfence-{self.cluster.name}", self.poll)
 
     def propose(self, regions: Sequence[Region]) -> Mapping[Region, Proposal | Unreachable]:
-        """What a deployment would change in each Region: a change set each, which nobody has executed."""
+        """What a deployment would change in each Region: a change set each, which nobody has executed. A Region that
+        does not answer at once is not waited for."""
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
         for service in ("s3", "cloudformation"):  # in one thread: the first client of a service reads its model
@@ -57,7 +58,17 @@ class Deployer:
                 raise Refused(f"template.yaml has {places} functions with `CodeUri: .`, where one is expected")
             return self.stack(region).propose(packaged, self.cluster.parameters(region))
 
-        return self.aws.each_region(regions, one, LOOKING)
+        found: dict[Region, Proposal | Unreachable] = dict(self.silent(regions))
+        return found | dict(self.aws.each_region([each for each in regions if each not in found], one, LOOKING))
+
+    def silent(self, regions: Sequence[Region]) -> dict[Region, Unreachable]:
+        """The Regions that do not answer now, and why."""
+
+        def look(region: Region) -> None:
+            Stack(self.aws.client("cloudformation", region), region, f"ringfence-{self.cluster.name}").status()
+
+        found = self.aws.each_region(regions, look)
+        return {region: one for region, one in found.items() if isinstance(one, Unreachable)}
 
     def drop(self, proposals: Mapping[Region, Proposal]) -> None:
         """Takes the change sets away again."""
@@ -89,7 +100,8 @@ class Deployer:
             stack.delete(lambda step: tell(region, step))
             return "destroyed"
 
-        return self.aws.each_region(regions, one, WORKING)
+        found: dict[Region, str | Unreachable] = dict(self.silent(regions))
+        return found | dict(self.aws.each_region([each for each in regions if each not in found], one, WORKING))
 
     def owned(self, region: Region) -> dict[SecurityGroupId, list[RuleId]]:
         """The rules in the Region's groups that are this cluster's, by their labels."""

@@ -55,9 +55,12 @@ def destroy(
     chosen = [cluster.of(Region(one)).region for one in regions or cluster.region_names]
     settings = run.settings(cluster)
     deployer = Deployer(run.aws, cluster, next(iter(settings.values())).account, poll=run.poll)
-    found = survey(run.aws, {region: settings[region] for region in chosen})
+    found = survey(run.aws, settings)
     waiting = [
-        f"{one.instance} in {standing.region}" for standing in standings(found, settings) for one in standing.waiting
+        f"{one.instance} in {standing.region}"
+        for standing in standings(found, settings)
+        for one in standing.waiting
+        if standing.region in chosen
     ]
     _announce(output, cluster.name, chosen, found, waiting, remove_rules)
     _ask(cluster.name, confirm)
