@@ -16,7 +16,7 @@ from ringfence_lab.artefact import BuildFailed
 from ringfence_lab.control import LabError
 from ringfence_lab.faults import BadFault
 from ringfence_ops.cluster_file import NAME
-from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, plan, retire, status, sync
+from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
 from ringfence_ops.errors import in_one_line
 from ringfence_ops.invocation import Invocation
 from ringfence_ops.sessions import Aws
@@ -46,6 +46,8 @@ def ringfence(
     context.obj = Invocation(Aws(profile, endpoint_url), cluster_file, debug)
 
 
+app.command(epilog=init.EXAMPLES)(init.init)
+app.command(epilog=init.EXAMPLES)(init.init)
 app.command(epilog=deploy.EXAMPLES)(deploy.deploy)
 app.command(epilog=status.EXAMPLES)(status.status)
 app.command(epilog=plan.EXAMPLES)(plan.plan)
