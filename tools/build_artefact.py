@@ -13,10 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from prune_models import prune
 
-SERVICES = {"autoscaling", "dynamodb", "ec2", "sqs"}
-"""The services whose models the engine's clients need; botocore ships hundreds."""
+PROJECT = Path(__file__).resolve().parent.parent
 
 WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
 """Wheels for the function's own architecture and runtime, whatever machine builds."""
@@ -45,10 +44,8 @@ def install_dependencies(destination: Path) -> None:
 
 
 def keep_used_models(destination: Path) -> None:
-    """Leaves out the descriptions of services that the engine does not call, and boto3's resources."""
-    for model in (destination / "botocore" / "data").iterdir():
-        if model.is_dir() and model.name not in SERVICES:
-            shutil.rmtree(model)
+    """Leaves out the descriptions of what the engine does not call, and boto3's resources."""
+    prune(destination / "botocore" / "data")
     shutil.rmtree(destination / "boto3" / "data")
     shutil.rmtree(destination / "boto3" / "examples", ignore_errors=True)
 

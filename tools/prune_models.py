@@ -1,0 +1,111 @@
+"""Leaves of botocore's descriptions of AWS only what the engine calls, so that a cold start reads little.
+
+Most of a cold start goes into reading the description of EC2, of whose hundreds of operations the engine calls five.
+Needs nothing but the standard library, and knows nothing of how the artefact is built.
+"""
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+OPERATIONS: Mapping[str, frozenset[str]] = {
+    "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups"}),
+    "dynamodb": frozenset({"PutItem", "Query", "Scan"}),
+    "ec2": frozenset(
+        {
+            "AuthorizeSecurityGroupIngress",
+            "DescribeInstances",
+            "DescribeSecurityGroupRules",
+            "RevokeSecurityGroupIngress",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+        }
+    ),
+    "sqs": frozenset({"SendMessage"}),
+}
+"""What the adapters in `ringfence.aws` call of each service."""
+
+_KEPT = ("service-2", "paginators-1", "paginators-1.sdk-extras", "endpoint-rule-set-1")
+"""The descriptions that a client reads; the others are for waiters, documentation and examples."""
+
+
+def prune(data: Path) -> None:
+    """Prunes botocore's `data` directory in place."""
+    for directory in [path for path in data.iterdir() if path.is_dir()]:
+        if directory.name in OPERATIONS:
+            _prune_service(directory, OPERATIONS[directory.name])
+        else:
+            shutil.rmtree(directory)
+    _rewrite(data / "endpoints.json", _endpoints(_read(data / "endpoints.json")))
+
+
+def _prune_service(directory: Path, operations: frozenset[str]) -> None:
+    *outdated, latest = sorted(directory.iterdir())
+    for version in outdated:
+        shutil.rmtree(version)
+    for path in sorted(latest.iterdir()):
+        match path.name.removesuffix(".gz").removesuffix(".json"):
+            case "service-2":
+                _rewrite(path, _service(_read(path), operations))
+            case "paginators-1":
+                pages = _read(path)["pagination"]
+                _rewrite(path, {"pagination": {name: pages[name] for name in sorted(operations & pages.keys())}})
+            case name if name not in _KEPT:
+                path.unlink()
+
+
+def _service(model: dict[str, Any], operations: frozenset[str]) -> dict[str, Any]:
+    """The model with the operations alone, and the shapes that they reach. Raises KeyError for an unknown operation."""
+    kept = {name: model["operations"][name] for name in sorted(operations)}
+    reached: set[str] = set()
+    ahead = set(_shapes_named(kept.values()))
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
+        ahead |= set(_shapes_named([model["shapes"][name]])) - reached
+    shapes = {name: model["shapes"][name] for name in sorted(reached)}
+    pruned: dict[str, Any] = _undocumented({**model, "operations": kept, "shapes": shapes})
+    return pruned
+
+
+def _shapes_named(parts: Iterable[Any]) -> Iterable[str]:
+    """The shapes that parts of a model refer to: a reference is an object whose `shape` is a name."""
+    for part in parts:
+        if isinstance(part, dict):
+            if isinstance(part.get("shape"), str):
+                yield part["shape"]
+            yield from _shapes_named(part.values())
+        elif isinstance(part, list):
+            yield from _shapes_named(part)
+
+
+def _undocumented(part: Any) -> Any:
+    """The part without its texts. A member of a structure may itself be called `documentation`: it is no text."""
+    if isinstance(part, dict):
+        return {
+            name: _undocumented(value)
+            for name, value in part.items()
+            if not (name == "documentation" and isinstance(value, str))
+        }
+    return [_undocumented(each) for each in part] if isinstance(part, list) else part
+
+
+def _endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Every partition and Region, of the services that are called."""
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: of for name, of in partition["services"].items() if name in OPERATIONS}
+    return endpoints
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    read: dict[str, Any] = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+    return read
+
+
+def _rewrite(path: Path, content: dict[str, Any]) -> None:
+    """Uncompressed: the artefact is zipped as a whole."""
+    path.unlink()
+    path.with_name(path.name.removesuffix(".gz")).write_text(json.dumps(content, separators=(",", ":")))
