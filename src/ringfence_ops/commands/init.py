@@ -43,9 +43,22 @@ def init(
             )
         regions[one] = found
     text = written(name, regions)
-    parse(text, run.path)
+    cluster = parse(text, run.path)
     run.path.write_text(text)
-    document = {"schema": "ringfence.init/1", "path": str(run.path), "name": name, "regions": list(regions)}
+    document = {
+        "schema": "ringfence.init/1",
+        "file": str(run.path),
+        "name": name,
+        "address_kinds": sorted(kind.value for kind in cluster.address_kinds),
+        "regions": [
+            {
+                "region": one.region,
+                "auto_scaling_groups": list(one.auto_scaling_groups),
+                "security_groups": list(one.security_groups),
+            }
+            for one in cluster.regions
+        ],
+    }
     output.show(document, f"{run.path} is written: look through it, then run `ringfence deploy`.")
 
 
