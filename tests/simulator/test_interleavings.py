@@ -273,8 +273,8 @@ def reads_once(events: Sequence[Event], world: World, settings: Settings) -> Non
     [
         (writes_whatever_stands, "launch | a termination begins, its event, one Region", "terminations_are_released"),
         (writes_whatever_stands, "termination | a launch begins, its event, one Region", "launches_are_admitted"),
-        (reads_once, "launch | a termination begins, true-up, one Region", "terminations_are_released"),
-        (reads_once, "launch | a termination begins, its event, one Region", "terminations_are_released"),
+        (reads_once, "launch | a termination begins, true-up, one Region", "was left behind"),
+        (reads_once, "launch | a termination begins, its event, one Region", "was left behind"),
     ],
 )
 def test_a_broken_rule_shows_only_where_invocations_interleave_and_is_found(
@@ -283,7 +283,7 @@ def test_a_broken_rule_shows_only_where_invocations_interleave_and_is_found(
     case = BY_NAME[name]
 
     assert not interleave(case, engine, preemptions=0).explored.wrong
-    assert interleave(case, engine).explored.wrong.startswith(found)
+    assert found in interleave(case, engine).explored.wrong
 
 
 def test_a_broken_rule_is_found_by_the_reduced_exploration_too_and_its_trace_ends_with_the_violation() -> None:

@@ -96,6 +96,18 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressReturned:
+    """An instance has an address again that it gave up before."""
+
+    region: Region
+    instance: InstanceId
+    address: Cidr
+
+    def __str__(self) -> str:
+        return f"{self.address} comes back to {self.instance}"
+
+
+@dataclass(frozen=True, slots=True)
 class AddressReleased:
     """An instance gave an address back, and a stranger has it now."""
 
@@ -143,6 +155,7 @@ Change = (
     | ActionCompleted
     | StateChanged
     | AddressReleased
+    | AddressReturned
     | RowWritten
     | TableMadeAnew
 )

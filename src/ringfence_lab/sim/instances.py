@@ -11,7 +11,7 @@ from ringfence.observation import Instance, Power
 from ringfence.settings import AddressKind
 from ringfence_lab.sim.addresses import AddressPool
 from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.history import AddressReleased, Change
+from ringfence_lab.sim.history import AddressReleased, AddressReturned, Change
 from ringfence_lab.sim.past import Past
 
 TERMINATED_STAYS_SECONDS = 3600
@@ -54,6 +54,7 @@ class Ec2:
         self._clock = clock
         self._record = record
         self._launched = 0
+        self._had: set[tuple[InstanceId, Cidr]] = set()
         self._described: Past[Mapping[InstanceId, Instance]] = Past(clock, {})
 
     def launch(self, group: str | None = None) -> Ec2Instance:
@@ -160,6 +161,9 @@ class Ec2:
     def _give(self, one: Ec2Instance, kind: AddressKind, address: Cidr) -> None:
         one.addresses = {**one.addresses, kind: (*one.addresses.get(kind, ()), address)}
         self.holders[address] = one
+        if (one.id, address) in self._had:
+            self._record(AddressReturned(self.region, one.id, address))
+        self._had.add((one.id, address))
 
     def _release_public(self, one: Ec2Instance) -> None:
         released = one.addresses.get(AddressKind.PUBLIC_IPV4, ())

@@ -18,6 +18,7 @@ from ringfence_lab.sim.calls import Call, Invocation
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.history import (
     ActionCompleted,
+    AddressReturned,
     Change,
     RowWritten,
     RuleChanged,
@@ -63,6 +64,7 @@ class Properties:
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     touched: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
     changed: dict[RuleId, float] = field(default_factory=dict)
+    returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
 
     def watch(self, change: Change) -> None:
@@ -125,6 +127,12 @@ class Properties:
         a rule it does by the rule's id."""
         return self.changed.get(rule.id, -1.0) >= by.started
 
+    def just_returned(self, cidr: Cidr) -> bool:
+        """Whether its instance had given the address up, and has had it again for so short a time that somebody may
+        still act on the roster in between."""
+        at = self.returned.get(cidr)
+        return at is not None and self.cloud.clock.now() - at < STALE_SECONDS
+
     def is_known(self, region: Region, instance: InstanceId, cidr: Cidr) -> bool:
         """Whether every describe, the stalest one too, would say that the instance has the address."""
         described = self.cloud.regions[region].ec2.by_id([instance], REMEMBERED_SECONDS)
@@ -144,6 +152,8 @@ def _remember(seen: Properties, change: Change) -> None:
             _note_rule_changed(seen, change)
         case ActionCompleted():
             _note_admission(seen, change)
+        case AddressReturned():
+            seen.returned[change.address] = seen.cloud.clock.now()
         case RowWritten() if change.region == change.key.region:
             seen.announced.setdefault(change.region, seen.cloud.clock.now())
         case TableMadeAnew():
@@ -220,7 +230,8 @@ def foreign_rules_keep_their_descriptions(seen: Properties, change: Change) -> I
 def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterator[str]:
     """No rule of an admitted live member is removed in any group, except by an operator.
 
-    Of an address that the member has just got, an invocation with a stale describe cannot know.
+    Of an address that the member has just got, an invocation with a stale describe cannot know; nor can anybody of
+    one that it gave up and got again within a minute.
     """
     if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
         return
@@ -230,9 +241,10 @@ def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterat
         holder = region.ec2.holders.get(change.rule.opening.cidr)
         if holder is None or change.rule.group not in seen.admitted.get(holder.id, ()):
             continue
-        if change.rule.opening not in seen.openings(region.name, holder.id):
+        cidr = change.rule.opening.cidr
+        if change.rule.opening not in seen.openings(region.name, holder.id) or seen.just_returned(cidr):
             continue
-        if change.by.misled and not seen.is_known(region.name, holder.id, change.rule.opening.cidr):
+        if change.by.misled and not seen.is_known(region.name, holder.id, cidr):
             continue
         state = seen.state(holder.id)
         if state in IN_SERVICE:
@@ -391,9 +403,20 @@ def terminations_are_released_first(seen: Properties, change: Change) -> Iterato
 
 
 def _put_back(rule: Rule, by: Invocation, seen: Properties) -> bool:
-    """Whether another invocation, that overlaps with this one, put the rule there."""
+    """Whether another invocation, that overlaps with this one, put the rule there: one that validates later, or cannot,
+    since it died or its table failed. The redelivery of its messages makes up for it."""
     maker = seen.makers.get(rule.id)
-    return maker is not None and maker is not by and (maker.running or maker.killed or maker.number > by.number)
+    if maker is None or maker is by:
+        return False
+    had_no_table = (maker.home, "dynamodb") in maker.disturbed
+    return maker.running or maker.killed or maker.number > by.number or (had_no_table and _overlaps(maker, by, seen))
+
+
+def _overlaps(other: Invocation, by: Invocation, seen: Properties) -> bool:
+    """Whether the other invocation, which began earlier, made a call after this one's first."""
+    calls = seen.cloud.calls
+    first = next(at for at, call in enumerate(calls) if call.invocation is by)
+    return any(call.invocation is other for call in calls[first:])
 
 
 # 6
