@@ -222,7 +222,10 @@ class _Reader:
 
     def _guard(self, found: Any) -> GuardLimits:
         fields: dict[str, int] = {}
-        for key, value in found.items() if isinstance(found, dict) else ():
+        if not isinstance(found, dict):
+            self._mistake("guard", (), f"guard: expected a table such as {{ percent = 30 }}, got {found!r}")
+            return GuardLimits()
+        for key, value in found.items():
             if key in ("percent", "minimum"):
                 fields[key] = self._value(key, value, _number, ("guard",))
             else:
@@ -276,7 +279,15 @@ def _many(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
     def parse_all(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise TypeError(f"expected a list in brackets, got {value!r}")
-        return tuple(parse(each) for each in value)
+        parsed, wrong = [], []
+        for each in value:
+            try:
+                parsed.append(parse(each))
+            except (TypeError, ValueError) as error:
+                wrong.append(str(error))
+        if wrong:
+            raise ValueError(", and ".join(wrong))
+        return tuple(parsed)
 
     return parse_all
 

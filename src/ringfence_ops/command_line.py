@@ -47,7 +47,6 @@ def ringfence(
 
 
 app.command(epilog=init.EXAMPLES)(init.init)
-app.command(epilog=init.EXAMPLES)(init.init)
 app.command(epilog=deploy.EXAMPLES)(deploy.deploy)
 app.command(epilog=status.EXAMPLES)(status.status)
 app.command(epilog=plan.EXAMPLES)(plan.plan)
@@ -70,7 +69,7 @@ def run(arguments: list[str]) -> int:
     """Runs one command, and returns its exit code. Errors become one line, except with `--debug`."""
     try:
         code = app(arguments, standalone_mode=False)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
     except (BadFault, BuildFailed, LabError) as error:
         return _fail(str(error), NOT_WELL)

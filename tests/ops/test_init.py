@@ -1,85 +1,151 @@
-"""`init`: what it writes is what `cluster_file` reads, and describes what the Regions have."""
+"""`init`: what it finds, what it asks, and what it writes."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ringfence.model import Region
-from ringfence.settings import AddressKind
-from ringfence_ops.cluster_file import Cluster as Described
-from ringfence_ops.cluster_file import parse, read
-from ringfence_ops.commands.init import written
-from ringfence_ops.discovery import Discovered
+from ringfence_ops.cluster_file import read
 from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
-from tests.ops.commands import Shell, shell
+from tests.ops.commands import COMMAND, Shell, shell
+from tests.ops.test_explain_commands import checked
 
 __all__ = ["_two_regions", "two_regions"]
 
-PATH = Path("ringfence.toml")
+pytestmark = pytest.mark.xdist_group("two-regions")
 
-found = st.builds(
-    Discovered,
-    auto_scaling_groups=st.lists(st.text("abc-_ .\"'#\\é", min_size=1), min_size=1, unique=True).map(tuple),
-    security_groups=st.lists(st.from_regex(r"sg-[0-9a-f]{8,17}", fullmatch=True), min_size=1, unique=True).map(tuple),
-    address_kinds=st.frozensets(st.sampled_from(AddressKind)),
-)
+BOTH = ("--region", EAST, "--region", WEST)
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from([Region("us-east-1"), Region("ap-south-1"), Region("us-gov-west-1")]), found, min_size=1
+@pytest.fixture
+def operator(two_regions: Cluster, tmp_path: Path) -> Shell:
+    operator = shell(two_regions, tmp_path)
+    (tmp_path / "ringfence.toml").unlink()
+    return operator
+
+
+@contextmanager
+def second_group(cluster: Cluster) -> Iterator[str]:
+    """An Auto Scaling group beside the cluster's, without an instance, in the east."""
+    east = cluster.regions[EAST]
+    client = east.client("autoscaling")
+    (first,) = client.describe_auto_scaling_groups(AutoScalingGroupNames=[east.auto_scaling_group])["AutoScalingGroups"]
+    client.create_auto_scaling_group(
+        AutoScalingGroupName="batch",
+        MinSize=0,
+        MaxSize=1,
+        LaunchTemplate={name: first["LaunchTemplate"][name] for name in ("LaunchTemplateId", "Version")},
+        VPCZoneIdentifier=first["VPCZoneIdentifier"],
     )
+    try:
+        yield "batch"
+    finally:
+        client.delete_auto_scaling_group(AutoScalingGroupName="batch", ForceDelete=True)
+
+
+def test_it_describes_what_the_regions_have(two_regions: Cluster, operator: Shell) -> None:
+    # when
+    document = checked(operator.run("init", "--name", "demo", *BOTH, "--json"))
+    # then
+    cluster = read(operator.directory / "ringfence.toml")
+    assert document["file"] == "ringfence.toml"
+    for region, one in two_regions.regions.items():
+        described = cluster.of(Region(region))
+        assert described.auto_scaling_groups == (one.auto_scaling_group,)
+        assert described.security_groups == (one.security_group,)
+    assert operator.run("plan").code == 0
+
+
+def test_a_file_that_is_there_stays_unless_told_otherwise(operator: Shell) -> None:
+    file = operator.directory / "ringfence.toml"
+    file.write_text("mine")
+
+    refused = operator.run("init", "--name", "demo", *BOTH)
+
+    assert (refused.code, file.read_text()) == (1, "mine")
+    assert "give --force to write over it" in refused.aside
+    assert operator.run("init", "--name", "demo", *BOTH, "--force").code == 0
+    assert file.read_text() != "mine"
+
+
+def test_of_several_groups_some_must_be_named(two_regions: Cluster, operator: Shell) -> None:
+    with second_group(two_regions) as second:
+        unnamed = operator.run("init", "--name", "demo", "--region", EAST)
+        mistaken = operator.run("init", "--name", "demo", "--region", EAST, "--auto-scaling-group", "bach")
+        named = operator.run("init", "--name", "demo", "--region", EAST, "--auto-scaling-group", second)
+    assert (unnamed.code, mistaken.code, named.code) == (1, 1, 0)
+    assert "name them with --auto-scaling-group" in unnamed.aside
+    assert "did you mean batch?" in mistaken.aside
+    described = read(operator.directory / "ringfence.toml").of(Region(EAST))
+    assert described.auto_scaling_groups == (second,)
+    assert described.security_groups == (two_regions.regions[EAST].security_group,)
+
+
+def test_on_a_terminal_it_asks_for_what_it_cannot_know(two_regions: Cluster, operator: Shell) -> None:
+    with second_group(two_regions) as second:
+        terminal = pexpect.spawn(
+            COMMAND,
+            ["init"],
+            cwd=str(operator.directory),
+            env={**operator.environment, "TERM": "xterm", "NO_COLOR": "1"},
+            encoding="utf-8",
+            timeout=40,
+        )
+        terminal.expect("The cluster's name")
+        terminal.sendline("demo")
+        terminal.expect("Regions of the cluster")
+        terminal.sendline(EAST)
+        terminal.expect("Auto Scaling groups of the cluster")
+        terminal.expect(rf"(\d)  {second}")
+        number = str(terminal.match[1]) if isinstance(terminal.match, re.Match) else ""
+        terminal.expect("Their numbers")
+        terminal.sendline("7")
+        terminal.expect("names none of them")
+        terminal.sendline(number)
+        terminal.expect("is written")
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+    assert terminal.exitstatus == 0
+    assert read(operator.directory / "ringfence.toml").of(Region(EAST)).auto_scaling_groups == (second,)
+
+
+def test_ctrl_c_at_a_question_leaves_nothing(operator: Shell) -> None:
+    terminal = pexpect.spawn(
+        COMMAND,
+        ["init"],
+        cwd=str(operator.directory),
+        env={**operator.environment, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=20,
+    )
+    terminal.expect("The cluster's name")
+    terminal.sendintr()
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 130
+    assert not (operator.directory / "ringfence.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "there is no terminal to ask on: give --name"),
+        (("--name", "demo"), "there is no terminal to ask on: give --region"),
+        (("--name", "Demo", "--region", EAST), "name: expected one such as my-cluster, got 'Demo'"),
+        (("--name", "demo", "--region", "eu-west-1"), "eu-west-1 has no Auto Scaling group"),
+        (("--name", "demo", "--region", EAST, "--mode", "own"), "--mode: 'own' is not a valid Mode"),
+        (("--name", "demo", "--region", EAST, "--ports", "9042"), "--ports: "),
+    ],
 )
-def test_what_is_written_is_read_back(regions: dict[Region, Discovered]) -> None:
-    cluster = parse(written("demo", regions), PATH)
-
-    assert cluster.region_names == tuple(regions)
-    for name, one in regions.items():
-        assert cluster.of(name).auto_scaling_groups == one.auto_scaling_groups
-        assert cluster.of(name).security_groups == one.security_groups
-
-
-def test_the_defaults_that_are_written_as_comments_are_the_defaults() -> None:
-    regions = {Region(EAST): Discovered(("asg",), ("sg-0123",), frozenset({AddressKind.PUBLIC_IPV4}))}
-    text = written("demo", regions)
-
-    uncommented = "\n".join(line.removeprefix("# ") for line in text.splitlines() if "required" not in line)
-
-    assert parse(uncommented, PATH) == parse(text, PATH)
-    assert all(f"{each} = " in text for each in Described.__dataclass_fields__ if each not in ("regions", "guard"))
-
-
-@pytest.mark.xdist_group("two-regions")
-class TestOnALab:
-    @pytest.fixture
-    def operator(self, two_regions: Cluster, tmp_path: Path) -> Shell:
-        operator = shell(two_regions, tmp_path)
-        (tmp_path / PATH).unlink()
-        return operator
-
-    def test_it_describes_the_groups_that_the_regions_have(self, two_regions: Cluster, operator: Shell) -> None:
-        ran = operator.run("init", "--name", "demo", "--region", EAST, "--region", WEST, "--json")
-
-        assert (ran.code, ran.document()["schema"]) == (0, "ringfence.init/1")
-        cluster = read(operator.directory / PATH)
-        for region, one in two_regions.regions.items():
-            described = cluster.of(Region(region))
-            assert described.auto_scaling_groups == (one.auto_scaling_group,)
-            assert one.security_group in described.security_groups
-
-    def test_it_overwrites_only_when_told_to(self, operator: Shell) -> None:
-        (operator.directory / PATH).write_text("mine")
-
-        refused = operator.run("init", "--name", "demo", "--region", EAST)
-
-        assert (refused.code, (operator.directory / PATH).read_text()) == (1, "mine")
-        assert "--force" in refused.aside
-        assert operator.run("init", "--name", "demo", "--region", EAST, "--force").code == 0
-
-    def test_it_writes_nothing_where_there_is_no_such_group(self, operator: Shell) -> None:
-        ran = operator.run("init", "--name", "demo", "--region", EAST, "--auto-scaling-group", "nobody")
-
-        assert (ran.code, ran.aside.count("\n")) == (1, 1)
-        assert not (operator.directory / PATH).exists()
+def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(
+    operator: Shell, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = operator.run("init", *arguments)
+    assert (ran.code, ran.said) == (1, "")
+    assert said in ran.aside
+    assert len(ran.aside.splitlines()) == 1
+    assert not (operator.directory / "ringfence.toml").exists()

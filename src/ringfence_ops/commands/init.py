@@ -1,54 +1,80 @@
-"""`ringfence init`: writes the cluster file for what the Regions named have."""
+"""`ringfence init`: writes the file that describes a cluster, from what is found in the account."""
 
-import json
-from typing import Annotated
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.text import Text
 
-from ringfence.model import Region
-from ringfence.settings import AddressKind
-from ringfence_ops.cluster_file import parse
-from ringfence_ops.discovery import Discovered, discover
+from ringfence.model import Ports, Region, SecurityGroupId
+from ringfence.settings import AddressKind, Mode
+from ringfence_ops import cluster_file, cluster_text
+from ringfence_ops.cluster_file import Cluster, RegionOfCluster, nearest
+from ringfence_ops.discovery import FoundGroup, discover, enabled_regions
 from ringfence_ops.errors import Refused
 from ringfence_ops.invocation import invocation
-from ringfence_ops.sessions import Unreachable
+from ringfence_ops.sessions import Aws, Unreachable
 from ringfence_ops.terminal import AsJson, Output
 
-EXAMPLES = "Example: ringfence init --name demo --region us-east-1 --region us-west-2"
+SCHEMA = "ringfence.init/1"
+T = TypeVar("T")
+
+EXAMPLES = """\b
+Examples:
+  ringfence init                                              # asks
+  ringfence init --name prod --region us-east-1 --region eu-west-1
+  ringfence init --name prod --region us-east-1 --auto-scaling-group cassandra-a --auto-scaling-group cassandra-b
+"""
 
 
 def init(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="The cluster's name.")],
-    region: Annotated[list[str], typer.Option(help="A Region of the cluster; give it once for each.")],
+    name: Annotated[str | None, typer.Option(help="The cluster's name.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="A Region of the cluster. Give it once for each.")] = None,
     auto_scaling_group: Annotated[
-        list[str] | None, typer.Option(help="An Auto Scaling group of the cluster; without it, all of the Regions'.")
+        list[str] | None, typer.Option(help="A group whose instances are members. Can be repeated.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a cluster file that exists.")] = False,
+    security_group: Annotated[list[str] | None, typer.Option(help="One to look after. Can be repeated.")] = None,
+    ports: Annotated[str, typer.Option(help="auto, or such as tcp/7000-7001,tcp/9042.")] = "auto",
+    mode: Annotated[str, typer.Option(help="owned, mirror or observe.")] = "owned",
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the cluster file for the Auto Scaling groups and security groups that the Regions have."""
+    """Writes ringfence.toml: finds the Auto Scaling groups and their security groups, and asks what it cannot know.
+
+    Without a terminal nothing is asked: what there is only one of is taken, and of several some must be named. Changes
+    nothing in AWS. Every setting stands in the file, with a comment.
+    """
     run, output = invocation(context), Output(as_json)
     if run.path.exists() and not force:
-        raise Refused(f"{run.path} exists: give --force to overwrite it, or another --cluster-file")
-    regions: dict[Region, Discovered] = {}
-    for one, found in discover(run.aws, [Region(each) for each in region], auto_scaling_group or ()).items():
-        if isinstance(found, Unreachable):
-            raise Refused(f"{one} cannot be read: {found.reason}")
-        if not found.auto_scaling_groups:
-            raise Refused(f"{one} has no such Auto Scaling group: leave the Region out, or name others")
-        if not found.security_groups:
-            raise Refused(
-                f"{one}: its Auto Scaling groups have no instances to tell their security groups by: start one"
-            )
-        regions[one] = found
-    text = written(name, regions)
-    cluster = parse(text, run.path)
+        raise Refused(f"{run.path} is there already: give --force to write over it, or another --cluster-file")
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
+    name = name or _asked(asks, "The cluster's name", "--name")
+    regions = [Region(one) for one in dict.fromkeys(region or _regions(run.aws, asks))]
+    choice = Choice(asks, auto_scaling_group or [], security_group or [])
+    chosen = choice.of(_found(run.aws, regions))
+    cluster = Cluster(
+        name,
+        tuple(chosen.values()),
+        ports=_parsed(Ports.parse, ports, "--ports"),
+        mode=_parsed(Mode, mode, "--mode"),
+        address_kinds=choice.kinds or frozenset({AddressKind.PUBLIC_IPV4}),
+    )
+    text = cluster_text.written(cluster)
+    cluster_file.parse(text, run.path)  # what is wrong with a name is said before anything is written
     run.path.write_text(text)
-    document = {
-        "schema": "ringfence.init/1",
-        "file": str(run.path),
-        "name": name,
+    said = Text.assemble((str(run.path), "bold"), " is written. Look it over; then `ringfence deploy`.")
+    output.show(document(str(run.path), cluster), said)
+
+
+def document(path: str, cluster: Cluster) -> Mapping[str, Any]:
+    """What was written, for programs."""
+    return {
+        "schema": SCHEMA,
+        "file": path,
+        "name": cluster.name,
         "address_kinds": sorted(kind.value for kind in cluster.address_kinds),
         "regions": [
             {
@@ -59,46 +85,91 @@ def init(
             for one in cluster.regions
         ],
     }
-    output.show(document, f"{run.path} is written: look through it, then run `ringfence deploy`.")
 
 
-def written(name: str, regions: dict[Region, Discovered]) -> str:
-    """The cluster file. What stands at its default is commented out."""
-    kinds = frozenset(kind for found in regions.values() for kind in found.address_kinds) or {AddressKind.PUBLIC_IPV4}
-    tables = "".join(
-        f"\n[regions.{json.dumps(region)}]\n"
-        f"auto_scaling_groups = {json.dumps(found.auto_scaling_groups)}\n"
-        f"security_groups = {json.dumps(found.security_groups)}\n"
-        "# required = true                # instances elsewhere wait until this Region has admitted them\n"
-        for region, found in regions.items()
-    )
-    return (
-        f"name = {json.dumps(name)}\n"
-        f"address_kinds = {json.dumps(sorted(kind.value for kind in kinds))}  # what members reach one another by\n"
-        f"{_DEFAULTS}{tables}"
-    )
+def _found(aws: Aws, regions: Sequence[Region]) -> dict[Region, list[FoundGroup]]:
+    found = discover(aws, regions)
+    silent = [f"{region}: {one.reason}" for region, one in found.items() if isinstance(one, Unreachable)]
+    if silent:
+        raise Refused(f"nothing was written, since not every Region answers: {'; '.join(silent)}")
+    return {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
 
 
-_DEFAULTS = """\
-# ports = "auto"                   # "auto": those of the self-referencing rules; or "tcp/7000-7001,tcp/9042"
-# mode = "owned"                   # "owned", "mirror" (every rule on the ports), "observe" (change nothing)
-# static_members = []              # CIDRs that are always admitted
-# address_wait = 120               # seconds to wait for a launching instance's address
-# no_address = "continue"          # then: "continue" or "abandon" the launch
-# peer_deadline = 5                # seconds that a launch waits for a peer Region
-# release_deadline = 300           # seconds that a termination waits for a peer Region
-# rules_quota = 60                 # inbound rules that a security group may have
-# launch_heartbeat = 300           # seconds until Auto Scaling goes on by itself
-# launch_default_result = "CONTINUE"
-# terminate_heartbeat = 900
-# terminate_default_result = "CONTINUE"
-# schedule = "rate(1 minute)"      # how often everything is compared anew
-# alarm_topic = ""                 # ARN of the SNS topic for alarms
-# stale_door_alarm_seconds = 60
-# log_retention_days = 90
-# log_level = "INFO"
+@dataclass(slots=True)
+class Choice:
+    """Chooses among what was found: what the flags name, what there is only one of, or what the operator says."""
 
-# [guard]                          # what is too large a removal to believe
-# percent = 30
-# minimum = 10
-"""
+    asks: bool
+    named_groups: Sequence[str]
+    named_security_groups: Sequence[str]
+    kinds: frozenset[AddressKind] = frozenset()
+
+    def of(self, found: Mapping[Region, Sequence[FoundGroup]]) -> dict[Region, RegionOfCluster]:
+        """Each Region's groups. Raises Refused."""
+        every = [one.name for groups in found.values() for one in groups]
+        for name in self.named_groups:
+            if name not in every:
+                raise Refused(f"no Region named has an Auto Scaling group {name}{nearest(name, every)}")
+        return {region: self._region(region, groups) for region, groups in found.items()}
+
+    def _region(self, region: Region, found: Sequence[FoundGroup]) -> RegionOfCluster:
+        if not found:
+            raise Refused(f"{region} has no Auto Scaling group: make one first, or leave the Region out")
+        groups = [one for one in found if one.name in self.named_groups] or self._pick(
+            f"Auto Scaling groups of the cluster in {region}",
+            [(one, f"{one.name}, {one.instances} instances") for one in found],
+            "--auto-scaling-group",
+        )
+        self.kinds |= frozenset(kind for one in groups for kind in one.kinds)
+        return RegionOfCluster(region, tuple(one.name for one in groups), self._security_groups(region, groups))
+
+    def _security_groups(self, region: Region, groups: Sequence[FoundGroup]) -> tuple[SecurityGroupId, ...]:
+        found = list(dict.fromkeys(one for group in groups for one in group.security_groups))
+        if named := [one.id for one in found if one.id in self.named_security_groups]:
+            return tuple(named)
+        likely = [one for one in found if one.admits_itself] or found
+        if not likely:
+            raise Refused(f"the instances in {region} share no security group that can be found: give them one first")
+        shown = [(one.id, f"{one.id}, {one.name}{', admits itself' * one.admits_itself}") for one in likely]
+        return tuple(self._pick(f"Security groups to look after in {region}", shown, "--security-group"))
+
+    def _pick(self, what: str, offered: Sequence[tuple[T, str]], flag: str) -> list[T]:
+        """Those that the operator picks; the only one there is, unasked. Raises Refused."""
+        if len(offered) == 1:
+            return [offered[0][0]]
+        if not self.asks:
+            raise Refused(f"{what}: there are {'; '.join(shown for _, shown in offered)}: name them with {flag}")
+        typer.echo(f"{what}:", err=True)
+        for number, (_, shown) in enumerate(offered, 1):
+            typer.echo(f"  {number}  {shown}", err=True)
+        while True:
+            said = typer.prompt("Their numbers, such as 1,2", default="1", err=True)
+            numbers = [int(one) for one in said.split(",") if one.strip().isdigit()]
+            if numbers and all(1 <= one <= len(offered) for one in numbers):
+                return [offered[one - 1][0] for one in dict.fromkeys(numbers)]
+            typer.echo(f"{said!r} names none of them", err=True)
+
+
+def _asked(asks: bool, what: str, flag: str) -> str:
+    if not asks:
+        raise Refused(f"there is no terminal to ask on: give {flag}")
+    return str(typer.prompt(what, err=True))
+
+
+def _regions(aws: Aws, asks: bool) -> list[str]:
+    """The Regions that the operator names, of those that have Auto Scaling groups. Raises Refused."""
+    if not asks:
+        raise Refused("there is no terminal to ask on: give --region, once for each")
+    found = discover(aws, enabled_regions(aws, Region("us-east-1")))
+    offered = [region for region, groups in found.items() if isinstance(groups, list) and groups]
+    if not offered:
+        raise Refused("no Region that answers has an Auto Scaling group: make them first, or give --region")
+    said = typer.prompt("Regions of the cluster", default=",".join(offered), err=True)
+    return [one.strip() for one in said.split(",") if one.strip()]
+
+
+def _parsed(parse: Callable[[str], T], said: str, flag: str) -> T:
+    try:
+        return parse(said)
+    except ValueError as error:
+        raise Refused(f"{flag}: {error}") from None
