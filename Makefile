@@ -45,8 +45,9 @@ conformance: set-up ## Hold a real account to what the tests assume of AWS: PROF
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \
 		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
-docs: set-up ## Write into the README what is made by a command
+docs: set-up ## Write into the documents what is made by a command
 	$(BIN)/python tools/generate_docs.py --demo
+	$(BIN)/python tools/generate_docs.py --captures
 
 lock: set-up ## Pin every dependency anew
 	$(BIN)/python -m pip install --quiet uv

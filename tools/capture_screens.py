@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ def on_terminal(command: list[str], directory: Path, environment: dict[str, str]
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     primary, secondary = pty.openpty()
+    modes = termios.tcgetattr(secondary)
+    modes[3] &= ~termios.ECHO  # what is typed ahead would stand above all else
+    termios.tcsetattr(secondary, termios.TCSANOW, modes)
     sized = environment | {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}
     process = subprocess.Popen(  # noqa: S603  # our own command
         command, cwd=directory, env=sized, stdin=secondary, stdout=secondary, stderr=secondary, start_new_session=True
@@ -94,7 +98,7 @@ def captures() -> str:
         _settle(stage)
         for title, command, prepare in SCREENS:
             arguments = [part.format(**prepare(stage)) for part in command]
-            shown = stage.screen(*arguments)
+            shown = stage.screen(*arguments, keys=b"n\n" if command == ["adopt"] else b"")  # it asks
             lines += [f"**{title}**", "", "```", f"$ ringfence {' '.join(arguments)}", shown.rstrip(), "```", ""]
     return "\n".join(lines)
 

@@ -1,7 +1,8 @@
-"""Writes into the README and docs/conformance.md what is made by a command: the table of parameters, that of the
-contract's clauses, and with --demo the demo's output.
+"""Writes into the documents what is made by a command: the README's table of parameters, the contract's clauses in
+docs/conformance.md, the reference of commands and schemas in docs/cli.md; and with --demo the demo's output, with
+--captures the screens.
 
-Usage: generate_docs.py [--check | --demo]
+Usage: generate_docs.py [--check | --demo | --captures]
 
 With --check nothing is written, and the exit code is 1 where one of them is not current.
 """
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from capture_screens import captures
+from command_reference import commands_reference, schemas_reference
 from conformance_table import conformance_table
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+CLI = PROJECT / "docs" / "cli.md"
 CONFORMANCE = PROJECT / "docs" / "conformance.md"
 TEMPLATE = PROJECT / "template.yaml"
 
@@ -60,14 +64,19 @@ def replaced(text: str, marker: str, content: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """See the module's own words."""
-    if arguments not in ([], ["--check"], ["--demo"]):
+    if arguments not in ([], ["--check"], ["--demo"], ["--captures"]):
         print(__doc__, file=sys.stderr)
         return 2
     template = yaml.load(TEMPLATE.read_text(), Loader=_Template)  # noqa: S506  # a SafeLoader of our own
     readme = replaced(README.read_text(), "parameters", parameters_table(template))
     if arguments == ["--demo"]:
         readme = replaced(readme, "demo", demo_output())
-    current = {README: readme, CONFORMANCE: replaced(CONFORMANCE.read_text(), "clauses", conformance_table())}
+    cli = replaced(CLI.read_text(), "commands", commands_reference())
+    cli = replaced(cli, "schemas", schemas_reference())
+    if arguments == ["--captures"]:
+        cli = replaced(cli, "captures", captures())
+    clauses = replaced(CONFORMANCE.read_text(), "clauses", conformance_table())
+    current = {README: readme, CONFORMANCE: clauses, CLI: cli}
     old = [page for page, text in current.items() if page.read_text() != text]
     if arguments == ["--check"]:
         for page in old:

@@ -13,9 +13,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+from ringfence_ops import completion
 from ringfence_ops.errors import Refused
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, and nothing else.")]
+Regions = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REGION]...", help="By default all.", autocompletion=completion.regions),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 UNBOUND = 160

@@ -18,7 +18,7 @@ from ringfence_ops.errors import Refused
 from ringfence_ops.invocation import Invocation, invocation
 from ringfence_ops.sessions import Unreachable
 from ringfence_ops.stacks import Kind, Proposal, ResourceChange
-from ringfence_ops.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.terminal import AsJson, Output, Regions, Yes, confirm
 from ringfence_ops.true_up import Done, by_function
 
 SCHEMA = "ringfence.deploy/1"
@@ -35,7 +35,7 @@ _SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("-", "red
 
 def deploy(
     context: typer.Context,
-    regions: Annotated[list[str] | None, typer.Argument(metavar="[REGION]...", help="By default all.")] = None,
+    regions: Regions = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,

@@ -18,7 +18,7 @@ from ringfence_ops.invocation import invocation
 from ringfence_ops.sessions import Unreachable
 from ringfence_ops.standing import standings
 from ringfence_ops.survey import Survey, survey
-from ringfence_ops.terminal import AsJson, Output
+from ringfence_ops.terminal import AsJson, Output, Regions
 
 SCHEMA = "ringfence.destroy/1"
 
@@ -32,7 +32,7 @@ Examples:
 
 def destroy(
     context: typer.Context,
-    regions: Annotated[list[str] | None, typer.Argument(metavar="[REGION]...", help="By default all.")] = None,
+    regions: Regions = None,
     remove_rules: Annotated[
         bool,
         typer.Option("--remove-rules", help="Remove Ringfence's own rules, too: members no longer reach each other."),

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ringfence.model import Region
-from ringfence_ops import moments
+from ringfence_ops import completion, moments
 from ringfence_ops.audit import DONE, About, RuleChange, Turn, read_all
 from ringfence_ops.columns import columns, widths
 from ringfence_ops.errors import Refused
@@ -48,7 +48,8 @@ def history(
     ] = "2h",
     until: Annotated[str | None, typer.Option(help="Until when; by default now.")] = None,
     region: Annotated[
-        list[str] | None, typer.Option(help="Only this Region's security groups. Can be repeated.")
+        list[str] | None,
+        typer.Option(help="Only this Region's security groups. Can be repeated.", autocompletion=completion.regions),
     ] = None,
     instance: Annotated[
         list[str] | None, typer.Option(help="Only what is about this instance. Can be repeated.")

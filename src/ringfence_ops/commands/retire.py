@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ringfence.model import Region, Rule, RuleId
 from ringfence.settings import Settings
-from ringfence_ops import cluster_file
+from ringfence_ops import cluster_file, completion
 from ringfence_ops.changes import Held, held
 from ringfence_ops.cluster_file import Cluster
 from ringfence_ops.commands.deploy import Interrupted, Report
@@ -39,7 +39,7 @@ PATIENCE = 60.0
 
 def retire(
     context: typer.Context,
-    region: Annotated[str, typer.Argument(help="The Region that leaves.")],
+    region: Annotated[str, typer.Argument(help="The Region that leaves.", autocompletion=completion.regions)],
     leave_stack: Annotated[
         bool, typer.Option("--leave-stack", help="Leave the Region's own stack and rules: it cannot be reached.")
     ] = False,

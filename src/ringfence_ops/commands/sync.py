@@ -16,7 +16,7 @@ from ringfence_ops.errors import Refused
 from ringfence_ops.invocation import Invocation, invocation
 from ringfence_ops.sessions import Unreachable
 from ringfence_ops.survey import survey
-from ringfence_ops.terminal import AsJson, Output
+from ringfence_ops.terminal import AsJson, Output, Regions
 from ringfence_ops.true_up import Done, by_function, from_here
 
 SCHEMA = "ringfence.sync/1"
@@ -35,7 +35,7 @@ PATIENCE = 60.0
 
 def sync(
     context: typer.Context,
-    regions: Annotated[list[str] | None, typer.Argument(metavar="[REGION]...", help="By default all.")] = None,
+    regions: Regions = None,
     local: Annotated[bool, typer.Option("--local", help="Reconcile from here, not by the deployed functions.")] = False,
     confirm: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="The plan that you have seen: what the guard holds goes too.")

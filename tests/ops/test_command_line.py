@@ -1,0 +1,109 @@
+"""The command as a whole: in a real terminal, in a shell that completes, and misused."""
+
+import subprocess
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
+from tests.ops.commands import COMMAND, Shell, shell
+
+__all__ = ["_two_regions", "two_regions"]
+
+pytestmark = pytest.mark.xdist_group("two-regions")
+
+
+@pytest.fixture
+def operator(two_regions: Cluster, tmp_path: Path) -> Shell:
+    return shell(two_regions, tmp_path)
+
+
+def terminal(operator: Shell, *arguments: str, columns: int = 80, **environment: str) -> "pexpect.spawn[bytes]":
+    return pexpect.spawn(
+        COMMAND,
+        list(arguments),
+        cwd=str(operator.directory),
+        env={**operator.environment, "TERM": "xterm-256color", **environment},
+        dimensions=(50, columns),
+        timeout=40,
+    )
+
+
+def screen(said: bytes, columns: int) -> list[str]:
+    """What a terminal of that width shows."""
+    shown = pyte.Screen(columns, 50)
+    pyte.ByteStream(shown).feed(said)
+    return [line.rstrip() for line in shown.display]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_screen_fits_its_terminal_and_loses_nothing(operator: Shell, columns: int) -> None:
+    # when
+    process = terminal(operator, "status", columns=columns)
+    process.expect(pexpect.EOF)
+    process.close()
+    # then
+    lines = screen(process.before or b"", columns)
+    assert process.exitstatus == 0
+    for region in (EAST, WEST):
+        assert any(line.startswith(f"{region}  in sync") for line in lines)
+    assert lines[[n for n, line in enumerate(lines) if line][-1]] == "All in sync."
+
+
+def test_colour_is_for_terminals_that_want_it(operator: Shell) -> None:
+    for no_color, coloured in (("", True), ("1", False)):
+        process = terminal(operator, "plan", NO_COLOR=no_color)
+        process.expect(pexpect.EOF)
+        assert (b"\x1b[32m" in (process.before or b"")) is coloured
+
+
+def test_a_screen_that_is_watched_is_drawn_again_until_ctrl_c(operator: Shell) -> None:
+    process = terminal(operator, "status", "--watch")
+    process.expect("All in sync")
+    process.expect("All in sync")
+    process.sendintr()
+    process.expect(pexpect.EOF)
+    process.close()
+    assert process.exitstatus == 130
+    assert b"Traceback" not in (process.before or b"")
+
+
+def completed(operator: Shell, words: str) -> list[str]:
+    """What bash offers for the last word."""
+    environment = {"_RINGFENCE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run(
+        [COMMAND],
+        cwd=operator.directory,
+        env={**operator.environment, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_and_the_clusters_regions(operator: Shell) -> None:
+    assert completed(operator, "ringfence st") == ["status"]
+    assert completed(operator, "ringfence sync us-w") == [WEST]
+    assert completed(operator, "ringfence retire us") == [EAST, WEST]
+    (operator.directory / "ringfence.toml").unlink()
+    assert completed(operator, "ringfence sync us") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("statis",), "No such command 'statis'"),
+        (("status", "--jsn"), "No such option: --jsn"),
+        (("history", "--since"), "requires an argument"),
+    ],
+)
+def test_a_command_that_is_mistyped_is_told_apart_from_one_that_failed(
+    operator: Shell, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = operator.run(*arguments)
+    assert (ran.code, ran.said) == (64, "")
+    assert said in ran.aside
