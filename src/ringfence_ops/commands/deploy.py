@@ -55,6 +55,8 @@ def deploy(
         found = deployer.propose(chosen)
     proposals = {region: one for region, one in found.items() if isinstance(one, Proposal)}
     report = Report(proposals, {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)})
+    if hint := deployer.ill_compiled():
+        output.say(Text(hint, style="dim"))
     if dry_run or report.failed:
         deployer.drop(proposals)
         output.show(report.document(), report)
