@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
-from tests.labs import eventually
+from tests.labs import eventually, session_of_role
 from tests.ops.commands import Shell, cluster_file, shell
 from tests.ops.test_explain_commands import HELD_UP, checked, schedules_stopped
 from tests.ops.test_readings import STRANGER, foreign_rule
@@ -255,3 +255,46 @@ def test_what_cannot_be_done_is_said_in_one_line(
 def test_a_document_for_programs_is_all_that_stands_on_standard_output(operator: Shell) -> None:
     for command in ("status", "plan"):
         json.loads(operator.run(command, "--json").said)
+
+
+def test_a_stale_door_is_shown_for_as_long_as_it_stands(two_regions: Cluster, operator: Shell) -> None:
+    # given a Region whose security groups cannot be changed, until an instance elsewhere had to be let go
+    east = two_regions.regions[EAST]
+    (departed,) = east.instances()
+    two_regions.lab.fault(WEST, "throttle", "ec2")
+    try:
+        east.scale_to(0)
+        eventually(lambda: departed not in east.instances(), 60)
+        # when it can be asked again, and nobody has reconciled yet
+        with schedules_stopped(two_regions):
+            two_regions.lab.heal()
+            screen, document = operator.run("status"), checked(operator.run("status", "--json"))
+    finally:
+        two_regions.settle()
+    # then
+    assert screen.code == 2
+    assert f"{WEST} may still admit {departed}" in screen.said
+    (door,) = of(document, EAST)["stale_doors"]
+    assert (door["instance"], door["region"]) == (departed, WEST)
+    assert checked(operator.run("status", "--json"))["in_sync"]
+
+
+def test_what_the_operator_may_not_do_is_said_with_the_operation(two_regions: Cluster, operator: Shell) -> None:
+    # given somebody who may do next to nothing
+    nobody = session_of_role(
+        two_regions.lab, "looks-at-nothing", [{"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}]
+    )
+    credentials = nobody.get_credentials()
+    assert credentials is not None
+    keys = {
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.token or "",
+    }
+    # when
+    ran = operator.run("plan", **keys)
+    # then
+    assert ran.code == 1
+    assert "DescribeSecurityGroupRules" in ran.said
+    assert "UnauthorizedOperation" in ran.said or "denied" in ran.said
+    assert "Traceback" not in ran.aside
