@@ -1,6 +1,6 @@
-"""Writes into the documents what is made by a command: the README's table of parameters, the contract's clauses in
-docs/conformance.md, the reference of commands and schemas in docs/cli.md; and with --demo the demo's output, with
---captures the screens.
+"""Writes into the documents what is made by a command: the README's table of parameters and its bill, the bills in
+docs/cost.md, the contract's clauses in docs/conformance.md, the reference of commands and schemas in docs/cli.md; with
+--demo the demo's output, with --captures the screens.
 
 Usage: generate_docs.py [--check | --demo | --captures]
 
@@ -17,10 +17,12 @@ import yaml
 from capture_screens import captures
 from command_reference import commands_reference, schemas_reference
 from conformance_table import conformance_table
+from cost_table import bill, comparison
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
 CLI = PROJECT / "docs" / "cli.md"
+COST = PROJECT / "docs" / "cost.md"
 CONFORMANCE = PROJECT / "docs" / "conformance.md"
 TEMPLATE = PROJECT / "template.yaml"
 
@@ -76,7 +78,9 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--captures"]:
         cli = replaced(cli, "captures", captures())
     clauses = replaced(CONFORMANCE.read_text(), "clauses", conformance_table())
-    current = {README: readme, CONFORMANCE: clauses, CLI: cli}
+    cost = replaced(replaced(COST.read_text(), "comparison", comparison()), "largest", bill(10, 1000))
+    readme = replaced(readme, "cost", bill(2, 100))
+    current = {README: readme, CONFORMANCE: clauses, CLI: cli, COST: cost}
     old = [page for page, text in current.items() if page.read_text() != text]
     if arguments == ["--check"]:
         for page in old:
