@@ -17,7 +17,7 @@ from ringfence_lab.control import LabError
 from ringfence_lab.faults import BadFault
 from ringfence_ops.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
-from ringfence_ops.errors import in_one_line
+from ringfence_ops.errors import Interrupted, in_one_line
 from ringfence_ops.invocation import Invocation
 from ringfence_ops.sessions import Aws
 
@@ -69,6 +69,8 @@ def run(arguments: list[str]) -> int:
     """Runs one command, and returns its exit code. Errors become one line, except with `--debug`."""
     try:
         code = app(arguments, standalone_mode=False)
+    except Interrupted as error:
+        return _fail(str(error), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
     except (BadFault, BuildFailed, LabError) as error:

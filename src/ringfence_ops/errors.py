@@ -25,6 +25,10 @@ class Refused(Exception):
     """What was asked for is not done. Its text is one line: what happened, why, what to do."""
 
 
+class Interrupted(Refused):
+    """The operator pressed Ctrl-C while something was under way. Its text says what."""
+
+
 _EXPIRED = {
     "ExpiredToken",
     "ExpiredTokenException",

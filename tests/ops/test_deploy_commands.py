@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from ringfence_lab.deploy import Deployment
@@ -10,7 +11,7 @@ from ringfence_lab.lab import Lab
 from ringfence_lab.observer import Observer
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
 from tests.labs import eventually
-from tests.ops.commands import Shell, shell
+from tests.ops.commands import COMMAND, Shell, shell
 from tests.ops.test_explain_commands import checked
 
 pytestmark = pytest.mark.xdist_group("deploy-commands")
@@ -113,6 +114,38 @@ def test_what_was_deployed_looks_after_the_cluster(account: Cluster, deployed: S
     assert deployed.run("status").code == 0
 
 
+def test_ctrl_c_says_what_goes_on_and_the_same_command_again_shows_how_it_ended(
+    account: Cluster, deployed: Shell
+) -> None:
+    # given
+    assert deployed.run("destroy", SOUTH, "--confirm", NAME).code == 0
+    terminal = pexpect.spawn(
+        COMMAND,
+        ["deploy", SOUTH],
+        cwd=str(deployed.directory),
+        env={**deployed.environment, "TERM": "xterm"},
+        dimensions=(60, 120),
+        timeout=60,
+    )
+    # when
+    terminal.expect("Deploy this")
+    account.lab.fault(SOUTH, "delay=3", "cloudformation")
+    try:
+        terminal.sendline("y")
+        terminal.expect(f"{SOUTH}.*waiting")
+        terminal.sendintr()
+        terminal.expect("interrupted: CloudFormation goes on by itself")
+        terminal.expect(pexpect.EOF)
+    finally:
+        account.lab.heal()
+    terminal.close()
+    # then
+    assert terminal.exitstatus == 130
+    again = deployed.run("deploy", "--yes")
+    assert again.code == 0, again
+    assert stacks(account)[SOUTH] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
 def test_a_region_whose_stack_fails_says_which_resource_and_why_and_the_others_are_deployed(
     account: Cluster, deployed: Shell
 ) -> None:
@@ -152,7 +185,7 @@ def test_a_region_that_hangs_stops_a_deployment_before_it_begins(account: Cluste
 
 def test_a_region_retires_with_its_rules_and_the_others_go_on(account: Cluster, deployed: Shell) -> None:
     # given
-    eventually(lambda: len(account.members()) == 3 and account.agrees(), 40)
+    eventually(lambda: deployed.run("sync").code == 0 and len(account.members()) == 3 and account.agrees(), 60)
     (leaving,) = (one.address for one in account.regions[SOUTH].instances().values())
     refused = deployed.run("retire", SOUTH)
     assert (refused.code, set(stacks(account))) == (1, {EAST, WEST, SOUTH})

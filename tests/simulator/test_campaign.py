@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import ringfence
 from ringfence.events import Event
 from ringfence.ports import World
 from ringfence.reconcile import reconcile
 from ringfence.settings import Settings
-from ringfence_lab.proof.campaign import Checkpoint, Kind, OtherCampaign, Tally, campaign, play
+from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, Kind, OtherCampaign, Tally, campaign, play
 from ringfence_lab.proof.coverage import counts, happenings, shown
 from ringfence_lab.proof.shorten import from_ranges, ranges, replay, shortened
 from ringfence_lab.proof.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
@@ -222,3 +223,16 @@ def test_the_command_of_a_replay_names_what_is_left_out() -> None:
 def test_tables_have_a_place_for_what_never_happened() -> None:
     assert len(list(shown({}))) == 2
     assert "| Scan | 0 |" in section(Tally(0), 1.0)
+
+
+def test_the_version_of_the_code_covers_all_that_a_history_loads() -> None:
+    code = (
+        "import sys, ringfence_lab.sim.simulation;"
+        "print(*(module.__file__ for name, module in sys.modules.items() if name.split('.')[0] == 'ringfence'))"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+    root = Path(str(ringfence.__file__)).parent
+    every = {path.relative_to(root).as_posix() for path in root.rglob("*.py")}
+    assert every - {Path(path).relative_to(root).as_posix() for path in loaded} == NOT_PLAYED

@@ -68,6 +68,15 @@ def _true_up_after_termination(play: Play, home: str) -> None:
     play.invoke_upon(home, lambda: play.stage.unqueued_termination(home) and TRUE_UP)
 
 
+def _true_up_after_elastic_ip(play: Play, home: str) -> None:
+    def happens() -> object:
+        (one,) = play.stage.group(home).listed()
+        play.stage.region(home).ec2.assign_public_address(one, elastic=True)
+        return TRUE_UP
+
+    play.invoke_upon(home, happens)
+
+
 def _both(first: Callable[[Play, str], None], here: str, second: Callable[[Play, str], None], there: str) -> Begin:
     def begin(play: Play) -> None:
         first(play, here)
@@ -99,6 +108,7 @@ CASES = (
     Case(
         "termination | a launch begins, its event, one Region", _both(_termination, EAST, _launch_meanwhile, EAST), True
     ),
+    Case("true-up | an Elastic IP comes, true-up, one Region", _both(_true_up, EAST, _true_up_after_elastic_ip, EAST)),
     Case("launch | a termination begins, its event, the peer", _both(_launch, EAST, _termination_meanwhile, WEST)),
     Case("termination | a launch begins, its event, the peer", _both(_termination, EAST, _launch_meanwhile, WEST)),
 )

@@ -138,6 +138,29 @@ def back_into_the_pool_and_out(stage: Stage) -> None:
     stage.drain(EAST)
 
 
+def event_told_late(stage: Stage) -> None:
+    """The event of a member that went into the warm pool is told minutes late: it serves again by then."""
+    group = stage.group(EAST)
+    group.put_warm_pool(0, reuse_on_scale_in=True)
+    late = stage.unqueued_scale_in(EAST)
+    stage.invoke((EAST, TRUE_UP))
+    stage.cloud.clock.advance(61)
+    group.scale_to(group.desired + 1)
+    stage.drain(EAST)
+    stage.cloud.clock.advance(61)
+    stage.invoke((EAST, late))
+
+
+def stale_listing(stage: Stage) -> None:
+    """A true-up that comes right after a termination is shown the Region as it was before."""
+    stage.cloud.clock.advance(30)  # so that there is a past
+    termination(stage)
+    stage.cloud.clock.advance(5)
+    for operation in ("DescribeAutoScalingGroups", "DescribeInstances"):
+        stage.cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=20, times=2)
+    stage.invoke((EAST, TRUE_UP))
+
+
 def late_answer(stage: Stage) -> None:
     """An answer is so late that the instance waits anew by then: it has reached the pool, and left it again."""
     east, group = stage.region(EAST), stage.group(EAST)
@@ -296,6 +319,8 @@ SCENARIOS = (
     Scenario("warm pool in and out", warm_pool),
     Scenario("back into the warm pool and out again", back_into_the_pool_and_out, answered=True),
     Scenario("late answer, warm pool", late_answer),
+    Scenario("event told late, warm pool", event_told_late),
+    Scenario("stale listing after a termination", stale_listing),
     Scenario("describes throttled for minutes", describes_throttled),
     Scenario("operator deletes rules", operator_deletes_rules),
     Scenario("lost events, found by schedule", lost_events),

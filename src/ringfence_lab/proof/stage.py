@@ -84,6 +84,11 @@ class Stage:
         group = self.group(home)
         return self._unqueued(home, lambda: group.terminate(list(group.listed())[-newest], decrement=True))
 
+    def unqueued_scale_in(self, home: str) -> Mapping[str, object]:
+        """As `unqueued_termination`, of an instance that Auto Scaling chooses."""
+        group = self.group(home)
+        return self._unqueued(home, lambda: group.scale_to(group.desired - 1))
+
     def unqueued_launch(self, home: str) -> Mapping[str, object]:
         """An instance launches, and the event of it is in nobody's queue but in the caller's hand."""
         group = self.group(home)

@@ -66,12 +66,15 @@ class Properties:
     changed: dict[RuleId, float] = field(default_factory=dict)
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
+    released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
 
     def watch(self, change: Change) -> None:
         """Checks a change, then remembers it."""
         match change:
             case RuleMade():
-                self._check(change, quotas_hold, rules_are_made_before_others_go, peers_hold_up_nobody)
+                self._check(
+                    change, quotas_hold, rules_are_made_before_others_go, peers_hold_up_nobody, the_departed_stay_out
+                )
             case RuleRevoked():
                 self._check(
                     change, foreign_rules_stay, members_in_service_stay_admitted, unheard_of_rules_get_a_second_look
@@ -151,13 +154,14 @@ def _remember(seen: Properties, change: Change) -> None:
         case RuleChanged():
             _note_rule_changed(seen, change)
         case ActionCompleted():
-            _note_admission(seen, change)
+            _note_answer(seen, change)
         case AddressReturned():
             seen.returned[change.address] = seen.cloud.clock.now()
         case RowWritten() if change.region == change.key.region:
             seen.announced.setdefault(change.region, seen.cloud.clock.now())
         case TableMadeAnew():
             seen.announced.pop(change.region, None)
+            seen.released = {key: at for key, at in seen.released.items() if key[0] != change.region}
         case StateChanged() if change.state not in IN_SERVICE and change.state not in ON_ITS_WAY:
             seen.admitted.pop(change.instance, None)
         case _:
@@ -191,9 +195,16 @@ def _note_rule_changed(seen: Properties, change: RuleChanged) -> None:
         seen.touched[change.rule.group, change.was.opening] = seen.cloud.clock.now()
 
 
-def _note_admission(seen: Properties, change: ActionCompleted) -> None:
-    if change.transition is not Transition.LAUNCH or change.by is None or change.result is not HookResult.CONTINUE:
+def _note_answer(seen: Properties, change: ActionCompleted) -> None:
+    if change.by is None:
         return
+    if change.transition is Transition.TERMINATE:
+        seen.released[change.region, change.instance] = seen.cloud.clock.now()
+    elif change.result is HookResult.CONTINUE:
+        _note_admission(seen, change)
+
+
+def _note_admission(seen: Properties, change: ActionCompleted) -> None:
     openings = seen.openings(change.region, change.instance)
     for region in seen.cloud.regions:
         for group in seen.security_groups(region):
@@ -420,6 +431,20 @@ def _overlaps(other: Invocation, by: Invocation, seen: Properties) -> bool:
 
 
 # 6
+
+
+def the_departed_stay_out(seen: Properties, change: Change) -> Iterator[str]:
+    """An instance that was let go, and is gone, is let back in by nobody of its Region who began later and could read
+    its table: however old what a describe says, the table tells."""
+    if not isinstance(change, RuleMade) or change.by is None:
+        return
+    label, by = change.rule.label(seen.cloud.cluster), change.by
+    if label is None or label.roster.region != by.home or (by.home, "dynamodb") in by.disturbed:
+        return
+    instance = InstanceId(label.instance)
+    released = seen.released.get((by.home, instance))
+    if released is not None and released < by.started and seen.state(instance) is None:
+        yield f"{by} let {instance} back in, which was let go {by.started - released:.0f} s before: {change.rule}"
 
 
 def strangers_are_admitted_nowhere(seen: Properties, by: Invocation) -> Iterator[str]:

@@ -14,7 +14,7 @@ from ringfence_ops.cluster_file import Cluster
 from ringfence_ops.columns import columns
 from ringfence_ops.commands.progress import Progress
 from ringfence_ops.deployment import Deployer
-from ringfence_ops.errors import Refused
+from ringfence_ops.errors import Interrupted
 from ringfence_ops.invocation import Invocation, invocation
 from ringfence_ops.sessions import Unreachable
 from ringfence_ops.stacks import Kind, Proposal, ResourceChange
@@ -83,7 +83,7 @@ def carry_out(run: Invocation, output: Output, deployer: Deployer, report: "Repo
         with progress as tell:
             found = deployer.deploy(report.proposals, tell)
     except KeyboardInterrupt:
-        raise Interrupted(progress.under_way, "deploy") from None
+        raise interrupted(progress.under_way, "deploy") from None
     for region, one in found.items():
         if isinstance(one, Unreachable):
             report.failed[region] = one.reason
@@ -105,14 +105,12 @@ def true_up(run: Invocation, cluster: Cluster, regions: list[Region]) -> dict[Re
     return {region: Done(failure=one.reason) if isinstance(one, Unreachable) else one for region, one in found.items()}
 
 
-class Interrupted(Refused):
-    """Ctrl-C while CloudFormation is at work."""
-
-    def __init__(self, under_way: Mapping[Region, str], command: str) -> None:
-        said = "; ".join(f"{region}: {what}" for region, what in under_way.items()) or "nothing was heard of it yet"
-        super().__init__(
-            f"interrupted: CloudFormation goes on by itself ({said}): `ringfence {command}` again shows how it ended"
-        )
+def interrupted(under_way: Mapping[Region, str], command: str) -> Interrupted:
+    """What is said of a Ctrl-C while CloudFormation is at work."""
+    said = "; ".join(f"{region}: {what}" for region, what in under_way.items()) or "nothing was heard of it yet"
+    return Interrupted(
+        f"interrupted: CloudFormation goes on by itself ({said}): `ringfence {command}` again shows how it ended"
+    )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ringfence.model import Region
-from ringfence_ops.commands.deploy import Interrupted
+from ringfence_ops.commands.deploy import interrupted
 from ringfence_ops.commands.progress import Progress
 from ringfence_ops.deployment import Deployer
 from ringfence_ops.errors import Refused
@@ -69,7 +69,7 @@ def destroy(
         with progress as tell:
             gone = deployer.destroy(chosen, tell)
     except KeyboardInterrupt:
-        raise Interrupted(progress.under_way, "destroy") from None
+        raise interrupted(progress.under_way, "destroy") from None
     outcome = Outcome(cluster.name)
     for region, one in gone.items():
         if isinstance(one, Unreachable):

@@ -14,7 +14,7 @@ from ringfence.settings import Settings
 from ringfence_ops import cluster_file, completion
 from ringfence_ops.changes import Held, held
 from ringfence_ops.cluster_file import Cluster
-from ringfence_ops.commands.deploy import Interrupted, Report
+from ringfence_ops.commands.deploy import Report, interrupted
 from ringfence_ops.commands.progress import Progress
 from ringfence_ops.deployment import Deployer
 from ringfence_ops.errors import Refused
@@ -174,7 +174,7 @@ def _carry_out(run: Invocation, output: Output, plan: Plan, rest: Cluster, leave
             if not _went(plan, plan.deployer.deploy(plan.proposals, tell)):
                 return
     except KeyboardInterrupt:
-        raise Interrupted(progress.under_way, f"retire {plan.retired}") from None
+        raise interrupted(progress.under_way, f"retire {plan.retired}") from None
     settings = {name: rest.settings(name, plan.deployer.account) for name in rest.region_names}
     found = run.aws.each_region(settings, lambda name: by_function(run.aws, rest.name, name), PATIENCE)
     if not _well(plan, found):
