@@ -44,10 +44,8 @@ def install_dependencies(destination: Path) -> None:
 
 
 def keep_used_models(destination: Path) -> None:
-    """Leaves out the descriptions of what the engine does not call, and boto3's resources."""
+    """Leaves out the descriptions of what the engine does not call."""
     prune(destination / "botocore" / "data")
-    shutil.rmtree(destination / "boto3" / "data")
-    shutil.rmtree(destination / "boto3" / "examples", ignore_errors=True)
 
 
 def compile_modules(destination: Path) -> None:

@@ -4,12 +4,13 @@ Knows nothing of rosters or of why a rule is wanted. Writes each change into the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ringfence.errors import Refusal, Refused
 from ringfence.model import Rule, is_ipv6
 from ringfence.plan import Addition, Plan, Relabelling, Removal
 from ringfence.ports import SecurityGroups
+from ringfence.records import dataclass
 
 RULES_PER_CALL = 1000
 """What EC2 takes in one call. Source: ACK EC2 controller, pull request 2186 (not in the API reference)."""

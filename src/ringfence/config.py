@@ -5,7 +5,7 @@ Knows no AWS client. Every mistake is told at once, in the words of the stack's 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from ringfence.errors import Permanent
@@ -20,6 +20,7 @@ from ringfence.model import (
     is_describable,
     network,
 )
+from ringfence.records import dataclass
 from ringfence.settings import AddressKind, GuardLimits, Mode, NoAddress, Settings
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ after applying; if they changed in between, it goes round again.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ringfence.apply import Applied, Applier
 from ringfence.errors import Permanent, Refused, Retry
@@ -38,6 +38,7 @@ from ringfence.model import (
 from ringfence.outcome import Outcome
 from ringfence.plan import Addition, Plan, Reason, Relabelling, Removal, Scope, managed_ports, plan_group
 from ringfence.ports import Clock, SecurityGroups
+from ringfence.records import dataclass
 from ringfence.settings import GuardLimits, Mode
 
 ROUNDS = 4

@@ -4,10 +4,11 @@ Pure. Additions always flow, and removals that a confirmed departure explains al
 door open.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ringfence.model import HeldRemovals, RuleId
 from ringfence.plan import Plan, Removal, digest
+from ringfence.records import dataclass
 from ringfence.roster import STALE_SECONDS
 from ringfence.settings import GuardLimits
 

@@ -3,9 +3,8 @@
 Pure. The reconcile writes these as things happen, so that a crash loses none; it never logs by itself.
 """
 
-from dataclasses import dataclass
-
 from ringfence.model import InstanceId, Label, Opening, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ Pure: no I/O, no clock, no environment. Knows nothing of how AWS spells these in
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import lru_cache
 from typing import NewType, Self
+
+from ringfence.records import dataclass
 
 Region = NewType("Region", str)
 InstanceId = NewType("InstanceId", str)

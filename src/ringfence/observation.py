@@ -4,11 +4,11 @@ Pure values. An instance that is not in `instances` could not be described: that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from ringfence.lifecycle import Phase, phase_of
 from ringfence.model import Cidr, InstanceId
+from ringfence.records import dataclass
 from ringfence.settings import AddressKind
 
 

@@ -4,10 +4,11 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ringfence.errors import Refused, RingfenceError
 from ringfence.model import InstanceId, Region, Roster, RosterKey, Rows
+from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ log, the command line, the simulator and the one who applies it all look at the 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.model import (
@@ -25,6 +24,7 @@ from ringfence.model import (
     RuleId,
     SecurityGroupId,
 )
+from ringfence.records import dataclass
 from ringfence.settings import Mode
 
 

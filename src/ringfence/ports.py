@@ -5,7 +5,6 @@ what else a call can raise stands with it. Implemented on AWS by `ringfence.aws`
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ringfence.journal import Entry
@@ -23,6 +22,7 @@ from ringfence.model import (
 )
 from ringfence.observation import Instance
 from ringfence.plan import Addition
+from ringfence.records import dataclass
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -10,7 +10,7 @@ Knows no AWS client, no environment and no logger: it calls ports and writes a j
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from ringfence.converge import Rules
@@ -29,6 +29,7 @@ from ringfence.model import Region, Roster, RosterKey, Rows, SecurityGroupId
 from ringfence.observation import Observation
 from ringfence.outcome import Outcome, debts
 from ringfence.ports import RosterTable, SecurityGroups, Started, World, gather
+from ringfence.records import dataclass
 from ringfence.roster import next_roster, pruned, retired
 from ringfence.settings import Mode, Settings
 from ringfence.settle import Waiting, waiting

@@ -3,10 +3,11 @@
 Pure: `config` reads it from the environment; nothing here knows where it came from.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from ringfence.model import Cidr, Ports, Region, SecurityGroupId
+from ringfence.records import dataclass
 
 
 class AddressKind(Enum):

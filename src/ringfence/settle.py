@@ -4,7 +4,6 @@ Pure. It looks at what waits, not only at what events named, so that a lost even
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from ringfence.errors import Refusal
 from ringfence.events import Launching, LifecycleEvent, Place, Terminating
@@ -12,6 +11,7 @@ from ringfence.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.model import InstanceId, Region, Roster, RosterKey
 from ringfence.observation import Observation
 from ringfence.outcome import Outcome
+from ringfence.records import dataclass
 from ringfence.roster import is_fresh, latest_of_each
 from ringfence.settings import Mode, NoAddress, Settings
 

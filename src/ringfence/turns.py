@@ -6,7 +6,7 @@ them already, while no hook waits, is left to its own engine.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from ringfence.converge import Convergence, Rules
@@ -15,6 +15,7 @@ from ringfence.model import Cidr, Label, Ports, Region, Roster, RosterKey, Rows,
 from ringfence.outcome import Outcome
 from ringfence.plan import Scope
 from ringfence.ports import RegionPorts, Started, World
+from ringfence.records import dataclass
 from ringfence.settings import Settings
 
 

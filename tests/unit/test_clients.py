@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import EndpointConnectionError
+from botocore.session import Session
 
 from ringfence import __version__
 from ringfence.aws.clients import Attribution, Clients
@@ -24,13 +24,15 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def session() -> boto3.Session:
+def session() -> Session:
     """One session for all tests: it reads the model of each service once."""
-    return boto3.Session(aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="example")
+    session = Session()
+    session.set_credentials("AKIAEXAMPLE", "example")
+    return session
 
 
 @pytest.fixture
-def make(session: boto3.Session) -> Callable[[str, Region, Attribution], tuple[Any, Sent]]:
+def make(session: Session) -> Callable[[str, Region, Attribution], tuple[Any, Sent]]:
     """Makes a client of the home Region's engine with what it would send; whatever it sends fails to connect."""
 
     def made(service: str, region: Region, attribution: Attribution) -> tuple[Any, Sent]:
@@ -66,7 +68,7 @@ def test_every_call_of_every_service_carries_the_ids_of_its_events(make: Make, s
     call(client, service)
     agent = sent[0].headers["User-Agent"]
     assert agent.endswith(f" ringfence/{__version__} cause/6a7e8feb-b491+schedule_2025-11-30T12_00_00Z")
-    assert "Boto3/" in agent
+    assert "Botocore/" in agent
 
 
 def test_a_client_that_is_kept_names_the_cause_of_each_invocation(make: Make) -> None:

@@ -1,7 +1,6 @@
 """The `AutoScaling` port on Amazon EC2 Auto Scaling."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -9,6 +8,7 @@ from botocore.exceptions import ClientError
 from ringfence.aws.faults import is_inactive_lifecycle_action, translated
 from ringfence.lifecycle import HookResult
 from ringfence.model import InstanceId, Region
+from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

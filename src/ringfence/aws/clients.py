@@ -1,18 +1,19 @@
 """Makes the AWS clients, and signs every call with the event that caused it.
 
-Knows nothing of what the clients are used for.
+By botocore alone: most invocations are cold, and boto3 imports transfers to S3, which nobody here needs. Knows nothing
+of what the clients are used for.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
+from botocore.session import Session
 
 from ringfence import __version__
 from ringfence.model import Region
+from ringfence.records import dataclass
 
 # At home a call that fails holds everything up, so it is tried again; Lambda's own time-out is 30 s.
 _HOME = Config(
@@ -49,13 +50,13 @@ class Attribution:
 class Clients:
     """Makes clients for the home Region and its peers."""
 
-    session: boto3.Session
+    session: Session
     home: Region
     attribution: Attribution
 
     def make(self, service: str, region: Region) -> Any:
-        """A client of the service, by its name in boto3. Building one costs tens of milliseconds: keep it."""
+        """A client of the service, by its name in botocore. Building one costs tens of milliseconds: keep it."""
         config = _HOME if region == self.home else _PEER
-        client: Any = self.session.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # by name
+        client: Any = self.session.create_client(service, region_name=region, config=config)
         client.meta.events.register("before-send.*", self.attribution.sign)
         return client

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
@@ -11,6 +10,7 @@ from ringfence.aws.faults import CONDITION_FAILED, code_of, translated
 from ringfence.aws.roster_item import GUARD, Item, from_item, held_from_item, held_to_item, key_of, to_item, version_of
 from ringfence.errors import Conflict, Permanent, Unsafe
 from ringfence.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.faults import translated
@@ -22,6 +21,7 @@ from ringfence.model import (
 )
 from ringfence.observation import Instance, Power
 from ringfence.plan import Addition
+from ringfence.records import dataclass
 from ringfence.settings import AddressKind
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """The dead-letter queue on Amazon SQS, for messages that will never succeed."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.faults import translated
 from ringfence.model import Region
+from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
