@@ -54,7 +54,8 @@ class Convergence:
     `read_rows` reads the rows that the Region's groups must agree with from the Region's own table. `known_before`
     maps each address that was wanted before this reconcile to its label: what is repaired there is drift. It is
     None where an event explains all changes. `before_call` may raise to stop between calls. With `add_only` nothing
-    is removed, whatever the rows say. `just_published` are the rosters of which it is known that no newer one stands.
+    is removed or relabelled, whatever the rows say. `just_published` are the rosters of which it is known that no newer
+    one stands.
     """
 
     region: Region
@@ -110,6 +111,12 @@ class Convergence:
             if any(self._needs_newer_rows(plan) for plan in plans):
                 rows = self._rows()
                 plans, unmanaged = self._plans(rules, rows)
+        borrowed: frozenset[tuple[RosterKey, str]] = frozenset()
+        if self.add_only:
+            borrowed = frozenset(
+                (each.label.roster, each.label.instance) for plan in plans for each in plan.relabellings
+            )
+            plans = [replace(plan, removals=(), relabellings=()) for plan in plans]
         applied = [self._apply(plan) for plan in plans]
         self._report_quota(rules, applied)
         if unmanaged:
@@ -122,7 +129,7 @@ class Convergence:
         held = frozenset((label.roster, label.instance) for _, label in kept)
         doubtful = frozenset(label.roster for each, label in kept if each.reason is Reason.UNKNOWN_INSTANCE)
         changed = any(done.added or done.removed or done.relabelled for done, _ in applied)
-        return Outcome(self.region, None, refused, held, doubtful, rows, changed)
+        return Outcome(self.region, None, refused, borrowed, held, doubtful, rows, changed)
 
     def _rules(self) -> Rules:
         self.before_call()
@@ -136,8 +143,6 @@ class Convergence:
         """The plans, and the groups for which none can be made."""
         ports = {group: managed_ports(self.groups[group], group, rules[group]) for group in self.groups}
         plans = [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
-        if self.add_only:
-            plans = [replace(plan, removals=(), relabellings=()) for plan in plans]
         return plans, [group for group in ports if not ports[group]]
 
     def _needs_newer_rows(self, plan: Plan) -> bool:

@@ -16,13 +16,15 @@ class Outcome:
     """What is known of a Region after its turn.
 
     `error` says why it could not be brought up to date; then nothing else is known of it. `lacking` names the
-    members that are not in every group of it, with the refusal; `lingering` the instances whose rules still stand;
-    `doubtful` the rosters of which a rule stands that names an instance nobody knows: it may admit anybody's address.
+    members that are not in every group of it, with the refusal; `borrowed` those that a group admits only by a rule
+    which names another instance; `lingering` the instances whose rules still stand; `doubtful` the rosters of which a
+    rule stands that names an instance nobody knows: it may admit anybody's address.
     """
 
     region: Region
     error: RingfenceError | None = None
     lacking: Mapping[tuple[RosterKey, str], Refused] = field(default_factory=dict)
+    borrowed: frozenset[tuple[RosterKey, str]] = frozenset()
     lingering: frozenset[tuple[RosterKey, str]] = frozenset()
     doubtful: frozenset[RosterKey] = frozenset()
     rows: Rows | None = None

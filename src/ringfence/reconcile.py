@@ -283,7 +283,9 @@ class _Attempt:
     def admit_without_table(self, reason: Retry) -> None:
         """The home table is down: instances that wait to launch are admitted at home, and nothing is removed.
 
-        What the peers lack follows from the redelivery of the events, once the table is back.
+        What the peers lack follows from the redelivery of the events, once the table is back. Whose address is that of
+        an instance which just left waits for it: that one's rule may be removed by an invocation that had the table,
+        and cannot learn from it that somebody else has the address now.
         """
         seen_at = self.world.clock.now()
         seen, rules = self.observe(Rows())

@@ -130,8 +130,10 @@ def answer(
     if one.warm and one.event is None and now - one.seen_at > STILL_WAITS:
         return Hold(one, f"its group was asked {now - one.seen_at:.0f} s ago, it may be out of the warm pool since")
     if one.warm and one.instance not in roster.departed:
-        if (roster.key, one.instance) in home.lingering:
-            return Hold(one, "its roster has never heard of it, but its own Region admits it: a second look follows")
+        known = (home, *peers.values())
+        if admitting := sorted(each.region for each in known if (roster.key, one.instance) in each.lingering):
+            why = f"its roster has never heard of it, but {_names(admitting)} admits it: a second look follows"
+            return Hold(one, why)
         return Complete(one, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
     return _termination(one, roster, home, peers, now, settings)
 
@@ -165,6 +167,8 @@ def _launch(
                 f"it could not join, its own Region has no room for its rules: {refused}",
             )
         return Hold(one, f"its own Region refused its rules: {refused}")
+    if (roster.key, one.instance) in home.borrowed:
+        return Hold(one, "a rule that names another instance admits its address, and may go with that one")
     debts = [region for region, peer in sorted(peers.items()) if not peer.admits(roster.key, one.instance)]
     required = [region for region in debts if region in settings.required_peers]
     if required:

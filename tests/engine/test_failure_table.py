@@ -6,7 +6,7 @@ import pytest
 
 from ringfence.errors import Permanent, Retry
 from ringfence.journal import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
-from ringfence.model import Cidr, InstanceId, Region
+from ringfence.model import Cidr, InstanceId, Region, SecurityGroupId
 from ringfence.settings import AddressKind, NoAddress
 from ringfence_lab.sim.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.calls import Invocation, Killed
@@ -244,6 +244,32 @@ def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_goes_on(cloud
     polled(cloud, EAST)
     # then
     assert address in cloud.region(WEST).admitted()
+
+
+def test_with_the_home_table_down_a_launch_does_not_go_on_by_the_rule_of_the_one_whose_address_it_has_now(
+    cloud: Cloud,
+) -> None:
+    # given: a member vanished, and the instance in its place was given its address, too
+    group = group_of(cloud, EAST)
+    gone = sorted(group.listed())[0]
+    address = public_address(cloud, EAST, gone)
+    group.lose(gone)
+    (instance,) = [id for id, state in group.listed().items() if state == "Pending:Wait"]
+    cloud.region(EAST).ec2.add_interface(instance, AddressKind.PUBLIC_IPV4, address)
+    fault = cloud.fault(Effect.UNREACHABLE, region=EAST, service="dynamodb")
+    # when
+    polled(cloud, EAST)
+    # then
+    assert group.listed()[instance] == "Pending:Wait"
+    assert "RevokeSecurityGroupIngress" not in rule_changes(cloud)
+    # when the event is delivered again
+    cloud.heal(fault)
+    cloud.clock.advance(60)
+    polled(cloud, EAST)
+    # then its rule names it
+    assert group.listed()[instance] == "InService"
+    rules = cloud.region(EAST).security_groups.groups[SecurityGroupId("sg-us-east-1")].rules.values()
+    assert [instance in rule.description for rule in rules if rule.opening and rule.opening.cidr == address] == [True]
 
 
 def test_with_the_home_table_down_a_termination_is_held_and_nothing_is_removed(cloud: Cloud) -> None:

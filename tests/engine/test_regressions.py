@@ -16,6 +16,9 @@ from ringfence_lab.sim.simulation import simulate
         9383,  # an instance out of the warm pool waited for its address since long before it left the pool
         20018,  # the answer to one wait of an instance ended the next one
         12450,  # a rule made while the home table was down went when its instance was listed, but not yet described
+        527905,  # launched while the home table was down, it was let in by the rule of the one whose address it has now
+        663418,  # likewise, by a rule that was removed between the reading of the rules and that of the instances
+        781193,  # back into its warm pool after its table was lost, an instance was let go while a peer admitted it
         1932,  # an instance admitted while the home table was down went back into its warm pool with its rule standing
     ],
 )

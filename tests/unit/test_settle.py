@@ -312,6 +312,12 @@ def test_on_the_way_into_a_warm_pool_a_rule_that_still_admits_it_is_looked_at_tw
     assert isinstance(answered(waits(TERMINATES, warm=True), roster(), lingering), Hold)
 
 
+def test_on_the_way_into_a_warm_pool_a_rule_in_a_peer_is_looked_at_twice_too() -> None:
+    given = answered(waits(TERMINATES, warm=True), roster(), peer=LINGERING)
+    assert isinstance(given, Hold)
+    assert "us-west-2 admits it" in given.why
+
+
 def test_on_the_way_into_a_warm_pool_an_old_listing_lets_nobody_go() -> None:
     # given a listing that is so old that the instance may have come out of the pool since, and no event with a token
     one = waits(LAUNCHES + TERMINATES, warm=True)

@@ -57,6 +57,10 @@ BACK_INTO_POOL = Journey(Transition.TERMINATE, Place.GROUP, Place.WARM_POOL, "Wa
 TERMINATE_IN_POOL = Journey(Transition.TERMINATE, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
 
 POOLED = ("Warmed:Stopped", "Warmed:Running")
+REPLACEMENT_SECONDS = 10.0
+"""How long a group waits before it launches another instance for one whose launch was abandoned. Assumed; with none,
+a launch for which there is no room would be tried for ever in no time."""
+
 COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
 """The states that count for the desired capacity."""
 
@@ -115,6 +119,7 @@ class AutoScalingGroup:
         self._record = record
         self._emit = emit
         self._actions = 0
+        self._rests_until = 0.0
         self._listed: Past[Mapping[InstanceId, str]] = Past(clock, {})
 
     def listed(self, age: float = 0.0) -> Mapping[InstanceId, str]:
@@ -235,7 +240,7 @@ class AutoScalingGroup:
         for _ in range(self.desired - len(counted)):
             pooled = next(filter(self._has_rested, self.instances.values()), None)
             if pooled is None:
-                self._begin(self._adopt(self._ec2.launch(self.name).id), LAUNCH)
+                self._launch(LAUNCH)
                 continue
             if self._ec2.instances[pooled.id].power is Power.STOPPED:
                 self._ec2.start(pooled.id)
@@ -252,7 +257,11 @@ class AutoScalingGroup:
     def _fill_pool(self) -> None:
         pool = sum(one.state in POOLED or one.state.startswith("Warmed:Pending") for one in self.instances.values())
         for _ in range(self.warm_pool_size - pool):
-            self._begin(self._adopt(self._ec2.launch(self.name).id), INTO_POOL)
+            self._launch(INTO_POOL)
+
+    def _launch(self, journey: Journey) -> None:
+        if self._clock.now() >= self._rests_until:
+            self._begin(self._adopt(self._ec2.launch(self.name).id), journey)
 
     def _adopt(self, instance: InstanceId) -> GroupInstance:
         self.instances[instance] = GroupInstance(instance, "")
@@ -282,8 +291,9 @@ class AutoScalingGroup:
         journey = one.journey
         assert journey is not None  # noqa: S101  # for the type checker: only what is on a journey proceeds
         if abandoned and journey.transition is Transition.LAUNCH:
+            self._rests_until = self._clock.now() + REPLACEMENT_SECONDS
+            self._clock.after(REPLACEMENT_SECONDS, self._fill)
             self._begin(one, TERMINATE_IN_POOL if journey.destination is Place.WARM_POOL else TERMINATE)
-            self._fill()
             return
         if abandoned and self.retains:
             self._state(one, f"{journey.state}:Retained")

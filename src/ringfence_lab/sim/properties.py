@@ -59,7 +59,8 @@ class Properties:
     settings: Mapping[Region, Settings]
     violations: list[Violation] = field(default_factory=list)
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
-    admitted: dict[InstanceId, set[SecurityGroupId]] = field(default_factory=dict)
+    writers: dict[RosterKey, Invocation] = field(default_factory=dict)
+    admitted: dict[InstanceId, set[tuple[SecurityGroupId, Opening]]] = field(default_factory=dict)
     made: dict[RuleId, float] = field(default_factory=dict)
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     touched: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
@@ -149,6 +150,8 @@ def _remember(seen: Properties, change: Change) -> None:
     match change:
         case RuleMade():
             _note_rule_made(seen, change)
+        case RuleRelabelled():
+            _note_name(seen, change.rule)
         case RuleRevoked():
             _note_rule_revoked(seen, change)
         case RuleChanged():
@@ -157,8 +160,8 @@ def _remember(seen: Properties, change: Change) -> None:
             _note_answer(seen, change)
         case AddressReturned():
             seen.returned[change.address] = seen.cloud.clock.now()
-        case RowWritten() if change.region == change.key.region:
-            seen.announced.setdefault(change.region, seen.cloud.clock.now())
+        case RowWritten():
+            _note_row(seen, change)
         case TableMadeAnew():
             seen.announced.pop(change.region, None)
             seen.released = {key: at for key, at in seen.released.items() if key[0] != change.region}
@@ -173,13 +176,18 @@ def _note_rule_made(seen: Properties, change: RuleMade) -> None:
         return
     seen.makers[change.rule.id] = change.by
     seen.made[change.rule.id] = seen.cloud.clock.now()
-    label = change.rule.label(seen.cloud.cluster)
-    if label is None:
+    _note_name(seen, change.rule)
+
+
+def _note_name(seen: Properties, rule: Rule) -> None:
+    """The instance that an owned rule names is admitted by it."""
+    label = rule.label(seen.cloud.cluster)
+    if label is None or rule.opening is None:
         return
     instance = InstanceId(label.instance)
     state = seen.state(instance)
     if state in IN_SERVICE or state in ON_ITS_WAY:
-        seen.admitted.setdefault(instance, set()).add(change.rule.group)
+        seen.admitted.setdefault(instance, set()).add((rule.group, rule.opening))
 
 
 def _note_rule_revoked(seen: Properties, change: RuleRevoked) -> None:
@@ -193,6 +201,13 @@ def _note_rule_changed(seen: Properties, change: RuleChanged) -> None:
     seen.shrunk[change.rule.group] = seen.changed[change.rule.id] = seen.cloud.clock.now()
     if change.was.opening is not None and change.was.opening != change.rule.opening:
         seen.touched[change.rule.group, change.was.opening] = seen.cloud.clock.now()
+
+
+def _note_row(seen: Properties, change: RowWritten) -> None:
+    if change.region == change.key.region:
+        seen.announced.setdefault(change.region, seen.cloud.clock.now())
+        if change.by is not None:
+            seen.writers[change.key] = change.by
 
 
 def _note_answer(seen: Properties, change: ActionCompleted) -> None:
@@ -209,7 +224,7 @@ def _note_admission(seen: Properties, change: ActionCompleted) -> None:
     for region in seen.cloud.regions:
         for group in seen.security_groups(region):
             if all(map(group.admits, openings)):
-                seen.admitted.setdefault(change.instance, set()).add(group.id)
+                seen.admitted.setdefault(change.instance, set()).update((group.id, each) for each in openings)
 
 
 # 1
@@ -241,8 +256,8 @@ def foreign_rules_keep_their_descriptions(seen: Properties, change: Change) -> I
 def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterator[str]:
     """No rule of an admitted live member is removed in any group, except by an operator.
 
-    Of an address that the member has just got, an invocation with a stale describe cannot know; nor can anybody of
-    one that it gave up and got again within a minute.
+    Of an address that the member has just got, an invocation with a stale describe cannot know, nor one that reads
+    the roster which such a one wrote; nor can anybody of one that it gave up and got again within a minute.
     """
     if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
         return
@@ -250,16 +265,23 @@ def members_in_service_stay_admitted(seen: Properties, change: Change) -> Iterat
         return
     for region in map(seen.cloud.region, seen.settings):
         holder = region.ec2.holders.get(change.rule.opening.cidr)
-        if holder is None or change.rule.group not in seen.admitted.get(holder.id, ()):
-            continue
         cidr = change.rule.opening.cidr
+        if holder is None or (change.rule.group, change.rule.opening) not in seen.admitted.get(holder.id, ()):
+            continue
         if change.rule.opening not in seen.openings(region.name, holder.id) or seen.just_returned(cidr):
             continue
-        if change.by.misled and not seen.is_known(region.name, holder.id, cidr):
+        if _was_misled(change.rule, change.by, seen) and not seen.is_known(region.name, holder.id, cidr):
             continue
         state = seen.state(holder.id)
         if state in IN_SERVICE:
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
+
+
+def _was_misled(rule: Rule, by: Invocation, seen: Properties) -> bool:
+    """Whether a stale describe misled the invocation, or the one that wrote the roster which the rule is of."""
+    label = rule.label(seen.cloud.cluster)
+    writer = seen.writers.get(label.roster) if label is not None else None
+    return by.misled or (writer is not None and writer.misled)
 
 
 def unheard_of_rules_get_a_second_look(seen: Properties, change: Change) -> Iterator[str]:
@@ -346,8 +368,17 @@ def launches_are_answered_without_the_table(seen: Properties, by: Invocation) ->
             launched = home.ec2.instances[one.id].launched
             if one.state != "Pending:Wait" or launched > by.started - SETTLED_SECONDS:
                 continue
-            if seen.openings(by.home, one.id) and all(wait.began < by.started for wait in one.waits.values()):
+            if not seen.openings(by.home, one.id) or _is_admitted_as_another(one.id, by.home, seen):
+                continue
+            if all(wait.began < by.started for wait in one.waits.values()):
                 yield f"{by} could not read its table, and left {one.id} waiting"
+
+
+def _is_admitted_as_another(instance: InstanceId, home: Region, seen: Properties) -> bool:
+    """Whether a group of its Region admits an address of the instance by an owned rule that names another one."""
+    rules = [group.admits(each) for group in seen.security_groups(home) for each in seen.openings(home, instance)]
+    labels = [rule.label(seen.cloud.cluster) for rule in rules if rule is not None]
+    return any(label is not None and label.instance != instance for label in labels)
 
 
 def peers_hold_up_nobody(seen: Properties, change: Change) -> Iterator[str]:
