@@ -31,6 +31,7 @@ _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
 """Addresses of no host. Source: RFC 1122, 3.2.1.3."""
 
 
+@lru_cache(maxsize=4096)  # an address is looked at in its instance, its rules and its row, in each of the Regions
 def host(address: str) -> Cidr:
     """The canonical CIDR of one unicast host, from an address or a host's CIDR.
 
@@ -49,6 +50,7 @@ def host(address: str) -> Cidr:
     return Cidr(str(network))
 
 
+@lru_cache(maxsize=4096)
 def network(cidr: str) -> Cidr:
     """The canonical CIDR of a static member: a host or a network, never everybody.
 
