@@ -1,5 +1,6 @@
 """`deploy`, `destroy` and `retire` as the real command, from an account with nothing in it but groups to look after."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -141,6 +142,9 @@ def test_ctrl_c_says_what_goes_on_and_the_same_command_again_shows_how_it_ended(
     terminal.close()
     # then
     assert terminal.exitstatus == 130
+    # and once what was on its way has arrived, and CloudFormation is through with it
+    time.sleep(3)
+    eventually(lambda: stacks(account).get(SOUTH) != "CREATE_IN_PROGRESS", 40)
     again = deployed.run("deploy", "--yes")
     assert again.code == 0, again
     assert stacks(account)[SOUTH] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -216,7 +220,7 @@ def test_a_cluster_is_taken_down_only_by_its_name_and_its_rules_stay_unless_they
     assert "prod is not the cluster's name: nothing was done" in mistaken.aside
     assert stacks(account).keys() == {EAST, WEST, SOUTH}
     # when
-    eventually(account.agrees, 40)
+    eventually(lambda: len(account.members()) == 3 and account.agrees(), 40)
     first = checked(deployed.run("destroy", "--confirm", NAME, "--json"))
     # then
     assert {one["outcome"] for one in first["regions"]} == {"destroyed"}
@@ -225,6 +229,7 @@ def test_a_cluster_is_taken_down_only_by_its_name_and_its_rules_stay_unless_they
     # and when the rules are to go
     second = checked(deployed.run("destroy", "--confirm", NAME, "--remove-rules", "--json"))
     # then
+    assert second["failed"] == {}
     assert {one["outcome"] for one in second["regions"]} == {"was not deployed"}
     assert sum(one["rules_removed"] for one in second["regions"]) == 9
     assert all(region.admitted() == set() for region in account.regions.values())

@@ -304,7 +304,7 @@ def test_a_service_that_hangs_hides_no_other_and_holds_nobody_up(two_regions: Cl
     wanted = expected(two_regions)
     started = time.monotonic()
     chart = Reader(clients(two_regions), wanted[0], wanted).chart()
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20  # three for the service, and a machine that is busy with other tests
     assert isinstance(chart.log, Unread)
     assert [name for name in ("stack", "queue", "table") if isinstance(getattr(chart, name), Unread)] == []
 
