@@ -161,6 +161,26 @@ def stale_listing(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
+def stale_listing_after_a_launch(stage: Stage) -> None:
+    """As before, but the row was written anew since the termination: an instance launched in between."""
+    stage.cloud.clock.advance(30)  # so that there is a past
+    termination(stage)
+    stage.cloud.clock.advance(5)
+    launch(stage)
+    for operation in ("DescribeAutoScalingGroups", "DescribeInstances"):
+        stage.cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=20, times=2)
+    stage.invoke((EAST, TRUE_UP))
+
+
+def revokes_throttled(stage: Stage) -> None:
+    """An instance terminates while no rule can be removed at home: it waits until its rules can."""
+    outage = stage.cloud.fault(Effect.THROTTLE, region=EAST, operation="RevokeSecurityGroupIngress")
+    termination(stage)
+    stage.cloud.heal(outage)
+    stage.cloud.clock.advance(40)
+    stage.drain(EAST)
+
+
 def late_answer(stage: Stage) -> None:
     """An answer is so late that the instance waits anew by then: it has reached the pool, and left it again."""
     east, group = stage.region(EAST), stage.group(EAST)
@@ -321,6 +341,8 @@ SCENARIOS = (
     Scenario("late answer, warm pool", late_answer),
     Scenario("event told late, warm pool", event_told_late),
     Scenario("stale listing after a termination", stale_listing),
+    Scenario("stale listing after a termination and a launch", stale_listing_after_a_launch),
+    Scenario("revokes throttled", revokes_throttled),
     Scenario("describes throttled for minutes", describes_throttled),
     Scenario("operator deletes rules", operator_deletes_rules),
     Scenario("lost events, found by schedule", lost_events),

@@ -63,8 +63,8 @@ OURS = (
         ),
     ),
     Mutant(
-        "owed-tombstones-pruned",
-        "The tombstone of an instance that a peer may still admit is pruned.",
+        "tombstones-pruned-at-once",
+        "A tombstone is pruned with the next write, that of an instance too which a peer may still admit.",
         _ROSTER,
         "roster",
         (("if id in owed or now - at < TOMBSTONE_SECONDS", "if now - at < 1"),),
