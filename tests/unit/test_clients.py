@@ -1,10 +1,11 @@
 """The clients: every call names its cause, and a peer that is down costs one short attempt. Nothing is sent."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import EndpointConnectionError
 from botocore.session import Session
 
@@ -139,3 +140,21 @@ def test_a_client_speaks_to_its_own_region(make: Make) -> None:
     client, _ = make("ec2", WEST, Attribution())
     assert client.meta.region_name == WEST
     assert WEST in client.meta.endpoint_url
+
+
+def test_a_timestamp_stays_text(session: Session) -> None:
+    # given
+    instance = "<item><instanceId>i-1</instanceId><launchTime>2026-01-01T00:00:00.000Z</launchTime></item>"
+    body = f"<reservationSet><item><instancesSet>{instance}</instancesSet></item></reservationSet>"
+    client = Clients(session, EAST, Attribution()).make("ec2", EAST)
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        raw = BytesIO(f"<DescribeInstancesResponse>{body}</DescribeInstancesResponse>".encode())
+        raw.stream = lambda *_args, **_named: iter([raw.read()])  # type: ignore[attr-defined]  # as urllib3 gives it
+        return AWSResponse(request.url, 200, HeadersDict(), raw)  # type: ignore[arg-type]  # the stubs know only urllib3's
+
+    client.meta.events.register_last("before-send.*", answer)
+    # when
+    described = client.describe_instances()["Reservations"][0]["Instances"][0]
+    # then
+    assert described == {"InstanceId": "i-1", "LaunchTime": "2026-01-01T00:00:00.000Z"}
