@@ -92,12 +92,15 @@ def play(first: int, count: int, engine: Engine = reconcile) -> Tally:
     tally, started = Tally(first), time.process_time()
     collects = gc.isenabled()
     gc.disable()
+    gc.collect()
+    gc.freeze()  # what was there before is no garbage: it need not be looked at again
     try:
         for seed in range(first, first + count):
             _play_one(seed, engine, tally)
             if seed % COLLECT_EVERY == 0:
                 gc.collect()
     finally:
+        gc.unfreeze()
         if collects:
             gc.enable()
     tally.seconds = time.process_time() - started

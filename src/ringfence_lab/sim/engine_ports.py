@@ -28,7 +28,7 @@ OPERATIONS = (
 """Every operation of AWS's that the ports below make."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimulatedAutoScaling:
     """The `AutoScaling` port."""
 
@@ -57,7 +57,7 @@ class SimulatedAutoScaling:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimulatedInstances:
     """The `Instances` port."""
 
@@ -76,7 +76,7 @@ class SimulatedInstances:
         return self.line.call(self.cloud.name, "ec2", "DescribeInstances", answer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimulatedSecurityGroups:
     """The `SecurityGroups` port."""
 
@@ -120,7 +120,7 @@ class SimulatedSecurityGroups:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SimulatedRosterTable:
     """The `RosterTable` port."""
 
