@@ -1,7 +1,8 @@
-"""Leaves of botocore's descriptions of AWS only what the engine calls, so that a cold start reads little.
+"""Leaves of botocore's descriptions of AWS only what the engine calls and reads, so that it has little to read itself.
 
-Most of a cold start goes into reading the description of EC2, of whose hundreds of operations the engine calls five.
-Needs nothing but the standard library, and knows nothing of how the artefact is built.
+Most of a cold start would go into the description of EC2, of whose hundreds of operations the engine calls five; and
+most of understanding an answer into members of an instance that the engine never looks at: botocore looks for each
+that is described. Needs nothing but the standard library, and knows nothing of how the artefact is built.
 """
 
 import gzip
@@ -27,6 +28,36 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
 }
 """What the adapters in `ringfence.aws` call of each service."""
 
+MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "autoscaling": {
+        "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances"}),
+        "Instance": frozenset({"InstanceId", "LifecycleState"}),
+    },
+    "ec2": {
+        "Instance": frozenset({"InstanceId", "NetworkInterfaces", "PublicIpAddress", "State", "Tags"}),
+        "InstanceNetworkInterface": frozenset({"Association", "Ipv6Addresses", "PrivateIpAddresses"}),
+        "InstanceNetworkInterfaceAssociation": frozenset({"PublicIp"}),
+        "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
+        "ReferencedSecurityGroup": frozenset({"GroupId"}),
+        "Reservation": frozenset({"Instances"}),
+        "SecurityGroupRule": frozenset(
+            {
+                "CidrIpv4",
+                "CidrIpv6",
+                "Description",
+                "FromPort",
+                "GroupId",
+                "IpProtocol",
+                "IsEgress",
+                "ReferencedGroupInfo",
+                "SecurityGroupRuleId",
+                "ToPort",
+            }
+        ),
+    },
+}
+"""What the adapters read of the large structures in answers; of those that are not named here all is kept."""
+
 _KEPT = ("service-2", "paginators-1", "paginators-1.sdk-extras", "endpoint-rule-set-1")
 """The descriptions that a client reads; the others are for waiters, documentation and examples."""
 
@@ -48,7 +79,7 @@ def _prune_service(directory: Path, operations: frozenset[str]) -> None:
     for path in sorted(latest.iterdir()):
         match path.name.removesuffix(".gz").removesuffix(".json"):
             case "service-2":
-                _rewrite(path, _service(_read(path), operations))
+                _rewrite(path, _service(_read(path), operations, MEMBERS.get(directory.name, {})))
             case "paginators-1":
                 pages = _read(path)["pagination"]
                 _rewrite(path, {"pagination": {name: pages[name] for name in sorted(operations & pages.keys())}})
@@ -56,8 +87,13 @@ def _prune_service(directory: Path, operations: frozenset[str]) -> None:
                 path.unlink()
 
 
-def _service(model: dict[str, Any], operations: frozenset[str]) -> dict[str, Any]:
-    """The model with the operations alone, and the shapes that they reach. Raises KeyError for an unknown operation."""
+def _service(
+    model: dict[str, Any], operations: frozenset[str], members: Mapping[str, frozenset[str]]
+) -> dict[str, Any]:
+    """The model with the operations alone, and the shapes that they reach, of some of them only the members given.
+    Raises KeyError for an operation, a shape or a member that there is not."""
+    few = {name: _only(model, name, kept) for name, kept in members.items()}
+    model = {**model, "shapes": {**model["shapes"], **few}}
     kept = {name: model["operations"][name] for name in sorted(operations)}
     reached: set[str] = set()
     ahead = set(_shapes_named(kept.values()))
@@ -68,6 +104,12 @@ def _service(model: dict[str, Any], operations: frozenset[str]) -> dict[str, Any
     shapes = {name: model["shapes"][name] for name in sorted(reached)}
     pruned: dict[str, Any] = _undocumented({**model, "operations": kept, "shapes": shapes})
     return pruned
+
+
+def _only(model: Mapping[str, Any], shape: str, members: frozenset[str]) -> dict[str, Any]:
+    """The structure with the members alone."""
+    whole = model["shapes"][shape]
+    return {**whole, "members": {name: whole["members"][name] for name in sorted(members)}}
 
 
 def _shapes_named(parts: Iterable[Any]) -> Iterable[str]:

@@ -5,6 +5,10 @@ order stays; a lifecycle event that never can succeed goes to the dead-letter qu
 cannot is only logged and counted, since the schedule sends the next one.
 """
 
+import gc
+
+gc.disable()  # all that a start makes is there to stay: looking for garbage in it again and again is lost time
+
 import json
 import os
 import time
@@ -16,11 +20,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
-from botocore.session import Session
 
 from ringfence import config
 from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.clients import Attribution, Clients
+from ringfence.aws.clients import Attribution, Clients, session
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.sqs import AwsDeadLetters
@@ -61,13 +64,16 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine of one Region with its clients, kept between invocations. It keeps nothing else."""
+    """The engine of one Region with its clients, kept between invocations. It keeps nothing else.
+
+    The dead-letter queue's client is made when it is needed: that is hardly ever.
+    """
 
     settings: Settings
     attribution: Attribution
     home: Home
     regions: Mapping[Region, RegionPorts]
-    dead_letters: AwsDeadLetters
+    dead_letters: Callable[[], AwsDeadLetters]
     clock: SystemClock
     tasks: Threads
 
@@ -82,7 +88,7 @@ def engine() -> Engine:
     deployment = config.read(os.environ)
     settings = deployment.settings
     attribution = Attribution()
-    make = Clients(Session(), settings.region, attribution).make
+    make = Clients(session(), settings.region, attribution).make
     ec2 = {region: make("ec2", region) for region in settings.regions}
     tables = {region: make("dynamodb", region) for region in settings.regions}
     home = settings.region
@@ -96,7 +102,9 @@ def engine() -> Engine:
             )
             for region in settings.regions
         },
-        dead_letters=AwsDeadLetters(make("sqs", home), home, deployment.dead_letter_queue_url, settings.cluster),
+        dead_letters=lambda: AwsDeadLetters(
+            make("sqs", home), home, deployment.dead_letter_queue_url, settings.cluster
+        ),
         clock=SystemClock(),
         # Each Region has its own turn and one reading of its rules ahead; at home three descriptions go at a time.
         tasks=Threads(ThreadPoolExecutor(max_workers=2 * len(settings.regions) + 14)),
@@ -162,7 +170,7 @@ def _is_hopeless(event: Event, error: Permanent) -> bool:
 def _bury(batch: Batch, message: Message, error: Permanent) -> None:
     """Puts a message into the dead-letter queue, or back where even that fails."""
     try:
-        engine().dead_letters.send(message.body, message.id, str(error))
+        engine().dead_letters().send(message.body, message.id, str(error))
     except RingfenceError as failure:
         logger.exception("not put into the dead-letter queue", extra={"error": str(failure)})
         batch.failed.append(message)
@@ -187,3 +195,6 @@ def _run(events: Sequence[Event]) -> dict[str, Any]:
 
 with suppress(Permanent):  # which the first event will meet again, and tell
     engine()  # before the first event Lambda gives a whole CPU, whatever the memory; afterwards a share of one
+
+gc.freeze()
+gc.enable()
