@@ -19,7 +19,7 @@ BUDGET = 4_500_000
 UNPACKED_BUDGET = 15_000_000
 """Bytes of what is in it. Lambda's own limit is 250 MB."""
 
-NEVER_NEEDED = ("boto3", "html.parser", "zipfile", "importlib.metadata", "aws_xray_sdk")
+NEVER_NEEDED = ("aws_xray_sdk", "boto3", "html.parser", "importlib.metadata", "typing_extensions", "zipfile")
 """What some library would import at every start, and the engine has no use for."""
 
 REQUESTS = """

@@ -1,0 +1,247 @@
+"""AWS as the benchmarks need it: a few services of several Regions in memory, which answer in AWS's own formats.
+
+Light, so that what is measured is the caller, and true to the bytes: XML and JSON as the API references show them.
+It refuses nothing and knows no latency; `transport` puts a distance before it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qsl
+
+GROUP = "db"
+SECURITY_GROUP = "sg-0123456789abcdef0"
+PORT = 9042
+
+Parameters = Mapping[str, str]
+Item = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Region:
+    """What one Region holds. `waiting` are the instances that a lifecycle hook holds."""
+
+    name: str
+    number: int
+    instances: dict[str, str] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, dict[str, str]] = field(default_factory=dict)
+    items: dict[tuple[str, str, str], Item] = field(default_factory=dict)
+    made: int = 0
+
+    @property
+    def waiting(self) -> list[str]:
+        """The instances that wait for an answer."""
+        return [id for id, state in self.states.items() if state.endswith(":Wait")]
+
+    def admits(self, address: str) -> bool:
+        """Whether the security group lets the address in."""
+        return any(rule["cidr"] == f"{address}/32" for rule in self.rules.values())
+
+    def launch(self, state: str) -> str:
+        """An instance more, in the state given. Returns its id."""
+        number = self.made = self.made + 1
+        id = f"i-{self.number:04x}{number:013x}"
+        self.instances[id] = f"198.{18 + self.number // 200}.{self.number % 200}.{number}"
+        self.states[id] = state
+        return id
+
+
+class Aws:
+    """Several Regions. `answer` may be called by several threads."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.regions = {name: Region(name, number) for number, name in enumerate(names)}
+        self._lock = Lock()
+
+    def keep(self) -> dict[str, Region]:
+        """What all Regions hold, for `restore`."""
+        return deepcopy(self.regions)
+
+    def restore(self, kept: Mapping[str, Region]) -> None:
+        """Makes all Regions hold again what they held."""
+        self.regions = deepcopy(dict(kept))
+
+    def answer(self, service: str, region: str, operation: str, body: bytes) -> bytes:
+        """The body of the answer to a request's. Raises KeyError for an operation that nobody here should call."""
+        with self._lock:
+            where = self.regions[region]
+            if service == "dynamodb":
+                return json.dumps(_TABLE[operation](where, json.loads(body))).encode()
+            parameters = dict(parse_qsl(body.decode()))
+            return _QUERY[operation](where, parameters).encode()
+
+
+def operation_of(service: str, target: str | bytes | None, body: bytes) -> str:
+    """The operation that a request names: DynamoDB in a header, the others in the body."""
+    if service == "dynamodb":
+        return (target.decode() if isinstance(target, bytes) else str(target)).rpartition(".")[2]
+    return dict(parse_qsl(body.decode()))["Action"]
+
+
+# Amazon EC2 Auto Scaling, in the query protocol.
+
+
+def _describe_groups(where: Region, _: Parameters) -> str:
+    members = "".join(
+        f"<member><InstanceId>{id}</InstanceId><AvailabilityZone>{where.name}a</AvailabilityZone>"
+        f"<LifecycleState>{state}</LifecycleState><HealthStatus>Healthy</HealthStatus>"
+        f"<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>1</Version></LaunchTemplate>"
+        f"<ProtectedFromScaleIn>false</ProtectedFromScaleIn><InstanceType>m7g.large</InstanceType></member>"
+        for id, state in where.states.items()
+    )
+    return _result(
+        "DescribeAutoScalingGroups",
+        f"<AutoScalingGroups><member><AutoScalingGroupName>{GROUP}</AutoScalingGroupName><MinSize>0</MinSize>"
+        f"<MaxSize>100</MaxSize><DesiredCapacity>{len(where.states)}</DesiredCapacity>"
+        f"<Instances>{members}</Instances></member></AutoScalingGroups>",
+    )
+
+
+def _complete(where: Region, parameters: Parameters) -> str:
+    id = parameters.get("InstanceId") or parameters["LifecycleActionToken"].rpartition("-i-")[2]
+    where.states[f"i-{id.removeprefix('i-')}"] = "InService"
+    return _result("CompleteLifecycleAction", "")
+
+
+def _result(operation: str, content: str) -> str:
+    return (
+        f'<{operation}Response xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><{operation}Result>{content}'
+        f"</{operation}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation}Response>"
+    )
+
+
+# Amazon EC2.
+
+
+def _describe_instances(where: Region, parameters: Parameters) -> str:
+    named = {value for name, value in parameters.items() if name.startswith("InstanceId.")}
+    asked = {value for name, value in parameters.items() if ".Value." in name}
+    chosen = [id for id in where.instances if not named or id in named]
+    if parameters.get("Filter.1.Name") == "instance-id":
+        chosen = [id for id in chosen if id in asked]
+    return _response(
+        "DescribeInstances", f"<reservationSet>{''.join(_reservation(where, id) for id in chosen)}</reservationSet>"
+    )
+
+
+def _reservation(where: Region, id: str) -> str:
+    public, private = where.instances[id], f"10.{where.number}.0.{int(id[-4:], 16) % 250 + 1}"
+    association = f"<association><publicIp>{public}</publicIp><ipOwnerId>amazon</ipOwnerId></association>"
+    return (
+        f"<item><reservationId>r-{id}</reservationId><ownerId>123456789012</ownerId><groupSet/><instancesSet><item>"
+        f"<instanceId>{id}</instanceId><imageId>ami-1</imageId><instanceState><code>16</code><name>running</name>"
+        f"</instanceState><privateDnsName>ip.{where.name}</privateDnsName><instanceType>m7g.large</instanceType>"
+        f"<launchTime>2026-01-01T00:00:00.000Z</launchTime><placement><availabilityZone>{where.name}a</availabilityZone>"
+        f"<tenancy>default</tenancy></placement><monitoring><state>disabled</state></monitoring><subnetId>subnet-1</subnetId>"
+        f"<vpcId>vpc-1</vpcId><privateIpAddress>{private}</privateIpAddress><ipAddress>{public}</ipAddress>"
+        f"<groupSet><item><groupId>{SECURITY_GROUP}</groupId><groupName>db</groupName></item></groupSet>"
+        f"<architecture>arm64</architecture><rootDeviceType>ebs</rootDeviceType><virtualizationType>hvm</virtualizationType>"
+        f"<tagSet><item><key>aws:autoscaling:groupName</key><value>{GROUP}</value></item></tagSet>"
+        f"<networkInterfaceSet><item><networkInterfaceId>eni-{id}</networkInterfaceId><subnetId>subnet-1</subnetId>"
+        f"<vpcId>vpc-1</vpcId><status>in-use</status><privateIpAddress>{private}</privateIpAddress>{association}"
+        f"<privateIpAddressesSet><item><privateIpAddress>{private}</privateIpAddress><primary>true</primary>{association}"
+        f"</item></privateIpAddressesSet></item></networkInterfaceSet></item></instancesSet></item>"
+    )
+
+
+def _describe_rules(where: Region, _: Parameters) -> str:
+    itself = (
+        f"<item><securityGroupRuleId>sgr-self</securityGroupRuleId><groupId>{SECURITY_GROUP}</groupId>"
+        f"<groupOwnerId>123456789012</groupOwnerId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol>"
+        f"<fromPort>{PORT}</fromPort><toPort>{PORT}</toPort><referencedGroupInfo><groupId>{SECURITY_GROUP}</groupId>"
+        f"</referencedGroupInfo><tagSet/></item>"
+    )
+    rules = "".join(_rule(id, rule) for id, rule in where.rules.items())
+    return _response("DescribeSecurityGroupRules", f"<securityGroupRuleSet>{itself}{rules}</securityGroupRuleSet>")
+
+
+def _rule(id: str, rule: Mapping[str, str]) -> str:
+    return (
+        f"<item><securityGroupRuleId>{id}</securityGroupRuleId><groupId>{SECURITY_GROUP}</groupId>"
+        f"<groupOwnerId>123456789012</groupOwnerId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol>"
+        f"<fromPort>{PORT}</fromPort><toPort>{PORT}</toPort><cidrIpv4>{rule['cidr']}</cidrIpv4>"
+        f"<description>{rule['description']}</description><tagSet/></item>"
+    )
+
+
+def _describe_groups_of_rules(where: Region, _: Parameters) -> str:
+    ranges = "".join(f"<item><cidrIp>{rule['cidr']}</cidrIp></item>" for rule in where.rules.values())
+    return _response(
+        "DescribeSecurityGroups",
+        f"<securityGroupInfo><item><groupId>{SECURITY_GROUP}</groupId><groupName>db</groupName><vpcId>vpc-1</vpcId>"
+        f"<ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>{PORT}</fromPort><toPort>{PORT}</toPort>"
+        f"<groups><item><groupId>{SECURITY_GROUP}</groupId></item></groups><ipRanges>{ranges}</ipRanges></item>"
+        f"</ipPermissions></item></securityGroupInfo>",
+    )
+
+
+def _authorize(where: Region, parameters: Parameters) -> str:
+    made = []
+    for name, cidr in parameters.items():
+        if name.endswith(".CidrIp"):
+            where.made += 1
+            id = f"sgr-{where.number:04x}{where.made:013x}"
+            description = parameters.get(name.removesuffix("CidrIp") + "Description", "")
+            where.rules[id] = {"cidr": cidr, "description": description}
+            made.append(_rule(id, where.rules[id]))
+    return _response(
+        "AuthorizeSecurityGroupIngress",
+        f"<return>true</return><securityGroupRuleSet>{''.join(made)}</securityGroupRuleSet>",
+    )
+
+
+def _revoke(where: Region, parameters: Parameters) -> str:
+    for name, id in parameters.items():
+        if name.startswith("SecurityGroupRuleId."):
+            del where.rules[id]
+    return _response("RevokeSecurityGroupIngress", "<return>true</return>")
+
+
+def _response(operation: str, content: str) -> str:
+    return (
+        f'<{operation}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>{content}'
+        f"</{operation}Response>"
+    )
+
+
+_QUERY = {
+    "DescribeAutoScalingGroups": _describe_groups,
+    "CompleteLifecycleAction": _complete,
+    "DescribeInstances": _describe_instances,
+    "DescribeSecurityGroupRules": _describe_rules,
+    "DescribeSecurityGroups": _describe_groups_of_rules,
+    "AuthorizeSecurityGroupIngress": _authorize,
+    "RevokeSecurityGroupIngress": _revoke,
+}
+
+
+# Amazon DynamoDB, in JSON.
+
+
+def _items(where: Region, table: str) -> Iterator[Item]:
+    return (item for key, item in where.items.items() if key[0] == table)
+
+
+def _scan(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = list(_items(where, request["TableName"]))
+    return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+
+
+def _query(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    (region,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
+    found = [item for item in _items(where, request["TableName"]) if item["region"]["S"] == region]
+    return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+
+
+def _put(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Unconditionally: nobody else writes."""
+    item = request["Item"]
+    where.items[request["TableName"], item["region"]["S"], item["asg"]["S"]] = item
+    return {}
+
+
+_TABLE = {"Scan": _scan, "Query": _query, "PutItem": _put}
