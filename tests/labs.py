@@ -44,11 +44,13 @@ def cluster() -> Iterator[Cluster]:
         yield Cluster(lab, {region: lab.deploy(region) for region in lab.regions})
 
 
-def eventually(look: Callable[[], T], seconds: float = PATIENCE) -> T:
-    """What `look` returns, once it is something. Fails where it is nothing for so long."""
+def eventually(look: Callable[[], T], seconds: float = PATIENCE, instead: Callable[[], object] | None = None) -> T:
+    """What `look` returns, once it is something. Fails where it is nothing for so long, and says what there is
+    `instead`, if it is told how to look for that."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
-        assert time.monotonic() < deadline, f"nothing was seen within {seconds} s"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing was seen within {seconds} s, but {instead() if instead else 'nothing'}")
         time.sleep(0.02)
     return seen
 

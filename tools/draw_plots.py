@@ -56,8 +56,10 @@ def scale(growth: list[dict[str, Any]]) -> None:
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("members in each Region")
         axis.set_xscale("log")
+    for axis in axes[:2]:
         axis.set_ylim(bottom=0)
-    axes[0].legend(frameon=False)
+    axes[2].set_yscale("log")
+    axes[2].legend(frameon=False)
     _save("performance-scale.svg")
 
 
