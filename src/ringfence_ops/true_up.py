@@ -44,7 +44,12 @@ class Done:
 
 
 def by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[Held] = ()) -> Done:
-    """The Region's own function does it, once for each digest that is confirmed. Raises Refused where there is none."""
+    """The Region's own function does it, once for each digest that is confirmed. Raises Refused where there is none.
+
+    A true-up may take as long as the function may run, and that is nothing to wait for where the Region does not even
+    answer: so it is asked first whether it would take one.
+    """
+    _invoke(aws, cluster, region, patient=False, InvocationType="DryRun")
     payloads: list[dict[str, object]] = [{"trueup": True, "confirm": one.digest} for one in confirmed]
     done = Done()
     for payload in payloads or [{"trueup": True}]:
@@ -53,20 +58,25 @@ def by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[Held
 
 
 def _invoked(aws: Aws, cluster: str, region: Region, payload: Mapping[str, object]) -> Done:
-    name = f"ringfence-{cluster}"
     began = time.monotonic()
-    try:
-        answer = aws.client("lambda", region, patient=True).invoke(FunctionName=name, Payload=json.dumps(payload))
-        said = json.loads(answer["Payload"].read() or b"null")
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
-            raise Refused(f"there is no function {name} in {region}: `ringfence deploy {region}` makes it") from error
-        raise
+    answer = _invoke(aws, cluster, region, patient=True, Payload=json.dumps(payload))
+    said = json.loads(answer["Payload"].read() or b"null")
     seconds = time.monotonic() - began
     if "FunctionError" in answer:
         words = said.get("errorMessage", said) if isinstance(said, dict) else said
         return Done(seconds=seconds, failure=str(words))
     return _summary(said if isinstance(said, dict) else {}, seconds)
+
+
+def _invoke(aws: Aws, cluster: str, region: Region, patient: bool, **arguments: str) -> Mapping[str, Any]:
+    name = f"ringfence-{cluster}"
+    try:
+        answer: Mapping[str, Any] = aws.client("lambda", region, patient).invoke(FunctionName=name, **arguments)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+            raise Refused(f"there is no function {name} in {region}: `ringfence deploy {region}` makes it") from error
+        raise
+    return answer
 
 
 def _summary(said: Mapping[str, Any], seconds: float) -> Done:
@@ -99,15 +109,16 @@ def _sum(one: Done, other: Done) -> Done:
 
 
 def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> Done:
-    """The engine does it here, with the operator's own permissions. What it changed before it failed is told."""
+    """The engine does it here, with the operator's own permissions. What it changed before it failed is told.
+
+    As the function does, it waits for its own Region as long as it takes, and for no other. Raises Retry at once where
+    not even its own answers.
+    """
     home, entries, failure = settings.region, list[Entry](), None
     began = time.monotonic()
-    regions = {region: _ports(aws, region, settings.cluster) for region in settings.regions}
-    standing = {
-        rule.id: rule
-        for rules in regions[home].security_groups.rules(settings.security_groups).values()
-        for rule in rules
-    }
+    looking = AwsSecurityGroups(aws.client("ec2", home), home).rules(settings.security_groups)
+    standing = {rule.id: rule for rules in looking.values() for rule in rules}
+    regions = {region: _ports(aws, region, settings.cluster, patient=region == home) for region in settings.regions}
     own = Home(
         AwsAutoScaling(aws.client("autoscaling", home, patient=True), home),
         AwsInstances(aws.client("ec2", home, patient=True), home),
@@ -139,6 +150,6 @@ def _digests(confirmed: Sequence[Held]) -> list[str | None]:
     return [one.digest for one in confirmed] or [None]
 
 
-def _ports(aws: Aws, region: Region, cluster: str) -> RegionPorts:
-    table = AwsRosterTable(aws.client("dynamodb", region, patient=True), region, f"ringfence-{cluster}")
-    return RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region, patient=True), region))
+def _ports(aws: Aws, region: Region, cluster: str, patient: bool) -> RegionPorts:
+    table = AwsRosterTable(aws.client("dynamodb", region, patient), region, f"ringfence-{cluster}")
+    return RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region, patient), region))

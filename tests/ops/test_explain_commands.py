@@ -188,6 +188,8 @@ def test_a_region_that_hangs_is_shown_as_such_and_holds_nobody_up(two_regions: C
         assert "no answer" in ran.said + ran.aside
         assert "Traceback" not in ran.aside
         assert ran.seconds < HELD_UP
+    # and what was not looked at is not said to be well
+    assert "Nothing is wrong in what was looked at." in every[0].said
 
 
 HELD_UP = 20.0

@@ -217,6 +217,31 @@ def test_a_region_that_hangs_is_shown_as_such_and_the_others_in_full(two_regions
         assert "Traceback" not in ran.aside
         assert ran.seconds < HELD_UP
     assert "1 with an address" in status.said
+    # and what was not looked at is not said to be well
+    assert "In sync" not in plan.said
+    assert "Nothing to do in the Regions that answer." in plan.said
+
+
+@pytest.mark.parametrize("how", [(), ("--local",)], ids=["by-the-functions", "from-here"])
+def test_a_region_that_hangs_does_not_hold_a_true_up_of_the_others(
+    two_regions: Cluster, operator: Shell, how: tuple[str, ...]
+) -> None:
+    # given a rule that is lacking in one Region, and another Region that hangs
+    with schedules_stopped(two_regions):
+        address = close_a_door(two_regions)
+        two_regions.lab.fault(EAST, "hang")
+        # when
+        try:
+            ran = operator.run("sync", *how)
+        finally:
+            two_regions.lab.heal()
+        # then
+        assert address in two_regions.regions[WEST].admitted()
+    assert ran.code == 1
+    assert f"{EAST}  failed: " in ran.said
+    assert "no answer" in ran.said
+    # its own deadline for a peer is 5 s, and there are two reads of the peer before one of a machine that is busy
+    assert ran.seconds < 2 * HELD_UP
 
 
 def test_a_region_without_a_deployment_is_seen_as_such(operator: Shell) -> None:

@@ -141,7 +141,7 @@ class Report:
             yield Text("What happened", style="bold")
             yield Padding(history.Report(answer.changes[-RECENT:], totals=False), (0, 0, 0, 2))
         yield Text()
-        yield _conclusion(explanation)
+        yield _conclusion(explanation, bool(answer.unreachable))
         for region, reason in answer.unreachable.items():
             yield Text(f"{region} was not looked at: {reason}", style="yellow")
 
@@ -256,14 +256,16 @@ def _reason(door: Door) -> str:
     return history.REASONS.get(door.reason or "", door.reason or "")
 
 
-def _conclusion(explanation: Explanation) -> Text:
-    """Whether it is right, and what will be done or can be."""
+def _conclusion(explanation: Explanation, in_part: bool) -> Text:
+    """Whether it is right, and what will be done or can be; `in_part` where not every Region was looked at."""
     wrong = [door for door in explanation.doors if door.verdict not in (Verdict.RIGHT, Verdict.FOREIGN)]
     if wrong:
         regions = " ".join(dict.fromkeys(door.region for door in wrong))
         count = "1 door is" if len(wrong) == 1 else f"{len(wrong)} doors are"
         return Text(f"{count} not right. At once instead of at the next true-up: ringfence sync {regions}", style="red")
     foreign = [door for door in explanation.doors if door.verdict is Verdict.FOREIGN]
+    if in_part:
+        return Text("Nothing is wrong in what was looked at.", style="yellow")
     if not explanation.doors:
         return Text("No door stands open for it, and none should.", style="green")
     if foreign and not explanation.identities:

@@ -130,7 +130,7 @@ class Report:
             yield Text(problem, style="red")
         for region, reason in found.unreachable.items():
             yield Text(f"{region}: unreachable: {reason}", style="red")
-        yield total(planned)
+        yield total(planned) if planned or not found.unreachable else Text("Nothing to do in the Regions that answer.")
         if planned:
             yield Text.assemble("digest ", (digest(planned), "bold"))
         for each in held(found.entries):
