@@ -155,7 +155,7 @@ OURS = (
     Mutant(
         "no-wait-for-release",
         "A peer that may still admit an instance holds nobody.",
-        "design.md, failures",
+        "README, failures",
         "settle",
         (("    if required or waited < settings.release_deadline:\n", "    if required:\n"),),
     ),
