@@ -16,6 +16,7 @@ from botocore.loaders import Loader
 from prune_models import MEMBERS, OPERATIONS, prune
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
+from ringfence.aws.clients import SERVICES
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.model import Cidr, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
 from ringfence.plan import Addition
@@ -78,6 +79,10 @@ def test_the_pruned_operations_are_those_that_the_adapters_call() -> None:
     named = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for names in OPERATIONS.values() for name in names}
 
     assert named == methods_called() - {"client"}
+
+
+def test_the_services_that_are_kept_are_those_that_the_engine_has_sessions_for() -> None:
+    assert OPERATIONS.keys() == SERVICES
 
 
 def test_every_operation_is_run_here() -> None:
