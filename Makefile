@@ -48,7 +48,7 @@ bench: set-up ## Measure the engine beside a baseline, four minutes: [SHORT=1: t
 
 test: lint types $(VENV)/sam/.ready ## Prove everything
 	$(BIN)/python tools/generate_docs.py --check
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile # a file's tests share a lab, and some build on those before them
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \

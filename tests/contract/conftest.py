@@ -19,8 +19,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every clause runs in every world."""
     if "world" in metafunc.fixturenames:
         brought = metafunc.config.pluginmanager.get_plugin(BROUGHT)
-        in_lab = pytest.param("lab", marks=pytest.mark.xdist_group("contract"))
-        metafunc.parametrize("world", [brought.name] if brought else ["simulator", in_lab], indirect=True)
+        metafunc.parametrize("world", [brought.name] if brought else ["simulator", "lab"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

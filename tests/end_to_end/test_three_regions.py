@@ -1,11 +1,7 @@
 """Three Regions, further groups, and a Region that leaves and comes back."""
 
-import pytest
-
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
 from tests.labs import eventually
-
-pytestmark = pytest.mark.xdist_group("three-regions")
 
 
 def test_three_regions_admit_one_another(three_regions: Cluster) -> None:

@@ -12,8 +12,6 @@ from tests.ops.commands import COMMAND, Shell, shell
 
 __all__ = ["_two_regions", "two_regions"]
 
-pytestmark = pytest.mark.xdist_group("two-regions")
-
 
 @pytest.fixture
 def operator(two_regions: Cluster, tmp_path: Path) -> Shell:

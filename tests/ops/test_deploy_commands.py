@@ -15,8 +15,6 @@ from tests.labs import eventually
 from tests.ops.commands import COMMAND, Shell, shell
 from tests.ops.test_explain_commands import checked
 
-pytestmark = pytest.mark.xdist_group("deploy-commands")
-
 NAME = "demo"
 
 

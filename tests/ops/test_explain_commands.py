@@ -21,7 +21,6 @@ from tests.ops.test_readings import STRANGER, disabled_event_rule, foreign_rule
 
 __all__ = ["_two_regions", "two_regions"]
 
-pytestmark = pytest.mark.xdist_group("two-regions")
 
 SCHEMAS = Path(history.__file__).resolve().parents[1] / "schemas"
 

@@ -16,7 +16,6 @@ from tests.ops.test_explain_commands import checked
 
 __all__ = ["_two_regions", "two_regions"]
 
-pytestmark = pytest.mark.xdist_group("two-regions")
 
 BOTH = ("--region", EAST, "--region", WEST)
 

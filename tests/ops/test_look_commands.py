@@ -17,7 +17,6 @@ from tests.ops.test_readings import STRANGER, foreign_rule
 
 __all__ = ["_two_regions", "two_regions"]
 
-pytestmark = pytest.mark.xdist_group("two-regions")
 
 LEFTOVERS = [f"198.51.100.{n}" for n in range(12)]
 

@@ -33,7 +33,6 @@ from tests.labs import eventually, session_of_role
 
 __all__ = ["_two_regions", "two_regions"]
 
-pytestmark = pytest.mark.xdist_group("two-regions")
 
 ACCOUNT = "123456789012"
 STRANGER = "203.0.113.9"

@@ -13,8 +13,6 @@ import pytest
 from ringfence_lab.lab import Lab
 from tests.stack.rendered import PROJECT, REGION
 
-pytestmark = pytest.mark.xdist_group("sam")
-
 SAM = PROJECT / ".venv" / "sam" / "bin" / "sam"
 
 
