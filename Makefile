@@ -43,7 +43,7 @@ demo: set-up ## Play the whole story on a private AWS on this machine
 sim: set-up ## Play histories of the engine under faults, from a fresh seed: [HISTORIES=]
 	$(BIN)/ringfence lab sim $(if $(HISTORIES),--histories "$(HISTORIES)")
 
-bench: set-up ## Measure the engine beside a baseline, four minutes: [SHORT=1: the calls alone]
+bench: set-up ## Measure the engine beside a baseline, in under five minutes: [SHORT=1: the calls alone]
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short)
 
 test: lint types $(VENV)/sam/.ready ## Prove everything

@@ -45,7 +45,7 @@ class Region:
         """An instance more, in the state given. Returns its id."""
         number = self.made = self.made + 1
         id = f"i-{self.number:04x}{number:013x}"
-        self.instances[id] = f"198.{18 + self.number // 200}.{self.number % 200}.{number}"
+        self.instances[id] = f"198.{18 + number // 256}.{self.number}.{number % 256}"
         self.states[id] = state
         return id
 

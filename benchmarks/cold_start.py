@@ -16,7 +16,7 @@ import boto3
 
 from benchmarks.deployed import unpacked
 from benchmarks.figures import SAMPLES, Figure, figure
-from benchmarks.stage import CREDENTIALS, HOME, PEER, TRUE_UP, environment
+from benchmarks.stage import HOME, PEER, TRUE_UP, environment
 
 _UNTIL_FIRST_CALL = """
 import json, os, time
@@ -59,10 +59,10 @@ def cold_start(samples: int = 2 * SAMPLES) -> Iterator[Figure]:
 
 def _start(program: str, path: str) -> tuple[float, int]:
     """Seconds and bytes. Raises CalledProcessError where the process fails before its first call."""
-    variables: Mapping[str, str] = environment(HOME, (HOME, PEER)) | CREDENTIALS | {"PATH": os.environ["PATH"]}
+    variables: Mapping[str, str] = environment(HOME, (HOME, PEER)) | {"PATH": os.environ["PATH"]}
     # Without `site`: what a development environment runs at its start is nobody's cold start.
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {path!r})\n{program}"]
     began = time.perf_counter()
-    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)  # our own program
+    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
     ended, peak = json.loads(done.stderr)
     return ended - began, peak

@@ -33,9 +33,6 @@ class Call:
     ended: float
     answered: bool
 
-    def __str__(self) -> str:
-        return f"{self.region} {self.service}:{self.operation}"
-
 
 @dataclass(slots=True)
 class Transport:

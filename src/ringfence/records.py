@@ -1,4 +1,4 @@
-"""Dataclasses as the standard library's, that cost a quarter of them to define, and half of them to make.
+"""Dataclasses as the standard library's, that cost a quarter of them to define, and two thirds to make.
 
 Most invocations are cold, and the standard library compiles up to ten methods for every dataclass while it is imported:
 for the engine's that was a fifth of a cold start. Here only `__init__` is compiled; the other methods are closures over

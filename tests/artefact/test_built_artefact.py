@@ -24,7 +24,6 @@ NEVER_NEEDED = ("aws_xray_sdk", "boto3", "html.parser", "importlib.metadata", "t
 
 REQUESTS = """
 import json, sys
-from botocore.handlers import BUILTIN_HANDLERS
 from botocore.session import Session
 {session}
 
@@ -36,8 +35,7 @@ def requests():
         found = []
         def keep(request, **_):
             headers = {{name: str(value) for name, value in request.headers.items()}}
-            agent = headers.pop("User-Agent").split()[0]
-            for changing in ("X-Amz-Date", "Authorization", "amz-sdk-invocation-id"):
+            for changing in ("User-Agent", "X-Amz-Date", "Authorization", "amz-sdk-invocation-id"):
                 headers.pop(changing, None)
             found.extend([request.method, request.url, str(request.body), headers])
             raise KeyboardInterrupt

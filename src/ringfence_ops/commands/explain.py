@@ -264,10 +264,10 @@ def _conclusion(explanation: Explanation, in_part: bool) -> Text:
         count = "1 door is" if len(wrong) == 1 else f"{len(wrong)} doors are"
         return Text(f"{count} not right. At once instead of at the next true-up: ringfence sync {regions}", style="red")
     foreign = [door for door in explanation.doors if door.verdict is Verdict.FOREIGN]
+    if foreign and not explanation.identities:
+        return Text("Ringfence did not open that and will not close it.", style="yellow")
     if in_part:
         return Text("Nothing is wrong in what was looked at.", style="yellow")
     if not explanation.doors:
         return Text("No door stands open for it, and none should.", style="green")
-    if foreign and not explanation.identities:
-        return Text("Ringfence did not open that and will not close it.", style="yellow")
     return Text("All as it should be.", style="green")
