@@ -13,7 +13,7 @@ $(VENV)/.ready: $(LOCKS) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/development.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m ringfence_lab.artefact
+	$(BIN)/python -m ringfence_ops.cloudformation.artefact
 	@touch $@
 
 # The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.
@@ -71,4 +71,4 @@ clean: ## Remove what was built
 	rm -rf .build .aws-sam .mypy_cache .ruff_cache .pytest_cache
 
 build-RingfenceFunction: # what `sam build` calls
-	$(PYTHON) tools/build_artefact.py "$(ARTIFACTS_DIR)"
+	$(PYTHON) -m distribution.build_artefact "$(ARTIFACTS_DIR)"

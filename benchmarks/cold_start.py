@@ -16,7 +16,7 @@ import boto3
 
 from benchmarks.deployed import unpacked
 from benchmarks.figures import SAMPLES, Figure, figure
-from benchmarks.stage import HOME, PEER, TRUE_UP, environment
+from benchmarks.harness import HOME, PEER, TRUE_UP, environment
 
 _UNTIL_FIRST_CALL = """
 import json, os, time
@@ -32,9 +32,9 @@ URLLib3Session.send = first
 """From here on the first request ends the process, which says when that was and how much memory it took at most."""
 
 ENGINE = f"""
-import ringfence.handler
+import ringfence.runtime.handler
 {_UNTIL_FIRST_CALL}
-ringfence.handler.handler({TRUE_UP}, type("Context", (), {{"aws_request_id": "bench"}}))
+ringfence.runtime.handler.handler({TRUE_UP}, type("Context", (), {{"aws_request_id": "bench"}}))
 """
 
 BASELINE = f"""

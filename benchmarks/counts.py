@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures import BURST, SIZES, Figure, measure
-from benchmarks.stage import HOME, PEER, REGIONS, TRUE_UP, Baseline, Engine, Side, Stage
+from benchmarks.harness import HOME, PEER, REGIONS, TRUE_UP, Baseline, Engine, Side, Stage
 
 NOWHERE_FAR = {HOME: 0.0, PEER: 0.0}
 

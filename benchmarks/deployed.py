@@ -5,7 +5,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-from ringfence_lab.artefact import artefact
+from ringfence_ops.cloudformation.artefact import artefact
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 """Goes with the process."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.stage import HOME, PEER, REGIONS, Baseline, Engine, Side, Stage
+from benchmarks.harness import HOME, PEER, REGIONS, Baseline, Engine, Side, Stage
 from benchmarks.transport import Call
 
 SAMPLES = 9

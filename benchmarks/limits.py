@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ringfence.aws.roster_item import to_item
-from ringfence.errors import Permanent
-from ringfence.model import Cidr, InstanceId, Member, MemberState, Region, Roster, RosterKey, SecurityGroupId
+from ringfence.core.errors import Permanent
+from ringfence.core.model import Cidr, InstanceId, Member, MemberState, Region, Roster, RosterKey, SecurityGroupId
 
 RULES_DEFAULT, RULES_AND_GROUPS = 60, 1000
 MUTATING_BUCKET, MUTATING_REFILL = 50, 5

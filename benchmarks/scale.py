@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.stage import REGIONS
-from ringfence.model import Cidr
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.cloud import Cloud, CloudRegion
+from benchmarks.harness import REGIONS
+from ringfence.core.model import Cidr
+from ringfence.core.settings import AddressKind
+from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
 
 SIZES = (10, 30, 100, 300, 1000)
 REGION_COUNTS = (2, 5, 10)

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ringfence_lab.deploy import Deployed
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.deploy import Deployed
+from ringfence_lab.control.lab import Lab
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pyte
 
-from ringfence_lab.lab import Lab
-from ringfence_lab.observer import Observer
+from ringfence_lab.control.lab import Lab
+from ringfence_lab.demo.observer import Observer
 
 COMMAND = str(Path(sys.executable).with_name("ringfence"))
 REGIONS = ("us-east-1", "us-west-2")

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from ringfence_ops.command_line import app
+from ringfence_ops.cli.main import app
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCHEMAS = PROJECT / "src" / "ringfence_ops" / "schemas"

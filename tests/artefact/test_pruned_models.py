@@ -18,9 +18,9 @@ from prune_models import MEMBERS, OPERATIONS, prune
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.clients import SERVICES
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.model import Cidr, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
-from ringfence.plan import Addition
-from ringfence.settings import AddressKind
+from ringfence.core.model import Cidr, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
+from ringfence.core.plan import Addition
+from ringfence.core.settings import AddressKind
 from tests.artefact.answers import answer
 from tests.artefact.calls import CALLS, REGION, Call
 

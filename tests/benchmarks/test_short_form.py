@@ -8,7 +8,7 @@ from benchmarks.__main__ import unexpected
 from benchmarks.baseline import TABLE
 from benchmarks.counts import NOWHERE_FAR, Count
 from benchmarks.figures import measure
-from benchmarks.stage import HOME, PEER, Baseline, Engine, Stage
+from benchmarks.harness import HOME, PEER, Baseline, Engine, Stage
 
 PROJECT = Path(__file__).resolve().parents[2]
 

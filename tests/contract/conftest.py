@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.model import Region
-from ringfence_lab.lab import Lab
+from ringfence.core.model import Region
+from ringfence_lab.control.lab import Lab
 from tests.contract.in_memory import InMemory
 from tests.contract.on_aws import OnAws
 from tests.contract.resources import Resources, made

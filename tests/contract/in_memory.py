@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ringfence.events import Launching, LifecycleEvent, Terminating, parse
-from ringfence.lifecycle import HookResult, Transition
-from ringfence.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
-from ringfence.ports import RegionPorts
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.cloud import Cloud, CloudRegion
-from ringfence_lab.sim.queue import Message
-from ringfence_lab.sim.queue import Queue as SimulatedQueue
+from ringfence.core.events import Launching, LifecycleEvent, Terminating, parse
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
+from ringfence.core.settings import AddressKind
+from ringfence.reconciler.interfaces import RegionPorts
+from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
+from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
+from ringfence_lab.sim.cloud.queue import Message
+from ringfence_lab.sim.cloud.queue import Queue as SimulatedQueue
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.events import Launching, LifecycleEvent, Terminating, parse
-from ringfence.lifecycle import HookResult
-from ringfence.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId, host
-from ringfence.ports import Home, RegionPorts
+from ringfence.core.events import Launching, LifecycleEvent, Terminating, parse
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId, host
+from ringfence.reconciler.interfaces import Home, RegionPorts
 from tests.contract.resources import Resources
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 

@@ -1,9 +1,9 @@
 """Steps that several clauses take with an Auto Scaling group, and what they wait for on the way."""
 
-from ringfence.events import Launching, LifecycleEvent, Terminating
-from ringfence.lifecycle import HookResult
-from ringfence.model import InstanceId
-from ringfence.observation import Power
+from ringfence.core.events import Launching, LifecycleEvent, Terminating
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import InstanceId
+from ringfence.core.observation import Power
 from tests.contract.world import LAUNCH_HOOK, Group, World
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ringfence.events import Launching, Place, Terminating
-from ringfence.lifecycle import HookResult
-from ringfence.model import InstanceId
-from ringfence.observation import Power
+from ringfence.core.events import Launching, Place, Terminating
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import InstanceId
+from ringfence.core.observation import Power
 from tests.contract.sources import assumed, documented
 from tests.contract.steps import complete, event, in_service, launching, leaves, power, reaches, states
 from tests.contract.world import LAUNCH_HOOK, SHORTEST_HEARTBEAT, TERMINATE_HOOK, Group, World

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from ringfence.errors import Conflict, Permanent
-from ringfence.model import (
+from ringfence.core.errors import Conflict, Permanent
+from ringfence.core.model import (
     Cidr,
     HeldRemovals,
     InstanceId,

@@ -5,9 +5,9 @@ A call of the engine's changes all that it names or nothing: on this rests that 
 
 import pytest
 
-from ringfence.errors import Permanent, Refusal, Refused
-from ringfence.model import Cidr, Label, Opening, PortRange, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.plan import Addition
+from ringfence.core.errors import Permanent, Refusal, Refused
+from ringfence.core.model import Cidr, Label, Opening, PortRange, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.plan import Addition
 from tests.contract.sources import assumed, documented
 from tests.contract.world import World
 

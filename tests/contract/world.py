@@ -6,10 +6,10 @@ Knows no implementation: `in_memory` has the simulator's, `on_aws` the one for w
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ringfence.events import LifecycleEvent
-from ringfence.lifecycle import HookResult
-from ringfence.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
-from ringfence.ports import Home, RegionPorts
+from ringfence.core.events import LifecycleEvent
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
+from ringfence.reconciler.interfaces import Home, RegionPorts
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ringfence_lab.lab import Lab
-from ringfence_lab.observer import Observer
+from ringfence_lab.control.lab import Lab
+from ringfence_lab.demo.observer import Observer
 from tests.labs import eventually
 
 EAST, WEST, SOUTH = "us-east-1", "us-west-2", "ap-southeast-2"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ringfence_lab.demo import Watch
+from ringfence_lab.demo.chapters import Watch
 from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
 from tests.labs import eventually
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from ringfence.errors import Permanent, Retry
-from ringfence.journal import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
-from ringfence.model import Cidr, InstanceId, Region, SecurityGroupId
-from ringfence.settings import AddressKind, NoAddress
-from ringfence_lab.sim.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.calls import Invocation, Killed
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.faults import Effect
+from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
+from ringfence.core.errors import Permanent, Retry
+from ringfence.core.model import Cidr, InstanceId, Region, SecurityGroupId
+from ringfence.core.settings import AddressKind, NoAddress
+from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.calls import Invocation, Killed
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 MUTATIONS_OF_RULES = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ringfence.aws.roster_item import to_item
-from ringfence.errors import Permanent
-from ringfence.journal import EventIgnored, RemovalsHeld, RowRejected
-from ringfence.model import Cidr, InstanceId, Label, PortRange, Ports, Region, RosterKey, network
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.faults import Effect
+from ringfence.core.audit_events import EventIgnored, RemovalsHeld, RowRejected
+from ringfence.core.errors import Permanent
+from ringfence.core.model import Cidr, InstanceId, Label, PortRange, Ports, Region, RosterKey, network
+from ringfence.core.settings import AddressKind
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 SOUTH = "ap-southeast-2"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ringfence.errors import RingfenceError
-from ringfence.journal import HookCompleted, RuleUnwanted, RuleWanted
-from ringfence.settings import Mode
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.faults import Effect
+from ringfence.core.audit_events import HookCompleted, RuleUnwanted, RuleWanted
+from ringfence.core.errors import RingfenceError
+from ringfence.core.settings import Mode
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 CHANGES = {

@@ -5,12 +5,12 @@ from functools import partial
 
 import pytest
 
-from ringfence.errors import Retry
-from ringfence.model import Cidr
-from ringfence.settings import AddressKind, Mode
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.faults import Effect
-from ringfence_lab.sim.tasks import Scheduler
+from ringfence.core.errors import Retry
+from ringfence.core.model import Cidr
+from ringfence.core.settings import AddressKind, Mode
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.tasks import Scheduler
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 

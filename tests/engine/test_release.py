@@ -2,11 +2,11 @@
 
 import pytest
 
-from ringfence.model import Label, Opening, PortRange, Region, RosterKey
-from ringfence.plan import Addition
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.history import Change, RowWritten
+from ringfence.core.model import Label, Opening, PortRange, Region, RosterKey
+from ringfence.core.plan import Addition
+from ringfence.core.settings import AddressKind
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.history import Change, RowWritten
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence_lab.artefact import BuildFailed, artefact
+from ringfence_ops.cloudformation.artefact import BuildFailed, artefact
 
 MAKEFILE = """
 build-RingfenceFunction:

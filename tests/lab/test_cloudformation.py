@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import WaiterError
 
-from ringfence_lab.artefact import PROJECT
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.lab import Lab
+from ringfence_ops.cloudformation.artefact import PROJECT
 from tests.labs import HOME, PEER
 
 PREREQUISITES = (PROJECT / "examples" / "prerequisites.yaml").read_text()

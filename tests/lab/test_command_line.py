@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ringfence_lab.artefact import artefact
+from ringfence_ops.cloudformation.artefact import artefact
 from tests.labs import HOME, PEER, eventually
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))

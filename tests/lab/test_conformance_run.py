@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.model import Region
-from ringfence_lab.lab import Lab
+from ringfence.core.model import Region
+from ringfence_lab.control.lab import Lab
 from tests.contract.resources import TAG, LeftBehind, Resources, made
 from tests.labs import HOME, PEER
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.lab import Lab
 from tests.labs import HOME, eventually
 
 

@@ -4,7 +4,7 @@ import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from ringfence_lab.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, parse, throttled, written
+from ringfence_lab.emulator.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, parse, throttled, written
 
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from ringfence_lab.connection import Message, Receive, Send
-from ringfence_lab.control import LabError, RunningLab
-from ringfence_lab.front import Caller, Front
+from ringfence_lab.control.client import LabError, RunningLab
+from ringfence_lab.emulator.connection import Message, Receive, Send
+from ringfence_lab.emulator.front import Caller, Front
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
 SIGNATURE = b"\r\n".join(f"{name}: {value}".encode() for name, value in SIGNED.items())

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.lab import Lab
 from tests.labs import HOME, PEER, client, session_of_role
 
 CLUSTER = "identity-tests"

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from ringfence_lab.control import LabError
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.client import LabError
+from ringfence_lab.control.lab import Lab
 from tests.labs import HOME, PEER, Cluster, client, eventually
 
 

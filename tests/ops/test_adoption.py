@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from ringfence.errors import Refusal, Refused
-from ringfence.model import STATIC, Cidr, Label, PortRange, Ports, RosterKey, Rows, Rule, RuleId, SecurityGroupId
-from ringfence.plan import Scope
-from ringfence.ports import RegionPorts
-from ringfence_ops.adoption import AdoptionPlan, Left, RegionAdoption, plan_adoption
+from ringfence.core.errors import Refusal, Refused
+from ringfence.core.model import STATIC, Cidr, Label, PortRange, Ports, RosterKey, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.plan import Scope
+from ringfence.reconciler.interfaces import RegionPorts
+from ringfence_ops.state.adoption import AdoptionPlan, Left, RegionAdoption, plan_adoption
 from tests.unit.builders import EAST, GROUP, I1, I2, TCP, WEST_DB, address, label, roster, rows, rule, scope
 from tests.unit.fakes import FakeSecurityGroups
 

@@ -1,8 +1,8 @@
 """What reconciles change, told as one list; and the digest that names a plan."""
 
-from ringfence.journal import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
-from ringfence.model import Opening, RuleId
-from ringfence_ops.changes import Action, changes, digest, held
+from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
+from ringfence.core.model import Opening, RuleId
+from ringfence_ops.state.changes import Action, changes, digest, held
 from tests.unit.builders import EAST, GROUP, TCP, address, label, rule
 
 CLUSTER = label().cluster

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.model import Ports, Region, SecurityGroupId, network
-from ringfence.settings import AddressKind, GuardLimits, Mode, NoAddress
-from ringfence_ops.cluster_file import Cluster, RegionOfCluster, parse, without
-from ringfence_ops.cluster_text import written
-from ringfence_ops.errors import Refused
+from ringfence.core.model import Ports, Region, SecurityGroupId, network
+from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse, without
+from ringfence_ops.cluster.cluster_text import written
 
 PATH = Path("ringfence.toml")
 WELL = """\

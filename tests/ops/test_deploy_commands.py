@@ -7,9 +7,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ringfence_lab.deploy import Deployment
-from ringfence_lab.lab import Lab
-from ringfence_lab.observer import Observer
+from ringfence_lab.control.deploy import Deployment
+from ringfence_lab.control.lab import Lab
+from ringfence_lab.demo.observer import Observer
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
 from tests.labs import eventually
 from tests.ops.commands import COMMAND, Shell, shell

@@ -7,15 +7,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ringfence.journal import RuleRemoved
-from ringfence.model import Cidr, InstanceId, Opening, RuleId
-from ringfence_ops.audit import RuleChange, Turn
+from ringfence.core.audit_events import RuleRemoved
+from ringfence.core.model import Cidr, InstanceId, Opening, RuleId
 from ringfence_ops.commands import adopt, doctor, explain, history
-from ringfence_ops.investigation import Answer
-from ringfence_ops.trail import Deed
+from ringfence_ops.explain.evidence import Answer
+from ringfence_ops.logs.audit_log import RuleChange, Turn
+from ringfence_ops.logs.cloudtrail import Deed
 from tests.ops.test_adoption import BY_HAND, planned
-from tests.ops.test_examination import chart, examined
-from tests.ops.test_inquiry import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, asked, sight
+from tests.ops.test_doctor import chart, examined
+from tests.ops.test_subject import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, asked, sight
 from tests.unit.builders import EAST, GROUP, NOW, TCP, WEST, address, instance, label, observed, rows, rule
 
 SCHEMAS = Path(history.__file__).resolve().parents[1] / "schemas"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ringfence.model import Region
-from ringfence_ops.cluster_file import read
+from ringfence.core.model import Region
+from ringfence_ops.cluster.cluster_file import read
 from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
 from tests.ops.commands import COMMAND, Shell, shell
 from tests.ops.test_explain_commands import checked

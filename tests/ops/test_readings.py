@@ -12,22 +12,22 @@ from botocore.config import Config
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
-from ringfence.model import Cidr, Ports, Region, SecurityGroupId
-from ringfence.ports import RegionPorts
-from ringfence.settings import Settings
-from ringfence.turns import scope_in
-from ringfence_ops.adoption import RegionAdoption
-from ringfence_ops.audit import About, AuditLog, RuleChange, Turn, log_group, merged
-from ringfence_ops.examination.access import check_access
-from ringfence_ops.examination.chart import Unread
-from ringfence_ops.examination.deployment import Expected, check_agreement, check_deployment
-from ringfence_ops.examination.finding import Finding, Severity
-from ringfence_ops.examination.groups import check_groups, check_room
-from ringfence_ops.examination.reading import Reader
-from ringfence_ops.explanation import Explanation, HasDeparted, IsMember, IsStranger, Subject, Verdict
-from ringfence_ops.inquiry import Inquiry
-from ringfence_ops.investigation import Investigator
-from ringfence_ops.trail import Trail
+from ringfence.core.model import Cidr, Ports, Region, SecurityGroupId
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.region_pass import scope_in
+from ringfence_ops.doctor.access import check_access
+from ringfence_ops.doctor.facts import Unread
+from ringfence_ops.doctor.finding import Finding, Severity
+from ringfence_ops.doctor.reading import Reader
+from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.stack import Expected, check_agreement, check_deployment
+from ringfence_ops.explain.evidence import Investigator
+from ringfence_ops.explain.explanation import Explanation, HasDeparted, IsMember, IsStranger, Subject, Verdict
+from ringfence_ops.explain.subject import Inquiry
+from ringfence_ops.logs.audit_log import About, AuditLog, RuleChange, Turn, log_group, merged
+from ringfence_ops.logs.cloudtrail import Trail
+from ringfence_ops.state.adoption import RegionAdoption
 from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster, _two_regions, two_regions
 from tests.labs import eventually, session_of_role
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 import ringfence
-from ringfence.events import Event
-from ringfence.ports import World
-from ringfence.reconcile import reconcile
-from ringfence.settings import Settings
+from ringfence.core.events import Event
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_lab.commands.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
 from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, Kind, OtherCampaign, Tally, campaign, play
 from ringfence_lab.proof.coverage import counts, happenings, shown
 from ringfence_lab.proof.shorten import from_ranges, ranges, replay, shortened
-from ringfence_lab.proof.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
-from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.cloud.function import Engine
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.events import Event, Launching, Terminating
-from ringfence.ports import World
-from ringfence.reconcile import reconcile
-from ringfence.settings import Settings
+from ringfence.core.events import Event, Launching, Terminating
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
+from ringfence_lab.proof.harness import first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.proof.stage import first_ready, last_ready
-from ringfence_lab.sim.faults import Effect
-from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.call_faults import Effect
 
 LAUNCH = BY_NAME["launch, two Regions"]
 

@@ -7,15 +7,15 @@ from functools import partial
 
 import pytest
 
-from ringfence.events import Event
-from ringfence.model import HeldRemovals, Region, Roster, Rows
-from ringfence.ports import RegionPorts, RosterTable, World, gather
-from ringfence.reconcile import reconcile
-from ringfence.settings import Settings
+from ringfence.core.events import Event
+from ringfence.core.model import HeldRemovals, Region, Roster, Rows
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import RegionPorts, RosterTable, World, gather
+from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Execution, Footprint, Step, explore
 from ringfence_lab.proof.interleavings import CASES, Case, interleave, trace
 from ringfence_lab.proof.overlap import Play
-from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.cloud.function import Engine
 
 BY_NAME = {case.name: case for case in CASES}
 

@@ -41,7 +41,7 @@ def test_a_mutant_whose_text_occurs_twice_is_out_of_date() -> None:
 
 
 def test_a_process_that_has_the_engine_already_takes_no_mutant() -> None:
-    importlib.import_module("ringfence.guard")
+    importlib.import_module("ringfence.core.guard")
 
     with pytest.raises(RuntimeError, match="has not imported the engine yet"):
         MUTANTS[0].install()
@@ -53,7 +53,7 @@ def test_a_mutant_is_imported_in_place_of_the_engine_and_leaves_no_file() -> Non
     code = (
         "from ringfence_lab.proof.mutants.catalogue import BY_NAME;"
         f"BY_NAME[{mutant.name!r}].install();"
-        "import ringfence.guard; print(ringfence.guard.AGREES_AFTER, ringfence.guard.__file__)"
+        "import ringfence.core.guard; print(ringfence.core.guard.AGREES_AFTER, ringfence.core.guard.__file__)"
     )
 
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ringfence.events import Event
-from ringfence.lifecycle import HookResult
-from ringfence.model import HeldRemovals, Label, Region, Roster, RosterKey, Rows, Rule, RuleId, SecurityGroupId
-from ringfence.plan import Addition
-from ringfence.ports import RegionPorts, RosterTable, SecurityGroups, World
-from ringfence.reconcile import reconcile
-from ringfence.settings import Settings
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.function import Engine
+from ringfence.core.events import Event
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import HeldRemovals, Label, Region, Roster, RosterKey, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.plan import Addition
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import RegionPorts, RosterTable, SecurityGroups, World
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.properties import Properties, strangers_are_admitted_nowhere
 from ringfence_lab.sim.simulation import simulate
 

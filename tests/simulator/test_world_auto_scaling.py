@@ -7,13 +7,13 @@ from collections import Counter
 
 import pytest
 
-from ringfence.events import Launching, Place, Terminating, parse
-from ringfence.lifecycle import HookResult, Transition
-from ringfence.model import InstanceId
-from ringfence.observation import Power
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud import Cloud, CloudRegion
+from ringfence.core.events import Launching, Place, Terminating, parse
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.model import InstanceId
+from ringfence.core.observation import Power
+from ringfence.core.settings import AddressKind
+from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
+from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
 
 LAUNCH_HOOK, TERMINATE_HOOK = "ringfence-demo-launch", "ringfence-demo-terminate"
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from ringfence.errors import Permanent, Retry
-from ringfence.lifecycle import HookResult
-from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
-from ringfence.plan import Addition
-from ringfence_lab.sim.calls import Killed
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.faults import Effect
+from ringfence.core.errors import Permanent, Retry
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
+from ringfence.core.plan import Addition
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.calls import Killed
 
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
 GROUP = SecurityGroupId("sg-us-east-1")

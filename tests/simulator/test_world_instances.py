@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from ringfence.model import Cidr, host
-from ringfence.observation import Power
-from ringfence.settings import AddressKind
-from ringfence_lab.sim.addresses import AddressPool
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.instances import Ec2
+from ringfence.core.model import Cidr, host
+from ringfence.core.observation import Power
+from ringfence.core.settings import AddressKind
+from ringfence_lab.sim.cloud.addresses import AddressPool
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.instances import Ec2
 
 PUBLIC = AddressKind.PUBLIC_IPV4
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.queue import Queue
+from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.cloud.queue import Queue
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey
-from ringfence.plan import Addition
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.security_groups import SecurityGroup
+from ringfence.core.errors import Refusal, Refused
+from ringfence.core.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey
+from ringfence.core.plan import Addition
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.security_groups import SecurityGroup
 
 TCP = PortRange("tcp", 9042, 9042)
 

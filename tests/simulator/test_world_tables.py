@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from ringfence.errors import NotDeployed
-from ringfence.model import (
+from ringfence.core.errors import NotDeployed
+from ringfence.core.model import (
     Cidr,
     HeldRemovals,
     InstanceId,
@@ -19,8 +19,8 @@ from ringfence.model import (
     RosterKey,
     SecurityGroupId,
 )
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.tables import Table
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.tables import Table
 
 EAST = Region("us-east-1")
 KEY = RosterKey(EAST, "db")

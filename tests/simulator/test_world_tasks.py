@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ringfence.errors import Retry
-from ringfence_lab.sim.calls import Invocation, Killed
-from ringfence_lab.sim.clock import VirtualClock
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.tasks import Cooperative, Immediate, Scheduler
+from ringfence.core.errors import Retry
+from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.engine.tasks import Cooperative, Immediate, Scheduler
 
 
 def fails() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence_lab.lab import Lab
+from ringfence_lab.control.lab import Lab
 from tests.stack.rendered import PROJECT, REGION
 
 SAM = PROJECT / ".venv" / "sam" / "bin" / "sam"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ringfence import config
-from ringfence.errors import Permanent
+from ringfence.core.errors import Permanent
+from ringfence.runtime import config
 from tests.stack.rendered import PROJECT, TEMPLATE, refusal, rendered, source
 
 

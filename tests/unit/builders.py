@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ringfence.events import Launching, Place, Terminating
-from ringfence.model import (
+from ringfence.core.events import Launching, Place, Terminating
+from ringfence.core.model import (
     Cidr,
     InstanceId,
     Label,
@@ -21,9 +21,9 @@ from ringfence.model import (
     RuleId,
     SecurityGroupId,
 )
-from ringfence.observation import Instance, Observation, Power
-from ringfence.plan import Addition, Reason, Removal, Scope
-from ringfence.settings import AddressKind, Settings
+from ringfence.core.observation import Instance, Observation, Power
+from ringfence.core.plan import Addition, Reason, Removal, Scope
+from ringfence.core.settings import AddressKind, Settings
 
 NOW = 1_800_000_000
 CLUSTER = "demo"

@@ -7,9 +7,9 @@ It refuses a whole call for one bad rule and counts IPv4 and IPv6 apart. Sources
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, Label, Rule, RuleId, SecurityGroupId, is_ipv6
-from ringfence.plan import Addition
+from ringfence.core.errors import Refusal, Refused
+from ringfence.core.model import Cidr, Label, Rule, RuleId, SecurityGroupId, is_ipv6
+from ringfence.core.plan import Addition
 from tests.unit.builders import GROUP
 
 
@@ -27,12 +27,12 @@ class FakeSecurityGroups:
         return cls({one.id: one for one in rules}, quota, frozenset(malformed))
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
-        """See `ports.SecurityGroups.rules`."""
+        """See `interfaces.SecurityGroups.rules`."""
         self.calls.append(("rules", len(groups)))
         return {group: tuple(one for one in self.standing.values() if one.group == group) for group in groups}
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
-        """See `ports.SecurityGroups.authorize`."""
+        """See `interfaces.SecurityGroups.authorize`."""
         self.calls.append(("authorize", len(additions)))
         if any(each.opening.cidr in self.malformed for each in additions):
             raise Refused(Refusal.MALFORMED, "one is malformed")
@@ -47,7 +47,7 @@ class FakeSecurityGroups:
         return tuple(made)
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
-        """See `ports.SecurityGroups.revoke`."""
+        """See `interfaces.SecurityGroups.revoke`."""
         self.calls.append(("revoke", len(rules)))
         if not all(id in self.standing and self.standing[id].group == group for id in rules):
             raise Refused(Refusal.NOT_FOUND, "one is gone")
@@ -55,7 +55,7 @@ class FakeSecurityGroups:
             del self.standing[id]
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
-        """See `ports.SecurityGroups.relabel`."""
+        """See `interfaces.SecurityGroups.relabel`."""
         self.calls.append(("relabel", len(labels)))
         if not all(id in self.standing and self.standing[id].group == group for id in labels):
             raise Refused(Refusal.NOT_FOUND, "one is gone")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.apply import RULES_PER_CALL, Applied, Applier
-from ringfence.errors import Refusal, Refused
-from ringfence.model import Cidr, Rule, RuleId
-from ringfence.plan import Addition, Plan, Relabelling, Removal
+from ringfence.core.errors import Refusal, Refused
+from ringfence.core.model import Cidr, Rule, RuleId
+from ringfence.core.plan import Addition, Plan, Relabelling, Removal
+from ringfence.reconciler.apply import RULES_PER_CALL, Applied, Applier
 from tests.unit.builders import GROUP, TCP, addition, address, label, removals, rule
 from tests.unit.fakes import FakeSecurityGroups
 

@@ -106,7 +106,7 @@ def test_imports_run_one_way(module: str) -> None:
 
 def test_an_import_that_runs_the_other_way_is_seen(tmp_path: Path) -> None:
     wrong = tmp_path / "plan.py"
-    wrong.write_text("def late() -> None:\n    from ringfence.reconcile import reconcile\n")
+    wrong.write_text("def late() -> None:\n    from ringfence.reconciler.reconcile import reconcile\n")
     assert upward("plan", wrong) == {"reconcile", "reconcile.reconcile"}
 
 

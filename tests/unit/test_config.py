@@ -2,10 +2,10 @@
 
 import pytest
 
-from ringfence import config
-from ringfence.errors import Permanent
-from ringfence.model import PortRange
-from ringfence.settings import AddressKind, GuardLimits, Mode, NoAddress
+from ringfence.core.errors import Permanent
+from ringfence.core.model import PortRange
+from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress
+from ringfence.runtime import config
 
 RIGHT = {
     "AWS_REGION": "us-east-1",

@@ -6,10 +6,9 @@ from typing import TypeVar
 
 import pytest
 
-from ringfence.converge import ROUNDS, Convergence
-from ringfence.errors import Permanent, Retry
-from ringfence.journal import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
-from ringfence.model import (
+from ringfence.core.audit_events import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
+from ringfence.core.errors import Permanent, Retry
+from ringfence.core.model import (
     Cidr,
     HeldRemovals,
     InstanceId,
@@ -21,8 +20,9 @@ from ringfence.model import (
     RuleId,
     SecurityGroupId,
 )
-from ringfence.outcome import Outcome
-from ringfence.settings import GuardLimits
+from ringfence.core.region_result import Outcome
+from ringfence.core.settings import GuardLimits
+from ringfence.reconciler.converge import ROUNDS, Convergence
 from tests.unit.builders import (
     DB,
     EAST,
@@ -53,7 +53,7 @@ class StoppedClock:
     time: float = NOW
 
     def now(self) -> float:
-        """See `ports.Clock.now`."""
+        """See `interfaces.Clock.now`."""
         return self.time
 
 

@@ -9,8 +9,8 @@ import pytest
 from botocore.stub import Stubber
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.errors import Refusal, Refused
-from ringfence.model import (
+from ringfence.core.errors import Refusal, Refused
+from ringfence.core.model import (
     Cidr,
     InstanceId,
     Label,
@@ -22,9 +22,9 @@ from ringfence.model import (
     SecurityGroupId,
     host,
 )
-from ringfence.observation import Power
-from ringfence.plan import Addition
-from ringfence.settings import AddressKind
+from ringfence.core.observation import Power
+from ringfence.core.plan import Addition
+from ringfence.core.settings import AddressKind
 
 HOME = Region("us-east-1")
 GROUP = SecurityGroupId("sg-1")

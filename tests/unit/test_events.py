@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.events import SCHEDULE, Ignored, Launching, Place, Terminating, TrueUp, parse
+from ringfence.core.events import SCHEDULE, Ignored, Launching, Place, Terminating, TrueUp, parse
 from tests.unit.builders import I1
 
 FALLBACK = "message-1"

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.guard import AGREES_WITHIN, guard
-from ringfence.model import Cidr, HeldRemovals, Opening, PortRange, RuleId, SecurityGroupId
-from ringfence.plan import Addition, Plan, Reason, Removal
-from ringfence.settings import GuardLimits
+from ringfence.core.guard import AGREES_WITHIN, guard
+from ringfence.core.model import Cidr, HeldRemovals, Opening, PortRange, RuleId, SecurityGroupId
+from ringfence.core.plan import Addition, Plan, Reason, Removal
+from ringfence.core.settings import GuardLimits
 
 GROUP = SecurityGroupId("sg-1")
 LIMITS = GuardLimits(percent=30, minimum=10)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.model import (
+from ringfence.core.model import (
     DESCRIPTION_LIMIT,
     STATIC,
     BadRow,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.model import (
+from ringfence.core.model import (
     STATIC,
     BadRow,
     Cidr,
@@ -24,8 +24,8 @@ from ringfence.model import (
     RuleId,
     SecurityGroupId,
 )
-from ringfence.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
-from ringfence.settings import Mode
+from ringfence.core.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
+from ringfence.core.settings import Mode
 from tests.unit.builders import (
     CLUSTER,
     DB,

@@ -15,8 +15,8 @@ from ringfence.aws.roster_item import (
     to_item,
     version_of,
 )
-from ringfence.errors import Permanent, Unsafe
-from ringfence.model import (
+from ringfence.core.errors import Permanent, Unsafe
+from ringfence.core.model import (
     Cidr,
     HeldRemovals,
     InstanceId,

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from ringfence.errors import Permanent
-from ringfence.journal import (
+from ringfence.core.audit_events import (
     Entry,
     EventIgnored,
     HookCompleted,
@@ -29,8 +28,9 @@ from ringfence.journal import (
     RuleWanted,
     StaleDoor,
 )
-from ringfence.model import Cidr, Opening, PortRange, RuleId
-from ringfence.telemetry import Telemetry
+from ringfence.core.errors import Permanent
+from ringfence.core.model import Cidr, Opening, PortRange, RuleId
+from ringfence.runtime.telemetry import Telemetry
 from tests.unit.builders import DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label
 
 CAUSES = ("event-1", "event-2")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.faults import is_inactive_lifecycle_action, translated
-from ringfence.lifecycle import HookResult
-from ringfence.model import InstanceId, Region
+from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import InstanceId, Region
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class AwsAutoScaling:
     region: Region
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
-        """See `ports.AutoScaling.groups`."""
+        """See `interfaces.AutoScaling.groups`."""
         with translated(self.region, "DescribeAutoScalingGroups"):
             pages = self.client.get_paginator("describe_auto_scaling_groups").paginate(
                 AutoScalingGroupNames=list(names)
@@ -36,7 +36,7 @@ class AwsAutoScaling:
             }
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
-        """See `ports.AutoScaling.complete`."""
+        """See `interfaces.AutoScaling.complete`."""
         with translated(self.region, "CompleteLifecycleAction"):
             try:
                 self.client.complete_lifecycle_action(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.faults import CONDITION_FAILED, code_of, translated
+from ringfence.aws.error_codes import CONDITION_FAILED, code_of, translated
 from ringfence.aws.roster_item import GUARD, Item, from_item, held_from_item, held_to_item, key_of, to_item, version_of
-from ringfence.errors import Conflict, Permanent, Unsafe
-from ringfence.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.core.errors import Conflict, Permanent, Unsafe
+from ringfence.core.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ class AwsRosterTable:
     table: str
 
     def rows(self) -> Rows:
-        """See `ports.RosterTable.rows`."""
+        """See `interfaces.RosterTable.rows`."""
         with translated(self.region, "Scan"):
             pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
             return _rows(item for page in pages for item in page["Items"])
 
     def rows_of(self, region: Region) -> Rows:
-        """See `ports.RosterTable.rows_of`."""
+        """See `interfaces.RosterTable.rows_of`."""
         with translated(self.region, "Query"):
             pages = self.client.get_paginator("query").paginate(
                 TableName=self.table,
@@ -43,7 +43,7 @@ class AwsRosterTable:
             return _rows(item for page in pages for item in page["Items"])
 
     def replace(self, roster: Roster, standing_version: int) -> None:
-        """See `ports.RosterTable.replace`."""
+        """See `interfaces.RosterTable.replace`."""
         if standing_version:
             condition, values = "version = :standing", {":standing": {"N": str(standing_version)}}
         else:
@@ -55,7 +55,7 @@ class AwsRosterTable:
             raise Conflict(f"{roster.key} was written by another invocation", {})
 
     def offer(self, roster: Roster) -> int:
-        """See `ports.RosterTable.offer`."""
+        """See `interfaces.RosterTable.offer`."""
         condition = "attribute_not_exists(version) OR version < :version"
         standing = self._put(roster, condition, {":version": {"N": str(roster.version)}})
         if standing is not None and standing < roster.version:
@@ -66,7 +66,7 @@ class AwsRosterTable:
         return Permanent(f"the row of {roster.key} in {self.region} has a version that is no number: delete it")
 
     def hold(self, held: HeldRemovals) -> None:
-        """See `ports.RosterTable.hold`."""
+        """See `interfaces.RosterTable.hold`."""
         with translated(self.region, "PutItem"):
             self.client.put_item(TableName=self.table, Item=held_to_item(held))
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ringfence.aws.faults import translated
-from ringfence.model import (
+from ringfence.aws.error_codes import translated
+from ringfence.core.model import (
     Cidr,
     InstanceId,
     Label,
@@ -19,10 +19,10 @@ from ringfence.model import (
     is_ipv6,
     network,
 )
-from ringfence.observation import Instance, Power
-from ringfence.plan import Addition
+from ringfence.core.observation import Instance, Power
+from ringfence.core.plan import Addition
+from ringfence.core.settings import AddressKind
 from ringfence.records import dataclass
-from ringfence.settings import AddressKind
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -58,11 +58,11 @@ class AwsInstances:
     region: Region
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        """See `ports.Instances.of_groups`."""
+        """See `interfaces.Instances.of_groups`."""
         return self._described(f"tag:{GROUP_TAG}", names)
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """See `ports.Instances.by_id`. By filter, since one unknown id makes a call by ids fail for all."""
+        """See `interfaces.Instances.by_id`. By filter, since one unknown id makes a call by ids fail for all."""
         return self._described("instance-id", list(ids))
 
     def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
@@ -122,7 +122,7 @@ class AwsSecurityGroups:
     region: Region
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
-        """See `ports.SecurityGroups.rules`."""
+        """See `interfaces.SecurityGroups.rules`."""
         found: dict[SecurityGroupId, list[Rule]] = {group: [] for group in groups}
         with translated(self.region, "DescribeSecurityGroupRules"):
             pages = self.client.get_paginator("describe_security_group_rules").paginate(
@@ -136,18 +136,18 @@ class AwsSecurityGroups:
         return {group: tuple(rules) for group, rules in found.items()}
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
-        """See `ports.SecurityGroups.authorize`."""
+        """See `interfaces.SecurityGroups.authorize`."""
         with translated(self.region, "AuthorizeSecurityGroupIngress"):
             answer = self.client.authorize_security_group_ingress(GroupId=group, IpPermissions=_permissions(additions))
         return tuple(_rule(described) for described in answer["SecurityGroupRules"])
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
-        """See `ports.SecurityGroups.revoke`."""
+        """See `interfaces.SecurityGroups.revoke`."""
         with translated(self.region, "RevokeSecurityGroupIngress"):
             self.client.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=list(rules))
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
-        """See `ports.SecurityGroups.relabel`."""
+        """See `interfaces.SecurityGroups.relabel`."""
         with translated(self.region, "UpdateSecurityGroupRuleDescriptionsIngress"):
             self.client.update_security_group_rule_descriptions_ingress(
                 GroupId=group,

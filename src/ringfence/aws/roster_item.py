@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ringfence import __version__
-from ringfence.errors import Permanent, Unsafe
-from ringfence.model import (
+from ringfence.core.errors import Permanent, Unsafe
+from ringfence.core.model import (
     Cidr,
     HeldRemovals,
     InstanceId,

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ringfence.aws.faults import translated
-from ringfence.model import Region
+from ringfence.aws.error_codes import translated
+from ringfence.core.model import Region
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:

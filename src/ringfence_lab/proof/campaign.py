@@ -20,8 +20,8 @@ from typing import Any
 
 import ringfence
 import ringfence_lab.sim
-from ringfence.reconcile import reconcile
-from ringfence_lab.sim.function import Engine
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.simulation import simulate
 
 SLICE = 250
@@ -31,10 +31,8 @@ COLLECT_EVERY = 50
 
 NOT_PLAYED = frozenset(
     {
-        "config.py",
-        "handler.py",
-        "telemetry.py",
-        *(f"aws/{name}.py" for name in ("auto_scaling", "clients", "dynamodb", "ec2", "faults", "sqs")),
+        *(f"runtime/{name}.py" for name in ("config", "handler", "telemetry")),
+        *(f"aws/{name}.py" for name in ("auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")),
     }
 )
 """The parts of the engine in whose place the simulator stands."""

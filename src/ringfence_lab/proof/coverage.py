@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from ringfence_lab.sim.engine_ports import OPERATIONS
-from ringfence_lab.sim.faults import Effect
+from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.services import OPERATIONS
 from ringfence_lab.sim.operators import ACTIONS
 from ringfence_lab.sim.weather import STALE_CALLS
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ringfence.reconcile import reconcile
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_lab.proof.harness import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Stage, first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.proof.stage import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Stage, first_ready, last_ready
-from ringfence_lab.sim.faults import Effect, Fault
-from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.call_faults import Effect, Fault
 
 ORDERS: tuple[Choose, ...] = (first_ready, last_ready)
 """How the tasks of an invocation go on beside one another: in turns, or one for as long as it can. What was done by

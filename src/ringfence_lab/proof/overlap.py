@@ -13,9 +13,10 @@ from typing import Generic, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
-from ringfence.events import Event
-from ringfence.model import Region, Roster
-from ringfence.ports import (
+from ringfence.core.events import Event
+from ringfence.core.model import Region, Roster
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import (
     AutoScaling,
     Home,
     Instances,
@@ -26,13 +27,12 @@ from ringfence.ports import (
     Tasks,
     World,
 )
-from ringfence.reconcile import reconcile
-from ringfence.settings import Settings
+from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Footprint, Resource, Step
-from ringfence_lab.proof.stage import Stage
-from ringfence_lab.sim.calls import Invocation
-from ringfence_lab.sim.function import Engine
-from ringfence_lab.sim.tasks import Immediate, Task
+from ringfence_lab.proof.harness import Stage
+from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.tasks import Immediate, Task
 
 T = TypeVar("T")
 
@@ -269,7 +269,7 @@ class _Following:
     play: Play
 
     def start(self, work: Callable[[], T]) -> Started[T]:
-        """See `ports.Tasks.start`."""
+        """See `interfaces.Tasks.start`."""
         task = self.tasks.start(work)
         self.play.started(task)
         return _Followed(task, self.play)
@@ -283,7 +283,7 @@ class _Followed(Generic[T]):
     play: Play
 
     def result(self) -> T:
-        """See `ports.Started.result`."""
+        """See `interfaces.Started.result`."""
         try:
             return self.task.result()
         finally:

@@ -7,11 +7,11 @@ proved by it: any call may be the last one of its process, and then the story si
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ringfence.lifecycle import HookResult
-from ringfence.model import Region
-from ringfence_lab.proof.stage import EAST, TRUE_UP, WEST, Stage
-from ringfence_lab.sim.event_bridge import deliver_at_once
-from ringfence_lab.sim.faults import Effect
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import Region
+from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Stage
+from ringfence_lab.sim.cloud.event_bridge import deliver_at_once
+from ringfence_lab.sim.engine.call_faults import Effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
-from ringfence.reconcile import reconcile
+from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.campaign import Failure, Kind
-from ringfence_lab.sim.function import Engine
+from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.simulation import STEPS, History
 
 

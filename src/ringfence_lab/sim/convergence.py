@@ -5,9 +5,9 @@ Knows AWS's truth, never what the engine thinks of it.
 
 from collections.abc import Iterable, Iterator
 
-from ringfence.model import Cidr, Opening, Region
+from ringfence.core.model import Cidr, Opening, Region
+from ringfence_lab.sim.cloud.security_groups import SecurityGroup
 from ringfence_lab.sim.properties import IN_SERVICE, ON_ITS_WAY, Properties
-from ringfence_lab.sim.security_groups import SecurityGroup
 
 
 def unconverged(seen: Properties) -> Iterator[str]:

@@ -6,11 +6,11 @@ Each action does one thing and says what, in the words of a trace; it says nothi
 import random
 from collections.abc import Callable
 
-from ringfence.errors import Refused
-from ringfence.model import PortRange
-from ringfence.observation import Power
-from ringfence_lab.sim.auto_scaling import AutoScalingGroup, GroupInstance
-from ringfence_lab.sim.cloud import CloudRegion
+from ringfence.core.errors import Refused
+from ringfence.core.model import PortRange
+from ringfence.core.observation import Power
+from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, GroupInstance
+from ringfence_lab.sim.cloud.cloud import CloudRegion
 
 Action = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
 

@@ -10,13 +10,12 @@ no conditions. The checks allow for that only as long as the one who made the ru
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ringfence.lifecycle import HookResult, Transition
-from ringfence.model import Cidr, InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
-from ringfence.roster import STALE_SECONDS
-from ringfence.settings import Mode, Settings
-from ringfence_lab.sim.calls import Call, Invocation
-from ringfence_lab.sim.cloud import Cloud
-from ringfence_lab.sim.history import (
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.membership import STALE_SECONDS
+from ringfence.core.model import Cidr, InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
+from ringfence.core.settings import Mode, Settings
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.history import (
     ActionCompleted,
     AddressReturned,
     Change,
@@ -28,8 +27,9 @@ from ringfence_lab.sim.history import (
     StateChanged,
     TableMadeAnew,
 )
-from ringfence_lab.sim.past import REMEMBERED_SECONDS
-from ringfence_lab.sim.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.cloud.security_groups import SecurityGroup
+from ringfence_lab.sim.engine.calls import Call, Invocation
 
 IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
 """The states of a member that was let in."""

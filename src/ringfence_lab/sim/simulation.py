@@ -11,24 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from ringfence.errors import RingfenceError
-from ringfence.journal import RemovalsHeld, RuleRefused
-from ringfence.model import Region
-from ringfence.reconcile import reconcile
-from ringfence.settings import AddressKind, Mode, Settings
+from ringfence.core.audit_events import RemovalsHeld, RuleRefused
+from ringfence.core.errors import RingfenceError
+from ringfence.core.model import Region
+from ringfence.core.settings import AddressKind, Mode, Settings
+from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
-from ringfence_lab.sim.calls import Invocation
-from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.function import Engine, Function
+from ringfence_lab.sim.cloud.history import ActionCompleted, Change
 from ringfence_lab.sim.convergence import unconverged
-from ringfence_lab.sim.function import Engine, Function
-from ringfence_lab.sim.history import ActionCompleted, Change
+from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.properties import (
     Properties,
     Violation,
     launches_are_answered_without_the_table,
     strangers_are_admitted_nowhere,
 )
-from ringfence_lab.sim.tasks import Scheduler
 from ringfence_lab.sim.weather import Weather
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")

@@ -10,16 +10,16 @@ from rich.text import Text
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
-from ringfence.model import Region, RuleId
-from ringfence.ports import RegionPorts
-from ringfence.settings import Settings
-from ringfence.turns import scope_in
-from ringfence_ops.adoption import AdoptionPlan, Left, RegionAdoption
-from ringfence_ops.columns import columns
+from ringfence.core.model import Region, RuleId
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.region_pass import scope_in
+from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.cli.columns import columns
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.commands.history import address
-from ringfence_ops.invocation import invocation
-from ringfence_ops.sessions import Aws, Unreachable
-from ringfence_ops.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.state.adoption import AdoptionPlan, Left, RegionAdoption
 
 SCHEMA = "ringfence.adopt/1"
 T = TypeVar("T")

@@ -9,17 +9,17 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.model import Region
-from ringfence_ops.cluster_file import Cluster
-from ringfence_ops.columns import columns
-from ringfence_ops.commands.progress import Progress
-from ringfence_ops.deployment import Deployer
-from ringfence_ops.errors import Interrupted
-from ringfence_ops.invocation import Invocation, invocation
-from ringfence_ops.sessions import Unreachable
-from ringfence_ops.stacks import Kind, Proposal, ResourceChange
-from ringfence_ops.terminal import AsJson, Output, Regions, Yes, confirm
-from ringfence_ops.true_up import Done, by_function
+from ringfence.core.model import Region
+from ringfence_ops.aws.errors import Interrupted
+from ringfence_ops.aws.sessions import Unreachable
+from ringfence_ops.cli.columns import columns
+from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.progress import Progress
+from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
+from ringfence_ops.cloudformation.deployment import Deployer
+from ringfence_ops.cloudformation.stacks import Kind, Proposal, ResourceChange
+from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.state.true_up import Done, by_function
 
 SCHEMA = "ringfence.deploy/1"
 

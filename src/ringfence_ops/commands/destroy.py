@@ -9,16 +9,16 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.model import Region
+from ringfence.core.model import Region
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.sessions import Unreachable
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.progress import Progress
+from ringfence_ops.cli.terminal import AsJson, Output, Regions
+from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.commands.deploy import interrupted
-from ringfence_ops.commands.progress import Progress
-from ringfence_ops.deployment import Deployer
-from ringfence_ops.errors import Refused
-from ringfence_ops.invocation import invocation
-from ringfence_ops.sessions import Unreachable
-from ringfence_ops.standing import standings
-from ringfence_ops.survey import Survey, survey
-from ringfence_ops.terminal import AsJson, Output, Regions
+from ringfence_ops.state.region_state import standings
+from ringfence_ops.state.snapshot import Survey, survey
 
 SCHEMA = "ringfence.destroy/1"
 

@@ -10,18 +10,18 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.model import Region
-from ringfence_ops.cluster_file import Cluster
-from ringfence_ops.columns import columns, widths
-from ringfence_ops.examination.access import check_access
-from ringfence_ops.examination.chart import Chart
-from ringfence_ops.examination.deployment import Expected, check_agreement, check_deployment
-from ringfence_ops.examination.finding import Finding, Severity, problem, worst
-from ringfence_ops.examination.groups import check_groups, check_room
-from ringfence_ops.examination.reading import SERVICES, Reader
-from ringfence_ops.invocation import Invocation, invocation
-from ringfence_ops.sessions import Unreachable
-from ringfence_ops.terminal import AsJson, Output
+from ringfence.core.model import Region
+from ringfence_ops.aws.sessions import Unreachable
+from ringfence_ops.cli.columns import columns, widths
+from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.doctor.access import check_access
+from ringfence_ops.doctor.facts import Chart
+from ringfence_ops.doctor.finding import Finding, Severity, problem, worst
+from ringfence_ops.doctor.reading import SERVICES, Reader
+from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.stack import Expected, check_agreement, check_deployment
 
 SCHEMA = "ringfence.doctor/1"
 

@@ -10,11 +10,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence_ops import moments
-from ringfence_ops.columns import columns
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.cli import times as moments
+from ringfence_ops.cli.columns import columns
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands import history
-from ringfence_ops.errors import Refused
-from ringfence_ops.explanation import (
+from ringfence_ops.explain.evidence import Answer, investigate
+from ringfence_ops.explain.explanation import (
     Door,
     Explanation,
     HasDeparted,
@@ -26,9 +29,6 @@ from ringfence_ops.explanation import (
     Subject,
     Verdict,
 )
-from ringfence_ops.investigation import Answer, investigate
-from ringfence_ops.invocation import invocation
-from ringfence_ops.terminal import AsJson, Output
 
 SCHEMA = "ringfence.explain/1"
 RECENT = 6

@@ -9,14 +9,15 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.model import Region
-from ringfence_ops import completion, moments
-from ringfence_ops.audit import DONE, About, RuleChange, Turn, read_all
-from ringfence_ops.columns import columns, widths
-from ringfence_ops.errors import Refused
-from ringfence_ops.explanation import Subject
-from ringfence_ops.invocation import invocation
-from ringfence_ops.terminal import AsJson, Output
+from ringfence.core.model import Region
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.cli import completion
+from ringfence_ops.cli import times as moments
+from ringfence_ops.cli.columns import columns, widths
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.explain.explanation import Subject
+from ringfence_ops.logs.audit_log import DONE, About, RuleChange, Turn, read_all
 
 SCHEMA = "ringfence.history/1"
 
@@ -206,7 +207,7 @@ REASONS = {
     "port-not-managed": "port",
     "foreign": "foreign",
 }
-"""The engine's reasons (`ringfence.plan.Reason`) as a column has room for them."""
+"""The engine's reasons (`ringfence.core.plan.Reason`) as a column has room for them."""
 
 
 def cause(causes: Sequence[str]) -> str:

@@ -8,15 +8,15 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.text import Text
 
-from ringfence.model import Ports, Region, SecurityGroupId
-from ringfence.settings import AddressKind, Mode
-from ringfence_ops import cluster_file, cluster_text
-from ringfence_ops.cluster_file import Cluster, RegionOfCluster, nearest
-from ringfence_ops.discovery import FoundGroup, discover, enabled_regions
-from ringfence_ops.errors import Refused
-from ringfence_ops.invocation import invocation
-from ringfence_ops.sessions import Aws, Unreachable
-from ringfence_ops.terminal import AsJson, Output
+from ringfence.core.model import Ports, Region, SecurityGroupId
+from ringfence.core.settings import AddressKind, Mode
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cluster import cluster_file, cluster_text
+from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest
+from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 
 SCHEMA = "ringfence.init/1"
 T = TypeVar("T")

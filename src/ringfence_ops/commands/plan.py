@@ -8,14 +8,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.journal import HookCompleted, HookHeld, Problem, RegionFailed
-from ringfence.model import Region
-from ringfence_ops.changes import Action, Change, digest, held
-from ringfence_ops.columns import columns, widths
+from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
+from ringfence.core.model import Region
+from ringfence_ops.cli.columns import columns, widths
+from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands.history import address
-from ringfence_ops.invocation import invocation
-from ringfence_ops.survey import Survey, survey
-from ringfence_ops.terminal import AsJson, Output
+from ringfence_ops.state.changes import Action, Change, digest, held
+from ringfence_ops.state.snapshot import Survey, survey
 
 SCHEMA = "ringfence.plan/1"
 

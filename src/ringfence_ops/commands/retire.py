@@ -9,21 +9,22 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.model import Region, Rule, RuleId
-from ringfence.settings import Settings
-from ringfence_ops import cluster_file, completion
-from ringfence_ops.changes import Held, held
-from ringfence_ops.cluster_file import Cluster
+from ringfence.core.model import Region, Rule, RuleId
+from ringfence.core.settings import Settings
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.sessions import Unreachable
+from ringfence_ops.cli import completion
+from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.progress import Progress
+from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.cloudformation.deployment import Deployer
+from ringfence_ops.cloudformation.stacks import Proposal
+from ringfence_ops.cluster import cluster_file
+from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.deploy import Report, interrupted
-from ringfence_ops.commands.progress import Progress
-from ringfence_ops.deployment import Deployer
-from ringfence_ops.errors import Refused
-from ringfence_ops.invocation import Invocation, invocation
-from ringfence_ops.sessions import Unreachable
-from ringfence_ops.stacks import Proposal
-from ringfence_ops.survey import survey
-from ringfence_ops.terminal import AsJson, Output, Yes, confirm
-from ringfence_ops.true_up import Done, by_function
+from ringfence_ops.state.changes import Held, held
+from ringfence_ops.state.snapshot import survey
+from ringfence_ops.state.true_up import Done, by_function
 
 SCHEMA = "ringfence.retire/1"
 

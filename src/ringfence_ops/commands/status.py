@@ -11,16 +11,16 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.model import MemberState, Region
-from ringfence_ops import moments
-from ringfence_ops.changes import Action
-from ringfence_ops.columns import columns
+from ringfence.core.model import MemberState, Region
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.cli import times as moments
+from ringfence_ops.cli.columns import columns
+from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands.plan import SIGNS, changed
-from ringfence_ops.errors import Refused
-from ringfence_ops.invocation import Invocation, invocation
-from ringfence_ops.standing import RegionStanding, standings
-from ringfence_ops.survey import Survey, survey
-from ringfence_ops.terminal import AsJson, Output
+from ringfence_ops.state.changes import Action
+from ringfence_ops.state.region_state import RegionStanding, standings
+from ringfence_ops.state.snapshot import Survey, survey
 
 SCHEMA = "ringfence.status/1"
 

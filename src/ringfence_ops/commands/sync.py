@@ -8,16 +8,16 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.model import Region
-from ringfence_ops.changes import Change, Held, digest, held
-from ringfence_ops.cluster_file import Cluster
+from ringfence.core.model import Region
+from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.sessions import Unreachable
+from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.terminal import AsJson, Output, Regions
+from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.plan import changed, diff
-from ringfence_ops.errors import Refused
-from ringfence_ops.invocation import Invocation, invocation
-from ringfence_ops.sessions import Unreachable
-from ringfence_ops.survey import survey
-from ringfence_ops.terminal import AsJson, Output, Regions
-from ringfence_ops.true_up import Done, by_function, from_here
+from ringfence_ops.state.changes import Change, Held, digest, held
+from ringfence_ops.state.snapshot import survey
+from ringfence_ops.state.true_up import Done, by_function, from_here
 
 SCHEMA = "ringfence.sync/1"
 

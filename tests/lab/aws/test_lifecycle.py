@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from ringfence_lab.aws.lifecycle import LAUNCH, Hook, Passage, Result, Transition
+from ringfence_lab.emulator.aws.lifecycle import LAUNCH, Hook, Passage, Result, Transition
 
 
 def held_by(*hooks: Hook) -> Passage:

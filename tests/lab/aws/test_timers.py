@@ -2,7 +2,7 @@
 
 import threading
 
-from ringfence_lab.aws.timers import Timers
+from ringfence_lab.emulator.aws.timers import Timers
 
 
 def test_calls_happen_in_the_order_in_which_they_fall_due() -> None:

@@ -14,8 +14,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from ringfence_lab.aws.installation import install
-from ringfence_lab.aws.security_groups import RulesQuota
+from ringfence_lab.emulator.aws.installation import install
+from ringfence_lab.emulator.aws.security_groups import RulesQuota
 
 REGION = "us-east-1"
 GROUP = "db"

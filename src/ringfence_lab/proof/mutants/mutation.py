@@ -37,7 +37,7 @@ class Mutant:
         package = importlib.util.find_spec(ENGINE)
         if package is None or package.origin is None:
             raise ModuleNotFoundError(ENGINE)
-        return Path(package.origin).with_name(f"{self.module}.py")
+        return Path(package.origin).parent.joinpath(*self.module.split(".")).with_suffix(".py")
 
     def applied(self, source: str) -> str:
         """The module's source with the defect in it. Raises OutOfDate."""

@@ -14,14 +14,14 @@ OURS = (
         "forgets-tombstones",
         "A departed instance is forgotten at the next look.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (("    departed = dict(before.departed)\n", "    departed: dict[InstanceId, int] = {}\n"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
         "A listing that may be older than an instance's departure brings it back.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (
             (
                 "listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS",
@@ -33,28 +33,28 @@ OURS = (
         "never-comes-back",
         "A tombstone outranks every listing, for as long as it is kept.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (("        and not _came_back(before.departed[id], described, listed, now)\n", ""),),
     ),
     Mutant(
         "describe-beats-event",
         "A describe is believed, however fresh the event that contradicts it.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (("event = event if event is not None and is_fresh(event, now) else None", "event = None"),),
     ),
     Mutant(
         "old-events-are-facts",
         "An event outranks a describe for ever, however late it comes.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (("return event.time is None or now - event.time <= STALE_SECONDS", "return True"),),
     ),
     Mutant(
         "pool-goer-has-no-tombstone",
         "A member that goes into the warm pool leaves no tombstone.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (
             (
                 "if id in before.members or (isinstance(event, Terminating) and event.origin is Place.GROUP):",
@@ -66,7 +66,7 @@ OURS = (
         "tombstones-pruned-at-once",
         "A tombstone is pruned with the next write, that of an instance too which a peer may still admit.",
         _ROSTER,
-        "roster",
+        "core.membership",
         (("if id in owed or now - at < TOMBSTONE_SECONDS", "if now - at < 1"),),
     ),
     # What goes to whom, and when.
@@ -74,7 +74,7 @@ OURS = (
         "publishes-without-need",
         "Every reconcile writes its rosters, whether or not anything changed.",
         _RECONCILE,
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 (
@@ -89,7 +89,7 @@ OURS = (
         "debts-after-the-answer",
         "Which peer may still admit an instance is written down after it was let go.",
         _RECONCILE,
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 (
@@ -107,7 +107,7 @@ OURS = (
         "answered-before-validation",
         "A termination is answered before the Regions are validated.",
         _RECONCILE,
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 "        self.settle((one for one in waits if one.launching), rows, turns)\n        turns",
@@ -120,21 +120,21 @@ OURS = (
         "answers-by-instance",
         "A hook is answered by its instance, not by the token of the wait that the event told of.",
         "ARCHITECTURE.md, the protocol",
-        "hooks",
+        "reconciler.hook_completion",
         (("token = one.event.token if one.event is not None and one.event.hook == hook else None", "token = None"),),
     ),
     Mutant(
         "peer-up-to-date-is-left-alone",
         "A peer that holds our rows is left alone although a hook of ours waits or something is owed.",
         _TURNS,
-        "turns",
+        "reconciler.region_pass",
         (("        if not (offered or self.waited_for or owed):\n", "        if not offered:\n"),),
     ),
     Mutant(
         "offers-what-is-held",
         "A peer is offered the row that it holds already.",
         _TURNS,
-        "turns",
+        "reconciler.region_pass",
         (("if versions.get(key, 0) < roster.version}", "if versions.get(key, 0) <= roster.version}"),),
     ),
     # Whom to let go on.
@@ -142,28 +142,28 @@ OURS = (
         "own-region-failed-lets-in",
         "A launch goes on although its own Region could not be brought up to date.",
         _SETTLE,
-        "settle",
+        "core.hook_decision",
         (("    if home.error is not None:\n", "    if False:\n"),),
     ),
     Mutant(
         "no-wait-for-an-address",
         "An instance that has no address yet is let in at once.",
         _SETTLE,
-        "settle",
+        "core.hook_decision",
         (("    if waited < settings.address_wait:\n", "    if False:\n"),),
     ),
     Mutant(
         "no-wait-for-release",
         "A peer that may still admit an instance holds nobody.",
         "README, failures",
-        "settle",
+        "core.hook_decision",
         (("    if required or waited < settings.release_deadline:\n", "    if required:\n"),),
     ),
     Mutant(
         "failed-region-has-released",
         "A Region that could not be reached counts as one that released everybody.",
         "comment in outcome.py",
-        "outcome",
+        "core.region_result",
         (("return self.error is None and roster not in self.doubtful", "return roster not in self.doubtful"),),
     ),
     # What to believe.
@@ -171,28 +171,28 @@ OURS = (
         "no-guard",
         "Every removal is believed at once.",
         _GUARD,
-        "guard",
+        "core.guard",
         (("    if not doubtful or ", "    if plan or not doubtful or "),),
     ),
     Mutant(
         "surprises-are-believed",
         "A rule of which its roster never heard goes at once, if there are few of them.",
         _GUARD,
-        "guard",
+        "core.guard",
         (("doubtful = tuple(removal for removal in doubtful if removal.is_surprising)", "doubtful = ()"),),
     ),
     Mutant(
         "second-look-at-once",
         "A second look that comes at once is taken for one that agrees.",
         _GUARD,
-        "guard",
+        "core.guard",
         (("AGREES_AFTER = STALE_SECONDS", "AGREES_AFTER = 0"),),
     ),
     Mutant(
         "never-convinced",
         "What was held once is held for ever, however many looks agree.",
         _GUARD,
-        "guard",
+        "core.guard",
         (
             (
                 "doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)",
@@ -204,7 +204,7 @@ OURS = (
         "removes-before-it-adds",
         "Rules are revoked first, then made, where there was room for both.",
         "comment in apply.py",
-        "apply",
+        "reconciler.apply",
         (
             (
                 (
@@ -222,7 +222,7 @@ OURS = (
         "one-misfit-keeps-all-out",
         "Where a group has no room for all, nobody gets in.",
         "comment in apply.py",
-        "apply",
+        "reconciler.apply",
         (
             (
                 "                if len(batch) > 1:\n",

@@ -9,21 +9,21 @@ PREDECESSOR = (
         "revokes-every-foreign-cidr",
         "Every CIDR that is no member's is revoked, whoever put it there.",
         f"{_SAMPLE}; CAPA #2548",
-        "plan",
+        "core.plan",
         (("mirrored = scope.at_home and scope.mode is Mode.MIRROR and opening.ports in ports", "mirrored = True"),),
     ),
     Mutant(
         "opens-every-port-with-a-rule",
         "Members are admitted on every port that has any rule, not only where the group admits itself.",
         _SAMPLE,
-        "plan",
+        "core.plan",
         (("{rule.ports for rule in rules if rule.source_group == group}", "{rule.ports for rule in rules}"),),
     ),
     Mutant(
         "revoke-drags-others-along",
         "Revoking a rule takes all other CIDRs of the same permission with it.",
         _SAMPLE,
-        "plan",
+        "core.plan",
         (
             (
                 "    return Plan(group, tuple(sorted(additions))",
@@ -43,7 +43,7 @@ PREDECESSOR = (
         "errors-of-authorize-swallowed",
         "A refused authorize is passed over, and the hook answered CONTINUE.",
         _SAMPLE,
-        "apply",
+        "reconciler.apply",
         (
             (
                 (
@@ -58,7 +58,7 @@ PREDECESSOR = (
         "duplicate-drops-the-batch",
         "One duplicate refuses the whole batch, and the refusal is passed over.",
         f"{_SAMPLE}; ALBC #1438, #1459",
-        "apply",
+        "reconciler.apply",
         (
             (
                 (
@@ -73,7 +73,7 @@ PREDECESSOR = (
         "errors-of-revoke-swallowed",
         "A failed revoke is passed over, and the hook answered CONTINUE.",
         _SAMPLE,
-        "apply",
+        "reconciler.apply",
         (
             (
                 "            self.security_groups.revoke(plan.group, [removal.rule for removal in batch])\n",
@@ -90,7 +90,7 @@ PREDECESSOR = (
         "errors-of-a-region-swallowed",
         "Whatever fails in a Region, its turn counts as done.",
         _SAMPLE,
-        "turns",
+        "reconciler.region_pass",
         (
             (
                 "        return Turn(Outcome(convergence.region, error))\n",
@@ -102,7 +102,7 @@ PREDECESSOR = (
         "undescribed-is-no-member",
         "An instance that could not be described is taken for one without an address.",
         _SAMPLE,
-        "roster",
+        "core.membership",
         (
             (
                 "return before.addresses if before is not None and not addresses and too_early else addresses",
@@ -114,7 +114,7 @@ PREDECESSOR = (
         "unconditional-writes",
         "The last writer of a row wins, whatever it saw.",
         _SAMPLE,
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 "self.table.replace(roster, standing_version)",
@@ -126,14 +126,14 @@ PREDECESSOR = (
         "hanging-peer-holds-the-hook",
         "A peer has no deadline: the hook waits for as long as it takes.",
         _SAMPLE,
-        "turns",
+        "reconciler.region_pass",
         (("if self.world.clock.now() > deadline:", "if False:"),),
     ),
     Mutant(
         "failing-table-leaves-the-hook",
         "Where the home table fails, no launch is admitted or answered.",
         _SAMPLE,
-        "reconcile",
+        "reconciler.reconcile",
         (("            self.admit_without_table(down.reason)\n", ""),),
     ),
 )

@@ -10,7 +10,7 @@ PROTOCOL = (
         "offers-every-row",
         "A Region offers the other Regions' rows too, not only its own.",
         "rule 1, one writer for each row",
-        "turns",
+        "reconciler.region_pass",
         (
             (
                 "offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}",
@@ -22,14 +22,14 @@ PROTOCOL = (
         "retires-others-rosters",
         "A Region empties every roster in its table that is of no group of its own.",
         "rule 1, one writer for each row",
-        "reconcile",
+        "reconciler.reconcile",
         (("own = before.of(settings.region).items()", "own = before.rosters.items()"),),
     ),
     Mutant(
         "observes-before-it-reads",
         "The row's version is read after the observation that is written under it.",
         "rule 2, versioned",
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 "            seen, rules = self.observe(before)\n            rosters",
@@ -46,7 +46,7 @@ PROTOCOL = (
         "goes-on-after-a-conflict",
         "A conflict is passed over: the roster that lost goes to the peers and into the rules all the same.",
         "rule 2, versioned",
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 "        self.table.replace(roster, standing_version)\n",
@@ -61,7 +61,7 @@ PROTOCOL = (
         "same-version-for-debts",
         "Debts are written under the version that stands already.",
         "rule 2, versioned",
-        "reconcile",
+        "reconciler.reconcile",
         (
             (
                 "owed=owed, version=roster.version + 1, updated_at=now",
@@ -73,7 +73,7 @@ PROTOCOL = (
         "newer-row-in-a-peer-ignored",
         "A peer that holds a newer row of ours is brought to the older one.",
         "rule 2, versioned",
-        "turns",
+        "reconciler.region_pass",
         (
             ("            _refuse_if_overtaken(region, own, held)\n", ""),
             ("if (standing := table.offer(roster)) > roster.version:", "if (standing := table.offer(roster)) < 0:"),
@@ -83,7 +83,7 @@ PROTOCOL = (
         "peer-group-before-table",
         "A peer's security groups are changed before its table has taken the roster.",
         "rule 3, table before group",
-        "turns",
+        "reconciler.region_pass",
         (
             (
                 (
@@ -115,14 +115,14 @@ PROTOCOL = (
         "removes-without-the-home-table",
         "With the home table down, the home group is brought to what is known without it.",
         "rule 3, table before group",
-        "reconcile",
+        "reconciler.reconcile",
         (("turns.home(rules, add_only=True)", "turns.home(rules, add_only=True and False)"),),
     ),
     Mutant(
         "removes-by-older-rows",
         "Rules are removed by rows that were read before them (with the guard off, which hides it).",
         "rule 4, actual before desired",
-        "converge",
+        "reconciler.converge",
         (
             _UNGUARDED,
             (
@@ -135,7 +135,7 @@ PROTOCOL = (
         "reads-rows-before-rules",
         "The rows are always read first, then the rules (with the guard off, which hides it).",
         "rule 4, actual before desired",
-        "converge",
+        "reconciler.converge",
         (
             _UNGUARDED,
             (
@@ -148,28 +148,28 @@ PROTOCOL = (
         "peer-scope-is-everything",
         "In a peer Region every owned rule is fair game, not only those of the own rosters.",
         "rule 4, scope",
-        "plan",
+        "core.plan",
         (("return key.region == self.home and key in rows.rosters", "return True"),),
     ),
     Mutant(
         "missing-row-is-an-empty-one",
         "The rules of a peer whose row is missing are removed: unknown is taken for absent.",
         "rule 4, scope; external-dns #3841",
-        "plan",
+        "core.plan",
         (("return key in rows.rosters or key.region not in self.regions", "return True"),),
     ),
     Mutant(
         "no-validation",
         "The rosters are not read again after rules were changed.",
         "rule 5, validate after applying",
-        "reconcile",
+        "reconciler.reconcile",
         (("        turns = self.validate(turns)\n", ""),),
     ),
     Mutant(
         "validation-finds-nothing",
         "The rosters are read again, and whatever they say is taken for what they said.",
         "rule 5, validate after applying",
-        "converge",
+        "reconciler.converge",
         (
             (
                 "if all(standing.get(key) == version for key, version in outcome.rows.versions().items()):",

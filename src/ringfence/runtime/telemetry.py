@@ -1,0 +1,220 @@
+"""Turns the journal of a reconcile into log lines, metrics and a summary.
+
+The only module that logs. Knows no port: it is told what happened, one entry at a time, and a crash loses none.
+"""
+
+from collections import Counter
+from dataclasses import asdict, field
+from typing import Any, assert_never
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from ringfence.core.audit_events import (
+    Entry,
+    EventIgnored,
+    HookCompleted,
+    HookHeld,
+    Problem,
+    QuotaUsed,
+    RegionFailed,
+    RemovalsHeld,
+    RosterPublished,
+    RowRejected,
+    RuleAdded,
+    RuleRefused,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+    StaleDoor,
+)
+from ringfence.core.model import Label, Opening
+from ringfence.records import dataclass
+
+_COUNTED = (
+    "RulesAdded",
+    "RulesRemoved",
+    "RulesHeld",
+    "RulesRefused",
+    "DriftHealed",
+    "PeersUnreachable",
+    "WaitingHooks",
+    "StaleDoors",
+)
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Records one invocation. `causes` are the ids of the events and true-ups that it is about."""
+
+    logger: Logger
+    metrics: Metrics
+    causes: tuple[str, ...]
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    quota_percent: float = 0.0
+    held: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def record(self, entry: Entry) -> None:  # noqa: C901  # one case for each entry there is
+        """Logs one entry and counts it."""
+        match entry:
+            case RuleAdded():
+                self._log("rule added", **_rule(entry.opening, entry.label), **_place(entry), drift=entry.drift)
+                self.counts["RulesAdded"] += 1
+                self.counts["DriftHealed"] += entry.drift
+            case RuleRemoved():
+                self._rule_removed(entry)
+            case RuleRelabelled():
+                self._log("rule relabelled", **_rule(entry.opening, entry.label), **_place(entry), was=str(entry.was))
+                self.counts["RulesRelabelled"] += 1
+            case RuleWanted():
+                self._log("rule would be added", **_rule(entry.opening, entry.label), **_place(entry))
+                self.counts["RulesWanted"] += 1
+            case RuleUnwanted():
+                rule = _rule(entry.opening, entry.label)
+                self._log("rule would be removed", **rule, **_place(entry), reason=entry.reason)
+                self.counts["RulesUnwanted"] += 1
+            case RemovalsHeld():
+                self.held.append(
+                    {"region": entry.region, "security_group": entry.group, "digest": entry.digest}
+                    | {"rules": list(entry.rules), "owned": entry.owned}
+                )
+                self._warn("removals held until the next reconcile agrees", **self.held[-1])
+                self.counts["RulesHeld"] += len(entry.rules)
+            case RuleRefused():
+                rule = _rule(entry.opening, entry.label)
+                self._warn("rule refused", **rule, **_place(entry), refusal=entry.refusal, answer=entry.message)
+                self.counts["RulesRefused"] += 1
+            case QuotaUsed():
+                self.quota_percent = max(self.quota_percent, 100 * entry.rules / entry.quota)
+            case RosterPublished():
+                self._log("roster published", **_flat(entry))
+            case RowRejected():
+                self._problem("row rejected, nothing is removed because of it", **_flat(entry))
+            case RegionFailed():
+                self._problem("Region not brought up to date", **_flat(entry))
+                self.counts["PeersUnreachable"] += not entry.at_home
+            case HookCompleted():
+                self._hook_completed(entry)
+            case HookHeld():
+                self._log("instance left waiting", **_flat(entry))
+                self.counts["WaitingHooks"] += 1
+            case StaleDoor():
+                self._warn("stale door", **_flat(entry))
+                self.counts["StaleDoors"] += 1
+                self._time("StaleDoorSeconds", entry.seconds)
+            case EventIgnored():
+                self._log("event ignored", **_flat(entry))
+                self.counts["EventsIgnored"] += 1
+            case Problem():
+                self._problem(entry.what)
+            case _:
+                assert_never(entry)
+
+    def close(self, reconcile_seconds: float, error: BaseException | None) -> dict[str, Any]:
+        """Logs the reconcile's one line, emits its metrics, and returns the line's content."""
+        summary = {
+            "added": self.counts["RulesAdded"],
+            "removed": self.counts["RulesRemoved"],
+            "relabelled": self.counts["RulesRelabelled"],
+            "would_add": self.counts["RulesWanted"],
+            "would_remove": self.counts["RulesUnwanted"],
+            "held": self.held,
+            "refused": self.counts["RulesRefused"],
+            "admitted": len(self.seconds.get("admitted", ())),
+            "released": len(self.seconds.get("released", ())),
+            "waiting": self.counts["WaitingHooks"],
+            "stale_doors": self.counts["StaleDoors"],
+            "peers_unreachable": self.counts["PeersUnreachable"],
+            "ignored": self.counts["EventsIgnored"],
+            "problems": self.problems,
+            "seconds": round(reconcile_seconds, 3),
+        }
+        if error is None:
+            self._log("reconciled", **summary)
+        else:
+            self.logger.error(f"reconcile failed: {error}", extra={"cause": list(self.causes), **summary})
+        self._emit(reconcile_seconds, error is not None)
+        return summary
+
+    def _rule_removed(self, entry: RuleRemoved) -> None:
+        rule = _rule(entry.opening, entry.label)
+        stale = {} if entry.stale_seconds is None else {"stale_seconds": round(entry.stale_seconds, 3)}
+        self._log("rule removed", **rule, **_place(entry), reason=entry.reason, drift=entry.drift, **stale)
+        self.counts["RulesRemoved"] += 1
+        self.counts["DriftHealed"] += entry.drift
+        if entry.stale_seconds is not None:
+            self._time("StaleDoorSeconds", entry.stale_seconds)
+
+    def _hook_completed(self, entry: HookCompleted) -> None:
+        said = "instance let go on" if entry.was_active else "hook was not active any more"
+        self._log(said, **_flat(entry))
+        if entry.was_active:
+            self._time("admitted" if entry.launching else "released", 0.0)
+            if entry.seconds is not None:
+                self._time("AdmissionSeconds" if entry.launching else "ReleaseSeconds", entry.seconds)
+
+    def _time(self, name: str, seconds: float) -> None:
+        self.seconds.setdefault(name, []).append(seconds)
+
+    def _log(self, message: str, **fields: object) -> None:
+        self.logger.info(message, extra={"cause": list(self.causes), **fields})
+
+    def _warn(self, message: str, **fields: object) -> None:
+        self.logger.warning(message, extra={"cause": list(self.causes), **fields})
+
+    def _problem(self, message: str, **fields: object) -> None:
+        detail = fields.get("error") or fields.get("reason")
+        self.problems.append(f"{message}: {detail}" if detail else message)
+        self._warn(message, **fields)
+
+    def _emit(self, reconcile_seconds: float, failed: bool) -> None:
+        """Emits the metrics. Those that an alarm watches are there each time, so that an alarm can end."""
+        for name in _COUNTED:
+            self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
+        self.metrics.add_metric("Errors", MetricUnit.Count, int(failed))
+        self.metrics.add_metric("ReconcileSeconds", MetricUnit.Seconds, reconcile_seconds)
+        self.metrics.add_metric(
+            "StaleDoorSeconds", MetricUnit.Seconds, max(self.seconds.get("StaleDoorSeconds", [0.0]))
+        )
+        self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
+        for name in ("RulesWanted", "RulesUnwanted"):
+            if self.counts[name]:
+                self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
+        for name in ("AdmissionSeconds", "ReleaseSeconds"):
+            for seconds in self.seconds.get(name, ()):
+                self.metrics.add_metric(name, MetricUnit.Seconds, seconds)
+        self.metrics.flush_metrics()
+
+
+def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
+    """The fields of a rule in the log."""
+    ports = opening.ports
+    fields: dict[str, object] = {
+        "address": opening.cidr,
+        "protocol": "all" if ports.protocol == "-1" else ports.protocol,
+        "ports": "all" if ports.protocol == "-1" else str(ports).partition("/")[2],
+    }
+    if label is not None:
+        fields |= {"auto_scaling_group": str(label.roster), "instance": label.instance}
+    return fields
+
+
+def _place(
+    entry: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
+) -> dict[str, object]:
+    """Where a rule stands, or would."""
+    place: dict[str, object] = {"region": entry.region, "security_group": entry.group}
+    return place if isinstance(entry, RuleRefused | RuleWanted) else place | {"rule": entry.rule}
+
+
+def _flat(entry: Any) -> dict[str, object]:
+    """An entry's fields as JSON values, under names that the logger does not use itself."""
+    fields = {name: str(value) if isinstance(value, dict) else value for name, value in asdict(entry).items()}
+    if "roster" in fields:
+        fields["roster"] = str(entry.roster)
+    if "group" in fields:
+        fields["auto_scaling_group"] = fields.pop("group")
+    return fields

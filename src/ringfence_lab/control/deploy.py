@@ -1,0 +1,118 @@
+"""Deploys the example prerequisites and the Ringfence stack in a Region, through CloudFormation as a user does.
+
+Knows AWS through boto3 and the project's two templates. Knows nothing of who plays AWS.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from ringfence_lab.control.client import LabError
+from ringfence_ops.cloudformation.artefact import PROJECT
+
+ClientOf = Callable[[str, str], Any]
+"""A client of a service in a Region."""
+
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+_CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
+_POLL = {"Delay": 0.05, "MaxAttempts": 1200}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a Region has of a cluster. Queues are URLs; the rest are names, the security group its id."""
+
+    stack: str
+    auto_scaling_group: str
+    security_group: str
+    table: str
+    function: str
+    queue: str
+    dead_letter_queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How to deploy a cluster: its Regions, its Lambda artefact, and parameters besides those that say where it is."""
+
+    cluster: str
+    regions: Sequence[str]
+    artefact: Path
+    client_of: ClientOf
+    parameters: Mapping[str, str]
+    project: Path = PROJECT
+
+    def deploy(self, region: str) -> Deployed:
+        """Deploys a Region; the stacks' names hold the cluster's. Raises LabError with CloudFormation's reason."""
+        prerequisites = self._create(
+            region,
+            f"{self.cluster}-prerequisites",
+            (self.project / "examples" / "prerequisites.yaml").read_text(),
+            {"ClusterName": self.cluster},
+        )
+        stack = f"ringfence-{self.cluster}"
+        outputs = self._create(
+            region,
+            stack,
+            self._packaged(region),
+            {
+                "ClusterName": self.cluster,
+                "Regions": ",".join(self.regions),
+                "AutoScalingGroups": prerequisites["AutoScalingGroup"],
+                "SecurityGroups": prerequisites["SecurityGroup"],
+                **self.parameters,
+            },
+        )
+        return Deployed(
+            stack=stack,
+            auto_scaling_group=prerequisites["AutoScalingGroup"],
+            security_group=prerequisites["SecurityGroup"],
+            table=outputs["Table"],
+            function=outputs["Function"],
+            queue=outputs["Queue"],
+            dead_letter_queue=outputs["DeadLetterQueue"],
+        )
+
+    def _packaged(self, region: str) -> str:
+        """The template with its code in S3, as `sam package` leaves it."""
+        s3, bucket = self.client_of("s3", region), f"ringfence-artefacts-{region}"
+        constraint = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **constraint)
+        s3.put_object(Bucket=bucket, Key=self.artefact.name, Body=self.artefact.read_bytes())
+        template = (self.project / "template.yaml").read_text()
+        packaged, places = _CODE_URI.subn(rf"\1 s3://{bucket}/{self.artefact.name}", template)
+        if places != 1:
+            raise LabError(f"template.yaml has {places} functions with `CodeUri: .`: the lab deploys exactly one")
+        return packaged
+
+    def _create(self, region: str, stack: str, template: str, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Creates a stack, waits for it and returns its outputs."""
+        cloudformation = self.client_of("cloudformation", region)
+        try:
+            cloudformation.create_stack(
+                StackName=stack,
+                TemplateBody=template,
+                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+                Capabilities=_CAPABILITIES,
+            )
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig=_POLL)
+        except ClientError as error:
+            raise LabError(f"{stack} in {region} was refused: {error.response['Error']['Message']}") from None
+        except WaiterError:
+            raise LabError(f"{stack} in {region} was not created: {_first_failure(cloudformation, stack)}") from None
+        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def _first_failure(cloudformation: Any, stack: str) -> str:
+    """Why the first resource that failed did."""
+    failures = [
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        if event["ResourceStatus"].endswith("_FAILED")
+    ]
+    return failures[-1] if failures else "CloudFormation gives no reason"

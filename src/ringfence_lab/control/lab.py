@@ -1,0 +1,137 @@
+"""A lab of one's own: starts and stops its server, and deploys Regions in it.
+
+The server is a process that ends with the one that started it. What can be asked of any lab stands in `control`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from ringfence_lab.control.client import LabError, RunningLab
+from ringfence_lab.control.deploy import Deployed, Deployment
+from ringfence_lab.emulator.faults import all_regions, check_region
+from ringfence_ops.cloudformation.artefact import artefact
+
+_ANY_KEY = "test"
+"""Whoever is no role of the lab is the account's root."""
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LOG_LEVEL", "TZ")
+"""What the server sees of our environment: a person's own AWS settings have no place in the lab."""
+
+_WATCH_SECONDS = 0.5
+"""How often a server that runs is looked at."""
+
+_STOP_SECONDS = 10
+"""How long the server may take to end by itself."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Lab(RunningLab):
+    """A lab with its server, for a `with` statement.
+
+    `port` 0 is any that is free. `parameters` are the stack's, besides those that say where it is.
+    """
+
+    regions: Sequence[str]
+    port: int = 0
+    cluster: str = "demo"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    _server: subprocess.Popen[str] | None = None
+    _artefact: Path | None = None
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the server and returns when it serves.
+
+        Raises BadFault for a Region that does not exist, LabError where the port is in use, BuildFailed.
+        """
+        known = all_regions()
+        for region in self.regions:
+            check_region(region, known)
+        with self._listen() as listener:
+            self.port = listener.getsockname()[1]
+            self._server = _start_server(listener)
+        try:
+            self._artefact = artefact()  # while the server starts
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _listen(self) -> socket.socket:
+        try:
+            return socket.create_server(("127.0.0.1", self.port), backlog=512)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise LabError(f"port {self.port} cannot be used ({reason}): choose another with --port") from None
+
+    def _wait_until_ready(self) -> None:
+        if self._server is None or self._server.stdout is None or self._server.stdout.readline() != "ready\n":
+            raise LabError("the lab's server did not start: what it says is above")
+
+    def stop(self) -> None:
+        """Ends the server and all that it runs. No error where it has ended."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        try:
+            server.communicate(timeout=_STOP_SECONDS)  # closes its standard input, by which it ends
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.communicate()
+
+    def wait(self, stopped: threading.Event) -> None:
+        """Waits until `stopped` is set. Raises LabError where the server ends before."""
+        while self._server is not None and not stopped.wait(_WATCH_SECONDS):
+            if (code := self._server.poll()) is not None:
+                raise LabError(f"the lab's server ended with code {code}: what it says is above")
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of a service in a Region of the lab."""
+        if (service, region) not in self._clients:
+            self._clients[service, region] = boto3.Session(_ANY_KEY, _ANY_KEY).client(
+                service,  # type: ignore[call-overload]  # by name
+                region_name=region,
+                endpoint_url=self.endpoint_url,
+                config=Config(retries={"total_max_attempts": 1}, read_timeout=60, proxies={}),
+            )
+        return self._clients[service, region]
+
+    def deploy(self, region: str) -> Deployed:
+        """Deploys the prerequisites and the stack in a Region. Raises LabError with CloudFormation's reason."""
+        if self._artefact is None:
+            raise LabError("the lab has not been started")
+        return Deployment(self.cluster, self.regions, self._artefact, self.client, self.parameters).deploy(region)
+
+    @property
+    def release_deadline(self) -> int:
+        """Seconds for which the stacks hold a termination, as `parameters` say."""
+        return int(self.parameters["ReleaseDeadline"])
+
+
+def _start_server(listener: socket.socket) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603  # our own module
+        [sys.executable, "-m", "ringfence_lab.emulator.server", str(listener.fileno())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        pass_fds=[listener.fileno()],
+        start_new_session=True,  # Ctrl-C is for us, and we end the server
+    )

@@ -1,0 +1,116 @@
+"""The public addresses of EC2's instances: taken from a pool, given back, and soon another instance's.
+
+Sources: Amazon EC2 User Guide, "Amazon EC2 instance IP addressing", "Elastic IP addresses"; Amazon VPC User Guide, "IP
+addressing for your VPCs and subnets". The order in which AWS hands addresses out again is not documented; here those
+given back come first, oldest first, so that a rule left behind soon admits a stranger. An elastic address that is
+released comes back too.
+"""
+
+import ipaddress
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+
+from ringfence_lab.emulator.aws.seams import replace, wrap
+
+_BLOCKS = [ipaddress.IPv4Network(f"54.{second}.0.0/16") for second in range(144, 256)]
+"""One for each Region and account. Blocks of AWS's own, so that the addresses are such as instances really have."""
+
+
+@dataclass(slots=True)
+class Pool:
+    """One Region's public addresses."""
+
+    block: ipaddress.IPv4Network
+    _used: int = 0
+    _returned: deque[str] = field(default_factory=deque)
+
+    def take(self) -> str:
+        """An address that nobody has."""
+        if self._returned:
+            return self._returned.popleft()
+        self._used += 1
+        return str(self.block[self._used])
+
+    def give_back(self, address: str) -> None:
+        """Takes an address back, if it is the pool's."""
+        if ipaddress.ip_address(address) in self.block:
+            self._returned.append(address)
+
+
+@dataclass(slots=True)
+class Pools:
+    """The pools of all Regions."""
+
+    _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
+
+    def of(self, ec2_backend: Any) -> Pool:
+        """The pool that moto's EC2 of one Region and account takes from."""
+        key = (ec2_backend.account_id, ec2_backend.region_name)
+        if key not in self._pools:
+            self._pools[key] = Pool(_BLOCKS[len(self._pools)])
+        return self._pools[key]
+
+    def assign(self, interface: NetworkInterface) -> None:
+        """Gives an interface a public address, if it is to have one and has none."""
+        if str(interface.public_ip_auto_assign).lower() == "true" and interface.public_ip is None:
+            interface.public_ip = self.of(interface.ec2_backend).take()
+
+    def release(self, interface: NetworkInterface) -> None:
+        """What stop and terminate do to an interface: an elastic address stays."""
+        if interface.public_ip and not elastic_of(interface):
+            self.of(interface.ec2_backend).give_back(interface.public_ip)
+            interface.public_ip = None
+
+    def make_elastic(self, inner: Callable[..., None], elastic: ElasticAddress, backend: Any, **asked: Any) -> None:
+        """Allocates an elastic address."""
+        asked["address"] = asked.get("address") or self.of(backend).take()
+        inner(elastic, backend, **asked)
+
+    def associate(self, inner: Callable[..., ElasticAddress], backend: Any, **asked: Any) -> ElasticAddress:
+        """Puts an elastic address in the place of the one that was assigned, which goes back to the pool."""
+        interface = asked.get("eni") or (asked["instance"].nics[0] if asked.get("instance") else None)
+        before = interface.public_ip if interface and not elastic_of(interface) else None
+        elastic = inner(backend, **asked)
+        if before:
+            self.of(backend).give_back(before)
+        return elastic
+
+    def release_elastic(self, inner: Callable[..., None], backend: Any, **asked: Any) -> None:
+        """Gives an elastic address up."""
+        found = backend.describe_addresses(
+            allocation_ids=[id] if (id := asked.get("allocation_id")) else None,
+            public_ips=[address] if (address := asked.get("address")) else None,
+        )
+        inner(backend, **asked)
+        for elastic in found:
+            self.of(backend).give_back(elastic.public_ip)
+
+
+def install() -> None:
+    """Puts the seams into moto, with pools from which nothing was taken yet."""
+    pools = Pools()
+    replace(NetworkInterface, check_auto_public_ip=pools.assign, stop=pools.release)
+    wrap(NetworkInterface, "__init__", _make_interface)
+    wrap(ElasticAddress, "__init__", pools.make_elastic)
+    wrap(ElasticAddressBackend, "associate_address", pools.associate)
+    wrap(ElasticAddressBackend, "release_address", pools.release_elastic)
+
+
+def _make_interface(
+    inner: Callable[..., None], interface: NetworkInterface, backend: Any, subnet: Any, *rest: Any, **asked: Any
+) -> None:
+    """Gives an interface an IPv6 address, if its subnet says so."""
+    subnet = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
+    if subnet.ipv6_cidr_block_associations and subnet.assign_ipv6_address_on_creation:
+        asked["ipv6_address_count"] = asked.get("ipv6_address_count") or 1
+    inner(interface, backend, subnet, *rest, **asked)
+
+
+def elastic_of(interface: NetworkInterface) -> ElasticAddress | None:
+    """The elastic address that is associated with an interface."""
+    return next((each for each in interface.ec2_backend.addresses if each.eni is interface), None)

@@ -1,0 +1,82 @@
+"""Lets the lab's CloudFormation make what MiniStack does not, or makes in its own EC2 instead of moto's.
+
+Seams in MiniStack's CloudFormation. What the types are stands in `resources`.
+"""
+
+import json
+from typing import Any
+
+from ministack.core.responses import get_region
+from ministack.services import iam, ssm
+from ministack.services.cloudformation import provisioners
+
+from ringfence_lab.emulator import images, resources
+from ringfence_lab.emulator.moto_services import MotoServices
+from ringfence_lab.emulator.resources.resource_type import Clients, Made, Properties, ResourceType
+
+
+def install(moto: MotoServices) -> None:
+    """Patches MiniStack. Once for each process."""
+    for name, resource_type in resources.TYPES.items():
+        provisioners._RESOURCE_HANDLERS[name] = _handlers(moto, name, resource_type)
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
+        "create": _put_role_policy,
+        "update": lambda _id, old, new, stack: _replace_role_policy(old, new, stack),
+        "delete": _delete_role_policy,
+    }
+    provisioners._physical_name = _name_in_region(provisioners._physical_name)
+    ssm._PUBLIC_AMI_PARAMETERS = images.PARAMETERS
+
+
+def _handlers(moto: MotoServices, name: str, resource_type: ResourceType) -> dict[str, Any]:
+    """A resource type as MiniStack's CloudFormation calls it."""
+
+    def clients() -> Clients:
+        return Clients(moto.client("ec2", get_region()), moto.client("autoscaling", get_region()))
+
+    def create(logical_id: str, properties: Properties, stack: str) -> Made:
+        return resource_type.create(clients(), properties, provisioners._physical_name(stack, logical_id, max_len=255))
+
+    def update(id: str, old: Properties, new: Properties, stack: str, logical_id: str) -> Made:
+        if resource_type.can_update(old, new):
+            return resource_type.update(clients(), id, old, new)
+        created: Made = provisioners._replace_resource(name, id, old, new, stack, logical_id)
+        return created
+
+    def delete(id: str, properties: Properties) -> None:
+        resource_type.delete(clients(), id, properties)
+
+    return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+
+
+def _name_in_region(name_of: Any) -> Any:
+    """Names what a template leaves nameless differently in each Region: roles are global, and stacks' names equal."""
+
+    def physical_name(*arguments: Any, **options: Any) -> str:
+        seed = provisioners._NAME_SEED.set(f"{get_region()} {provisioners._NAME_SEED.get()}")
+        try:
+            name: str = name_of(*arguments, **options)
+            return name
+        finally:
+            provisioners._NAME_SEED.reset(seed)
+
+    return physical_name
+
+
+def _put_role_policy(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    role, name = properties["RoleName"], properties["PolicyName"]
+    document = json.dumps(properties.get("PolicyDocument", {}))
+    status, _, body = iam._put_role_policy({"RoleName": role, "PolicyName": name, "PolicyDocument": document})
+    if status >= 400:
+        raise ValueError(f"policy {name} of role {role} was refused: {body.decode()}")
+    return f"{name}|{role}", {}
+
+
+def _replace_role_policy(old: Properties, new: Properties, stack: str) -> Made:
+    if (old["RoleName"], old["PolicyName"]) != (new["RoleName"], new["PolicyName"]):
+        _delete_role_policy("", old)
+    return _put_role_policy("", new, stack)
+
+
+def _delete_role_policy(_id: str, properties: Properties) -> None:
+    iam._delete_role_policy({"RoleName": properties["RoleName"], "PolicyName": properties["PolicyName"]})

@@ -1,0 +1,81 @@
+"""EC2's security groups as CloudFormation's resources.
+
+Source: AWS CloudFormation Template Reference, each type's page.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ringfence_lab.emulator.resources.resource_type import (
+    Clients,
+    Made,
+    Properties,
+    ResourceType,
+    change_tags,
+    chosen,
+    put_tags,
+)
+
+
+def _permission(rule: Properties) -> dict[str, Any]:
+    """A rule of a template in the form that the API takes."""
+    description = chosen(rule, "Description")
+    permission = chosen(rule, "IpProtocol") | {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
+    if "CidrIp" in rule:
+        permission["IpRanges"] = [{"CidrIp": rule["CidrIp"], **description}]
+    if "CidrIpv6" in rule:
+        permission["Ipv6Ranges"] = [{"CidrIpv6": rule["CidrIpv6"], **description}]
+    if "SourcePrefixListId" in rule:
+        permission["PrefixListIds"] = [{"PrefixListId": rule["SourcePrefixListId"], **description}]
+    if "SourceSecurityGroupId" in rule:
+        permission["UserIdGroupPairs"] = [{"GroupId": rule["SourceSecurityGroupId"], **description}]
+    return permission
+
+
+def _create_security_group(clients: Clients, properties: Properties, name: str) -> Made:
+    id: str = clients.ec2.create_security_group(
+        GroupName=properties.get("GroupName", name),
+        Description=properties["GroupDescription"],
+        **chosen(properties, "VpcId"),
+    )["GroupId"]
+    put_tags(clients, id, properties)
+    if ingress := properties.get("SecurityGroupIngress"):
+        clients.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=[_permission(rule) for rule in ingress])
+    return id, {"GroupId": id, "Id": id, "VpcId": properties.get("VpcId", "")}
+
+
+def _update_security_group(clients: Clients, id: str, old: Properties, new: Properties) -> Made:
+    change_tags(clients, id, old, new)
+    before, after = ([_permission(rule) for rule in rules.get("SecurityGroupIngress", [])] for rules in (old, new))
+    if gone := [rule for rule in before if rule not in after]:
+        clients.ec2.revoke_security_group_ingress(GroupId=id, IpPermissions=gone)
+    if come := [rule for rule in after if rule not in before]:
+        clients.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=come)
+    return id, {"GroupId": id, "Id": id, "VpcId": new.get("VpcId", "")}
+
+
+def _delete_security_group(clients: Clients, id: str, _properties: Properties) -> None:
+    clients.ec2.delete_security_group(GroupId=id)
+
+
+def _create_ingress(clients: Clients, properties: Properties, _name: str) -> Made:
+    made = clients.ec2.authorize_security_group_ingress(
+        GroupId=properties["GroupId"], IpPermissions=[_permission(properties)]
+    )
+    id: str = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    return id, {"Id": id}
+
+
+def _delete_ingress(clients: Clients, id: str, properties: Properties) -> None:
+    clients.ec2.revoke_security_group_ingress(GroupId=properties["GroupId"], SecurityGroupRuleIds=[id])
+
+
+TYPES: Mapping[str, ResourceType] = {
+    "AWS::EC2::SecurityGroup": ResourceType(
+        _create_security_group,
+        _delete_security_group,
+        _update_security_group,
+        frozenset({"SecurityGroupIngress", "Tags"}),
+    ),
+    "AWS::EC2::SecurityGroupIngress": ResourceType(_create_ingress, _delete_ingress),
+}

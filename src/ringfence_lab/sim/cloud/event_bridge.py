@@ -1,0 +1,99 @@
+"""A Region's EventBridge: Auto Scaling's events and the schedule's messages, on their way to the queue.
+
+Auto Scaling's events are best effort (EventBridge User Guide, "Events from AWS services"): `fate` decides for each
+one after how many seconds copies of it arrive, if any.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from ringfence.core.events import SCHEDULE
+from ringfence.core.lifecycle import Transition
+from ringfence.core.model import Region
+from ringfence_lab.sim.cloud.auto_scaling import LifecycleAction
+from ringfence_lab.sim.cloud.clock import VirtualClock
+
+DETAIL_TYPES = {
+    Transition.LAUNCH: "EC2 Instance-launch Lifecycle Action",
+    Transition.TERMINATE: "EC2 Instance-terminate Lifecycle Action",
+}
+
+AT_ONCE = (0.0,)
+
+
+def deliver_at_once(_event: Mapping[str, object]) -> Sequence[float]:
+    """The fate of an event when nothing goes wrong."""
+    return AT_ONCE
+
+
+class EventBridge:
+    """One Region's events. `emitted` keeps all of them, as JSON objects, whatever becomes of them."""
+
+    def __init__(self, region: Region, account: str, clock: VirtualClock, target: Callable[[str], None]) -> None:
+        self.region = region
+        self.emitted: list[Mapping[str, object]] = []
+        self.fate: Callable[[Mapping[str, object]], Sequence[float]] = deliver_at_once
+        self._account = account
+        self._clock = clock
+        self._target = target
+
+    def lifecycle_action(self, action: LifecycleAction) -> None:
+        """The event of an instance that waits for a hook.
+
+        Source: Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference".
+        """
+        number = len(self.emitted) + 1
+        event = {
+            "version": "0",
+            "id": f"{self._hash()}-0000-4000-8000-{number:012x}",
+            "detail-type": DETAIL_TYPES[action.journey.transition],
+            "source": "aws.autoscaling",
+            "account": self._account,
+            "time": self._time(),
+            "region": self.region,
+            "resources": [
+                f"arn:aws:autoscaling:{self.region}:{self._account}:autoScalingGroup:*:autoScalingGroupName/{action.group}"
+            ],
+            "detail": {
+                "LifecycleActionToken": action.token,
+                "AutoScalingGroupName": action.group,
+                "LifecycleHookName": action.hook.name,
+                "EC2InstanceId": action.instance,
+                "LifecycleTransition": action.journey.transition.value,
+                "Origin": action.journey.origin.value,
+                "Destination": action.journey.destination.value,
+            },
+        }
+        self.emitted.append(event)
+        body = json.dumps(event)
+        for seconds in self.fate(event):
+            if seconds:
+                self._clock.after(seconds, lambda: self._target(body))
+            else:
+                self._target(body)
+
+    def schedule(self) -> None:
+        """What the schedule puts into the queue at this moment."""
+        self._target(json.dumps({"source": SCHEDULE, "time": self._time()}))
+
+    def every(self, seconds: float) -> None:
+        """Starts the schedule."""
+
+        def tick() -> None:
+            self.schedule()
+            self._clock.after(seconds, tick)
+
+        self._clock.after(seconds, tick)
+
+    def _time(self) -> str:
+        return _written(int(self._clock.now()))
+
+    def _hash(self) -> str:
+        return self.region.encode().hex()[-8:]
+
+
+@lru_cache
+def _written(epoch_seconds: int) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,55 @@
+"""A Region's Lambda function and its event source mapping: from messages or a payload to one reconcile.
+
+Does with the queue what `ringfence.runtime.handler` does, without its log and metrics.
+Source: Lambda Developer Guide, "Using Lambda with Amazon SQS", partial batch responses.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ringfence.core.errors import Permanent, Retry, RingfenceError
+from ringfence.core.events import Event, Launching, Terminating, parse
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_lab.sim.cloud.queue import Message, Queue
+from ringfence_lab.sim.engine.calls import Invocation, Killed
+
+Engine = Callable[[Sequence[Event], World, Settings], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Region's function. `engine` is what it runs."""
+
+    queue: Queue
+    settings: Settings
+    engine: Engine = reconcile
+
+    def invoke(self, invocation: Invocation, world: World, payload: object) -> None:
+        """A direct invoke. Raises what the engine raises, and Killed."""
+        self._run(invocation, world, [parse(payload, f"request-{invocation.number}")])
+
+    def consume(self, invocation: Invocation, world: World, batch: Sequence[Message]) -> None:
+        """A batch of the queue: what failed stays there until it is visible again. Raises nothing: of a process that
+        is killed, the queue learns by the messages' not being deleted."""
+        events = [parse(json.loads(message.body), message.id) for message in batch]
+        try:
+            self._run(invocation, world, events)
+        except (Killed, Retry):
+            return
+        except Permanent as error:
+            for message, event in zip(batch, events, strict=True):
+                if isinstance(event, Launching | Terminating) and (not error.groups or event.group in error.groups):
+                    self.queue.bury(message)
+        self.queue.delete(batch)
+
+    def _run(self, invocation: Invocation, world: World, events: Sequence[Event]) -> None:
+        try:
+            self.engine(events, world, self.settings)
+        except RingfenceError as error:
+            invocation.error = error
+            raise
+        finally:
+            invocation.ended = True

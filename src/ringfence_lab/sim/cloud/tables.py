@@ -1,0 +1,117 @@
+"""A Region's DynamoDB table of rosters, with the conditions that `interfaces.RosterTable` promises.
+
+Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency"; every read here is a consistent
+one. What is stored cannot be changed through what was handed in or out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
+from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
+from ringfence.core.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence_lab.sim.cloud.history import Change, RowWritten, TableMadeAnew
+
+if TYPE_CHECKING:
+    from ringfence_lab.sim.engine.calls import Invocation
+
+SURELY_FITS = 500
+"""Instances that a roster can name without any doubt that it fits into an item."""
+
+
+class Table:
+    """One Region's table. It exists only once the Region is deployed."""
+
+    def __init__(self, region: Region, record: Callable[[Change], None]) -> None:
+        self.region = region
+        self.exists = True
+        self.rosters: dict[RosterKey, Roster] = {}
+        self.bad: dict[RosterKey, BadRow] = {}
+        self.held: dict[SecurityGroupId, HeldRemovals] = {}
+        self._record = record
+
+    def scan(self) -> Rows:
+        """All rows. Raises NotDeployed."""
+        self._must_exist()
+        return Rows(dict(self.rosters), dict(self.bad), dict(self.held))
+
+    def query(self, region: Region) -> Rows:
+        """The rows whose home is the Region. Raises NotDeployed."""
+        self._must_exist()
+        return Rows(
+            {key: roster for key, roster in self.rosters.items() if key.region == region},
+            {key: bad for key, bad in self.bad.items() if key.region == region},
+        )
+
+    def replace(self, roster: Roster, standing_version: int, by: "Invocation | None") -> None:
+        """See `interfaces.RosterTable.replace`."""
+        standing = self._check(roster)
+        if standing != standing_version:
+            raise Conflict(f"{roster.key} was written by another invocation", {})
+        self._write(roster, standing, by)
+
+    def offer(self, roster: Roster, by: "Invocation | None") -> int:
+        """See `interfaces.RosterTable.offer`."""
+        standing = self._check(roster)
+        if standing and standing >= roster.version:
+            return standing
+        self._write(roster, standing, by)
+        return roster.version
+
+    def hold(self, held: HeldRemovals) -> None:
+        """See `interfaces.RosterTable.hold`."""
+        self._must_exist()
+        self.held[held.group] = held
+
+    # By hand: what an operator, a migration or an accident does.
+
+    def put_item(self, item: Mapping[str, Any]) -> None:
+        """Writes any item, as DynamoDB's attribute values: a row of the original sample, or one that is no roster."""
+        key = key_of(item)
+        self.rosters.pop(key, None)
+        self.bad.pop(key, None)
+        try:
+            self.rosters[key] = _frozen(from_item(item))
+        except Unsafe as error:
+            self.bad[key] = BadRow(str(error), version_of(item))
+
+    def make_anew(self) -> None:
+        """The table is deleted and deployed again, and is empty."""
+        self.exists = True
+        for each in (self.rosters, self.bad, self.held):
+            each.clear()
+        self._record(TableMadeAnew(self.region))
+
+    def _check(self, roster: Roster) -> int:
+        """The version that stands there. Raises NotDeployed, and Permanent for what is no valid item."""
+        self._must_exist()
+        if any(not ids for ids in roster.owed.values()):
+            raise Permanent("ValidationException: a set may not be empty")
+        if len(roster.members) + len(roster.departed) > SURELY_FITS:
+            to_item(roster)
+        key = roster.key
+        if key in self.rosters:
+            return self.rosters[key].version
+        return self.bad[key].version if key in self.bad else 0
+
+    def _write(self, roster: Roster, standing: int, by: "Invocation | None") -> None:
+        self.rosters[roster.key] = _frozen(roster)
+        self.bad.pop(roster.key, None)
+        self._record(RowWritten(self.region, roster.key, roster.version, standing, by))
+
+    def _must_exist(self) -> None:
+        if not self.exists:
+            raise NotDeployed(f"ResourceNotFoundException: no table in {self.region}")
+
+
+def _frozen(roster: Roster) -> Roster:
+    if isinstance(roster.members, MappingProxyType):
+        return roster
+    return replace(
+        roster,
+        members=MappingProxyType(dict(roster.members)),
+        departed=MappingProxyType(dict(roster.departed)),
+        owed=MappingProxyType(dict(roster.owed)),
+    )

@@ -1,0 +1,83 @@
+"""Where the function's code lies for CloudFormation: one private bucket of the account in each Region.
+
+Raises what botocore raises, and Refused where the bucket's name is somebody else's. Knows no stack.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ringfence.core.model import Region
+from ringfence_ops.aws.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The bucket of an account in a Region. Every call says whose it must be, so that nobody can slip in another's."""
+
+    client: Any
+    account: str
+    region: Region
+
+    @property
+    def name(self) -> str:
+        """Unique, since accounts are."""
+        return f"ringfence-{self.account}-{self.region}"
+
+    def put(self, artefact: Path) -> str:
+        """Puts the file there, if it is not there yet, and returns its URI. Its name tells its content."""
+        self._ensure()
+        key, owner = artefact.name, {"Bucket": self.name, "ExpectedBucketOwner": self.account}
+        try:
+            self.client.head_object(Key=key, **owner)
+        except ClientError as error:
+            if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+                raise
+            self.client.put_object(Key=key, Body=artefact.read_bytes(), **owner)
+        return f"s3://{self.name}/{key}"
+
+    def _ensure(self) -> None:
+        try:
+            self.client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.account)
+        except ClientError as error:
+            match _code(error):
+                case "404" | "NoSuchBucket" | "NotFound":
+                    self._make()
+                case "403" | "AccessDenied":
+                    raise Refused(f"the bucket {self.name} is not yours to use, or is another account's") from error
+                case _:
+                    raise
+
+    def _make(self) -> None:
+        constraint = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
+        self.client.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else constraint))
+        self.client.put_public_access_block(
+            Bucket=self.name,
+            PublicAccessBlockConfiguration=dict.fromkeys(
+                ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+            ),
+        )
+        self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._policy()))
+
+    def _policy(self) -> dict[str, Any]:
+        """Nothing without TLS. Source: Amazon S3 User Guide, "Security best practices for Amazon S3"."""
+        arn = f"arn:aws:s3:::{self.name}"
+        return {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [arn, f"{arn}/*"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

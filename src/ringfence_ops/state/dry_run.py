@@ -1,0 +1,209 @@
+"""What a true-up of every Region would do now: the real engine, on a world whose reads are real and whose writes stay
+in memory.
+
+So a plan is exactly what a reconcile does, its guard included, and no part of the engine knows that it is rehearsed.
+All Regions share the world, as they share AWS. Knows no terminal.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from ringfence.aws.auto_scaling import AwsAutoScaling
+from ringfence.aws.dynamodb import AwsRosterTable
+from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.core.audit_events import Entry
+from ringfence.core.errors import Conflict, Retry, RingfenceError
+from ringfence.core.events import TrueUp
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model import (
+    HeldRemovals,
+    InstanceId,
+    Label,
+    Region,
+    Roster,
+    RosterKey,
+    Rows,
+    Rule,
+    RuleId,
+    SecurityGroupId,
+)
+from ringfence.core.plan import Addition
+from ringfence.core.settings import Settings
+from ringfence.reconciler.interfaces import AutoScaling, Home, RegionPorts, RosterTable, SecurityGroups, World
+from ringfence.reconciler.reconcile import reconcile
+from ringfence_ops.aws.sessions import ClientOf
+from ringfence_ops.state.machine import Clock, Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the true-up of one Region would do, and why it would fail, if it would."""
+
+    entries: tuple[Entry, ...]
+    failure: str | None = None
+
+
+def rehearse(
+    client_of: ClientOf, cluster: Sequence[Settings], unreachable: Mapping[Region, str] | None = None
+) -> Mapping[Region, Rehearsed]:
+    """The true-ups of all Regions, one after the other, on one world. Changes nothing.
+
+    The Regions that are known to be unreachable are not asked again: the others see them fail.
+    """
+    unreachable = unreachable or {}
+    shared = {one.region: _region(client_of, one) for one in cluster if one.region not in unreachable}
+    shared |= {region: _unreachable(reason) for region, reason in unreachable.items()}
+    done: dict[Region, Rehearsed] = {}
+    with ThreadPoolExecutor(2 * len(cluster) + 14) as pool:
+        for settings in (one for one in cluster if one.region not in unreachable):
+            entries: list[Entry] = []
+            failure = None
+            try:
+                world = World(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
+                reconcile([TrueUp("rehearsal")], world, settings)
+            except RingfenceError as error:
+                failure = str(error)
+            done[settings.region] = Rehearsed(tuple(entries), failure)
+    return done
+
+
+def _region(client_of: ClientOf, settings: Settings) -> RegionPorts:
+    region = settings.region
+    table = AwsRosterTable(client_of("dynamodb", region), region, f"ringfence-{settings.cluster}")
+    return RegionPorts(RehearsedTable(table), RehearsedGroups(AwsSecurityGroups(client_of("ec2", region), region)))
+
+
+def _home(client_of: ClientOf, settings: Settings) -> Home:
+    region = settings.region
+    auto_scaling = AwsAutoScaling(client_of("autoscaling", region), region)
+    return Home(RehearsedAutoScaling(auto_scaling), AwsInstances(client_of("ec2", region), region))
+
+
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A Region that does not answer, as far as the ports above read."""
+
+    reason: str
+
+    def rules(self, _groups: object) -> Any:
+        raise Retry(self.reason)
+
+    rows_of = rules
+
+    def rows(self) -> Any:
+        raise Retry(self.reason)
+
+
+def _unreachable(reason: str) -> RegionPorts:
+    silent: Any = _Silent(reason)
+    return RegionPorts(RehearsedTable(silent), RehearsedGroups(silent))
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedAutoScaling:
+    """The `AutoScaling` port: hooks are answered in words alone."""
+
+    real: AutoScaling
+
+    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+        """See `interfaces.AutoScaling.groups`."""
+        return self.real.groups(names)
+
+    def complete(self, _group: str, _hook: str, _instance: InstanceId, _token: str | None, _result: HookResult) -> bool:
+        """See `interfaces.AutoScaling.complete`."""
+        return True
+
+
+@dataclass(slots=True)
+class RehearsedTable:
+    """The `RosterTable` port: what was written stands over what is read."""
+
+    real: RosterTable
+    _written: dict[RosterKey, Roster] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rows(self) -> Rows:
+        """See `interfaces.RosterTable.rows`."""
+        return self._over(self.real.rows(), None)
+
+    def rows_of(self, region: Region) -> Rows:
+        """See `interfaces.RosterTable.rows_of`."""
+        return self._over(self.real.rows_of(region), region)
+
+    def replace(self, roster: Roster, standing_version: int) -> None:
+        """See `interfaces.RosterTable.replace`."""
+        with self._lock:
+            if self._version(roster.key) != standing_version:
+                raise Conflict(f"{roster.key} was written meanwhile", {})
+            self._written[roster.key] = roster
+
+    def offer(self, roster: Roster) -> int:
+        """See `interfaces.RosterTable.offer`."""
+        with self._lock:
+            standing = self._version(roster.key)
+            if standing < roster.version:
+                self._written[roster.key] = roster
+            return max(standing, roster.version)
+
+    def hold(self, held: HeldRemovals) -> None:
+        """See `interfaces.RosterTable.hold`. What is held is in the journal; the next true-up is not rehearsed."""
+
+    def _version(self, key: RosterKey) -> int:
+        if key in self._written:
+            return self._written[key].version
+        return self.real.rows_of(key.region).versions().get(key, 0)
+
+    def _over(self, rows: Rows, region: Region | None) -> Rows:
+        written = {key: one for key, one in self._written.items() if region in (None, key.region)}
+        bad = {key: one for key, one in rows.bad.items() if key not in written}
+        return replace(rows, rosters={**rows.rosters, **written}, bad=bad)
+
+
+@dataclass(slots=True)
+class RehearsedGroups:
+    """The `SecurityGroups` port: what was changed stands over what is read. Quotas and refusals are not foreseen."""
+
+    real: SecurityGroups
+    _made: dict[RuleId, Rule] = field(default_factory=dict)
+    _gone: set[RuleId] = field(default_factory=set)
+    _labels: dict[RuleId, Label] = field(default_factory=dict)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
+        """See `interfaces.SecurityGroups.rules`."""
+        return {group: tuple(self._standing(group, rules)) for group, rules in self.real.rules(groups).items()}
+
+    def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
+        """See `interfaces.SecurityGroups.authorize`."""
+        made = [
+            Rule(
+                RuleId(f"sgr-rehearsed-{next(self._numbers)}"),
+                group,
+                each.opening.ports,
+                each.opening,
+                description=str(each.label),
+            )
+            for each in additions
+        ]
+        self._made |= {rule.id: rule for rule in made}
+        return tuple(made)
+
+    def revoke(self, _group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
+        """See `interfaces.SecurityGroups.revoke`."""
+        self._gone |= set(rules)
+
+    def relabel(self, _group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
+        """See `interfaces.SecurityGroups.relabel`."""
+        self._labels |= labels
+
+    def _standing(self, group: SecurityGroupId, rules: Sequence[Rule]) -> list[Rule]:
+        made = [rule for rule in self._made.values() if rule.group == group]
+        standing = [rule for rule in [*rules, *made] if rule.id not in self._gone]
+        return [
+            replace(rule, description=str(self._labels[rule.id])) if rule.id in self._labels else rule
+            for rule in standing
+        ]

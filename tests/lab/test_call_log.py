@@ -1,0 +1,63 @@
+"""What the journal of calls knows of a request."""
+
+from urllib.parse import quote
+
+import pytest
+
+from ringfence_lab.emulator.call_log import JOURNAL_LENGTH, Call, Journal, Scope, action_of, scope_of
+
+CREDENTIAL = "ASIAEXAMPLE/20261123/us-west-2/dynamodb/aws4_request"
+
+
+def a_call(action: str = "Query", user_agent: str = "") -> Call:
+    return Call("us-west-2", "dynamodb", action, 0.0, 1.0, 200, "", "ASIAEXAMPLE", "", "", user_agent)
+
+
+def test_a_signature_says_region_service_and_key() -> None:
+    header = f"AWS4-HMAC-SHA256 Credential={CREDENTIAL}, SignedHeaders=host, Signature=0"
+
+    assert scope_of(header, "") == Scope("ASIAEXAMPLE", "us-west-2", "dynamodb")
+
+
+def test_so_does_a_presigned_query() -> None:
+    assert scope_of("", f"X-Amz-Credential={quote(CREDENTIAL, safe='')}&X-Amz-Date=0").region == "us-west-2"
+
+
+@pytest.mark.parametrize("query", ["", "X-Amz-Credential=nonsense"])
+def test_what_is_not_signed_has_no_scope(query: str) -> None:
+    assert scope_of("Bearer token", query) == Scope()
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "body", "action"),
+    [
+        ({"x-amz-target": "DynamoDB_20120810.Query"}, "", b"{}", "Query"),
+        (
+            {"content-type": "application/x-www-form-urlencoded; charset=utf-8"},
+            "",
+            b"Action=DescribeInstances&Version=2016-11-15",
+            "DescribeInstances",
+        ),
+        ({}, "Action=GetCallerIdentity", b"", "GetCallerIdentity"),
+        ({"content-type": "application/json"}, "", b"Action=No", "POST /2015-03-31/functions"),
+    ],
+)
+def test_each_protocol_names_its_action(headers: dict[str, str], query: str, body: bytes, action: str) -> None:
+    assert action_of("POST", "/2015-03-31/functions", headers, query, body) == action
+
+
+def test_the_engines_user_agent_says_the_cause() -> None:
+    assert a_call(user_agent="Boto3/1 ringfence/0.1.0 cause/e-1+e-2").cause == "e-1+e-2"
+    assert a_call(user_agent="Boto3/1").cause == ""
+
+
+def test_the_journal_forgets_the_oldest_first_and_all_when_asked() -> None:
+    journal = Journal()
+
+    for number in range(JOURNAL_LENGTH + 1):
+        journal.record(a_call(str(number)))
+    kept = journal.as_json()
+    journal.forget()
+
+    assert (kept[0]["action"], kept[-1]["action"]) == ("1", str(JOURNAL_LENGTH))
+    assert journal.as_json() == []

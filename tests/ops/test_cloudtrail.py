@@ -1,0 +1,89 @@
+"""CloudTrail: who made a rule that no engine made."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from ringfence.core.model import RuleId
+from ringfence_ops.logs.cloudtrail import Deed, Trail
+from tests.unit.builders import EAST, GROUP, NOW
+
+SGR, OTHER = RuleId("sgr-00000001"), RuleId("sgr-00000002")
+
+
+def event(rule: str, at: int = NOW, name: str = "AuthorizeSecurityGroupIngress", **record: Any) -> dict[str, Any]:
+    """An event of Alice's, with the record that CloudTrail keeps of the call."""
+    kept = {
+        "userIdentity": {"arn": "arn:aws:iam::123456789012:user/alice"},
+        "sourceIPAddress": "203.0.113.7",
+        "userAgent": "aws-cli/2.0",
+        "responseElements": {"securityGroupRuleSet": {"items": [{"securityGroupRuleId": rule}]}},
+    }
+    return {
+        "EventId": f"event-{at}",
+        "EventName": name,
+        "EventTime": datetime.fromtimestamp(at, UTC),
+        "Username": "alice",
+        "CloudTrailEvent": json.dumps(kept | record),
+    }
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    client = boto3.client("cloudtrail", region_name=EAST, aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def told(stub: Stubber, *pages: list[dict[str, Any]], rules: frozenset[RuleId] = frozenset({SGR})) -> dict[Any, Deed]:
+    """What is made of these pages of events, newest first."""
+    for number, page in enumerate(pages):
+        asked: dict[str, Any] = {
+            "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": GROUP}],
+            "MaxResults": 50,
+        }
+        asked |= {"NextToken": f"page-{number}"} if number else {}
+        more = {"NextToken": f"page-{number + 1}"} if number + 1 < len(pages) else {}
+        stub.add_response("lookup_events", {"Events": page, **more}, asked)
+    return Trail(stub.client, EAST).deeds(GROUP, rules)
+
+
+def test_who_made_a_rule_is_told_with_where_from_and_by_which_event(stub: Stubber) -> None:
+    assert told(stub, [event(OTHER), event(SGR, NOW - 60)]) == {
+        SGR: Deed(
+            at=NOW - 60,
+            action="AuthorizeSecurityGroupIngress",
+            event=f"event-{NOW - 60}",
+            who="arn:aws:iam::123456789012:user/alice",
+            source_address="203.0.113.7",
+            user_agent="aws-cli/2.0",
+        )
+    }
+
+
+def test_the_latest_call_about_a_rule_counts(stub: Stubber) -> None:
+    changed = event(
+        "",
+        NOW,
+        "ModifySecurityGroupRules",
+        requestParameters={"SecurityGroupRules": [{"SecurityGroupRuleId": SGR}]},
+        responseElements=None,
+    )
+    assert told(stub, [changed, event(SGR, NOW - 60)])[SGR].action == "ModifySecurityGroupRules"
+
+
+def test_an_older_page_is_read_until_every_rule_is_found(stub: Stubber) -> None:
+    found = told(stub, [event(SGR)], [event(OTHER, NOW - 9)], rules=frozenset({SGR, OTHER}))
+    assert {rule: deed.at for rule, deed in found.items()} == {SGR: NOW, OTHER: NOW - 9}
+
+
+def test_a_rule_of_which_nothing_tells_is_not_in_the_answer(stub: Stubber) -> None:
+    revoked = event(SGR, name="RevokeSecurityGroupIngress")
+    broken = {**event(SGR), "CloudTrailEvent": "{"}
+    assert told(stub, [revoked, broken, event(OTHER)]) == {}

@@ -1,0 +1,157 @@
+"""Each of botocore's errors becomes the one that says what the engine does next."""
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+
+from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
+from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
+from tests.unit.builders import EAST
+
+URL = "https://ec2.us-east-1.amazonaws.com/"
+
+
+def client_error(code: str, message: str = "it says why", status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "AnyOperation")  # type: ignore[arg-type]  # the stubs ask for more than an error holds
+
+
+def raised(error: Exception, operation: str = "DescribeInstances") -> RingfenceError:
+    """What the engine sees of an error of botocore."""
+    with pytest.raises(RingfenceError) as seen, translated(EAST, operation):
+        raise error
+    return seen.value
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "RequestLimitExceeded",  # EC2
+        "Throttling",  # Auto Scaling
+        "ThrottlingException",  # DynamoDB
+        "ProvisionedThroughputExceededException",
+        "RequestThrottled",  # SQS
+        "InternalError",
+        "ServiceUnavailable",
+        "ResourceContention",
+        "ExpiredTokenException",
+    ],
+)
+def test_what_passes_is_tried_again(code: str) -> None:
+    assert isinstance(raised(client_error(code)), Retry)
+
+
+def test_an_unknown_code_of_a_server_that_failed_is_tried_again() -> None:
+    assert isinstance(raised(client_error("NeverHeardOf", status=500)), Retry)
+    assert isinstance(raised(client_error("NeverHeardOf", status=503)), Retry)
+    assert type(raised(client_error("NeverHeardOf", status=499))) is Permanent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL, error="refused"),
+        SSLError(endpoint_url=URL, error=OSError("handshake")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_service_that_cannot_be_reached_is_tried_again(error: BotoCoreError) -> None:
+    assert isinstance(raised(error), Retry)
+
+
+def test_an_answer_that_cannot_be_read_is_tried_again() -> None:
+    # Botocore raises this one for an answer that was cut off; it is no BotoCoreError.
+    assert isinstance(raised(ResponseParserError("unable to parse response, invalid XML received")), Retry)
+
+
+@pytest.mark.parametrize(
+    "code", ["UnauthorizedOperation", "AccessDeniedException", "InvalidGroup.NotFound", "NeverSeen"]
+)
+def test_what_someone_must_mend_is_permanent(code: str) -> None:
+    assert type(raised(client_error(code))) is Permanent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoCredentialsError(), ParamValidationError(report="unknown parameter")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_call_that_cannot_even_be_made_is_permanent(error: BotoCoreError) -> None:
+    assert type(raised(error)) is Permanent
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        ("InvalidPermission.Duplicate", Refusal.DUPLICATE),
+        ("InvalidPermission.NotFound", Refusal.NOT_FOUND),
+        ("InvalidSecurityGroupRuleId.NotFound", Refusal.NOT_FOUND),
+        ("RulesPerSecurityGroupLimitExceeded", Refusal.QUOTA),
+        ("InvalidPermission.Malformed", Refusal.MALFORMED),
+        ("InvalidParameterValue", Refusal.MALFORMED),
+    ],
+)
+@pytest.mark.parametrize("operation", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"])
+def test_a_security_group_refuses_for_a_reason(code: str, refusal: Refusal, operation: str) -> None:
+    error = raised(client_error(code), operation)
+    assert isinstance(error, Refused)
+    assert error.refusal is refusal
+
+
+def test_an_invalid_value_elsewhere_is_no_refusal_of_a_security_group() -> None:
+    assert type(raised(client_error("InvalidParameterValue"), "DescribeInstances")) is Permanent
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
+def test_a_table_that_does_not_exist_says_that_ringfence_is_not_deployed(operation: str) -> None:
+    assert isinstance(raised(client_error("ResourceNotFoundException"), operation), NotDeployed)
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
+def test_a_table_that_may_not_be_used_is_deployed(operation: str) -> None:
+    assert type(raised(client_error("AccessDeniedException"), operation)) is Permanent
+
+
+def test_another_resource_that_does_not_exist_is_no_missing_deployment() -> None:
+    assert type(raised(client_error("ResourceNotFoundException"), "SendMessage")) is Permanent
+
+
+def test_the_error_names_the_call_the_region_and_what_aws_said() -> None:
+    text = str(raised(client_error("UnauthorizedOperation", "You are not authorized")))
+    assert all(part in text for part in ("DescribeInstances", EAST, "UnauthorizedOperation", "You are not authorized"))
+
+
+def test_the_original_error_stays_as_the_cause() -> None:
+    error = client_error("Throttling")
+    assert raised(error).__cause__ is error
+
+
+def test_an_error_of_our_own_passes_as_it_is() -> None:
+    with pytest.raises(KeyError), translated(EAST, "Scan"):
+        raise KeyError("ours")
+
+
+@pytest.mark.parametrize(
+    ("error", "inactive"),
+    [
+        (client_error("ValidationError", "No active Lifecycle Action found with instance ID i-1"), True),
+        (client_error("ValidationError", "AutoScalingGroup name not found"), False),
+        (client_error("AccessDenied", "No active Lifecycle Action found"), False),
+    ],
+)
+def test_only_the_documented_answer_means_that_no_action_is_active(error: ClientError, inactive: bool) -> None:
+    # Amazon EC2 Auto Scaling API reference, CompleteLifecycleAction: it has no code of its own.
+    assert is_inactive_lifecycle_action(error) is inactive
