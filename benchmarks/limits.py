@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from ringfence.aws.roster_item import to_item
 from ringfence.core.errors import Permanent
-from ringfence.core.model import Cidr, InstanceId, Member, MemberState, Region, Roster, RosterKey, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import Member, MemberState, Roster
 
 RULES_DEFAULT, RULES_AND_GROUPS = 60, 1000
 MUTATING_BUCKET, MUTATING_REFILL = 50, 5

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.harness import REGIONS
-from ringfence.core.model import Cidr
-from ringfence.core.settings import AddressKind
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
 
 SIZES = (10, 30, 100, 300, 1000)

@@ -13,14 +13,16 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.loaders import Loader
-from prune_models import MEMBERS, OPERATIONS, prune
+from distribution.prune_models import MEMBERS, OPERATIONS, prune
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.clients import SERVICES
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.core.model import Cidr, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence.core.settings import AddressKind
 from tests.artefact.answers import answer
 from tests.artefact.calls import CALLS, REGION, Call
 

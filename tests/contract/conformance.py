@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from tests.contract.on_aws import OnAws
 from tests.contract.resources import TAG, CannotRun, LeftBehind, Resources, made
 from tests.contract.world import BROUGHT

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_lab.control.lab import Lab
 from tests.contract.in_memory import InMemory
 from tests.contract.on_aws import OnAws

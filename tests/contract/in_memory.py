@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 from ringfence.core.events import Launching, LifecycleEvent, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
-from ringfence.core.settings import AddressKind
-from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.reconciler.interfaces import RegionServices
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
 from ringfence_lab.sim.cloud.clock import VirtualClock
 from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
@@ -30,12 +31,12 @@ class InMemory:
     def __init__(self) -> None:
         self.region = Region("us-east-1")
         self._cloud = Cloud([self.region, "us-west-2"], ports="")
-        ports = self._cloud.engine_ports(self.region)
+        ports = self._cloud.engine_services(self.region)
         self.home = ports.home
         self.here, self.peer = ports.regions.values()
         self._made = 0
 
-    def security_group(self, region_of: RegionPorts) -> SecurityGroupId:
+    def security_group(self, region_of: RegionServices) -> SecurityGroupId:
         """See `World.security_group`."""
         self._made += 1
         region = self._home if region_of is self.here else self._cloud.region("us-west-2")

@@ -17,8 +17,10 @@ from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.events import Launching, LifecycleEvent, Terminating, parse
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId, host
-from ringfence.reconciler.interfaces import Home, RegionPorts
+from ringfence.core.model.addresses import Cidr, host
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.reconciler.interfaces import HomeServices, RegionServices
 from tests.contract.resources import Resources
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
@@ -36,7 +38,7 @@ class OnAws:
     def __init__(self, name: str, resources: Resources, patience: float) -> None:
         self.name = name
         self.region = resources.region
-        self.home = Home(
+        self.home = HomeServices(
             AwsAutoScaling(resources.client_of("autoscaling", self.region), self.region),
             AwsInstances(resources.client_of("ec2", self.region), self.region),
         )
@@ -45,7 +47,7 @@ class OnAws:
         self._patience = patience
         self._mailbox = _Mailbox(self._client("sqs"), self._output("Queue"))
 
-    def security_group(self, region_of: RegionPorts) -> SecurityGroupId:
+    def security_group(self, region_of: RegionServices) -> SecurityGroupId:
         """See `World.security_group`."""
         region = self._resources.region if region_of is self.here else self._resources.peer
         ec2, name = self._resources.client_of("ec2", region), self._resources.name()
@@ -242,9 +244,9 @@ class OnAwsQueue:
         return [message["Body"] for message in _received(self.sqs, self.dead)]
 
 
-def _ports(resources: Resources, region: Region) -> RegionPorts:
+def _ports(resources: Resources, region: Region) -> RegionServices:
     table = AwsRosterTable(resources.client_of("dynamodb", region), region, resources.outputs[region]["Table"])
-    return RegionPorts(table, AwsSecurityGroups(resources.client_of("ec2", region), region))
+    return RegionServices(table, AwsSecurityGroups(resources.client_of("ec2", region), region))
 
 
 def _received(sqs: Any, url: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 
 TAG = "ringfence-conformance"
 TEMPLATE = Path(__file__).with_name("resources.yaml")

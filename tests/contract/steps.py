@@ -2,7 +2,7 @@
 
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import InstanceId
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
 from tests.contract.world import LAUNCH_HOOK, Group, World
 

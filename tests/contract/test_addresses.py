@@ -2,9 +2,9 @@
 
 import pytest
 
-from ringfence.core.model import InstanceId
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
-from ringfence.core.settings import AddressKind
 from tests.contract.sources import documented
 from tests.contract.steps import complete, in_service, launching, leaves, power
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK, Group, World

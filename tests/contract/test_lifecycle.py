@@ -6,7 +6,7 @@ import pytest
 
 from ringfence.core.events import Launching, Place, Terminating
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import InstanceId
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
 from tests.contract.sources import assumed, documented
 from tests.contract.steps import complete, event, in_service, launching, leaves, power, reaches, states

@@ -6,19 +6,10 @@ from uuid import uuid4
 import pytest
 
 from ringfence.core.errors import Conflict, Permanent
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    InstanceId,
-    Member,
-    MemberState,
-    Ports,
-    Region,
-    Roster,
-    RosterKey,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
 from tests.contract.sources import documented
 from tests.contract.world import World
 

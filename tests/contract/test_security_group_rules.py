@@ -6,7 +6,10 @@ A call of the engine's changes all that it names or nothing: on this rests that 
 import pytest
 
 from ringfence.core.errors import Permanent, Refusal, Refused
-from ringfence.core.model import Cidr, Label, Opening, PortRange, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
 from tests.contract.sources import assumed, documented
 from tests.contract.world import World

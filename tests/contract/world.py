@@ -8,8 +8,10 @@ from typing import Any, Protocol, TypeVar
 
 from ringfence.core.events import LifecycleEvent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import Cidr, InstanceId, PortRange, Region, RuleId, SecurityGroupId
-from ringfence.reconciler.interfaces import Home, RegionPorts
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.reconciler.interfaces import HomeServices, RegionServices
 
 T = TypeVar("T")
 
@@ -74,11 +76,11 @@ class World(Protocol):
 
     name: str
     region: Region
-    home: Home
-    here: RegionPorts
-    peer: RegionPorts
+    home: HomeServices
+    here: RegionServices
+    peer: RegionServices
 
-    def security_group(self, region_of: RegionPorts) -> SecurityGroupId:
+    def security_group(self, region_of: RegionServices) -> SecurityGroupId:
         """A new security group without inbound rules in the Region with these ports, not in a default VPC."""
 
     def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:

@@ -6,8 +6,9 @@ import pytest
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
 from ringfence.core.errors import Permanent, Retry
-from ringfence.core.model import Cidr, InstanceId, Region, SecurityGroupId
-from ringfence.core.settings import AddressKind, NoAddress
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
+from ringfence.core.settings import NoAddress
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
@@ -182,7 +183,7 @@ def test_a_launch_without_an_address_waits_and_then_goes_on_with_a_warning(cloud
     first = polled(cloud, EAST)
     # then
     assert group.listed()[instance] == "Pending:Wait"
-    assert any(isinstance(entry, HookHeld) and "no public-ipv4 address" in entry.why for entry in first.journal)
+    assert any(isinstance(entry, HookHeld) and "no public-ipv4 address" in entry.why for entry in first.audit_events)
     # when
     cloud.clock.advance(120)
     cloud.invoke(EAST, TRUE_UP)
@@ -325,7 +326,7 @@ def test_a_launch_goes_on_while_a_peer_fails_and_the_debt_is_paid_later(
     assert invocation.error is None
     assert group.listed()[instance] == "InService"
     assert address in cloud.region(EAST).admitted()
-    assert any(isinstance(entry, RegionFailed) and entry.region == WEST for entry in invocation.journal)
+    assert any(isinstance(entry, RegionFailed) and entry.region == WEST for entry in invocation.audit_events)
     # when
     cloud.heal(fault)
     cloud.invoke(EAST, TRUE_UP)
@@ -362,20 +363,20 @@ def test_a_termination_is_held_for_a_failing_peer_until_the_release_deadline(clo
     late = cloud.invoke(EAST, TRUE_UP)
     # then it is let go, as a stale door
     assert instance not in group.listed()
-    answered = [entry for entry in late.journal if isinstance(entry, HookCompleted)]
+    answered = [entry for entry in late.audit_events if isinstance(entry, HookCompleted)]
     assert [entry.why for entry in answered] == ["us-west-2 may still admit it after 300 s: a stale door"]
     # when the next true-up comes
     cloud.clock.advance(60)
     later = cloud.invoke(EAST, TRUE_UP)
     # then the door is reported for as long as it may be open
-    assert [entry.seconds for entry in later.journal if isinstance(entry, StaleDoor)] == [360.0]
+    assert [entry.seconds for entry in later.audit_events if isinstance(entry, StaleDoor)] == [360.0]
     # when the peer is back
     cloud.heal(fault)
     cloud.invoke(EAST, TRUE_UP)
     after = cloud.invoke(EAST, TRUE_UP)
     # then
     assert address not in cloud.region(WEST).admitted()
-    assert not [entry for entry in after.journal if isinstance(entry, StaleDoor)]
+    assert not [entry for entry in after.audit_events if isinstance(entry, StaleDoor)]
 
 
 def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
@@ -389,7 +390,7 @@ def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
     invocation = polled(cloud, EAST)
     # then
     assert group.listed()[instance] == "InService"
-    refused = [entry for entry in invocation.journal if isinstance(entry, RuleRefused)]
+    refused = [entry for entry in invocation.audit_events if isinstance(entry, RuleRefused)]
     assert [(entry.region, entry.refusal) for entry in refused] == [(WEST, "quota")]
     # when there is room, the peer's own engine pays
     west.security_group.quota += 10
@@ -435,7 +436,7 @@ def test_a_launch_for_which_its_own_region_has_no_room_is_sent_away_with_the_fig
     # when
     invocation = polled(cloud, EAST)
     # then
-    answers = [entry for entry in invocation.journal if isinstance(entry, HookCompleted)]
+    answers = [entry for entry in invocation.audit_events if isinstance(entry, HookCompleted)]
     assert [(entry.instance, entry.result) for entry in answers] == [(instance, "ABANDON")]
     assert "5 and 1 more, of 5" in answers[0].why
     assert east.admitted() >= admitted

@@ -7,8 +7,10 @@ import pytest
 from ringfence.aws.roster_item import to_item
 from ringfence.core.audit_events import EventIgnored, RemovalsHeld, RowRejected
 from ringfence.core.errors import Permanent
-from ringfence.core.model import Cidr, InstanceId, Label, PortRange, Ports, Region, RosterKey, network
-from ringfence.core.settings import AddressKind
+from ringfence.core.model.addresses import AddressKind, Cidr, network
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rules import Label
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
@@ -311,7 +313,7 @@ def test_a_row_that_cannot_be_trusted_is_an_error_and_removes_nothing(cloud: Clo
     # when
     invocation = cloud.invoke(EAST, TRUE_UP)
     # then
-    assert [entry.roster for entry in invocation.journal if isinstance(entry, RowRejected)] == [key]
+    assert [entry.roster for entry in invocation.audit_events if isinstance(entry, RowRejected)] == [key]
     assert admitted_everywhere(cloud) == before
 
 
@@ -359,7 +361,7 @@ def test_many_members_that_vanish_at_once_without_a_word_are_held_until_a_second
     # when
     first = cloud.invoke(EAST, TRUE_UP)
     # then
-    held = [entry for entry in first.journal if isinstance(entry, RemovalsHeld) and entry.region == EAST]
+    held = [entry for entry in first.audit_events if isinstance(entry, RemovalsHeld) and entry.region == EAST]
     assert len(held[0].rules) == 20
     assert len(cloud.region(EAST).admitted()) == 22
     # when a look agrees that may be the same stale answer
@@ -382,7 +384,7 @@ def test_an_operator_overrides_the_guard_with_the_digest_of_what_is_held() -> No
     vanish(cloud)
     cloud.invoke(EAST, TRUE_UP)
     cloud.clock.advance(61)
-    held = [e for e in cloud.invoke(EAST, TRUE_UP).journal if isinstance(e, RemovalsHeld)]
+    held = [e for e in cloud.invoke(EAST, TRUE_UP).audit_events if isinstance(e, RemovalsHeld)]
     # when the earlier observation is gone, so that only the operator can agree
     cloud.region(EAST).table.held.clear()
     cloud.invoke(EAST, {"trueup": True, "confirm": held[0].digest})
@@ -414,7 +416,7 @@ def test_what_is_no_event_is_ignored_with_its_reason(cloud: Cloud) -> None:
     payloads: list[object] = [None, 7, "x", [], {}, {"source": "aws.ec2", "detail-type": "x"}, {"detail": []}]
     for payload in payloads:
         invocation = cloud.invoke(EAST, payload)
-        assert [type(entry) for entry in invocation.journal] == [EventIgnored]
+        assert [type(entry) for entry in invocation.audit_events] == [EventIgnored]
     assert not cloud.calls
 
 

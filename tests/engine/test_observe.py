@@ -38,7 +38,7 @@ def test_it_says_what_it_would_add_and_adds_nothing(fresh: Cloud) -> None:
     # when
     seen = fresh.invoke(EAST, TRUE_UP, observe[fresh.region(EAST).name])
     # then
-    wanted = {entry.opening.cidr for entry in seen.journal if isinstance(entry, RuleWanted)}
+    wanted = {entry.opening.cidr for entry in seen.audit_events if isinstance(entry, RuleWanted)}
     assert len(wanted) == 4
     assert not list(changes(fresh))
 
@@ -54,7 +54,7 @@ def test_it_says_what_it_would_remove_and_removes_nothing(cloud: Cloud) -> None:
     seen = cloud.poll(EAST, settings)
     # then
     assert seen is not None
-    assert {entry.label.instance for entry in seen.journal if isinstance(entry, RuleUnwanted) and entry.label} == {
+    assert {entry.label.instance for entry in seen.audit_events if isinstance(entry, RuleUnwanted) and entry.label} == {
         leaving
     }
     assert leaving not in group.listed()
@@ -88,7 +88,7 @@ def test_who_waits_and_of_whom_no_event_told_is_let_go_by_the_true_up(cloud: Clo
     # when
     seen = cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, mode=Mode.OBSERVE))
     # then
-    assert [entry.was_active for entry in seen.journal if isinstance(entry, HookCompleted)] == [True]
+    assert [entry.was_active for entry in seen.audit_events if isinstance(entry, HookCompleted)] == [True]
     assert set(group.listed().values()) == {"InService"}
 
 

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from ringfence.core.errors import Retry
-from ringfence.core.model import Cidr
-from ringfence.core.settings import AddressKind, Mode
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.settings import Mode
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.tasks import Scheduler
@@ -125,7 +125,7 @@ def test_twenty_launches_in_two_regions_at_once_lose_nobody(seed: int) -> None:
         batch = cloud.region(home).queue.receive()
         cloud.region(home).queue.delete(batch)
         scheduler.spawn(
-            one, partial(cloud.function(home).consume, one, cloud.engine_ports(home, one, scheduler), batch)
+            one, partial(cloud.function(home).consume, one, cloud.engine_services(home, one, scheduler), batch)
         )
     scheduler.run()
     # then, after at most one true-up for those that gave up against so many others
@@ -166,7 +166,7 @@ def test_the_last_writer_of_a_row_does_not_win_blindly(cloud: Cloud) -> None:
         batch = queue.receive()
         queue.delete(batch)
         scheduler.spawn(
-            one, partial(cloud.function(EAST).consume, one, cloud.engine_ports(EAST, one, scheduler), batch)
+            one, partial(cloud.function(EAST).consume, one, cloud.engine_services(EAST, one, scheduler), batch)
         )
     # when
     scheduler.run()

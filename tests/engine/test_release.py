@@ -2,9 +2,11 @@
 
 import pytest
 
-from ringfence.core.model import Label, Opening, PortRange, Region, RosterKey
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence.core.settings import AddressKind
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.history import Change, RowWritten
 from tests.engine.conftest import EAST, TRUE_UP, WEST

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ringfence_lab.emulator.call_log import JOURNAL_LENGTH, Call, Journal, Scope, action_of, scope_of
+from ringfence_lab.emulator.call_log import JOURNAL_LENGTH, Call, CallLog, Scope, action_of, scope_of
 
 CREDENTIAL = "ASIAEXAMPLE/20261123/us-west-2/dynamodb/aws4_request"
 
@@ -52,12 +52,12 @@ def test_the_engines_user_agent_says_the_cause() -> None:
 
 
 def test_the_journal_forgets_the_oldest_first_and_all_when_asked() -> None:
-    journal = Journal()
+    call_log = CallLog()
 
     for number in range(JOURNAL_LENGTH + 1):
-        journal.record(a_call(str(number)))
-    kept = journal.as_json()
-    journal.forget()
+        call_log.record(a_call(str(number)))
+    kept = call_log.as_json()
+    call_log.forget()
 
     assert (kept[0]["action"], kept[-1]["action"]) == ("1", str(JOURNAL_LENGTH))
-    assert journal.as_json() == []
+    assert call_log.as_json() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_lab.control.lab import Lab
 from tests.contract.resources import TAG, LeftBehind, Resources, made
 from tests.labs import HOME, PEER

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import STATIC, Cidr, Label, PortRange, Ports, RosterKey, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import STATIC, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Scope
-from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.interfaces import RegionServices
 from ringfence_ops.state.adoption import AdoptionPlan, Left, RegionAdoption, plan_adoption
 from tests.unit.builders import EAST, GROUP, I1, I2, TCP, WEST_DB, address, label, roster, rows, rule, scope
 from tests.unit.fakes import FakeSecurityGroups
@@ -83,7 +87,7 @@ class Raced(FakeSecurityGroups):
 
 def region(groups: FakeSecurityGroups, of: Rows = ROWS) -> RegionAdoption:
     table: Any = Table(of)
-    return RegionAdoption(RegionPorts(table, groups), {GROUP: Ports((TCP,))}, scope())
+    return RegionAdoption(RegionServices(table, groups), {GROUP: Ports((TCP,))}, scope())
 
 
 def test_what_was_shown_is_adopted_and_doing_it_again_changes_nothing() -> None:

@@ -12,9 +12,11 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from botocore.stub import Stubber
 
-from ringfence.core.audit_events import Entry, RuleAdded, RuleRelabelled, RuleRemoved, RuleUnwanted, RuleWanted
+from ringfence.core.audit_events import AuditEvent, RuleAdded, RuleRelabelled, RuleRemoved, RuleUnwanted, RuleWanted
 from ringfence.core.errors import Permanent
-from ringfence.core.model import Opening, PortRange, RuleId
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
 from ringfence_ops.logs.audit_log import About, AuditLog, Reconciled, RuleChange, Turn, log_group, merged
 from tests.unit.builders import EAST, GROUP, I1, NOW, TCP, WEST, address, label
@@ -28,7 +30,7 @@ FOREIGN = RuleRemoved(
 _LOGGERS = itertools.count()
 
 
-def written(*entries: Entry, causes: tuple[str, ...] = ("event-1",), error: Exception | None = None) -> list[str]:
+def written(*entries: AuditEvent, causes: tuple[str, ...] = ("event-1",), error: Exception | None = None) -> list[str]:
     """The lines that the engine's telemetry writes of a reconcile."""
     stream = StringIO()
     # A logger is found again by its name, with the stream that it was made with.

@@ -1,7 +1,8 @@
 """What reconciles change, told as one list; and the digest that names a plan."""
 
 from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
-from ringfence.core.model import Opening, RuleId
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.rules import Opening
 from ringfence_ops.state.changes import Action, changes, digest, held
 from tests.unit.builders import EAST, GROUP, TCP, address, label, rule
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ringfence.core.model import RuleId
+from ringfence.core.model.identifiers import RuleId
 from ringfence_ops.logs.cloudtrail import Deed, Trail
 from tests.unit.builders import EAST, GROUP, NOW
 

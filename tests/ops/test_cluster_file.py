@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.core.model import Ports, Region, SecurityGroupId, network
-from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.addresses import AddressKind, network
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.settings import GuardLimits, Mode, NoAddress
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse, without
 from ringfence_ops.cluster.cluster_text import written
 
@@ -103,7 +105,7 @@ def test_a_region_that_is_taken_out_leaves_the_others(cluster: Cluster, data: An
 )
 def test_a_mistake_is_told_with_its_line_and_what_was_expected(old: str, new: str, said: str) -> None:
     assert old in WELL
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         parse(WELL.replace(old, new), PATH)
 
     assert said in str(refused.value)
@@ -114,7 +116,7 @@ def test_a_mistake_is_told_with_its_line_and_what_was_expected(old: str, new: st
 def test_every_mistake_is_told_at_once_in_the_order_of_lines() -> None:
     text = WELL.replace("demo", "Demo").replace('"owned"', '"own"').replace('["db"]', "[]")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         parse(text, PATH)
 
     said = str(refused.value)
@@ -132,7 +134,7 @@ def complaint(text: str) -> str | None:
     """What is said of the text; None where it is well."""
     try:
         parse(text, PATH)
-    except Refused as refused:
+    except CommandError as refused:
         return str(refused)
     return None
 

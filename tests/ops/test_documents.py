@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 
 from ringfence.core.audit_events import RuleRemoved
-from ringfence.core.model import Cidr, InstanceId, Opening, RuleId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, RuleId
+from ringfence.core.model.rules import Opening
 from ringfence_ops.commands import adopt, doctor, explain, history
 from ringfence_ops.explain.evidence import Answer
 from ringfence_ops.logs.audit_log import RuleChange, Turn

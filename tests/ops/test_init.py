@@ -8,7 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_ops.cluster.cluster_file import read
 from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
 from tests.ops.commands import COMMAND, Shell, shell

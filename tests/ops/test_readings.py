@@ -12,9 +12,11 @@ from botocore.config import Config
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
-from ringfence.core.model import Cidr, Ports, Region, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import Ports
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import Unread
@@ -314,7 +316,7 @@ def test_a_service_that_hangs_hides_no_other_and_holds_nobody_up(two_regions: Cl
 def adoption(cluster: Cluster, region: str) -> RegionAdoption:
     client_of, own = clients(cluster), settings(cluster, region)
     table = AwsRosterTable(client_of("dynamodb", own.region), own.region, "ringfence-demo")
-    ports = RegionPorts(table, AwsSecurityGroups(client_of("ec2", own.region), own.region))
+    ports = RegionServices(table, AwsSecurityGroups(client_of("ec2", own.region), own.region))
     return RegionAdoption(ports, {own.security_groups[0]: Ports()}, scope_in(own.region, own))
 
 

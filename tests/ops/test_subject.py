@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     RemovalsHeld,
     RuleAdded,
     RuleRefused,
@@ -14,7 +14,10 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
 )
-from ringfence.core.model import STATIC, Cidr, InstanceId, Label, Opening, RosterKey, Rows, Rule
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import STATIC, InstanceId, RosterKey
+from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Observation
 from ringfence_ops.explain.explanation import (
     Door,
@@ -57,7 +60,7 @@ def sight(*rules: Rule, rows: Rows, observation: Observation | None = None) -> S
     return Sight({GROUP: rules}, rows, observation or Observation({}, {}))
 
 
-def asked(text: str, *sights: Sight, foreseen: tuple[Entry, ...] = (), **fields: object) -> Explanation:
+def asked(text: str, *sights: Sight, foreseen: tuple[AuditEvent, ...] = (), **fields: object) -> Explanation:
     """The answer of a cluster whose first Region is the east and whose second, if any, the west."""
     inquiry = Inquiry(CLUSTER, dict(zip((EAST, WEST), sights, strict=False)), foreseen)
     return replace(inquiry, **fields).about(Subject.parse(text))  # type: ignore[arg-type]  # by name

@@ -14,7 +14,7 @@ import pytest
 import ringfence
 from ringfence.core.events import Event
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.commands.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
 from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, Kind, OtherCampaign, Tally, campaign, play
@@ -57,19 +57,19 @@ def test_every_call_meets_faults_and_everything_else_happens() -> None:
 # Engines that go wrong.
 
 
-def does_nothing(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
     """Leaves everything as it is."""
 
 
-def breaks(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+def breaks(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
     """Raises what no engine may raise."""
     raise ZeroDivisionError("on purpose")
 
 
-def revokes_everything(events: Sequence[Event], world: World, settings: Settings) -> None:
+def revokes_everything(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Reconciles, then revokes every rule at home that it finds."""
-    reconcile(events, world, settings)
-    port = world.regions[settings.region].security_groups
+    reconcile(events, services, settings)
+    port = services.regions[settings.region].security_groups
     for group, rules in port.rules(settings.security_groups).items():
         if rules:
             port.revoke(group, [rule.id for rule in rules])

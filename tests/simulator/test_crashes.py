@@ -7,7 +7,7 @@ import pytest
 
 from ringfence.core.events import Event, Launching, Terminating
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
 from ringfence_lab.proof.harness import first_ready, last_ready
@@ -54,10 +54,10 @@ def forgets() -> Engine:
     schedule starts."""
     begun: set[str] = set()
 
-    def engine(events: Sequence[Event], world: World, settings: Settings) -> None:
+    def engine(events: Sequence[Event], services: Services, settings: Settings) -> None:
         new = [event for event in events if isinstance(event, Launching | Terminating) and event.id not in begun]
         begun.update(event.id for event in new)
-        reconcile(new, world, settings)
+        reconcile(new, services, settings)
 
     return engine
 
@@ -85,7 +85,7 @@ def test_a_kill_that_meets_no_call_is_an_error() -> None:
 
 
 def test_a_scenario_that_goes_wrong_without_any_kill_is_an_error() -> None:
-    def does_nothing(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+    def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
         """Leaves everything as it is."""
 
     with pytest.raises(AssertionError, match="without any kill"):

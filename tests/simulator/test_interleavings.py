@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 
 from ringfence.core.events import Event
-from ringfence.core.model import HeldRemovals, Region, Roster, Rows
+from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionPorts, RosterTable, World, gather
+from ringfence.reconciler.interfaces import RegionServices, RosterTable, Services, gather
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Execution, Footprint, Step, explore
 from ringfence_lab.proof.interleavings import CASES, Case, interleave, trace
@@ -161,13 +162,13 @@ def test_a_bound_plays_every_interleaving_with_so_many_preemptions() -> None:
 # The reduction, on calls to the cloud.
 
 
-def publishes(_events: Sequence[Event], world: World, settings: Settings) -> None:
+def publishes(_events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Counts its rosters' versions up: reads them at home, and writes them at home and at the peer at a time."""
     home, (peer,) = settings.region, settings.peers
-    for roster in world.regions[home].table.rows_of(home).rosters.values():
+    for roster in services.regions[home].table.rows_of(home).rosters.values():
         newer = replace(roster, version=roster.version + 1)
-        gather(world.tasks, [partial(world.regions[region].table.offer, newer) for region in (home, peer)])
-        world.regions[peer].table.offer(replace(newer, version=newer.version + 1))
+        gather(services.tasks, [partial(services.regions[region].table.offer, newer) for region in (home, peer)])
+        services.regions[peer].table.offer(replace(newer, version=newer.version + 1))
 
 
 class Unjudged(Play):
@@ -221,10 +222,12 @@ class LastWriterWins:
         self.table.hold(held)
 
 
-def writes_whatever_stands(events: Sequence[Event], world: World, settings: Settings) -> None:
+def writes_whatever_stands(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Breaks the second rule: versioned."""
-    regions = {name: RegionPorts(LastWriterWins(one.table), one.security_groups) for name, one in world.regions.items()}
-    reconcile(events, replace(world, regions=regions), settings)
+    regions = {
+        name: RegionServices(LastWriterWins(one.table), one.security_groups) for name, one in services.regions.items()
+    }
+    reconcile(events, replace(services, regions=regions), settings)
 
 
 class ReadOnce:
@@ -262,10 +265,10 @@ class ReadOnce:
         }
 
 
-def reads_once(events: Sequence[Event], world: World, settings: Settings) -> None:
+def reads_once(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Breaks the fourth and the fifth rule: actual before desired, and validate after applying."""
-    regions = {name: RegionPorts(ReadOnce(one.table), one.security_groups) for name, one in world.regions.items()}
-    reconcile(events, replace(world, regions=regions), settings)
+    regions = {name: RegionServices(ReadOnce(one.table), one.security_groups) for name, one in services.regions.items()}
+    reconcile(events, replace(services, regions=regions), settings)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import pytest
 
 from ringfence.core.events import Event
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import HeldRemovals, Label, Region, Roster, RosterKey, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionPorts, RosterTable, SecurityGroups, World
+from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.function import Engine
@@ -43,32 +45,32 @@ def test_seeds_differ() -> None:
 # Engines with a defect each.
 
 
-def does_nothing(_events: Sequence[Event], _world: World, _settings: Settings) -> None:
+def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
     """Leaves everything as it is."""
 
 
-def answers_hooks_first(_events: Sequence[Event], world: World, settings: Settings) -> None:
+def answers_hooks_first(_events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Lets everybody in and out without looking at any rule."""
-    for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
             for hook in (settings.launch_hook, settings.terminate_hook):
-                world.home.auto_scaling.complete(group, hook, instance, None, HookResult.CONTINUE)
+                services.home.auto_scaling.complete(group, hook, instance, None, HookResult.CONTINUE)
 
 
-def lets_go_first(events: Sequence[Event], world: World, settings: Settings) -> None:
+def lets_go_first(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Lets everybody out before it reconciles."""
-    for group, instances in world.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
-            world.home.auto_scaling.complete(group, settings.terminate_hook, instance, None, HookResult.CONTINUE)
-    reconcile(events, world, settings)
+            services.home.auto_scaling.complete(group, settings.terminate_hook, instance, None, HookResult.CONTINUE)
+    reconcile(events, services, settings)
 
 
 def revokes_all(which: Callable[[Rule, Settings], bool]) -> Engine:
     """Reconciles, then revokes every rule at home of a kind."""
 
-    def engine(events: Sequence[Event], world: World, settings: Settings) -> None:
-        reconcile(events, world, settings)
-        port = world.regions[settings.region].security_groups
+    def engine(events: Sequence[Event], services: Services, settings: Settings) -> None:
+        reconcile(events, services, settings)
+        port = services.regions[settings.region].security_groups
         for group, rules in port.rules(settings.security_groups).items():
             doomed = [rule.id for rule in rules if rule.opening is not None and which(rule, settings)]
             if doomed:
@@ -77,19 +79,19 @@ def revokes_all(which: Callable[[Rule, Settings], bool]) -> Engine:
     return engine
 
 
-def writes_for_others(events: Sequence[Event], world: World, settings: Settings) -> None:
+def writes_for_others(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Reconciles, then writes what it read of the others' rosters."""
-    reconcile(events, world, settings)
-    table = world.regions[settings.region].table
+    reconcile(events, services, settings)
+    table = services.regions[settings.region].table
     for key, roster in table.rows().rosters.items():
         if key.region != settings.region:
             table.offer(replace(roster, version=roster.version + 1))
 
 
-def counts_down(events: Sequence[Event], world: World, settings: Settings) -> None:
+def counts_down(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Reconciles, then writes its rosters at a version that is not newer."""
-    reconcile(events, world, settings)
-    table = world.regions[settings.region].table
+    reconcile(events, services, settings)
+    table = services.regions[settings.region].table
     for roster in table.rows_of(settings.region).rosters.values():
         table.replace(roster, roster.version)
 
@@ -117,10 +119,12 @@ class Restless:
         self.table.hold(held)
 
 
-def never_rests(events: Sequence[Event], world: World, settings: Settings) -> None:
+def never_rests(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Writes at every reconcile."""
-    regions = {name: RegionPorts(Restless(ports.table), ports.security_groups) for name, ports in world.regions.items()}
-    reconcile(events, replace(world, regions=regions), settings)
+    regions = {
+        name: RegionServices(Restless(ports.table), ports.security_groups) for name, ports in services.regions.items()
+    }
+    reconcile(events, replace(services, regions=regions), settings)
 
 
 @dataclass(frozen=True)
@@ -142,12 +146,13 @@ class WithoutRevoke:
         self.port.relabel(group, labels)
 
 
-def never_revokes(events: Sequence[Event], world: World, settings: Settings) -> None:
+def never_revokes(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Believes that it revokes."""
     regions = {
-        name: RegionPorts(ports.table, WithoutRevoke(ports.security_groups)) for name, ports in world.regions.items()
+        name: RegionServices(ports.table, WithoutRevoke(ports.security_groups))
+        for name, ports in services.regions.items()
     }
-    reconcile(events, replace(world, regions=regions), settings)
+    reconcile(events, replace(services, regions=regions), settings)
 
 
 @pytest.mark.parametrize(

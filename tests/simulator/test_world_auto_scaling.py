@@ -9,9 +9,9 @@ import pytest
 
 from ringfence.core.events import Launching, Place, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model import InstanceId
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
-from ringfence.core.settings import AddressKind
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
 from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
 

@@ -4,7 +4,10 @@ import pytest
 
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
@@ -24,7 +27,7 @@ def cloud() -> Cloud:
 
 
 def authorize(cloud: Cloud) -> None:
-    cloud.engine_ports(EAST).regions[EAST].security_groups.authorize(GROUP, [ADDITION])
+    cloud.engine_services(EAST).regions[EAST].security_groups.authorize(GROUP, [ADDITION])
 
 
 def stands(cloud: Cloud) -> bool:
@@ -76,7 +79,7 @@ def test_a_stale_describe_answers_what_was_true(cloud: Cloud) -> None:
     cloud.clock.advance(10)
     group.put_in_service(1)
     cloud.clock.advance(1)
-    port = cloud.engine_ports(EAST).home.auto_scaling
+    port = cloud.engine_services(EAST).home.auto_scaling
 
     fault = cloud.fault(Effect.STALE, operation="DescribeAutoScalingGroups", seconds=5)
     assert port.groups(["db"]) == {"db": {}}
@@ -98,7 +101,7 @@ def test_a_fault_meets_only_the_calls_that_it_names(cloud: Cloud) -> None:
 
 def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:
     cloud.fault(Effect.FAIL, times=1, after=1)
-    table = cloud.engine_ports(EAST).regions[EAST].table
+    table = cloud.engine_services(EAST).regions[EAST].table
 
     table.rows()
     with pytest.raises(Retry):
@@ -109,7 +112,7 @@ def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:
 
 
 def test_nothing_of_a_killed_invocation_runs_on(cloud: Cloud) -> None:
-    ports = cloud.engine_ports(EAST)
+    ports = cloud.engine_services(EAST)
     cloud.fault(Effect.KILL_BEFORE, times=1)
     with pytest.raises(Killed):
         ports.regions[EAST].table.rows()
@@ -123,7 +126,7 @@ def test_nothing_of_a_killed_invocation_runs_on(cloud: Cloud) -> None:
 
 
 def test_an_invocation_knows_which_regions_disturbed_it(cloud: Cloud) -> None:
-    ports = cloud.engine_ports(EAST)
+    ports = cloud.engine_services(EAST)
     cloud.fault(Effect.THROTTLE, region=WEST, times=1)
 
     ports.regions[EAST].table.rows()

@@ -42,7 +42,7 @@ def test_a_launch_is_let_in_by_the_event_in_the_queue(cloud: Cloud, group: AutoS
     invocation = cloud.poll(EAST)
 
     assert invocation is not None
-    assert [entry.result for entry in invocation.journal if isinstance(entry, HookCompleted)] == ["CONTINUE"]
+    assert [entry.result for entry in invocation.audit_events if isinstance(entry, HookCompleted)] == ["CONTINUE"]
     assert set(group.listed().values()) == {"InService"}
     assert len(cloud.region(WEST).admitted()) == 4
     assert cloud.poll(EAST) is None

@@ -7,9 +7,8 @@ import random
 
 import pytest
 
-from ringfence.core.model import Cidr, host
+from ringfence.core.model.addresses import AddressKind, Cidr, host
 from ringfence.core.observation import Power
-from ringfence.core.settings import AddressKind
 from ringfence_lab.sim.cloud.addresses import AddressPool
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.instances import Ec2

@@ -3,7 +3,10 @@
 import pytest
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import Cidr, InstanceId, Label, Opening, PortRange, Region, RosterKey
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.security_groups import SecurityGroup

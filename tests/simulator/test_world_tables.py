@@ -8,17 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ringfence.core.errors import NotDeployed
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    InstanceId,
-    Member,
-    MemberState,
-    Region,
-    Roster,
-    RosterKey,
-    SecurityGroupId,
-)
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.tables import Table
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import Cidr, Label, Rule, RuleId, SecurityGroupId, is_ipv6
+from ringfence.core.model.addresses import Cidr, is_ipv6
+from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from tests.unit.builders import GROUP
 

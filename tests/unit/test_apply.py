@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import Cidr, Rule, RuleId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
 from ringfence.reconciler.apply import RULES_PER_CALL, Applied, Applier
 from tests.unit.builders import GROUP, TCP, addition, address, label, removals, rule

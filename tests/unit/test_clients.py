@@ -11,7 +11,7 @@ from botocore.session import Session
 
 from ringfence import __version__
 from ringfence.aws.clients import Attribution, Clients
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from tests.unit.builders import EAST, WEST
 
 Sent = list[AWSPreparedRequest]

@@ -3,8 +3,9 @@
 import pytest
 
 from ringfence.core.errors import Permanent
-from ringfence.core.model import PortRange
-from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.ports import PortRange
+from ringfence.core.settings import GuardLimits, Mode, NoAddress
 from ringfence.runtime import config
 
 RIGHT = {

@@ -6,21 +6,14 @@ from typing import TypeVar
 
 import pytest
 
-from ringfence.core.audit_events import Entry, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
+from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
 from ringfence.core.errors import Permanent, Retry
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    InstanceId,
-    Label,
-    MemberState,
-    Ports,
-    Rows,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
-from ringfence.core.region_result import Outcome
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
+from ringfence.core.model.rules import Label, Rule
+from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import GuardLimits
 from ringfence.reconciler.converge import ROUNDS, Convergence
 from tests.unit.builders import (
@@ -64,7 +57,7 @@ class Place:
     groups: FakeSecurityGroups
     table: Rows
     clock: StoppedClock = field(default_factory=StoppedClock)
-    journal: list[Entry] = field(default_factory=list)
+    audit: list[AuditEvent] = field(default_factory=list)
     held: dict[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
     on_read: Callable[[], None] = lambda: None
 
@@ -86,12 +79,12 @@ class Place:
             confirmed=frozenset(),
             hold=self._hold,
             clock=self.clock,
-            journal=self.journal.append,
+            audit=self.audit.append,
             before_call=lambda: None,
             known_before=known_before,
         )
 
-    def turn(self) -> Outcome:
+    def turn(self) -> RegionResult:
         """One reconcile's work in the Region, with what an earlier one held."""
         convergence = self.convergence()
         return convergence.validate(convergence.run(None, None))
@@ -105,8 +98,8 @@ class Place:
         self.held[held.group] = held
 
 
-def of(kind: type[E], journal: Sequence[Entry]) -> list[E]:
-    return [each for each in journal if isinstance(each, kind)]
+def of(kind: type[E], audit: Sequence[AuditEvent]) -> list[E]:
+    return [each for each in audit if isinstance(each, kind)]
 
 
 def place(rules: list[Rule], table: Rows, quota: int = 60) -> Place:
@@ -320,7 +313,7 @@ def test_when_only_adding_nothing_is_removed() -> None:
 def test_each_change_is_told_with_its_place_its_rule_and_its_reason() -> None:
     at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: Y}, departed={I1: NOW - 4})))
     at.turn()
-    (added,), (removed,) = of(RuleAdded, at.journal), of(RuleRemoved, at.journal)
+    (added,), (removed,) = of(RuleAdded, at.audit), of(RuleRemoved, at.audit)
     assert (added.region, added.group, added.opening.cidr, added.label) == (EAST, GROUP, Y, label(I2))
     assert added.rule in at.groups.standing
     assert (removed.rule, removed.reason, removed.stale_seconds) == (RuleId("sgr-1"), "departed", 4)
@@ -332,27 +325,27 @@ def test_a_repair_of_what_was_wanted_before_is_drift() -> None:
     # when
     at.convergence(known_before={X: label(I1)}).run(None, None)
     # then
-    assert [each.drift for each in of(RuleAdded, at.journal)] == [True]
-    assert [each.drift for each in of(RuleRemoved, at.journal)] == [True]
+    assert [each.drift for each in of(RuleAdded, at.audit)] == [True]
+    assert [each.drift for each in of(RuleRemoved, at.audit)] == [True]
 
 
 def test_a_departure_that_a_true_up_finds_is_no_drift() -> None:
     at = place([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
     at.convergence(known_before={}).run(None, None)
-    assert [each.drift for each in of(RuleRemoved, at.journal)] == [False]
+    assert [each.drift for each in of(RuleRemoved, at.audit)] == [False]
 
 
 def test_what_an_event_explains_is_no_drift() -> None:
     at = place([rule("sgr-1", Y, label(I2))], rows(roster({I1: X}, departed={I2: NOW})))
     at.turn()
-    assert [each.drift for each in of(RuleAdded, at.journal)] == [False]
-    assert [each.drift for each in of(RuleRemoved, at.journal)] == [False]
+    assert [each.drift for each in of(RuleAdded, at.audit)] == [False]
+    assert [each.drift for each in of(RuleRemoved, at.audit)] == [False]
 
 
 def test_what_is_held_is_told_with_its_digest() -> None:
     at = place([rule("sgr-1", X, label(I1))], rows(roster()))
     at.turn()
-    assert of(RemovalsHeld, at.journal) == [RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, at.held[GROUP].digest)]
+    assert of(RemovalsHeld, at.audit) == [RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, at.held[GROUP].digest)]
 
 
 def test_the_quota_is_told_as_it_stands_after_the_changes() -> None:
@@ -368,7 +361,7 @@ def test_the_quota_is_told_as_it_stands_after_the_changes() -> None:
     # when
     at.convergence(groups=(GROUP, other)).run(None, None)
     # then
-    assert {(each.group, each.family, each.rules, each.quota) for each in of(QuotaUsed, at.journal)} == {
+    assert {(each.group, each.family, each.rules, each.quota) for each in of(QuotaUsed, at.audit)} == {
         (GROUP, "ipv4", 2, 60),
         (GROUP, "ipv6", 3, 60),
         (other, "ipv4", 1, 60),

@@ -10,21 +10,12 @@ from botocore.stub import Stubber
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import (
-    Cidr,
-    InstanceId,
-    Label,
-    Opening,
-    PortRange,
-    Region,
-    RosterKey,
-    RuleId,
-    SecurityGroupId,
-    host,
-)
+from ringfence.core.model.addresses import AddressKind, Cidr, host
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening
 from ringfence.core.observation import Power
 from ringfence.core.plan import Addition
-from ringfence.core.settings import AddressKind
 
 HOME = Region("us-east-1")
 GROUP = SecurityGroupId("sg-1")

@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.core.guard import AGREES_WITHIN, guard
-from ringfence.core.model import Cidr, HeldRemovals, Opening, PortRange, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rosters import HeldRemovals
+from ringfence.core.model.rules import Opening
 from ringfence.core.plan import Addition, Plan, Reason, Removal
 from ringfence.core.settings import GuardLimits
 

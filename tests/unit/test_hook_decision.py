@@ -6,13 +6,15 @@ import pytest
 
 from ringfence.core.errors import Refusal, Refused, Retry
 from ringfence.core.events import LifecycleEvent, Place
-from ringfence.core.hook_decision import Answer, Complete, Hold, Waiting, answer, waiting
+from ringfence.core.hook_decision import Complete, Hold, HookDecision, WaitingInstance, answer, waiting
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.membership import STALE_SECONDS
-from ringfence.core.model import InstanceId, MemberState, Region, Roster
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
-from ringfence.core.region_result import Outcome
-from ringfence.core.settings import AddressKind, NoAddress
+from ringfence.core.region_result import RegionResult
+from ringfence.core.settings import NoAddress
 from tests.unit.builders import (
     DB,
     EAST,
@@ -31,25 +33,30 @@ from tests.unit.builders import (
 )
 
 LAUNCHES, TERMINATES = (Transition.LAUNCH,), (Transition.TERMINATE,)
-HOME, PEER = Outcome(EAST), Outcome(WEST)
-DOWN = Outcome(WEST, Retry("us-west-2 got no answer"))
-LACKING = Outcome(WEST, lacking={(DB, I1): Refused(Refusal.QUOTA, "no room")})
-LINGERING = Outcome(WEST, lingering=frozenset({(DB, I1)}))
+HOME, PEER = RegionResult(EAST), RegionResult(WEST)
+DOWN = RegionResult(WEST, Retry("us-west-2 got no answer"))
+LACKING = RegionResult(WEST, lacking={(DB, I1): Refused(Refusal.QUOTA, "no room")})
+LINGERING = RegionResult(WEST, lingering=frozenset({(DB, I1)}))
 ADMITTED = roster({I1: address(1)})
 GONE = roster(departed={I1: NOW - 10})
 
 
 def answered(
-    one: Waiting, standing: Roster, home: Outcome = HOME, peer: Outcome = PEER, now: int = NOW, **changes: object
-) -> Answer:
+    one: WaitingInstance,
+    standing: Roster,
+    home: RegionResult = HOME,
+    peer: RegionResult = PEER,
+    now: int = NOW,
+    **changes: object,
+) -> HookDecision:
     return answer(one, standing, home, {WEST: peer}, now, settings(**changes))
 
 
-def waits(transitions: tuple[Transition, ...] = LAUNCHES, warm: bool = False) -> Waiting:
-    return Waiting(DB.asg, I1, transitions, None, warm, NOW)
+def waits(transitions: tuple[Transition, ...] = LAUNCHES, warm: bool = False) -> WaitingInstance:
+    return WaitingInstance(DB.asg, I1, transitions, None, warm, NOW)
 
 
-def result(given: Answer) -> HookResult | None:
+def result(given: HookDecision) -> HookResult | None:
     """What the hook is answered; None where the instance is left waiting."""
     return given.result if isinstance(given, Complete) else None
 
@@ -70,7 +77,7 @@ def test_whoever_is_listed_as_waiting_waits_without_any_event(
     state: str, transitions: tuple[Transition, ...], warm: bool
 ) -> None:
     assert waiting(observed({I1: state, I2: "InService"}), [], NOW) == [
-        Waiting(DB.asg, I1, transitions, None, warm, NOW)
+        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW)
     ]
 
 
@@ -123,7 +130,7 @@ def test_an_old_event_still_tells_since_when_a_listed_instance_waits() -> None:
 def test_an_event_tells_which_hook_waits_in_a_warm_pool() -> None:
     seen = observed({I1: "Warmed:Pending:Wait"})
     into = terminating(destination=Place.WARM_POOL)
-    assert waiting(seen, [into], NOW) == [Waiting(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)]
+    assert waiting(seen, [into], NOW) == [WaitingInstance(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_a_member_that_is_admitted_everywhere_goes_on() -> None:
 
 
 @pytest.mark.parametrize("peer", [DOWN, LACKING], ids=["down", "over quota"])
-def test_a_peer_that_fails_holds_no_launch_up(peer: Outcome) -> None:
+def test_a_peer_that_fails_holds_no_launch_up(peer: RegionResult) -> None:
     given = answered(waits(), ADMITTED, peer=peer)
     assert isinstance(given, Complete)
     assert given.result is HookResult.CONTINUE
@@ -168,34 +175,34 @@ def test_a_peer_that_fails_holds_no_launch_up(peer: Outcome) -> None:
 
 
 @pytest.mark.parametrize("peer", [DOWN, LACKING], ids=["down", "over quota"])
-def test_a_required_peer_that_fails_does(peer: Outcome) -> None:
+def test_a_required_peer_that_fails_does(peer: RegionResult) -> None:
     given = answered(waits(), ADMITTED, peer=peer, required_peers=frozenset({WEST}))
     assert isinstance(given, Hold)
     assert WEST in given.why
 
 
 def test_a_peer_that_lacks_somebody_else_is_no_reason_to_wait() -> None:
-    other = Outcome(WEST, lacking={(DB, I2): Refused(Refusal.QUOTA, "no room")})
+    other = RegionResult(WEST, lacking={(DB, I2): Refused(Refusal.QUOTA, "no room")})
     assert result(answered(waits(), ADMITTED, peer=other, required_peers=frozenset({WEST}))) is HookResult.CONTINUE
 
 
 def test_no_room_at_home_sends_the_instance_away_with_the_figures() -> None:
     full = Refused(Refusal.QUOTA, "sg-1 holds 60 of 60 rules")
-    given = answered(waits(), ADMITTED, Outcome(EAST, lacking={(DB, I1): full}))
+    given = answered(waits(), ADMITTED, RegionResult(EAST, lacking={(DB, I1): full}))
     assert isinstance(given, Complete)
     assert given.result is HookResult.ABANDON
     assert "60 of 60" in given.why
 
 
 def test_another_refusal_at_home_holds_it() -> None:
-    home = Outcome(EAST, lacking={(DB, I1): Refused(Refusal.MALFORMED, "bad rule")})
+    home = RegionResult(EAST, lacking={(DB, I1): Refused(Refusal.MALFORMED, "bad rule")})
     given = answered(waits(), ADMITTED, home)
     assert isinstance(given, Hold)
     assert "bad rule" in given.why
 
 
 def test_a_failure_at_home_holds_it() -> None:
-    given = answered(waits(), ADMITTED, Outcome(EAST, Retry("throttled")))
+    given = answered(waits(), ADMITTED, RegionResult(EAST, Retry("throttled")))
     assert isinstance(given, Hold)
     assert "throttled" in given.why
 
@@ -228,7 +235,7 @@ def test_an_instance_without_an_address_waits_and_then_does_as_configured(
 
 def test_even_without_an_address_a_failure_at_home_comes_first() -> None:
     standing = roster({I1: member(state=MemberState.WAITING, since=NOW - 999)})
-    assert isinstance(answered(waits(), standing, Outcome(EAST, Retry("throttled"))), Hold)
+    assert isinstance(answered(waits(), standing, RegionResult(EAST, Retry("throttled"))), Hold)
 
 
 # A termination.
@@ -238,8 +245,10 @@ def test_whoever_is_released_everywhere_is_let_go() -> None:
     assert answered(waits(TERMINATES), GONE) == Complete(waits(TERMINATES), HookResult.CONTINUE, "released everywhere")
 
 
-@pytest.mark.parametrize("home", [Outcome(EAST, Retry("throttled")), Outcome(EAST, lingering=frozenset({(DB, I1)}))])
-def test_nobody_is_let_go_while_its_own_region_may_admit_it(home: Outcome) -> None:
+@pytest.mark.parametrize(
+    "home", [RegionResult(EAST, Retry("throttled")), RegionResult(EAST, lingering=frozenset({(DB, I1)}))]
+)
+def test_nobody_is_let_go_while_its_own_region_may_admit_it(home: RegionResult) -> None:
     given = answered(waits(TERMINATES), roster(departed={I1: NOW - 9999}), home)
     assert isinstance(given, Hold)
     assert str(home.error or "the guard holds its rules") in given.why
@@ -248,7 +257,7 @@ def test_nobody_is_let_go_while_its_own_region_may_admit_it(home: Outcome) -> No
 @pytest.mark.parametrize("peer", [DOWN, LINGERING], ids=["down", "still admitting"])
 @pytest.mark.parametrize(("waited", "let_go"), [(0, False), (299, False), (300, True)])
 def test_a_peer_that_may_still_admit_it_holds_it_until_the_release_deadline(
-    peer: Outcome, waited: int, let_go: bool
+    peer: RegionResult, waited: int, let_go: bool
 ) -> None:
     # given
     standing = roster(departed={I1: NOW - waited})
@@ -271,7 +280,7 @@ def test_a_peer_that_is_not_required_is_not_waited_for_because_another_is() -> N
     # given
     north = Region("eu-north-1")
     standing = roster(departed={I1: NOW - 9999})
-    peers = {WEST: DOWN, north: Outcome(north)}
+    peers = {WEST: DOWN, north: RegionResult(north)}
     # when
     changes = settings(required_peers=frozenset({north}), regions=(EAST, WEST, north))
     given = answer(waits(TERMINATES), standing, HOME, peers, NOW, changes)
@@ -295,8 +304,8 @@ def test_an_instance_that_nobody_knows_is_let_go_at_once() -> None:
 # Warm pools.
 
 
-@pytest.mark.parametrize("home", [HOME, Outcome(EAST, Retry("throttled"))])
-def test_on_the_way_into_a_warm_pool_nothing_is_waited_for(home: Outcome) -> None:
+@pytest.mark.parametrize("home", [HOME, RegionResult(EAST, Retry("throttled"))])
+def test_on_the_way_into_a_warm_pool_nothing_is_waited_for(home: RegionResult) -> None:
     given = answered(waits(LAUNCHES + TERMINATES, warm=True), roster(), home, DOWN)
     assert result(given) is HookResult.CONTINUE
 
@@ -308,7 +317,7 @@ def test_a_former_member_on_its_way_into_a_warm_pool_is_released_first() -> None
 
 
 def test_on_the_way_into_a_warm_pool_a_rule_that_still_admits_it_is_looked_at_twice() -> None:
-    lingering = Outcome(EAST, lingering=frozenset({(DB, I1)}))
+    lingering = RegionResult(EAST, lingering=frozenset({(DB, I1)}))
     assert isinstance(answered(waits(TERMINATES, warm=True), roster(), lingering), Hold)
 
 
@@ -337,6 +346,6 @@ def test_out_of_the_pool_an_instance_is_not_let_in_before_its_own_region_admits_
     # given a listing from before the instance came out of the pool, and a home Region that failed
     (one,) = waiting(observed({I1: "Warmed:Pending:Wait"}), [launching(origin=Place.WARM_POOL)], NOW)
     # when
-    given = answered(one, ADMITTED, Outcome(EAST, Retry("throttled")))
+    given = answered(one, ADMITTED, RegionResult(EAST, Retry("throttled")))
     # then
     assert isinstance(given, Hold)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import PHASES, Phase
 from ringfence.core.membership import STALE_SECONDS, TOMBSTONE_SECONDS, next_roster, pruned, retired
-from ringfence.core.model import Cidr, InstanceId, MemberState, Region, Roster
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
-from ringfence.core.settings import AddressKind
 from tests.unit.builders import (
     DB,
     EAST,

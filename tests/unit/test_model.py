@@ -6,24 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.core.model import (
-    DESCRIPTION_LIMIT,
-    STATIC,
-    BadRow,
-    Cidr,
-    Label,
-    PortRange,
-    Ports,
-    Region,
-    Roster,
-    RosterKey,
-    Rows,
-    SecurityGroupId,
-    host,
-    is_describable,
-    is_ipv6,
-    network,
-)
+from ringfence.core.model.addresses import Cidr, host, is_ipv6, network
+from ringfence.core.model.identifiers import STATIC, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rosters import BadRow, Roster, Rows
+from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
 from tests.unit.builders import CLUSTER, DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label, roster, rule
 
 # Hosts and networks.

@@ -16,20 +16,10 @@ from ringfence.aws.roster_item import (
     version_of,
 )
 from ringfence.core.errors import Permanent, Unsafe
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    InstanceId,
-    Member,
-    MemberState,
-    Ports,
-    Region,
-    Roster,
-    RosterKey,
-    RuleId,
-    SecurityGroupId,
-    host,
-)
+from ringfence.core.model.addresses import Cidr, host
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
 
 KEY = RosterKey(Region("us-east-1"), "db")
 

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     EventIgnored,
     HookCompleted,
     HookHeld,
@@ -29,7 +29,10 @@ from ringfence.core.audit_events import (
     StaleDoor,
 )
 from ringfence.core.errors import Permanent
-from ringfence.core.model import Cidr, Opening, PortRange, RuleId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
 from tests.unit.builders import DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label
 
@@ -69,7 +72,7 @@ Reported = Callable[..., Report]
 def reported(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Reported:
     """Records entries as one reconcile, and gives what was written of them."""
 
-    def report(*entries: Entry, error: BaseException | None = None, seconds: float = 1.5) -> Report:
+    def report(*entries: AuditEvent, error: BaseException | None = None, seconds: float = 1.5) -> Report:
         # A logger is found again by its name, with the stream that it was made with.
         log = StringIO()
         logger = Logger(service=request.node.name, location=None, stream=log)
@@ -203,10 +206,10 @@ def test_protocol_and_ports_are_written_apart(
         (EventIgnored("event-9", "unknown"), "INFO", "event ignored", {"event": "event-9", "reason": "unknown"}),
         (Problem("the group does not exist"), "WARNING", "the group does not exist", {}),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Entry) else None,
+    ids=lambda value: type(value).__name__ if isinstance(value, AuditEvent) else None,
 )
 def test_each_entry_is_one_line_with_its_cause(
-    reported: Reported, entry: Entry, level: str, said: str, fields: dict[str, object]
+    reported: Reported, entry: AuditEvent, level: str, said: str, fields: dict[str, object]
 ) -> None:
     line = reported(entry).line(said)
     expected = {"level": level, "cause": list(CAUSES)} | fields
@@ -218,7 +221,7 @@ def test_each_entry_is_one_line_with_its_cause(
 
 def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
     # given
-    entries: list[Entry] = [
+    entries: list[AuditEvent] = [
         RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True),
         HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
         RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
@@ -309,7 +312,7 @@ def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) ->
     ],
 )
 def test_each_entry_moves_its_own_metrics_and_no_other(
-    reported: Reported, entry: Entry, metrics: dict[str, float]
+    reported: Reported, entry: AuditEvent, metrics: dict[str, float]
 ) -> None:
     report = reported(entry)
     emitted = {each["Name"] for each in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}

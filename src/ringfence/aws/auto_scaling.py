@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import InstanceId, Region
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:

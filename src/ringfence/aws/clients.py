@@ -13,7 +13,7 @@ from botocore.handlers import BUILTIN_HANDLERS, REGISTER_FIRST, REGISTER_LAST
 from botocore.session import Session
 
 from ringfence import __version__
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.records import dataclass
 
 # At home a call that fails holds everything up, so it is tried again; Lambda's own time-out is 30 s.

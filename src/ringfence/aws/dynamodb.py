@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from ringfence.aws.error_codes import CONDITION_FAILED, code_of, translated
 from ringfence.aws.roster_item import GUARD, Item, from_item, held_from_item, held_to_item, key_of, to_item, version_of
 from ringfence.core.errors import Conflict, Permanent, Unsafe
-from ringfence.core.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:

@@ -5,23 +5,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
-from ringfence.core.model import (
-    Cidr,
-    InstanceId,
-    Label,
-    Opening,
-    PortRange,
-    Region,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-    host,
-    is_ipv6,
-    network,
-)
+from ringfence.core.model.addresses import AddressKind, Cidr, host, is_ipv6, network
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Instance, Power
 from ringfence.core.plan import Addition
-from ringfence.core.settings import AddressKind
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 

@@ -13,20 +13,10 @@ from typing import Any
 
 from ringfence import __version__
 from ringfence.core.errors import Permanent, Unsafe
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    InstanceId,
-    Member,
-    MemberState,
-    Ports,
-    Region,
-    Roster,
-    RosterKey,
-    RuleId,
-    SecurityGroupId,
-    host,
-)
+from ringfence.core.model.addresses import Cidr, host
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
 
 Item = Mapping[str, Any]
 """Attribute names to DynamoDB attribute values: `{"version": {"N": "7"}}`."""

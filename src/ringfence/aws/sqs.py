@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.records import dataclass
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 Pure. The reconcile writes these as things happen, so that a crash loses none; it never logs by itself.
 """
 
-from ringfence.core.model import InstanceId, Label, Opening, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rules import Label, Opening
 from ringfence.records import dataclass
 
 
@@ -177,7 +178,7 @@ class Problem:
     what: str
 
 
-Entry = (
+AuditEvent = (
     RuleAdded
     | RuleRemoved
     | RuleRelabelled

@@ -6,7 +6,7 @@ Knows no AWS error code (`aws.faults` translates those) and no way to recover.
 from collections.abc import Mapping
 from enum import Enum
 
-from ringfence.core.model import RosterKey
+from ringfence.core.model.identifiers import RosterKey
 
 
 class RingfenceError(Exception):

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model import InstanceId
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.records import dataclass
 
 

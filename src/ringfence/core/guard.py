@@ -7,7 +7,8 @@ door open.
 from dataclasses import replace
 
 from ringfence.core.membership import STALE_SECONDS
-from ringfence.core.model import HeldRemovals, RuleId
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.rosters import HeldRemovals
 from ringfence.core.plan import Plan, Removal, digest
 from ringfence.core.settings import GuardLimits
 from ringfence.records import dataclass

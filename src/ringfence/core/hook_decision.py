@@ -9,15 +9,16 @@ from ringfence.core.errors import Refusal
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
-from ringfence.core.model import InstanceId, Region, Roster, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import Roster
 from ringfence.core.observation import Observation
-from ringfence.core.region_result import Outcome
+from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import Mode, NoAddress, Settings
 from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingInstance:
     """An instance that a hook may hold, with the transitions that it can be held in (the likelier first).
 
     `seen_at` is when its group was asked, in epoch seconds: it may wait for another answer since.
@@ -40,7 +41,7 @@ class Waiting:
 class Complete:
     """Answer the hook. `stale` are the Regions that may still admit the departed instance."""
 
-    waiting: Waiting
+    waiting: WaitingInstance
     result: HookResult
     why: str
     stale: tuple[Region, ...] = ()
@@ -50,24 +51,26 @@ class Complete:
 class Hold:
     """Leave the instance waiting."""
 
-    waiting: Waiting
+    waiting: WaitingInstance
     why: str
 
 
-Answer = Complete | Hold
+HookDecision = Complete | Hold
 
 STILL_WAITS = 10.0
 """Seconds for which an instance surely waits for what its group said. An answer without an event's token is for
 whatever it waits for by then: one that was on its way into the warm pool may be on its way out, not yet admitted."""
 
 
-def waiting(observation: Observation, events: Iterable[LifecycleEvent], seen_at: float) -> list[Waiting]:
+def waiting(observation: Observation, events: Iterable[LifecycleEvent], seen_at: float) -> list[WaitingInstance]:
     """Every instance that waits, by its group's listing or by a fresh event that the listing may be older than."""
-    found: dict[tuple[str, InstanceId], Waiting] = {}
+    found: dict[tuple[str, InstanceId], WaitingInstance] = {}
     for group, instances in sorted(observation.groups.items()):
         for id, state in sorted(instances.items()):
             if state in WAITING:
-                found[group, id] = Waiting(group, id, WAITING[state], None, state.startswith("Warmed:"), seen_at)
+                found[group, id] = WaitingInstance(
+                    group, id, WAITING[state], None, state.startswith("Warmed:"), seen_at
+                )
     for event in latest_of_each(events):
         key = (event.group, event.instance)
         if key in found or (
@@ -87,21 +90,21 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
             return phase is not None or event.instance in observation.instances
 
 
-def _named(event: LifecycleEvent, seen_at: float, listed: Waiting | None) -> Waiting:
+def _named(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
     """What an instance waits for by its latest event, unless its group's listing must be later than that."""
     return listed if listed is not None and _is_later(listed, event) else told(event, seen_at)
 
 
-def told(event: LifecycleEvent, seen_at: float) -> Waiting:
+def told(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
     """What an instance waits for by an event."""
     if isinstance(event, Launching):
         transition, warm = Transition.LAUNCH, event.destination is Place.WARM_POOL
     else:
         transition, warm = Transition.TERMINATE, Place.WARM_POOL in (event.origin, event.destination)
-    return Waiting(event.group, event.instance, (transition,), event, warm, seen_at)
+    return WaitingInstance(event.group, event.instance, (transition,), event, warm, seen_at)
 
 
-def _is_later(listed: Waiting, event: LifecycleEvent) -> bool:
+def _is_later(listed: WaitingInstance, event: LifecycleEvent) -> bool:
     """Whether what is listed can only come after the event: out of the pool after into it, out after in."""
     match event:
         case Launching(destination=Place.WARM_POOL):
@@ -115,13 +118,13 @@ def _is_later(listed: Waiting, event: LifecycleEvent) -> bool:
 
 
 def answer(
-    one: Waiting,
+    one: WaitingInstance,
     roster: Roster,
-    home: Outcome,
-    peers: Mapping[Region, Outcome],
+    home: RegionResult,
+    peers: Mapping[Region, RegionResult],
     now: float,
     settings: Settings,
-) -> Answer:
+) -> HookDecision:
     """What to do with one waiting instance, given how each Region's turn ended."""
     if settings.mode is Mode.OBSERVE:
         return observed(one)
@@ -138,19 +141,19 @@ def answer(
     return _termination(one, roster, home, peers, now, settings)
 
 
-def observed(one: Waiting) -> Complete:
+def observed(one: WaitingInstance) -> Complete:
     """What is done with any waiting instance where Ringfence only observes."""
     return Complete(one, HookResult.CONTINUE, "Ringfence only observes")
 
 
 def _launch(
-    one: Waiting,
+    one: WaitingInstance,
     roster: Roster,
-    home: Outcome,
-    peers: Mapping[Region, Outcome],
+    home: RegionResult,
+    peers: Mapping[Region, RegionResult],
     now: float,
     settings: Settings,
-) -> Answer:
+) -> HookDecision:
     member = roster.members.get(one.instance)
     if member is None:
         return Hold(one, "it is on its way out already")
@@ -178,7 +181,7 @@ def _launch(
     return Complete(one, HookResult.CONTINUE, "admitted everywhere")
 
 
-def _without_address(one: Waiting, waited: float, settings: Settings) -> Answer:
+def _without_address(one: WaitingInstance, waited: float, settings: Settings) -> HookDecision:
     kinds = ", ".join(sorted(kind.value for kind in settings.address_kinds))
     if waited < settings.address_wait:
         return Hold(one, f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s")
@@ -191,13 +194,13 @@ def _without_address(one: Waiting, waited: float, settings: Settings) -> Answer:
 
 
 def _termination(
-    one: Waiting,
+    one: WaitingInstance,
     roster: Roster,
-    home: Outcome,
-    peers: Mapping[Region, Outcome],
+    home: RegionResult,
+    peers: Mapping[Region, RegionResult],
     now: float,
     settings: Settings,
-) -> Answer:
+) -> HookDecision:
     key: RosterKey = roster.key
     if one.instance in roster.members:
         return Hold(one, "its group lists it as a member again")

@@ -13,7 +13,9 @@ from typing import assert_never
 
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import Phase
-from ringfence.core.model import Cidr, InstanceId, Member, MemberState, Roster, RosterKey
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, RosterKey
+from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 from ringfence.core.settings import Mode, Settings
 

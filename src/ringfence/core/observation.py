@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from enum import Enum
 
 from ringfence.core.lifecycle import Phase, phase_of
-from ringfence.core.model import Cidr, InstanceId
-from ringfence.core.settings import AddressKind
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.records import dataclass
 
 

@@ -8,22 +8,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from ringfence.core.model import (
-    STATIC,
-    Cidr,
-    InstanceId,
-    Label,
-    MemberState,
-    Opening,
-    PortRange,
-    Ports,
-    Region,
-    RosterKey,
-    Rows,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rosters import MemberState, Rows
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.settings import Mode
 from ringfence.records import dataclass
 

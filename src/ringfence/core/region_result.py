@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ringfence.core.errors import Refused, RingfenceError
-from ringfence.core.model import InstanceId, Region, Roster, RosterKey, Rows
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import Roster, Rows
 from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RegionResult:
     """What is known of a Region after its turn.
 
     `error` says why it could not be brought up to date; then nothing else is known of it. `lacking` names the
@@ -40,7 +41,7 @@ class Outcome:
 
 
 def debts(
-    roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], outcomes: Mapping[Region, Outcome]
+    roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], outcomes: Mapping[Region, RegionResult]
 ) -> dict[Region, frozenset[InstanceId]]:
     """Which departed instances which peer may still admit: of those that departed just now (`earlier` is the roster
     before), that still wait, or that were owed before, those whose release there is not confirmed."""

@@ -6,16 +6,10 @@ Pure: `config` reads it from the environment; nothing here knows where it came f
 from dataclasses import field
 from enum import Enum
 
-from ringfence.core.model import Cidr, Ports, Region, SecurityGroupId
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import Ports
 from ringfence.records import dataclass
-
-
-class AddressKind(Enum):
-    """Which of an instance's addresses the cluster's members use to reach one another."""
-
-    PUBLIC_IPV4 = "public-ipv4"
-    PRIVATE_IPV4 = "private-ipv4"
-    IPV6 = "ipv6"
 
 
 class Mode(Enum):

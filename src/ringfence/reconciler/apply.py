@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import Rule, is_ipv6
+from ringfence.core.model.addresses import is_ipv6
+from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
 from ringfence.reconciler.interfaces import SecurityGroups
 from ringfence.records import dataclass

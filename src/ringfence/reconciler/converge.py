@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     QuotaUsed,
     RemovalsHeld,
     RuleAdded,
@@ -22,20 +22,13 @@ from ringfence.core.audit_events import (
 )
 from ringfence.core.errors import Permanent, Refused, Retry
 from ringfence.core.guard import Guarded, guard, standing
-from ringfence.core.model import (
-    Cidr,
-    HeldRemovals,
-    Label,
-    Ports,
-    Region,
-    RosterKey,
-    Rows,
-    Rule,
-    SecurityGroupId,
-    is_ipv6,
-)
+from ringfence.core.model.addresses import Cidr, is_ipv6
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import HeldRemovals, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition, Plan, Reason, Relabelling, Removal, Scope, managed_ports, plan_group
-from ringfence.core.region_result import Outcome
+from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import GuardLimits, Mode
 from ringfence.reconciler.apply import Applied, Applier
 from ringfence.reconciler.interfaces import Clock, SecurityGroups
@@ -69,13 +62,13 @@ class Convergence:
     confirmed: frozenset[str]
     hold: Callable[[HeldRemovals], None]
     clock: Clock
-    journal: Callable[[Entry], None]
+    audit: Callable[[AuditEvent], None]
     before_call: Callable[[], None]
     known_before: Mapping[Cidr, Label] | None = None
     add_only: bool = False
     just_published: frozenset[RosterKey] = frozenset()
 
-    def run(self, rules: Rules | None, rows: Rows | None) -> Outcome:
+    def run(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
         """One pass. `rules` and `rows` are what was read of them already; the rows may be older than the rules.
 
         Raises Retry, Permanent. A refusal that says that the rules changed is answered by another pass.
@@ -89,7 +82,7 @@ class Convergence:
             f"the rules of {', '.join(self.groups)} in {self.region} changed under every attempt to change them"
         )
 
-    def validate(self, outcome: Outcome) -> Outcome:
+    def validate(self, outcome: RegionResult) -> RegionResult:
         """Reads the rows again after something was applied, and goes round again if they changed."""
         changed = outcome.changed
         for _ in range(ROUNDS):
@@ -101,7 +94,7 @@ class Convergence:
             outcome = self.run(None, None)
         raise Retry(f"the rosters in {self.region} changed in every round")
 
-    def _pass(self, rules: Rules | None, rows: Rows | None) -> Outcome:
+    def _pass(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
         if rules is None or rows is None:
             rules = self._rules() if rules is None else rules
             rows = self._rows()
@@ -129,7 +122,7 @@ class Convergence:
         held = frozenset((label.roster, label.instance) for _, label in kept)
         doubtful = frozenset(label.roster for each, label in kept if each.reason is Reason.UNKNOWN_INSTANCE)
         changed = any(done.added or done.removed or done.relabelled for done, _ in applied)
-        return Outcome(self.region, None, refused, borrowed, held, doubtful, rows, changed)
+        return RegionResult(self.region, None, refused, borrowed, held, doubtful, rows, changed)
 
     def _rules(self) -> Rules:
         self.before_call()
@@ -160,10 +153,10 @@ class Convergence:
         guarded = guard(plan, earlier, self.confirmed, self.limits, now)
         if guarded.held:
             rules = tuple(removal.rule for removal in guarded.held)
-            self.journal(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
+            self.audit(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
         applied = self._observed(guarded) if self.scope.mode is Mode.OBSERVE else self._changed(guarded)
         for addition, refused in applied.refused:
-            self.journal(
+            self.audit(
                 RuleRefused(
                     self.region,
                     plan.group,
@@ -186,15 +179,15 @@ class Convergence:
         """Says what would be done, and does nothing."""
         plan = guarded.plan
         for each in plan.additions:
-            self.journal(RuleWanted(self.region, plan.group, each.opening, each.label))
+            self.audit(RuleWanted(self.region, plan.group, each.opening, each.label))
         for removal in plan.removals:
             rule, opening, label = removal.rule, removal.opening, removal.label
-            self.journal(RuleUnwanted(self.region, plan.group, rule, opening, label, removal.reason.value))
+            self.audit(RuleUnwanted(self.region, plan.group, rule, opening, label, removal.reason.value))
         return Applied()
 
     def _added(self, plan: Plan, addition: Addition, rule: Rule) -> None:
         drift = self.known_before is not None and addition.opening.cidr in self.known_before
-        self.journal(RuleAdded(self.region, plan.group, rule.id, addition.opening, addition.label, drift))
+        self.audit(RuleAdded(self.region, plan.group, rule.id, addition.opening, addition.label, drift))
 
     def _removed(self, plan: Plan, removal: Removal) -> None:
         stale = None if removal.departed_at is None else max(0.0, self.clock.now() - removal.departed_at)
@@ -203,7 +196,7 @@ class Convergence:
             and removal.opening.cidr not in self.known_before
             and removal.reason is not Reason.DEPARTED
         )
-        self.journal(
+        self.audit(
             RuleRemoved(
                 self.region,
                 plan.group,
@@ -217,7 +210,7 @@ class Convergence:
         )
 
     def _relabelled(self, plan: Plan, each: Relabelling) -> None:
-        self.journal(RuleRelabelled(self.region, plan.group, each.rule, each.opening, each.label, each.was))
+        self.audit(RuleRelabelled(self.region, plan.group, each.rule, each.opening, each.label, each.was))
 
     def _report_quota(self, rules: Rules, applied: list[tuple[Applied, tuple[Removal, ...]]]) -> None:
         """How full each group is. A rule whose source is a group or a prefix list counts in both families.
@@ -234,4 +227,4 @@ class Convergence:
                 for family in used if rule.opening is None else ("ipv6",) if is_ipv6(rule.opening.cidr) else ("ipv4",):
                     used[family] += 1
             for family, count in used.items():
-                self.journal(QuotaUsed(self.region, group, family, count, self.rules_quota))
+                self.audit(QuotaUsed(self.region, group, family, count, self.rules_quota))

@@ -7,19 +7,11 @@ what else a call can raise stands with it. Implemented on AWS by `ringfence.aws`
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from ringfence.core.audit_events import Entry
+from ringfence.core.audit_events import AuditEvent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import (
-    HeldRemovals,
-    InstanceId,
-    Label,
-    Region,
-    Roster,
-    Rows,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
 from ringfence.records import dataclass
@@ -114,7 +106,7 @@ class RosterTable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class HomeServices:
     """What only the home Region has."""
 
     auto_scaling: AutoScaling
@@ -122,7 +114,7 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionPorts:
+class RegionServices:
     """What every Region has: its table and its security groups."""
 
     table: RosterTable
@@ -130,14 +122,14 @@ class RegionPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Services:
     """All that the engine touches. `regions` holds the home Region and every peer."""
 
-    home: Home
-    regions: Mapping[Region, RegionPorts]
+    home: HomeServices
+    regions: Mapping[Region, RegionServices]
     clock: Clock
     tasks: Tasks
-    journal: Callable[[Entry], None]
+    audit: Callable[[AuditEvent], None]
 
 
 def gather(tasks: Tasks, work: Sequence[Callable[[], T]]) -> list[T]:

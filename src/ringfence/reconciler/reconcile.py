@@ -23,15 +23,16 @@ from ringfence.core.audit_events import (
 )
 from ringfence.core.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.core.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
-from ringfence.core.hook_decision import Waiting, waiting
+from ringfence.core.hook_decision import WaitingInstance, waiting
 from ringfence.core.membership import next_roster, pruned, retired
-from ringfence.core.model import Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.observation import Observation
-from ringfence.core.region_result import Outcome, debts
+from ringfence.core.region_result import RegionResult, debts
 from ringfence.core.settings import Mode, Settings
 from ringfence.reconciler.converge import Rules
 from ringfence.reconciler.hook_completion import let_go, settle_hooks
-from ringfence.reconciler.interfaces import RosterTable, SecurityGroups, Started, World, gather
+from ringfence.reconciler.interfaces import RosterTable, SecurityGroups, Services, Started, gather
 from ringfence.reconciler.region_pass import Turn, Turns, groups_of
 from ringfence.records import dataclass
 
@@ -39,7 +40,7 @@ ATTEMPTS = 5
 """How often a reconcile observes anew when another invocation overtakes it, before it is left to redelivery."""
 
 
-def reconcile(events: Sequence[Event], world: World, settings: Settings) -> None:
+def reconcile(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Does all that the events ask for, and all that was left undone before.
 
     Raises Retry where the same events should be delivered again, and Permanent where someone must mend something
@@ -48,17 +49,17 @@ def reconcile(events: Sequence[Event], world: World, settings: Settings) -> None
     relevant = []
     for event in events:
         if isinstance(event, Launching | Terminating) and event.group not in settings.auto_scaling_groups:
-            world.journal(EventIgnored(event.id, f"{event.group} is none of this Region's groups"))
+            services.audit(EventIgnored(event.id, f"{event.group} is none of this Region's groups"))
         elif isinstance(event, Ignored):
-            world.journal(EventIgnored(event.id, event.reason))
+            services.audit(EventIgnored(event.id, event.reason))
         else:
             relevant.append(event)
     if settings.mode is Mode.OBSERVE:
-        let_go([event for event in relevant if isinstance(event, Launching | Terminating)], world, settings)
+        let_go([event for event in relevant if isinstance(event, Launching | Terminating)], services, settings)
     standing: dict[RosterKey, int] = {}
     for _ in range(ATTEMPTS if relevant else 0):
         try:
-            _Attempt(tuple(relevant), world, settings, dict(standing)).run()
+            _Attempt(tuple(relevant), services, settings, dict(standing)).run()
         except Conflict as conflict:
             standing |= {key: max(version, standing.get(key, 0)) for key, version in conflict.standing.items()}
         else:
@@ -80,7 +81,7 @@ class _Attempt:
     """One attempt at a reconcile. `standing` are versions that ours must have reached, since peers hold others."""
 
     events: tuple[LifecycleEvent | TrueUp, ...]
-    world: World
+    services: Services
     settings: Settings
     standing: Mapping[RosterKey, int]
     problems: list[RingfenceError] = field(default_factory=list)
@@ -91,7 +92,7 @@ class _Attempt:
             with self.on_home_table():
                 before = self.read()
             early = self.start_reading_peers(before)
-            seen_at = self.world.clock.now()
+            seen_at = self.services.clock.now()
             seen, rules = self.observe(before)
             rosters = self.decide(before, seen)
             with self.on_home_table():
@@ -130,7 +131,7 @@ class _Attempt:
         """The home table's rows, before anything is observed: what is written must be newer than what was read."""
         rows = self.table.rows()
         for key, bad in rows.bad.items():
-            self.world.journal(RowRejected(self.settings.region, key, bad.reason))
+            self.services.audit(RowRejected(self.settings.region, key, bad.reason))
         return rows
 
     def start_reading_peers(self, before: Rows) -> dict[Region, Started[Rules]]:
@@ -139,17 +140,17 @@ class _Attempt:
             return {}
         known = {region: tuple(groups_of(region, before)) for region in self.settings.peers}
         return {
-            region: self.world.tasks.start(partial(self.world.regions[region].security_groups.rules, groups))
+            region: self.services.tasks.start(partial(self.services.regions[region].security_groups.rules, groups))
             for region, groups in known.items()
             if groups
         }
 
     def observe(self, before: Rows) -> tuple[Observation, Rules | Permanent | None]:
         """The home Region as it is now. Raises Retry where it cannot be described: unknown is not absent."""
-        home, settings, start = self.world.home, self.settings, self.world.tasks.start
+        home, settings, start = self.services.home, self.settings, self.services.tasks.start
         groups = start(partial(home.auto_scaling.groups, settings.auto_scaling_groups))
         described = start(partial(home.instances.of_groups, settings.auto_scaling_groups))
-        security_groups = self.world.regions[settings.region].security_groups
+        security_groups = self.services.regions[settings.region].security_groups
         read_rules = partial(_rules_or_error, security_groups, settings.security_groups)
         rules = None if self.terminating else start(read_rules)
         listed, instances = groups.result(), dict(described.result())
@@ -162,7 +163,7 @@ class _Attempt:
 
     def decide(self, before: Rows, seen: Observation) -> list[Roster]:
         """Who the members of each of our groups are now."""
-        settings, now = self.settings, int(self.world.clock.now())
+        settings, now = self.settings, int(self.services.clock.now())
         rosters = []
         for name in settings.auto_scaling_groups:
             key = RosterKey(settings.region, name)
@@ -178,7 +179,7 @@ class _Attempt:
 
     def publish(self, before: Rows, rosters: Sequence[Roster]) -> dict[RosterKey, Roster]:
         """Writes what changed into the home table, and returns it. Raises Conflict where another one was faster."""
-        versions, now = before.versions(), int(self.world.clock.now())
+        versions, now = before.versions(), int(self.services.clock.now())
         changed: dict[RosterKey, Roster] = {}
         for roster in rosters:
             previous, standing = before.rosters.get(roster.key), versions.get(roster.key, 0)
@@ -191,7 +192,7 @@ class _Attempt:
             self.write(changed[roster.key], standing)
         return changed
 
-    def waits(self, seen: Observation, seen_at: float) -> list[Waiting]:
+    def waits(self, seen: Observation, seen_at: float) -> list[WaitingInstance]:
         """Everybody that waits for our answer. Where Ringfence only observes, those of the events were let go."""
         told = [] if self.settings.mode is Mode.OBSERVE else self.lifecycle_events
         return waiting(seen, told, seen_at)
@@ -201,7 +202,7 @@ class _Attempt:
         before: Rows,
         rows: Rows,
         changed: Mapping[RosterKey, Roster],
-        waits: Sequence[Waiting],
+        waits: Sequence[WaitingInstance],
         rules: Rules | Permanent | None,
         early: Mapping[Region, Started[Rules]],
     ) -> dict[Region, Turn]:
@@ -214,10 +215,10 @@ class _Attempt:
             for key, roster in changed.items()
         )
         releases = departing or any(not one.launching for one in waits)
-        turns = Turns(self.world, self.settings, before, rows, changed, self.hurry, waited_for, confirmed, releases)
+        turns = Turns(self.services, self.settings, before, rows, changed, self.hurry, waited_for, confirmed, releases)
         work = [partial(turns.home, rules)]
         work += [partial(turns.peer, region, early.get(region)) for region in self.settings.peers]
-        done = {turn.outcome.region: turn for turn in gather(self.world.tasks, work)}
+        done = {turn.outcome.region: turn for turn in gather(self.services.tasks, work)}
         conflicts = [turn.outcome.error for turn in done.values() if isinstance(turn.outcome.error, Conflict)]
         if conflicts:
             standing = {key: version for conflict in conflicts for key, version in conflict.standing.items()}
@@ -226,16 +227,18 @@ class _Attempt:
 
     def validate(self, turns: Mapping[Region, Turn]) -> dict[Region, Turn]:
         """Reads the rosters of every Region that was changed once more."""
-        validated = gather(self.world.tasks, [turn.validated for turn in turns.values()])
+        validated = gather(self.services.tasks, [turn.validated for turn in turns.values()])
         return {turn.outcome.region: turn for turn in validated}
 
-    def settle(self, waits: Iterable[Waiting], rows: Rows, turns: Mapping[Region, Turn]) -> None:
+    def settle(self, waits: Iterable[WaitingInstance], rows: Rows, turns: Mapping[Region, Turn]) -> None:
         """Answers the hooks of those that are admitted or released."""
         outcomes = {region: turn.outcome for region, turn in turns.items()}
-        for error in settle_hooks(waits, rows, outcomes, self.world, self.settings):
+        for error in settle_hooks(waits, rows, outcomes, self.services, self.settings):
             self.problem(error)
 
-    def record_debts(self, before: Rows, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> Rows:
+    def record_debts(
+        self, before: Rows, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[WaitingInstance]
+    ) -> Rows:
         """Writes down which departed instances which peer may still admit, before anybody is let go."""
         outcomes = {region: turns[region].outcome for region in self.settings.peers}
         updated: dict[RosterKey, Roster] = {}
@@ -243,14 +246,14 @@ class _Attempt:
             waiting_here = frozenset(one.instance for one in waits if one.group == key.asg)
             owed = debts(roster, before.rosters.get(key), waiting_here, outcomes)
             if owed != roster.owed:
-                now = int(self.world.clock.now())
+                now = int(self.services.clock.now())
                 updated[key] = replace(roster, owed=owed, version=roster.version + 1, updated_at=now)
                 self.write(updated[key], roster.version)
         return replace(rows, rosters={**rows.rosters, **updated}) if updated else rows
 
-    def report(self, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[Waiting]) -> None:
+    def report(self, rows: Rows, turns: Mapping[Region, Turn], waits: Sequence[WaitingInstance]) -> None:
         """Journals what is left undone, and raises where someone must act: first what a redelivery can mend."""
-        home, now = self.settings.region, self.world.clock.now()
+        home, now = self.settings.region, self.services.clock.now()
         held = {one.instance for one in waits}
         doors = [
             (region, id, roster.departed.get(id, now))
@@ -260,11 +263,11 @@ class _Attempt:
         ]
         for region, id, departed_at in sorted(doors):
             if id not in held:
-                self.world.journal(StaleDoor(region, id, max(0.0, now - departed_at)))
+                self.services.audit(StaleDoor(region, id, max(0.0, now - departed_at)))
         for region, turn in turns.items():
             if turn.outcome.error is not None:
                 owed = sum(region == debtor for debtor, _, _ in doors)
-                self.world.journal(RegionFailed(region, region == home, str(turn.outcome.error), owed))
+                self.services.audit(RegionFailed(region, region == home, str(turn.outcome.error), owed))
         if (error := turns[home].outcome.error) is not None:
             self.problems.append(error)
         self.refuse_unknown_groups()
@@ -287,7 +290,7 @@ class _Attempt:
         an instance which just left waits for it: that one's rule may be removed by an invocation that had the table,
         and cannot learn from it that somebody else has the address now.
         """
-        seen_at = self.world.clock.now()
+        seen_at = self.services.clock.now()
         seen, rules = self.observe(Rows())
         waits = [one for one in self.waits(seen, seen_at) if one.launching]
         rosters = {}
@@ -296,17 +299,17 @@ class _Attempt:
             members = {id: member for id, member in roster.members.items() if id in joining}
             rosters[roster.key] = replace(roster, members=members)
         rows = Rows(rosters=rosters)
-        turns = Turns(self.world, self.settings, rows, rows, {}, True, frozenset(), frozenset(), releases=False)
-        failed = {region: Turn(Outcome(region, reason)) for region in self.settings.peers}
+        turns = Turns(self.services, self.settings, rows, rows, {}, True, frozenset(), frozenset(), releases=False)
+        failed = {region: Turn(RegionResult(region, reason)) for region in self.settings.peers}
         self.settle(waits, rows, {**failed, self.settings.region: turns.home(rules, add_only=True)})
 
     @property
     def table(self) -> RosterTable:
-        return self.world.regions[self.settings.region].table
+        return self.services.regions[self.settings.region].table
 
     def write(self, roster: Roster, standing_version: int) -> None:
         self.table.replace(roster, standing_version)
-        self.world.journal(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))
+        self.services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))
 
     @contextmanager
     def on_home_table(self) -> Iterator[None]:
@@ -319,7 +322,7 @@ class _Attempt:
 
     def problem(self, error: RingfenceError) -> None:
         self.problems.append(error)
-        self.world.journal(Problem(str(error)))
+        self.services.audit(Problem(str(error)))
 
 
 def _rules_or_error(security_groups: SecurityGroups, groups: Sequence[SecurityGroupId]) -> Rules | Permanent:

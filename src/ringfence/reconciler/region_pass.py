@@ -10,12 +10,16 @@ from dataclasses import replace
 from functools import partial
 
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
-from ringfence.core.model import Cidr, Label, Ports, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.model.rules import Label
 from ringfence.core.plan import Scope
-from ringfence.core.region_result import Outcome
+from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import Settings
 from ringfence.reconciler.converge import Convergence, Rules
-from ringfence.reconciler.interfaces import RegionPorts, Started, World
+from ringfence.reconciler.interfaces import RegionServices, Services, Started
 from ringfence.records import dataclass
 
 
@@ -23,7 +27,7 @@ from ringfence.records import dataclass
 class Turn:
     """A Region's turn and how it stands. `convergence` is None where there is nothing to validate."""
 
-    outcome: Outcome
+    outcome: RegionResult
     convergence: Convergence | None = None
 
     def validated(self) -> "Turn":
@@ -33,7 +37,7 @@ class Turn:
         try:
             return Turn(self.convergence.validate(self.outcome), self.convergence)
         except RingfenceError as error:
-            return Turn(Outcome(self.outcome.region, error), self.convergence)
+            return Turn(RegionResult(self.outcome.region, error), self.convergence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Turns:
     do not do: an overlapping invocation that still saw the instance as a member may have put one there since.
     """
 
-    world: World
+    services: Services
     settings: Settings
     before: Rows
     rows: Rows
@@ -66,7 +70,7 @@ class Turns:
         """
         region = self.settings.region
         if isinstance(rules, Permanent):
-            return Turn(Outcome(region, rules))
+            return Turn(RegionResult(region, rules))
         groups = dict.fromkeys(self.settings.security_groups, self.settings.ports)
         known_before = None if self.hurry else scope_in(region, self.settings).desired(self.before)
         convergence = self._convergence(region, groups, self._ports(region).table.rows, _never, known_before)
@@ -76,15 +80,15 @@ class Turns:
 
     def peer(self, region: Region, early: Started[Rules] | None) -> Turn:
         """A peer's turn, under the peers' deadline. `early` is a reading of its rules that is under way."""
-        deadline = self.world.clock.now() + self.settings.peer_deadline
+        deadline = self.services.clock.now() + self.settings.peer_deadline
         try:
             return self._peer(region, early, deadline)
         except NotDeployed as error:
             if self.rows.of(region):
-                return Turn(Outcome(region, error))
-            return Turn(Outcome(region))  # it never joined: nothing of ours can be there
+                return Turn(RegionResult(region, error))
+            return Turn(RegionResult(region))  # it never joined: nothing of ours can be there
         except RingfenceError as error:
-            return Turn(Outcome(region, error))
+            return Turn(RegionResult(region, error))
 
     def _peer(self, region: Region, early: Started[Rules] | None, deadline: float) -> Turn:
         check = partial(self._check, region, deadline)
@@ -103,22 +107,24 @@ class Turns:
             if (standing := table.offer(roster)) > roster.version:
                 raise _overtaken(region, {key: standing})
         if not (offered or self.waited_for or owed):
-            return Turn(Outcome(region))
+            return Turn(RegionResult(region))
         check()
         groups = groups_of(region, self.rows) or groups_of(region, table.rows_of(region))
         if not groups:
-            return Turn(Outcome(region))  # its engine has never run, and will start from the table, or only observes
+            return Turn(
+                RegionResult(region)
+            )  # its engine has never run, and will start from the table, or only observes
         convergence = self._convergence(region, groups, partial(table.rows_of, home), check)
         if early is None or self.releases:
             return _run(convergence, None, None)
         return _run(convergence, early.result(), Rows(rosters={**held.rosters, **offered}))
 
     def _check(self, region: Region, deadline: float) -> None:
-        if self.world.clock.now() > deadline:
+        if self.services.clock.now() > deadline:
             raise Retry(f"{region} did not do its part within {self.settings.peer_deadline} s")
 
-    def _ports(self, region: Region) -> RegionPorts:
-        return self.world.regions[region]
+    def _ports(self, region: Region) -> RegionServices:
+        return self.services.regions[region]
 
     def _convergence(
         self,
@@ -139,8 +145,8 @@ class Turns:
             held_before=self.before.held,
             confirmed=self.confirmed,
             hold=self._ports(self.settings.region).table.hold,
-            clock=self.world.clock,
-            journal=self.world.journal,
+            clock=self.services.clock,
+            audit=self.services.audit,
             before_call=before_call,
             known_before=known_before,
             just_published=frozenset(self.changed),
@@ -195,4 +201,4 @@ def _run(convergence: Convergence, rules: Rules | None, rows: Rows | None) -> Tu
     try:
         return Turn(convergence.run(rules, rows), convergence)
     except RingfenceError as error:
-        return Turn(Outcome(convergence.region, error))
+        return Turn(RegionResult(convergence.region, error))

@@ -9,18 +9,11 @@ from dataclasses import field
 from typing import TypeVar
 
 from ringfence.core.errors import Permanent
-from ringfence.core.model import (
-    DESCRIPTION_LIMIT,
-    STATIC,
-    Label,
-    Ports,
-    Region,
-    RosterKey,
-    SecurityGroupId,
-    is_describable,
-    network,
-)
-from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress, Settings
+from ringfence.core.model.addresses import AddressKind, network
+from ringfence.core.model.identifiers import STATIC, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
+from ringfence.core.settings import GuardLimits, Mode, NoAddress, Settings
 from ringfence.records import dataclass
 
 T = TypeVar("T")

@@ -26,12 +26,12 @@ from ringfence.aws.clients import Attribution, Clients, session
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.sqs import AwsDeadLetters
-from ringfence.core.audit_events import Entry
+from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import Permanent, Retry, RingfenceError
 from ringfence.core.events import Event, Ignored, Launching, Terminating, parse
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import Home, RegionPorts, World
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.records import dataclass
 from ringfence.runtime import config
@@ -71,15 +71,15 @@ class Engine:
 
     settings: Settings
     attribution: Attribution
-    home: Home
-    regions: Mapping[Region, RegionPorts]
+    home: HomeServices
+    regions: Mapping[Region, RegionServices]
     dead_letters: Callable[[], AwsDeadLetters]
     clock: SystemClock
     tasks: Threads
 
-    def world(self, journal: Callable[[Entry], None]) -> World:
+    def services(self, audit: Callable[[AuditEvent], None]) -> Services:
         """The world as one reconcile sees it."""
-        return World(self.home, self.regions, self.clock, self.tasks, journal)
+        return Services(self.home, self.regions, self.clock, self.tasks, audit)
 
 
 @lru_cache(maxsize=1)
@@ -95,9 +95,9 @@ def engine() -> Engine:
     return Engine(
         settings=settings,
         attribution=attribution,
-        home=Home(AwsAutoScaling(make("autoscaling", home), home), AwsInstances(ec2[home], home)),
+        home=HomeServices(AwsAutoScaling(make("autoscaling", home), home), AwsInstances(ec2[home], home)),
         regions={
-            region: RegionPorts(
+            region: RegionServices(
                 AwsRosterTable(tables[region], region, deployment.table), AwsSecurityGroups(ec2[region], region)
             )
             for region in settings.regions
@@ -184,7 +184,7 @@ def _run(events: Sequence[Event]) -> dict[str, Any]:
     try:
         ready = engine()
         ready.attribution.causes = causes
-        reconcile(events, ready.world(telemetry.record), ready.settings)
+        reconcile(events, ready.services(telemetry.record), ready.settings)
     except BaseException as error:
         failure = error
         raise

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     EventIgnored,
     HookCompleted,
     HookHeld,
@@ -29,7 +29,7 @@ from ringfence.core.audit_events import (
     RuleWanted,
     StaleDoor,
 )
-from ringfence.core.model import Label, Opening
+from ringfence.core.model.rules import Label, Opening
 from ringfence.records import dataclass
 
 _COUNTED = (
@@ -57,7 +57,7 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def record(self, entry: Entry) -> None:  # noqa: C901  # one case for each entry there is
+    def record(self, entry: AuditEvent) -> None:  # noqa: C901  # one case for each entry there is
         """Logs one entry and counts it."""
         match entry:
             case RuleAdded():

@@ -53,7 +53,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Journal:
+class CallLog:
     """The last calls, oldest first."""
 
     _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=JOURNAL_LENGTH))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 from urllib.parse import parse_qs
 
-from ringfence_lab.emulator.call_log import Call, Journal, Scope, action_of, scope_of
+from ringfence_lab.emulator.call_log import Call, CallLog, Scope, action_of, scope_of
 from ringfence_lab.emulator.connection import Application, BadRequest, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
@@ -48,7 +48,7 @@ class Front:
     application: Application
     caller: Callable[[str], Caller]
     faults: Faults = field(default_factory=Faults)
-    journal: Journal = field(default_factory=Journal)
+    call_log: CallLog = field(default_factory=CallLog)
 
     async def serve(self, listener: socket.socket) -> asyncio.Server:
         """Starts to serve on a socket that is bound."""
@@ -102,7 +102,7 @@ class Front:
         self, request: Request, scope: Scope, fault: Fault | None, started: float, seconds: float, status: int
     ) -> None:
         caller = self.caller(scope.access_key)
-        self.journal.record(
+        self.call_log.record(
             Call(
                 region=scope.region,
                 service=scope.service,
@@ -136,9 +136,9 @@ class Front:
             case "GET", "faults":
                 pass
             case "GET", "calls":
-                return self.journal.as_json()
+                return self.call_log.as_json()
             case "DELETE", "calls":
-                self.journal.forget()
+                self.call_log.forget()
                 return []
             case method, what:
                 raise BadFault(f"the lab knows no {method} {CONTROL}{what}")

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.proof.harness import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Stage, first_ready, last_ready
+from ringfence_lab.proof.harness import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Harness, first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.sim.cloud.function import Engine
@@ -85,7 +85,7 @@ def play(
     scenario: Scenario, kills: Sequence[Kill] = (), engine: Engine = reconcile, choose: Choose = first_ready
 ) -> Run:
     """Plays a scenario with the kills, and then its recovery."""
-    stage = Stage(scenario.regions, scenario.desired, engine, choose)
+    stage = Harness(scenario.regions, scenario.desired, engine, choose)
     for met_before, kill in enumerate(kills):
         # A call that one fault met is not counted by the next one. The scenario's own faults come after these.
         stage.cloud.faults.add(Fault(kill.effect, times=1, after=kill.call - 1 - met_before))

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 
 from ringfence.core.errors import RingfenceError
-from ringfence.core.model import InstanceId, Region
-from ringfence.reconciler.interfaces import World
+from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
@@ -44,7 +44,7 @@ def last_ready(count: int) -> int:
     return count - 1
 
 
-class Stage:
+class Harness:
     """A cluster in sync, with the properties watching. Every invocation runs as tasks that take turns by `choose`; of
     one that is killed or fails nobody hears here: the queue and the schedule have to make up for it."""
 
@@ -126,20 +126,22 @@ class Stage:
     def consumption(self, home: str) -> "list[Work]":
         """The run of a Region's function on what is in its queue, if anything is: not begun yet."""
         batch = self.region(home).queue.receive()
-        return [self._work(home, lambda function, one, world: function.consume(one, world, batch))] if batch else []
+        return (
+            [self._work(home, lambda function, one, services: function.consume(one, services, batch))] if batch else []
+        )
 
     def invocation(self, home: str, payload: Callable[[], object]) -> "Work":
         """A run of a Region's function on a payload: not begun yet, nor is the payload asked for yet."""
-        return self._work(home, lambda function, one, world: function.invoke(one, world, payload()))
+        return self._work(home, lambda function, one, services: function.invoke(one, services, payload()))
 
     def _direct(self, payloads: Sequence[tuple[str, object]]) -> "list[Work]":
         return [self.invocation(home, lambda payload=payload: payload) for home, payload in payloads]  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
-    def _work(self, home: str, run: Callable[[Function, Invocation, World], None]) -> "Work":
+    def _work(self, home: str, run: Callable[[Function, Invocation, Services], None]) -> "Work":
         one = self.cloud.invocation(home)
         function = Function(self.region(home).queue, self.settings[Region(home)], self._engine)
         return one, partial(
-            _swallowing, partial(run, function, one, self.cloud.engine_ports(home, one, self.scheduler))
+            _swallowing, partial(run, function, one, self.cloud.engine_services(home, one, self.scheduler))
         )
 
     def _run(self, works: Sequence["Work"]) -> None:

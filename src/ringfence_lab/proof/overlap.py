@@ -14,22 +14,23 @@ from typing import Generic, TypeVar, cast
 from greenlet import getcurrent, greenlet
 
 from ringfence.core.events import Event
-from ringfence.core.model import Region, Roster
+from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rosters import Roster
 from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import (
     AutoScaling,
-    Home,
+    HomeServices,
     Instances,
-    RegionPorts,
+    RegionServices,
     RosterTable,
     SecurityGroups,
+    Services,
     Started,
     Tasks,
-    World,
 )
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Footprint, Resource, Step
-from ringfence_lab.proof.harness import Stage
+from ringfence_lab.proof.harness import Harness
 from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.engine.calls import Invocation
 from ringfence_lab.sim.engine.tasks import Immediate, Task
@@ -60,7 +61,7 @@ class Play:
         self._pending: dict[str, _Call] = {}
         self._after: dict[str, set[int]] = {}
         self._steps = 0
-        self.stage = Stage(2, 1, self._engine, lambda _: self._pick)
+        self.stage = Harness(2, 1, self._engine, lambda _: self._pick)
         self._invocations: list[Invocation] = []
         begin(self)
         self._run_on()
@@ -136,27 +137,27 @@ class Play:
         while local := [name for name in self.enabled() if name not in self._pending]:
             self._let(local[0])
 
-    def _engine(self, events: Sequence[Event], world: World, settings: Settings) -> None:
+    def _engine(self, events: Sequence[Event], services: Services, settings: Settings) -> None:
         if getcurrent() in self._names:  # else it is the recovery
-            world = self._announcing(world, settings.region)
-        self._inner(events, world, settings)
+            services = self._announcing(services, settings.region)
+        self._inner(events, services, settings)
 
-    def _announcing(self, world: World, region: Region) -> World:
-        home, tell = world.home, self._announce
+    def _announcing(self, services: Services, region: Region) -> Services:
+        home, tell = services.home, self._announce
         return replace(
-            world,
-            home=Home(
+            services,
+            home=HomeServices(
                 cast(AutoScaling, _Announcing(home.auto_scaling, region, tell)),
                 cast(Instances, _Announcing(home.instances, region, tell)),
             ),
             regions={
-                name: RegionPorts(
+                name: RegionServices(
                     cast(RosterTable, _Announcing(ports.table, name, tell)),
                     cast(SecurityGroups, _Announcing(ports.security_groups, name, tell)),
                 )
-                for name, ports in world.regions.items()
+                for name, ports in services.regions.items()
             },
-            tasks=Immediate(self.stage.cloud.clock) if self._in_turn else _Following(world.tasks, self),
+            tasks=Immediate(self.stage.cloud.clock) if self._in_turn else _Following(services.tasks, self),
         )
 
     def _announce(self, operation: str, region: Region, arguments: tuple[object, ...]) -> None:

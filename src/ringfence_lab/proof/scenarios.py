@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import Region
-from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Stage
+from ringfence.core.model.identifiers import Region
+from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Harness
 from ringfence_lab.sim.cloud.event_bridge import deliver_at_once
 from ringfence_lab.sim.engine.call_faults import Effect
 
@@ -20,31 +20,31 @@ class Scenario:
     `answered` says that nobody waits for a hook at its end, where no process was killed."""
 
     name: str
-    play: Callable[[Stage], None]
+    play: Callable[[Harness], None]
     regions: int = 2
     desired: int = 2
     answered: bool = False
 
 
-def launch(stage: Stage) -> None:
+def launch(stage: Harness) -> None:
     """An instance launches in the first Region."""
     stage.group(EAST).scale_to(stage.group(EAST).desired + 1)
     stage.poll(EAST)
 
 
-def termination(stage: Stage) -> None:
+def termination(stage: Harness) -> None:
     """An instance terminates in the first Region."""
     stage.group(EAST).scale_to(stage.group(EAST).desired - 1)
     stage.poll(EAST)
 
 
-def burst(stage: Stage) -> None:
+def burst(stage: Harness) -> None:
     """Eight instances launch at once."""
     stage.group(EAST).scale_to(stage.group(EAST).desired + 8)
     stage.poll(EAST)
 
 
-def mixed_batch(stage: Stage) -> None:
+def mixed_batch(stage: Harness) -> None:
     """Launches and terminations in one batch, replacements among them."""
     group = stage.group(EAST)
     leaving = list(group.listed())[:2]
@@ -54,7 +54,7 @@ def mixed_batch(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def instance_refresh(stage: Stage) -> None:
+def instance_refresh(stage: Harness) -> None:
     """Every instance is replaced, one after the other, the new one first."""
     group = stage.group(EAST)
     for old in list(group.listed()):
@@ -64,7 +64,7 @@ def instance_refresh(stage: Stage) -> None:
         stage.drain(EAST)
 
 
-def peer_down(stage: Stage) -> None:
+def peer_down(stage: Harness) -> None:
     """A launch and a termination while the peer hangs, which then comes back."""
     outage = stage.cloud.fault(Effect.UNREACHABLE, region=WEST, seconds=3)
     launch(stage)
@@ -74,7 +74,7 @@ def peer_down(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def stale_door(stage: Stage) -> None:
+def stale_door(stage: Harness) -> None:
     """A peer is down for longer than a termination may wait for it: the debt is paid when it is back."""
     outage = stage.cloud.fault(Effect.THROTTLE, region=WEST, service="ec2")
     termination(stage)
@@ -84,7 +84,7 @@ def stale_door(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def home_table_down(stage: Stage) -> None:
+def home_table_down(stage: Harness) -> None:
     """A launch and a termination while the home Region's table fails."""
     outage = stage.cloud.fault(Effect.FAIL, region=EAST, service="dynamodb")
     group = stage.group(EAST)
@@ -96,7 +96,7 @@ def home_table_down(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def quota_full(stage: Stage) -> None:
+def quota_full(stage: Harness) -> None:
     """No room for a launch at home, so that it is sent away, as its replacement is; then operators make room."""
     east = stage.region(EAST).security_group
     east.quota = east.used(ipv6=False)
@@ -106,7 +106,7 @@ def quota_full(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def replacement_in_full_groups(stage: Stage) -> None:
+def replacement_in_full_groups(stage: Harness) -> None:
     """A rolling replacement where both groups are full: what left must go first."""
     group = stage.group(EAST)
     for region in stage.cloud.regions.values():
@@ -115,7 +115,7 @@ def replacement_in_full_groups(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def warm_pool(stage: Stage) -> None:
+def warm_pool(stage: Harness) -> None:
     """Into the warm pool, out of it, back into it, and out of it for good."""
     group = stage.group(EAST)
     group.put_warm_pool(1, reuse_on_scale_in=True)
@@ -128,7 +128,7 @@ def warm_pool(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def back_into_the_pool_and_out(stage: Stage) -> None:
+def back_into_the_pool_and_out(stage: Harness) -> None:
     """A member goes back into the warm pool, and comes out of it again at once."""
     group = stage.group(EAST)
     group.put_warm_pool(0, reuse_on_scale_in=True)
@@ -138,7 +138,7 @@ def back_into_the_pool_and_out(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def event_told_late(stage: Stage) -> None:
+def event_told_late(stage: Harness) -> None:
     """The event of a member that went into the warm pool is told minutes late: it serves again by then."""
     group = stage.group(EAST)
     group.put_warm_pool(0, reuse_on_scale_in=True)
@@ -151,7 +151,7 @@ def event_told_late(stage: Stage) -> None:
     stage.invoke((EAST, late))
 
 
-def stale_listing(stage: Stage) -> None:
+def stale_listing(stage: Harness) -> None:
     """A true-up that comes right after a termination is shown the Region as it was before."""
     stage.cloud.clock.advance(30)  # so that there is a past
     termination(stage)
@@ -161,7 +161,7 @@ def stale_listing(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def stale_listing_after_a_launch(stage: Stage) -> None:
+def stale_listing_after_a_launch(stage: Harness) -> None:
     """As before, but the row was written anew since the termination: an instance launched in between."""
     stage.cloud.clock.advance(30)  # so that there is a past
     termination(stage)
@@ -172,7 +172,7 @@ def stale_listing_after_a_launch(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def revokes_throttled(stage: Stage) -> None:
+def revokes_throttled(stage: Harness) -> None:
     """An instance terminates while no rule can be removed at home: it waits until its rules can."""
     outage = stage.cloud.fault(Effect.THROTTLE, region=EAST, operation="RevokeSecurityGroupIngress")
     termination(stage)
@@ -181,7 +181,7 @@ def revokes_throttled(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def late_answer(stage: Stage) -> None:
+def late_answer(stage: Harness) -> None:
     """An answer is so late that the instance waits anew by then: it has reached the pool, and left it again."""
     east, group = stage.region(EAST), stage.group(EAST)
     group.put_warm_pool(1)
@@ -201,7 +201,7 @@ def late_answer(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def describes_throttled(stage: Stage) -> None:
+def describes_throttled(stage: Harness) -> None:
     """For minutes nobody can say who is in the group."""
     outage = stage.cloud.fault(Effect.THROTTLE, region=EAST, operation="DescribeAutoScalingGroups")
     for _ in range(3):
@@ -211,7 +211,7 @@ def describes_throttled(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def operator_deletes_rules(stage: Stage) -> None:
+def operator_deletes_rules(stage: Harness) -> None:
     """Rules of ours are deleted by hand in both Regions, and one is written that is not ours."""
     for region in stage.cloud.regions.values():
         for rule in region.owned_rules()[:2]:
@@ -221,7 +221,7 @@ def operator_deletes_rules(stage: Stage) -> None:
         stage.invoke((name, TRUE_UP))
 
 
-def lost_events(stage: Stage) -> None:
+def lost_events(stage: Harness) -> None:
     """The events of a launch and a termination are lost, and the schedule finds both."""
     east, group = stage.region(EAST), stage.group(EAST)
     east.events.fate = lambda _event: ()
@@ -232,20 +232,20 @@ def lost_events(stage: Stage) -> None:
     stage.drain(EAST)
 
 
-def elastic_ip(stage: Stage) -> None:
+def elastic_ip(stage: Harness) -> None:
     """An Elastic IP replaces an instance's address, which goes to a stranger."""
     stage.region(EAST).ec2.assign_public_address(next(iter(stage.group(EAST).listed())), elastic=True)
     stage.region(EAST).events.schedule()
     stage.drain(EAST)
 
 
-def lost_instance(stage: Stage) -> None:
+def lost_instance(stage: Harness) -> None:
     """A Spot interruption: the instance is gone before anybody hears of it, and is replaced."""
     stage.group(EAST).lose(next(iter(stage.group(EAST).listed())))
     stage.drain(EAST)
 
 
-def detach_and_attach(stage: Stage) -> None:
+def detach_and_attach(stage: Harness) -> None:
     """An instance is detached, and a while later attached again; another one goes through standby."""
     group = stage.group(EAST)
     one, other = list(group.listed())[:2]
@@ -257,7 +257,7 @@ def detach_and_attach(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def mass_removal(stage: Stage) -> None:
+def mass_removal(stage: Harness) -> None:
     """A group of many leaves the configuration: the guard wants a second look before so many rules go."""
     stage.region(EAST).auto_scaling_group("batch", desired=12)
     stage.settings[Region(EAST)] = stage.cloud.settings(EAST)
@@ -269,7 +269,7 @@ def mass_removal(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def region_leaves(stage: Stage) -> None:
+def region_leaves(stage: Harness) -> None:
     """The last Region's stack is deleted, and the others are configured without it."""
     leaving = list(stage.cloud.regions)[-1]
     del stage.cloud.regions[leaving], stage.settings[leaving]
@@ -278,7 +278,7 @@ def region_leaves(stage: Stage) -> None:
         stage.invoke((name, TRUE_UP))
 
 
-def table_made_anew(stage: Stage) -> None:
+def table_made_anew(stage: Harness) -> None:
     """The home table is lost and deployed again, empty; then an instance launches."""
     stage.cloud.clock.advance(30.0)  # a stack's deployment takes longer
     stage.region(EAST).table.make_anew()
@@ -286,7 +286,7 @@ def table_made_anew(stage: Stage) -> None:
     launch(stage)
 
 
-def table_made_anew_in_scale_in(stage: Stage) -> None:
+def table_made_anew_in_scale_in(stage: Harness) -> None:
     """The home table is lost and deployed again, empty; then an instance terminates."""
     stage.cloud.clock.advance(30.0)  # a stack's deployment takes longer
     stage.region(EAST).table.make_anew()
@@ -294,7 +294,7 @@ def table_made_anew_in_scale_in(stage: Stage) -> None:
     termination(stage)
 
 
-def table_restored(stage: Stage) -> None:
+def table_restored(stage: Harness) -> None:
     """The home table is restored from a backup: it is older than what the peer holds."""
     table = stage.region(EAST).table
     backup = dict(table.rosters)
@@ -307,14 +307,14 @@ def table_restored(stage: Stage) -> None:
     stage.invoke((EAST, TRUE_UP))
 
 
-def overlapping_invocations(stage: Stage) -> None:
+def overlapping_invocations(stage: Harness) -> None:
     """A launch from the queue, a termination and a true-up by hand: three invocations of one Region at once."""
     stage.group(EAST).scale_to(stage.group(EAST).desired + 1)
     event = stage.unqueued_termination(EAST)
     stage.poll_and_invoke(EAST, (EAST, event), (EAST, TRUE_UP))
 
 
-def all_regions_at_once(stage: Stage) -> None:
+def all_regions_at_once(stage: Harness) -> None:
     """A launch in one Region and a termination in another, while the functions of all run side by side."""
     stage.group(EAST).scale_to(stage.group(EAST).desired + 1)
     stage.group(WEST).scale_to(stage.group(WEST).desired - 1)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 from ringfence.core.errors import Refused
-from ringfence.core.model import PortRange
+from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Power
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, GroupInstance
 from ringfence_lab.sim.cloud.cloud import CloudRegion

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.membership import STALE_SECONDS
-from ringfence.core.model import Cidr, InstanceId, Opening, Region, RosterKey, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rules import Opening, Rule
 from ringfence.core.settings import Mode, Settings
 from ringfence_lab.sim.cloud.cloud import Cloud
 from ringfence_lab.sim.cloud.history import (

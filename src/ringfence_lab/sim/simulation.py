@@ -13,8 +13,9 @@ from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.errors import RingfenceError
-from ringfence.core.model import Region
-from ringfence.core.settings import AddressKind, Mode, Settings
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import Region
+from ringfence.core.settings import Mode, Settings
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
 from ringfence_lab.sim.cloud.cloud import Cloud
@@ -228,7 +229,7 @@ class History:
         if not batch:
             return ""
         invocation = self.cloud.invocation(region)
-        world = self.cloud.engine_ports(region, invocation, self.scheduler)
+        world = self.cloud.engine_services(region, invocation, self.scheduler)
         self._launch(invocation, partial(self._function(region).consume, invocation, world, batch))
         return f"{invocation} takes {len(batch)} messages"
 
@@ -236,7 +237,7 @@ class History:
         if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
             return ""
         invocation = self.cloud.invocation(region)
-        world = self.cloud.engine_ports(region, invocation, self.scheduler)
+        world = self.cloud.engine_services(region, invocation, self.scheduler)
         self._launch(invocation, partial(self._function(region).invoke, invocation, world, payload))
         return f"{invocation} is invoked with {payload}"
 
@@ -304,7 +305,7 @@ class History:
         cloud.events.schedule()
         while batch := cloud.queue.receive():
             invocation = self.cloud.invocation(region)
-            self._function(region).consume(invocation, self.cloud.engine_ports(region, invocation), batch)
+            self._function(region).consume(invocation, self.cloud.engine_services(region, invocation), batch)
             if invocation.error is not None:
                 what = f"{invocation}: {invocation.error}"
                 self.properties.violations.append(Violation("works_when_all_is_well", what))
@@ -378,7 +379,7 @@ class History:
 
 
 def _holds_back(invocation: Invocation) -> bool:
-    return any(isinstance(entry, RemovalsHeld | RuleRefused) for entry in invocation.journal)
+    return any(isinstance(entry, RemovalsHeld | RuleRefused) for entry in invocation.audit_events)
 
 
 HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {

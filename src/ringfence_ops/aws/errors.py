@@ -21,11 +21,11 @@ from botocore.exceptions import (
 from ringfence.core.errors import RingfenceError
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """What was asked for is not done. Its text is one line: what happened, why, what to do."""
 
 
-class Interrupted(Refused):
+class Interrupted(CommandError):
     """The operator pressed Ctrl-C while something was under way. Its text says what."""
 
 
@@ -58,7 +58,7 @@ def in_one_line(error: BaseException) -> str:
             said = f"{error}: check the Region's name, the network and --endpoint-url"
         case ClientError():
             said = _answered(error)
-        case BotoCoreError() | RingfenceError() | Refused():
+        case BotoCoreError() | RingfenceError() | CommandError():
             said = str(error)
         case _:
             said = f"{type(error).__name__}: {error}"

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from ringfence import __version__
 from ringfence.core.errors import RingfenceError
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused, in_one_line
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError, in_one_line
 
 if TYPE_CHECKING:
     import boto3
@@ -71,7 +71,7 @@ class Aws:
     def account(self, regions: Sequence[Region]) -> str:
         """The account that the credentials are of, as the first Region to answer says.
 
-        Raises Refused where none does: then there is nothing to look at.
+        Raises CommandError where none does: then there is nothing to look at.
         """
 
         def account(region: Region) -> str:
@@ -89,14 +89,14 @@ class Aws:
             if isinstance(outcome, str):
                 return outcome
         reasons = sorted({outcome.reason for outcome in outcomes if isinstance(outcome, Unreachable)})
-        raise Refused(f"no Region answers: {'; '.join(reasons)}")
+        raise CommandError(f"no Region answers: {'; '.join(reasons)}")
 
     def each_region(
         self, regions: Iterable[Region], work: Callable[[Region], T], seconds: float = TOTAL
     ) -> Mapping[Region, T | Unreachable]:
         """Does the work for all Regions at a time, and waits for none longer than `seconds` in all.
 
-        Raises Refused where there are no credentials, or no such profile: then no Region can be asked.
+        Raises CommandError where there are no credentials, or no such profile: then no Region can be asked.
         """
         working = {region: _Working(lambda region=region: work(region)) for region in regions}  # type: ignore[misc]  # bound in the loop
         deadline = time.monotonic() + seconds
@@ -134,8 +134,8 @@ class _Working(Generic[T]):
             case None:
                 return self._result[0]
             case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
-                raise Refused(in_one_line(self._error)) from self._error
-            case BotoCoreError() | ClientError() | RingfenceError() | Refused():
+                raise CommandError(in_one_line(self._error)) from self._error
+            case BotoCoreError() | ClientError() | RingfenceError() | CommandError():
                 return Unreachable(in_one_line(self._error))
             case _:
                 raise self._error

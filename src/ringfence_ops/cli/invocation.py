@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cluster import cluster_file

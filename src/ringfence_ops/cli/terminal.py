@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
-from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cli import completion
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, and nothing else.")]
@@ -58,9 +58,9 @@ class Output:
 
 
 def confirm(question: str, yes: bool) -> bool:
-    """Whether the operator agrees. Raises Refused where nobody can be asked and `--yes` was not given."""
+    """Whether the operator agrees. Raises CommandError where nobody can be asked and `--yes` was not given."""
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused("there is no terminal to ask on: give --yes to go on without being asked")
+        raise CommandError("there is no terminal to ask on: give --yes to go on without being asked")
     return typer.confirm(question, err=True)

@@ -1,6 +1,6 @@
 """Where the function's code lies for CloudFormation: one private bucket of the account in each Region.
 
-Raises what botocore raises, and Refused where the bucket's name is somebody else's. Knows no stack.
+Raises what botocore raises, and CommandError where the bucket's name is somebody else's. Knows no stack.
 """
 
 import json
@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class Bucket:
                 case "404" | "NoSuchBucket" | "NotFound":
                     self._make()
                 case "403" | "AccessDenied":
-                    raise Refused(f"the bucket {self.name} is not yours to use, or is another account's") from error
+                    raise CommandError(
+                        f"the bucket {self.name} is not yours to use, or is another account's"
+                    ) from error
                 case _:
                     raise
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ringfence.aws.ec2 import AwsSecurityGroups
-from ringfence.core.model import Region, RuleId, SecurityGroupId
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact
 from ringfence_ops.cloudformation.bucket import Bucket
@@ -68,7 +68,7 @@ class Deployer:
             uri = Bucket(self.aws.client("s3", region, patient=True), self.account, region).put(code)
             packaged, places = _CODE_URI.subn(rf"\1 {uri}", template)
             if places != 1:
-                raise Refused(f"template.yaml has {places} functions with `CodeUri: .`, where one is expected")
+                raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, where one is expected")
             return self.stack(region).propose(packaged, self.cluster.parameters(region))
 
         found: dict[Region, Proposal | Unreachable] = dict(self.silent(regions))

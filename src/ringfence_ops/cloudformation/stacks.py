@@ -3,7 +3,7 @@
 Speaks CloudFormation through change sets, so that what was shown is what is done. Knows no terminal.
 
 Source: CloudFormation User Guide, "Update CloudFormation stacks using change sets", "Stack status codes".
-Raises what botocore raises, and Refused.
+Raises what botocore raises, and CommandError.
 """
 
 import time
@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _UNCHANGED = ("didn't contain changes", "No updates are to be performed")
@@ -78,7 +78,7 @@ class Stack:
             raise
 
     def propose(self, template: str, parameters: Mapping[str, str]) -> Proposal:
-        """What a deployment would change. Raises Refused where the stack is at something else, or cannot be changed."""
+        """What a deployment would change. Raises CommandError where the stack is at something else, or cannot be changed."""
         kind = self._kind()
         existing = kind is Kind.UPDATE
         made = self.client.create_change_set(
@@ -95,7 +95,7 @@ class Stack:
             self.client.delete_change_set(ChangeSetName=made["Id"], StackName=self.name)
             if any(words in reason for words in _UNCHANGED):
                 return Proposal(Kind.NOTHING)
-            raise Refused(f"CloudFormation refuses the change: {reason}")
+            raise CommandError(f"CloudFormation refuses the change: {reason}")
         changes = tuple(self._changes(made["Id"]))
         if existing and not changes:
             self.client.delete_change_set(ChangeSetName=made["Id"], StackName=self.name)
@@ -112,9 +112,9 @@ class Stack:
                 self._settle(lambda _step: None, time.time())
                 return Kind.REPLACE
             case str(status) if status.endswith("_IN_PROGRESS"):
-                raise Refused(f"the stack {self.name} is at something else ({status}): wait until it is done")
+                raise CommandError(f"the stack {self.name} is at something else ({status}): wait until it is done")
             case "UPDATE_ROLLBACK_FAILED":
-                raise Refused(
+                raise CommandError(
                     f"the stack {self.name} could not be rolled back: `aws cloudformation continue-update-rollback"
                     f" --stack-name {self.name} --region {self.region}` first"
                 )
@@ -149,22 +149,22 @@ class Stack:
             self.client.delete_stack(StackName=self.name)
 
     def execute(self, proposal: Proposal, tell: Callable[[Step], None]) -> None:
-        """Does what was proposed and waits for it. Raises Refused with the reason of the resource that failed first."""
+        """Does what was proposed and waits for it. Raises CommandError with the reason of the resource that failed first."""
         if proposal.id is None:
             return
         since = time.time()
         self.client.execute_change_set(ChangeSetName=proposal.id, StackName=self.name)
         status = self._settle(tell, since)
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise Refused(f"{self.name}: {self._first_failure(since) or status}")
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
 
     def delete(self, tell: Callable[[Step], None]) -> None:
-        """Takes the stack down and waits for it. Raises Refused with the reason of the resource that failed first."""
+        """Takes the stack down and waits for it. Raises CommandError with the reason of the resource that failed first."""
         since = time.time()
         self.client.delete_stack(StackName=self.name)
         status = self._settle(tell, since)
         if status is not None and status != "DELETE_COMPLETE":
-            raise Refused(f"{self.name}: {self._first_failure(since) or status}")
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
 
     def _settle(self, tell: Callable[[Step], None], since: float) -> str | None:
         told: set[str] = set()

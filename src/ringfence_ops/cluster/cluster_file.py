@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ringfence.core.model import Cidr, Ports, Region, SecurityGroupId, network
-from ringfence.core.settings import AddressKind, GuardLimits, Mode, NoAddress, Settings
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.addresses import AddressKind, Cidr, network
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.settings import GuardLimits, Mode, NoAddress, Settings
+from ringfence_ops.aws.errors import CommandError
 
 T = TypeVar("T")
 
@@ -67,11 +69,11 @@ class Cluster:
         return tuple(one.region for one in self.regions)
 
     def of(self, region: Region) -> RegionOfCluster:
-        """One Region's groups. Raises Refused, with the nearest name, where the cluster has no such Region."""
+        """One Region's groups. Raises CommandError, with the nearest name, where the cluster has no such Region."""
         for one in self.regions:
             if one.region == region:
                 return one
-        raise Refused(f"{region} is no Region of the cluster {self.name}{nearest(region, self.region_names)}")
+        raise CommandError(f"{region} is no Region of the cluster {self.name}{nearest(region, self.region_names)}")
 
     def settings(self, region: Region, account: str) -> Settings:
         """What the engine of the Region runs with."""
@@ -141,22 +143,22 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def read(path: Path) -> Cluster:
-    """The cluster that the file describes. Raises Refused with every mistake in it."""
+    """The cluster that the file describes. Raises CommandError with every mistake in it."""
     try:
         text = path.read_text()
     except OSError as error:
-        raise Refused(
+        raise CommandError(
             f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
         ) from None
     return parse(text, path)
 
 
 def parse(text: str, path: Path) -> Cluster:
-    """The cluster that the text describes; the path is for what is said of it. Raises Refused with every mistake."""
+    """The cluster that the text describes; the path is for what is said of it. Raises CommandError with every mistake."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Refused(f"{path} is not TOML: {error}") from None
+        raise CommandError(f"{path} is not TOML: {error}") from None
     return _Reader(path, text).cluster(found)
 
 
@@ -181,7 +183,7 @@ class _Reader:
         self.mistakes: list[tuple[int, str]] = []
 
     def cluster(self, found: Mapping[str, Any]) -> Cluster:
-        """Raises Refused."""
+        """Raises CommandError."""
         values: dict[str, Any] = {}
         for key, value in found.items():
             if key == "guard":
@@ -197,7 +199,7 @@ class _Reader:
                 self.mistakes.append((0, f"{key} is missing"))
         if self.mistakes:
             said = "; ".join(f"line {line}: {what}" if line else what for line, what in sorted(self.mistakes))
-            raise Refused(f"{self.path}: {said}")
+            raise CommandError(f"{self.path}: {said}")
         return Cluster(**values)
 
     def _regions(self, found: Any) -> tuple[RegionOfCluster, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ringfence.core.model import Region, SecurityGroupId
-from ringfence.core.settings import AddressKind
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 
 

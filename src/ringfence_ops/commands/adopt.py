@@ -10,9 +10,9 @@ from rich.text import Text
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
-from ringfence.core.model import Region, RuleId
+from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns
@@ -69,7 +69,7 @@ def adopt(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> 
 def _adoption(aws: Aws, settings: Settings) -> RegionAdoption:
     region = settings.region
     table = AwsRosterTable(aws.client("dynamodb", region), region, f"ringfence-{settings.cluster}")
-    ports = RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region), region))
+    ports = RegionServices(table, AwsSecurityGroups(aws.client("ec2", region), region))
     groups = dict.fromkeys(settings.security_groups, settings.ports)
     return RegionAdoption(ports, groups, scope_in(region, settings))
 

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.invocation import invocation
 from ringfence_ops.cli.progress import Progress
@@ -100,13 +100,13 @@ def _announce(
 
 
 def _ask(name: str, confirmed: str | None) -> None:
-    """Raises Refused unless the operator gives the cluster's name."""
+    """Raises CommandError unless the operator gives the cluster's name."""
     if confirmed is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise Refused(f"there is no terminal to ask on: give --confirm {name} to go on without being asked")
+            raise CommandError(f"there is no terminal to ask on: give --confirm {name} to go on without being asked")
         confirmed = typer.prompt("Type the cluster's name to go on", err=True)
     if confirmed != name:
-        raise Refused(f"{confirmed} is not the cluster's name: nothing was done")
+        raise CommandError(f"{confirmed} is not the cluster's name: nothing was done")
 
 
 def _rules(aws: Any, deployer: Deployer, outcome: "Outcome", remove: bool) -> None:

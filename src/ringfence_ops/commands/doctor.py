@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.invocation import Invocation, invocation

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cli import times as moments
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.invocation import invocation
@@ -60,7 +60,7 @@ def explain(
     try:
         asked, start = Subject.parse(subject), moments.parse(since, now)
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
     cluster = run.cluster()
     answer = investigate(run.aws, cluster, run.settings(cluster), asked, start)
     Output(as_json).show(document(answer), Report(answer))

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cli import completion
 from ringfence_ops.cli import times as moments
 from ringfence_ops.cli.columns import columns, widths
@@ -72,7 +72,7 @@ def history(
         start, end = moments.parse(since, now), None if until is None else moments.parse(until, now)
         subjects = [Subject.parse(one) for one in (*(instance or ()), *(address or ()))]
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
     about = About(
         turns=frozenset(Turn) if observed else DONE,
         addresses=frozenset(one.cidr for one in subjects if one.cidr),

@@ -8,9 +8,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.text import Text
 
-from ringfence.core.model import Ports, Region, SecurityGroupId
-from ringfence.core.settings import AddressKind, Mode
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import Ports
+from ringfence.core.settings import Mode
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.invocation import invocation
 from ringfence_ops.cli.terminal import AsJson, Output
@@ -49,7 +51,7 @@ def init(
     """
     run, output = invocation(context), Output(as_json)
     if run.path.exists() and not force:
-        raise Refused(f"{run.path} is there already: give --force to write over it, or another --cluster-file")
+        raise CommandError(f"{run.path} is there already: give --force to write over it, or another --cluster-file")
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
     name = name or _asked(asks, "The cluster's name", "--name")
     regions = [Region(one) for one in dict.fromkeys(region or _regions(run.aws, asks))]
@@ -91,7 +93,7 @@ def _found(aws: Aws, regions: Sequence[Region]) -> dict[Region, list[FoundGroup]
     found = discover(aws, regions)
     silent = [f"{region}: {one.reason}" for region, one in found.items() if isinstance(one, Unreachable)]
     if silent:
-        raise Refused(f"nothing was written, since not every Region answers: {'; '.join(silent)}")
+        raise CommandError(f"nothing was written, since not every Region answers: {'; '.join(silent)}")
     return {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
 
 
@@ -105,16 +107,16 @@ class Choice:
     kinds: frozenset[AddressKind] = frozenset()
 
     def of(self, found: Mapping[Region, Sequence[FoundGroup]]) -> dict[Region, RegionOfCluster]:
-        """Each Region's groups. Raises Refused."""
+        """Each Region's groups. Raises CommandError."""
         every = [one.name for groups in found.values() for one in groups]
         for name in self.named_groups:
             if name not in every:
-                raise Refused(f"no Region named has an Auto Scaling group {name}{nearest(name, every)}")
+                raise CommandError(f"no Region named has an Auto Scaling group {name}{nearest(name, every)}")
         return {region: self._region(region, groups) for region, groups in found.items()}
 
     def _region(self, region: Region, found: Sequence[FoundGroup]) -> RegionOfCluster:
         if not found:
-            raise Refused(f"{region} has no Auto Scaling group: make one first, or leave the Region out")
+            raise CommandError(f"{region} has no Auto Scaling group: make one first, or leave the Region out")
         groups = [one for one in found if one.name in self.named_groups] or self._pick(
             f"Auto Scaling groups of the cluster in {region}",
             [(one, f"{one.name}, {one.instances} instances") for one in found],
@@ -129,16 +131,18 @@ class Choice:
             return tuple(named)
         likely = [one for one in found if one.admits_itself] or found
         if not likely:
-            raise Refused(f"the instances in {region} share no security group that can be found: give them one first")
+            raise CommandError(
+                f"the instances in {region} share no security group that can be found: give them one first"
+            )
         shown = [(one.id, f"{one.id}, {one.name}{', admits itself' * one.admits_itself}") for one in likely]
         return tuple(self._pick(f"Security groups to look after in {region}", shown, "--security-group"))
 
     def _pick(self, what: str, offered: Sequence[tuple[T, str]], flag: str) -> list[T]:
-        """Those that the operator picks; the only one there is, unasked. Raises Refused."""
+        """Those that the operator picks; the only one there is, unasked. Raises CommandError."""
         if len(offered) == 1:
             return [offered[0][0]]
         if not self.asks:
-            raise Refused(f"{what}: there are {'; '.join(shown for _, shown in offered)}: name them with {flag}")
+            raise CommandError(f"{what}: there are {'; '.join(shown for _, shown in offered)}: name them with {flag}")
         typer.echo(f"{what}:", err=True)
         for number, (_, shown) in enumerate(offered, 1):
             typer.echo(f"  {number}  {shown}", err=True)
@@ -152,18 +156,18 @@ class Choice:
 
 def _asked(asks: bool, what: str, flag: str) -> str:
     if not asks:
-        raise Refused(f"there is no terminal to ask on: give {flag}")
+        raise CommandError(f"there is no terminal to ask on: give {flag}")
     return str(typer.prompt(what, err=True))
 
 
 def _regions(aws: Aws, asks: bool) -> list[str]:
-    """The Regions that the operator names, of those that have Auto Scaling groups. Raises Refused."""
+    """The Regions that the operator names, of those that have Auto Scaling groups. Raises CommandError."""
     if not asks:
-        raise Refused("there is no terminal to ask on: give --region, once for each")
+        raise CommandError("there is no terminal to ask on: give --region, once for each")
     found = discover(aws, enabled_regions(aws, Region("us-east-1")))
     offered = [region for region, groups in found.items() if isinstance(groups, list) and groups]
     if not offered:
-        raise Refused("no Region that answers has an Auto Scaling group: make them first, or give --region")
+        raise CommandError("no Region that answers has an Auto Scaling group: make them first, or give --region")
     said = typer.prompt("Regions of the cluster", default=",".join(offered), err=True)
     return [one.strip() for one in said.split(",") if one.strip()]
 
@@ -172,4 +176,4 @@ def _parsed(parse: Callable[[str], T], said: str, flag: str) -> T:
     try:
         return parse(said)
     except ValueError as error:
-        raise Refused(f"{flag}: {error}") from None
+        raise CommandError(f"{flag}: {error}") from None

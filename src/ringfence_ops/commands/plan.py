@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.invocation import invocation
 from ringfence_ops.cli.terminal import AsJson, Output

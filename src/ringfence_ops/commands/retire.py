@@ -9,9 +9,10 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.core.model import Region, Rule, RuleId
+from ringfence.core.model.identifiers import Region, RuleId
+from ringfence.core.model.rules import Rule
 from ringfence.core.settings import Settings
-from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli import completion
 from ringfence_ops.cli.invocation import Invocation, invocation
@@ -80,14 +81,16 @@ def retire(
 
 
 def _without(run: Invocation, cluster: Cluster, retired: Region) -> tuple[Cluster, str, str]:
-    """The cluster without the Region, the file's text, and the text without the Region. Raises Refused."""
+    """The cluster without the Region, the file's text, and the text without the Region. Raises CommandError."""
     rest = replace(cluster, regions=tuple(one for one in cluster.regions if one.region != retired))
     if not rest.regions:
-        raise Refused(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
+        raise CommandError(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
     text = run.path.read_text()
     shorter = cluster_file.without(text, retired)
     if cluster_file.parse(shorter, run.path) != rest:
-        raise Refused(f"{run.path} cannot be edited for you: give every Region a table such as [regions.{retired}]")
+        raise CommandError(
+            f"{run.path} cannot be edited for you: give every Region a table such as [regions.{retired}]"
+        )
     return rest, text, shorter
 
 
@@ -157,7 +160,7 @@ def _plan(
     if failed:
         deployer.drop(proposals)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise Refused(f"nothing was done, since not every Region answers: {reasons}")
+        raise CommandError(f"nothing was done, since not every Region answers: {reasons}")
     return Plan(retired, deployer, proposals, theirs, own)
 
 

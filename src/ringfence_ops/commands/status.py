@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.core.model import MemberState, Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rosters import MemberState
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cli import times as moments
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.invocation import Invocation, invocation
@@ -47,7 +48,7 @@ def status(
     run, output = invocation(context), Output(as_json)
     if watch:
         if as_json or not output.people.is_terminal:
-            raise Refused("--watch needs a terminal: without one, call `ringfence status` again and again")
+            raise CommandError("--watch needs a terminal: without one, call `ringfence status` again and again")
         _watch(run, output)
     screen = _screen(run)
     output.show(screen.document(), screen)

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ringfence.core.model import Region
-from ringfence_ops.aws.errors import Refused
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.invocation import Invocation, invocation
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
@@ -70,14 +70,16 @@ def sync(
 
 
 def _confirmed(run: Invocation, cluster: Cluster, confirm: str) -> Sequence[Held]:
-    """What the guard holds in the plan of that digest. Raises Refused where it is another plan by now."""
+    """What the guard holds in the plan of that digest. Raises CommandError where it is another plan by now."""
     found = survey(run.aws, run.settings(cluster), with_workings=False)
     if found.unreachable:
         reasons = "; ".join(f"{region}: {reason}" for region, reason in found.unreachable.items())
-        raise Refused(f"the plan cannot be made again, so nothing was done: {reasons}")
+        raise CommandError(f"the plan cannot be made again, so nothing was done: {reasons}")
     now = digest(found.planned)
     if now != confirm:
-        raise Refused(f"the plan has changed since: it is {now} now, not {confirm}: look again with `ringfence plan`")
+        raise CommandError(
+            f"the plan has changed since: it is {now} now, not {confirm}: look again with `ringfence plan`"
+        )
     return held(found.entries)
 
 

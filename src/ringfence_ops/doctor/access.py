@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_ops.doctor.facts import Chart, Grant, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from ringfence.core.model import InstanceId, Region, RosterKey, Rule, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence_ops.logs.audit_log import Reconciled, RuleChange
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_ops.doctor.facts import Unread
 
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.errors import RingfenceError
-from ringfence.core.model import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.observation import Instance
 from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.aws.sessions import ClientOf

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Settings
 from ringfence.runtime import config
 from ringfence_ops.doctor.facts import (

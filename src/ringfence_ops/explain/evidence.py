@@ -15,7 +15,9 @@ from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.error_codes import translated
 from ringfence.core.errors import NotDeployed
-from ringfence.core.model import Cidr, InstanceId, Region, Rows, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Observation
 from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable

@@ -8,18 +8,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ringfence.core.model import (
-    Cidr,
-    InstanceId,
-    Label,
-    Member,
-    Opening,
-    Region,
-    RosterKey,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import Member
+from ringfence.core.model.rules import Label, Opening, Rule
 
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _RULE = re.compile(r"sgr-[0-9a-f]{8,17}")

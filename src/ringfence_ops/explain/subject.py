@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     RemovalsHeld,
     RuleAdded,
     RuleRefused,
@@ -18,21 +18,11 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
 )
-from ringfence.core.model import (
-    STATIC,
-    Cidr,
-    InstanceId,
-    Label,
-    Region,
-    Roster,
-    RosterKey,
-    Rows,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance, Observation
-from ringfence.core.settings import AddressKind
 from ringfence_ops.explain.explanation import (
     Door,
     Explanation,
@@ -63,7 +53,7 @@ class Inquiry:
 
     cluster: str
     sights: Mapping[Region, Sight]
-    foreseen: tuple[Entry, ...] = ()
+    foreseen: tuple[AuditEvent, ...] = ()
     static_members: tuple[Cidr, ...] = ()
     address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
     strangers: Mapping[Region, tuple[InstanceId, ...]] = field(default_factory=dict)

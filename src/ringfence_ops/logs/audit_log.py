@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ringfence.core.model import Region, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 
 if TYPE_CHECKING:

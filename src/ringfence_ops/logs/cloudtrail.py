@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ringfence.core.model import Region, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 
 PAGES = 4
 """How many pages of 50 events are read for a group: at two calls a second, what a person waits for."""

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model import Cidr, Label, Opening, PortRange, Ports, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import Scope, managed_ports
-from ringfence.reconciler.interfaces import RegionPorts
+from ringfence.reconciler.interfaces import RegionServices
 
 ROUNDS = 4
 """How often the rules are read anew where they change under every attempt."""
@@ -91,7 +95,7 @@ def _why_left(rule: Rule, opening: Opening, desired: Mapping[Cidr, Label]) -> Le
 class RegionAdoption:
     """Reads and adopts in one Region. `groups` are its security groups with the ports that each is managed on."""
 
-    ports: RegionPorts
+    ports: RegionServices
     groups: Mapping[SecurityGroupId, Ports]
     scope: Scope
 

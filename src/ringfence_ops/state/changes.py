@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.audit_events import (
-    Entry,
+    AuditEvent,
     RemovalsHeld,
     RuleAdded,
     RuleRefused,
@@ -18,7 +18,8 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
 )
-from ringfence.core.model import Label, Opening, Region, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.rules import Label, Opening, Rule
 
 
 class Action(StrEnum):
@@ -59,7 +60,7 @@ class Held:
     digest: str
 
 
-def changes(cluster: str, entries: Iterable[Entry], standing: Mapping[RuleId, Rule]) -> list[Change]:
+def changes(cluster: str, entries: Iterable[AuditEvent], standing: Mapping[RuleId, Rule]) -> list[Change]:
     """The changes that the entries tell of. `standing` are the rules that stood before, to say what is held.
 
     Several Regions' engines tell of what is held in the same group: it is listed once.
@@ -75,7 +76,7 @@ def changes(cluster: str, entries: Iterable[Entry], standing: Mapping[RuleId, Ru
     )
 
 
-def _changes(cluster: str, entry: Entry, standing: Mapping[RuleId, Rule]) -> list[Change]:
+def _changes(cluster: str, entry: AuditEvent, standing: Mapping[RuleId, Rule]) -> list[Change]:
     match entry:
         case RuleAdded(region, group, rule, opening, label, drift):
             why = "was missing" if drift else "joined"
@@ -101,7 +102,7 @@ def _held(cluster: str, region: Region, group: SecurityGroupId, id: RuleId, rule
     return Change(region, group, Action.HOLD, opening, label, id, why="too much to believe at once")
 
 
-def held(entries: Iterable[Entry]) -> list[Held]:
+def held(entries: Iterable[AuditEvent]) -> list[Held]:
     """What the guard holds, once for each group and digest."""
     found = {
         (entry.group, entry.digest): Held(entry.region, entry.group, frozenset(entry.rules), entry.digest)

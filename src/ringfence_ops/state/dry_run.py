@@ -15,25 +15,23 @@ from typing import Any
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.core.audit_events import Entry
+from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import (
-    HeldRemovals,
-    InstanceId,
-    Label,
-    Region,
-    Roster,
-    RosterKey,
-    Rows,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-)
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import AutoScaling, Home, RegionPorts, RosterTable, SecurityGroups, World
+from ringfence.reconciler.interfaces import (
+    AutoScaling,
+    HomeServices,
+    RegionServices,
+    RosterTable,
+    SecurityGroups,
+    Services,
+)
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.sessions import ClientOf
 from ringfence_ops.state.machine import Clock, Threads
@@ -43,7 +41,7 @@ from ringfence_ops.state.machine import Clock, Threads
 class Rehearsed:
     """What the true-up of one Region would do, and why it would fail, if it would."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AuditEvent, ...]
     failure: str | None = None
 
 
@@ -60,27 +58,27 @@ def rehearse(
     done: dict[Region, Rehearsed] = {}
     with ThreadPoolExecutor(2 * len(cluster) + 14) as pool:
         for settings in (one for one in cluster if one.region not in unreachable):
-            entries: list[Entry] = []
+            entries: list[AuditEvent] = []
             failure = None
             try:
-                world = World(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
-                reconcile([TrueUp("rehearsal")], world, settings)
+                services = Services(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
+                reconcile([TrueUp("rehearsal")], services, settings)
             except RingfenceError as error:
                 failure = str(error)
             done[settings.region] = Rehearsed(tuple(entries), failure)
     return done
 
 
-def _region(client_of: ClientOf, settings: Settings) -> RegionPorts:
+def _region(client_of: ClientOf, settings: Settings) -> RegionServices:
     region = settings.region
     table = AwsRosterTable(client_of("dynamodb", region), region, f"ringfence-{settings.cluster}")
-    return RegionPorts(RehearsedTable(table), RehearsedGroups(AwsSecurityGroups(client_of("ec2", region), region)))
+    return RegionServices(RehearsedTable(table), RehearsedGroups(AwsSecurityGroups(client_of("ec2", region), region)))
 
 
-def _home(client_of: ClientOf, settings: Settings) -> Home:
+def _home(client_of: ClientOf, settings: Settings) -> HomeServices:
     region = settings.region
     auto_scaling = AwsAutoScaling(client_of("autoscaling", region), region)
-    return Home(RehearsedAutoScaling(auto_scaling), AwsInstances(client_of("ec2", region), region))
+    return HomeServices(RehearsedAutoScaling(auto_scaling), AwsInstances(client_of("ec2", region), region))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,9 @@ class _Silent:
         raise Retry(self.reason)
 
 
-def _unreachable(reason: str) -> RegionPorts:
+def _unreachable(reason: str) -> RegionServices:
     silent: Any = _Silent(reason)
-    return RegionPorts(RehearsedTable(silent), RehearsedGroups(silent))
+    return RegionServices(RehearsedTable(silent), RehearsedGroups(silent))
 
 
 @dataclass(frozen=True, slots=True)

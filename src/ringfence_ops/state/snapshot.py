@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from ringfence.core.audit_events import Entry
+from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import NotDeployed
-from ringfence.core.model import Region, Rule, RuleId
+from ringfence.core.model.identifiers import Region, RuleId
+from ringfence.core.model.rules import Rule
 from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable
 from ringfence_ops.explain.evidence import Investigator
@@ -52,7 +53,7 @@ class Survey:
     unreachable: Mapping[Region, str]
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[AuditEvent, ...]:
         """What the reconciles of all Regions would write into their journals."""
         return tuple(entry for one in self.rehearsed.values() for entry in one.entries)
 

@@ -1,6 +1,6 @@
 """Runs the true-up of one Region: by its function, or by the same engine from here.
 
-Raises what botocore raises, and Refused where there is no function. Knows no terminal.
+Raises what botocore raises, and CommandError where there is no function. Knows no terminal.
 """
 
 import json
@@ -15,14 +15,14 @@ from botocore.exceptions import ClientError
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.core.audit_events import Entry, Problem, RegionFailed
+from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import TrueUp
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import Home, RegionPorts, World
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_ops.aws.errors import Refused
+from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.state.changes import Action, Change, Held, changes
 from ringfence_ops.state.machine import Clock, Threads
@@ -44,7 +44,7 @@ class Done:
 
 
 def by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[Held] = ()) -> Done:
-    """The Region's own function does it, once for each digest that is confirmed. Raises Refused where there is none.
+    """The Region's own function does it, once for each digest that is confirmed. Raises CommandError where there is none.
 
     A true-up may take as long as the function may run, and that is nothing to wait for where the Region does not even
     answer: so it is asked first whether it would take one.
@@ -74,7 +74,9 @@ def _invoke(aws: Aws, cluster: str, region: Region, patient: bool, **arguments: 
         answer: Mapping[str, Any] = aws.client("lambda", region, patient).invoke(FunctionName=name, **arguments)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
-            raise Refused(f"there is no function {name} in {region}: `ringfence deploy {region}` makes it") from error
+            raise CommandError(
+                f"there is no function {name} in {region}: `ringfence deploy {region}` makes it"
+            ) from error
         raise
     return answer
 
@@ -114,19 +116,19 @@ def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> D
     As the function does, it waits for its own Region as long as it takes, and for no other. Raises Retry at once where
     not even its own answers.
     """
-    home, entries, failure = settings.region, list[Entry](), None
+    home, entries, failure = settings.region, list[AuditEvent](), None
     began = time.monotonic()
     looking = AwsSecurityGroups(aws.client("ec2", home), home).rules(settings.security_groups)
     standing = {rule.id: rule for rules in looking.values() for rule in rules}
     regions = {region: _ports(aws, region, settings.cluster, patient=region == home) for region in settings.regions}
-    own = Home(
+    own = HomeServices(
         AwsAutoScaling(aws.client("autoscaling", home, patient=True), home),
         AwsInstances(aws.client("ec2", home, patient=True), home),
     )
     with ThreadPoolExecutor(2 * len(regions) + 14) as pool:
-        world = World(own, regions, Clock(), Threads(pool), entries.append)
+        services = Services(own, regions, Clock(), Threads(pool), entries.append)
         try:
-            reconcile([TrueUp("by hand", confirm=one) for one in _digests(confirmed)], world, settings)
+            reconcile([TrueUp("by hand", confirm=one) for one in _digests(confirmed)], services, settings)
         except RingfenceError as error:
             failure = str(error)
     changed = changes(settings.cluster, entries, standing)
@@ -150,6 +152,6 @@ def _digests(confirmed: Sequence[Held]) -> list[str | None]:
     return [one.digest for one in confirmed] or [None]
 
 
-def _ports(aws: Aws, region: Region, cluster: str, patient: bool) -> RegionPorts:
+def _ports(aws: Aws, region: Region, cluster: str, patient: bool) -> RegionServices:
     table = AwsRosterTable(aws.client("dynamodb", region, patient), region, f"ringfence-{cluster}")
-    return RegionPorts(table, AwsSecurityGroups(aws.client("ec2", region, patient), region))
+    return RegionServices(table, AwsSecurityGroups(aws.client("ec2", region, patient), region))

@@ -6,7 +6,7 @@ customer's instance may be given it. That somebody takes it at once is the worst
 
 import random
 
-from ringfence.core.model import Cidr
+from ringfence.core.model.addresses import Cidr
 
 
 class AddressPool:

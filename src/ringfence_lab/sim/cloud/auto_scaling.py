@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ringfence.core.events import Place
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model import InstanceId
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
 from ringfence_lab.sim.cloud.clock import VirtualClock
 from ringfence_lab.sim.cloud.history import ActionCompleted, Change, StateChanged

@@ -12,9 +12,9 @@ For a test that wants to see what the engine does:
     east.admitted(), group.listed(), east.queue.dead_letters
     cloud.heal(fault)                                     # or cloud.heal() for all; cloud.clock.advance(60)
 
-`cloud.engine_ports(home)` gives the engine's services, `cloud.settings(home, ...)` the settings that go with the cloud.
-With a `Scheduler`, invocations overlap (see `tasks`). Everything is deterministic: ids are counted, and all chance comes
-from the one `random.Random` that is given.
+`cloud.engine_services(home)` gives the engine's services, `cloud.settings(home, ...)` the settings of that Region's
+engine. With a `Scheduler`, invocations overlap (see `tasks`). Everything is deterministic: ids are counted, and all
+chance comes from the one `random.Random` that is given.
 """
 
 import random
@@ -23,9 +23,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model import Cidr, PortRange, Ports, Region, Rule, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.rules import Rule
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import Home, RegionPorts, Tasks, World
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services, Tasks
 from ringfence_lab.sim.cloud.addresses import AddressPool
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
 from ringfence_lab.sim.cloud.clock import VirtualClock
@@ -177,24 +180,24 @@ class Cloud:
         self.invocations.append(one)
         return one
 
-    def engine_ports(
+    def engine_services(
         self, home: str, invocation: Invocation | None = None, scheduler: Scheduler | None = None
-    ) -> World:
+    ) -> Services:
         """What the engine of the Region sees of the cloud. What it journals is the invocation's, by default that of
         a new one: the last of `invocations`."""
         one = invocation or self.invocation(home)
         tasks: _Tasks = Immediate(self.clock) if scheduler is None else Cooperative(scheduler, one)
         line = Line(one, self.faults, self.calls, self.clock.now, tasks)
         region = self.region(home)
-        return World(
-            home=Home(SimulatedAutoScaling(region, line, one), SimulatedInstances(region, line)),
+        return Services(
+            home=HomeServices(SimulatedAutoScaling(region, line, one), SimulatedInstances(region, line)),
             regions={
-                name: RegionPorts(SimulatedRosterTable(each, line, one), SimulatedSecurityGroups(each, line, one))
+                name: RegionServices(SimulatedRosterTable(each, line, one), SimulatedSecurityGroups(each, line, one))
                 for name, each in self.regions.items()
             },
             clock=self.clock,
             tasks=tasks,
-            journal=one.journal.append,
+            audit=one.audit_events.append,
         )
 
     def function(self, home: str, settings: Settings | None = None) -> Function:
@@ -204,7 +207,7 @@ class Cloud:
     def invoke(self, home: str, payload: object, settings: Settings | None = None) -> Invocation:
         """Invokes the Region's function directly and at once. Raises what the engine raises."""
         one = self.invocation(home)
-        self.function(home, settings).invoke(one, self.engine_ports(home, one), payload)
+        self.function(home, settings).invoke(one, self.engine_services(home, one), payload)
         return one
 
     def poll(self, home: str, settings: Settings | None = None) -> Invocation | None:
@@ -216,7 +219,7 @@ class Cloud:
         if not batch:
             return None
         one = self.invocation(home)
-        self.function(home, settings).consume(one, self.engine_ports(home, one), batch)
+        self.function(home, settings).consume(one, self.engine_services(home, one), batch)
         return one
 
 

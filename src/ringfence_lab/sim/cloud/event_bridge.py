@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ringfence.core.events import SCHEDULE
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud.auto_scaling import LifecycleAction
 from ringfence_lab.sim.cloud.clock import VirtualClock
 

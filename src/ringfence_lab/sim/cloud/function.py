@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from ringfence.core.errors import Permanent, Retry, RingfenceError
 from ringfence.core.events import Event, Launching, Terminating, parse
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import World
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.cloud.queue import Message, Queue
 from ringfence_lab.sim.engine.calls import Invocation, Killed
 
-Engine = Callable[[Sequence[Event], World, Settings], None]
+Engine = Callable[[Sequence[Event], Services, Settings], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class Function:
     settings: Settings
     engine: Engine = reconcile
 
-    def invoke(self, invocation: Invocation, world: World, payload: object) -> None:
+    def invoke(self, invocation: Invocation, services: Services, payload: object) -> None:
         """A direct invoke. Raises what the engine raises, and Killed."""
-        self._run(invocation, world, [parse(payload, f"request-{invocation.number}")])
+        self._run(invocation, services, [parse(payload, f"request-{invocation.number}")])
 
-    def consume(self, invocation: Invocation, world: World, batch: Sequence[Message]) -> None:
+    def consume(self, invocation: Invocation, services: Services, batch: Sequence[Message]) -> None:
         """A batch of the queue: what failed stays there until it is visible again. Raises nothing: of a process that
         is killed, the queue learns by the messages' not being deleted."""
         events = [parse(json.loads(message.body), message.id) for message in batch]
         try:
-            self._run(invocation, world, events)
+            self._run(invocation, services, events)
         except (Killed, Retry):
             return
         except Permanent as error:
@@ -45,9 +45,9 @@ class Function:
                     self.queue.bury(message)
         self.queue.delete(batch)
 
-    def _run(self, invocation: Invocation, world: World, events: Sequence[Event]) -> None:
+    def _run(self, invocation: Invocation, services: Services, events: Sequence[Event]) -> None:
         try:
-            self.engine(events, world, self.settings)
+            self.engine(events, services, self.settings)
         except RingfenceError as error:
             invocation.error = error
             raise

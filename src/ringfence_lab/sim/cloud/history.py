@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model import Cidr, InstanceId, Region, RosterKey, Rule
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.rules import Rule
 
 if TYPE_CHECKING:
     from ringfence_lab.sim.engine.calls import Invocation

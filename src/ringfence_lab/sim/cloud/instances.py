@@ -6,9 +6,9 @@ Knows nothing of Auto Scaling but the tag that it puts on its instances.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ringfence.core.model import Cidr, InstanceId, Region
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.observation import Instance, Power
-from ringfence.core.settings import AddressKind
 from ringfence_lab.sim.cloud.addresses import AddressPool
 from ringfence_lab.sim.cloud.clock import VirtualClock
 from ringfence_lab.sim.cloud.history import AddressReleased, AddressReturned, Change

@@ -11,19 +11,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from ringfence.core.errors import Permanent, Refusal, Refused
-from ringfence.core.model import (
-    DESCRIPTION_LIMIT,
-    Cidr,
-    Label,
-    Opening,
-    PortRange,
-    Region,
-    Rule,
-    RuleId,
-    SecurityGroupId,
-    is_describable,
-    is_ipv6,
-)
+from ringfence.core.model.addresses import Cidr, is_ipv6
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.cloud.clock import VirtualClock
 from ringfence_lab.sim.cloud.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
-from ringfence.core.model import BadRow, HeldRemovals, Region, Roster, RosterKey, Rows, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
 from ringfence_lab.sim.cloud.history import Change, RowWritten, TableMadeAnew
 
 if TYPE_CHECKING:

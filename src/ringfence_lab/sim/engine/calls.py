@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from ringfence.core.audit_events import Entry
+from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import Permanent, Retry, RingfenceError
-from ringfence.core.model import Region
+from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.engine.call_faults import Effect, Fault, Faults
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Invocation:
     number: int
     home: Region
     started: float
-    journal: list[Entry] = field(default_factory=list)
+    audit_events: list[AuditEvent] = field(default_factory=list)
     disturbed: set[tuple[Region, str]] = field(default_factory=set)
     misled: bool = False
     killed: bool = False

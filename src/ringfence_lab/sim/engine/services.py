@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model import HeldRemovals, InstanceId, Label, Region, Roster, Rows, Rule, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.engine.calls import Invocation, Line

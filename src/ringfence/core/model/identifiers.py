@@ -1,0 +1,25 @@
+"""The names of things: Regions, instances, security groups, rules and rosters."""
+
+from typing import NewType
+
+from ringfence.records import dataclass
+
+Region = NewType("Region", str)
+InstanceId = NewType("InstanceId", str)
+SecurityGroupId = NewType("SecurityGroupId", str)
+RuleId = NewType("RuleId", str)
+
+STATIC = "(static)"
+"""Stands for an Auto Scaling group in the label of a static member's rule; no group's name has parentheses
+and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RosterKey:
+    """Names a roster: an Auto Scaling group in its home Region."""
+
+    region: Region
+    asg: str
+
+    def __str__(self) -> str:
+        return f"{self.region}/{self.asg}"

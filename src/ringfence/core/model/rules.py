@@ -1,0 +1,77 @@
+"""Security group rules: what a rule admits, and the label that says for which instance we made it."""
+
+import re
+from functools import lru_cache
+
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.records import dataclass
+
+_DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
+DESCRIPTION_LIMIT = 255
+"""Characters in a rule's description. Source: EC2 API reference, `IpRange`."""
+
+
+def is_describable(text: str) -> bool:
+    """Whether EC2 takes the text within a rule's description."""
+    return _DESCRIBABLE.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Label:
+    """What the description of an owned rule says: which instance of which group the rule is for."""
+
+    cluster: str
+    roster: RosterKey
+    instance: str
+
+    def __str__(self) -> str:
+        return f"ringfence {self.cluster} {self.roster} {self.instance}"
+
+    @staticmethod
+    @lru_cache(maxsize=4096)  # a group's descriptions are looked at several times in each reconcile
+    def parse(description: str) -> "Label | None":
+        """The label in a rule's description; None where the rule is not Ringfence's."""
+        match = _LABEL_SYNTAX.fullmatch(description)
+        if match is None:
+            return None
+        return Label(match[1], RosterKey(Region(match[2]), match[3]), match[4])
+
+
+_LABEL_SYNTAX = re.compile(r"ringfence (\S+) ([a-z0-9-]+)/(.+) (\S+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Opening:
+    """What a rule lets in: a source address on a range of ports. EC2 allows one rule for each in a group."""
+
+    ports: PortRange
+    cidr: Cidr
+
+    def __hash__(self) -> int:
+        """Of the address alone: few rules of a group share one."""
+        return hash(self.cidr)
+
+    def __str__(self) -> str:
+        return f"{self.cidr} on {self.ports}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An inbound rule that stands in a security group.
+
+    `opening` is None where the source is no CIDR; `source_group` is the group that it admits, if any.
+    """
+
+    id: RuleId
+    group: SecurityGroupId
+    ports: PortRange
+    opening: Opening | None
+    source_group: SecurityGroupId | None = None
+    description: str = ""
+
+    def label(self, cluster: str) -> Label | None:
+        """The rule's label if the cluster owns the rule; None for every foreign rule."""
+        label = Label.parse(self.description)
+        return label if label is not None and label.cluster == cluster and self.opening is not None else None
