@@ -13,7 +13,7 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from distribution import prune_code, prune_models
+from distribution import prune_models
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -25,7 +25,7 @@ def build(destination: Path) -> None:
     """Fills the directory, which is made where it does not exist."""
     destination.mkdir(parents=True, exist_ok=True)
     install_dependencies(destination)
-    keep_what_is_used(destination)
+    prune_models.prune(destination / "botocore" / "data")
     shutil.copytree(
         PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -43,22 +43,18 @@ def install_dependencies(destination: Path) -> None:
         record.unlink()
 
 
-def keep_what_is_used(destination: Path) -> None:
-    """Leaves out the descriptions of what the engine does not call, and what is imported and not used."""
-    prune_models.prune(destination / "botocore" / "data")
-    prune_code.prune(destination)
-
-
 def compile_modules(destination: Path) -> None:
-    """Compiles everything, so that a cold start does not: valid whatever time stamps the zip gives to the sources, and
-    without the documentation of what is called, a fifth of what a start would read.
+    """Compiles everything, so that a cold start need not. Time stamps in the zip do not invalidate the result.
 
-    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python.
+    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. The
+    libraries' docstrings are left out: a start would read a fifth more. The engine's stay, because the standard library
+    makes up a docstring for each dataclass that has none, and that takes longer than to read ours.
     """
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for source in sorted(destination.rglob("*.py")):
         name, compiled = str(source.relative_to(destination)), cache_from_source(source)
-        py_compile.compile(str(source), compiled, name, doraise=True, optimize=2, invalidation_mode=mode)
+        level = 1 if name.startswith("ringfence/") else 2
+        py_compile.compile(str(source), compiled, name, doraise=True, optimize=level, invalidation_mode=mode)
 
 
 if __name__ == "__main__":

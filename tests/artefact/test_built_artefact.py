@@ -87,7 +87,7 @@ def test_it_makes_every_call_as_an_unpruned_botocore_does(unpacked: Path) -> Non
 
 
 def test_a_start_imports_nothing_that_is_never_needed(unpacked: Path) -> None:
-    imported = set(run("import sys, ringfence.runtime.handler\nprint(*sys.modules)", unpacked).split())
+    imported = set(run("import sys, ringfence.runtime.entry\nprint(*sys.modules)", unpacked).split())
 
     assert not imported & set(NEVER_NEEDED)
     assert "botocore.client" in imported

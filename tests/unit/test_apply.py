@@ -1,6 +1,6 @@
 """How a plan is applied: few calls, add before remove, and one bad rule sinks no other."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,37 +12,65 @@ from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
-from ringfence.reconciler.apply import RULES_PER_CALL, Applied, Applier
+from ringfence.reconciler.apply import RULES_PER_CALL, Added, Change, NotAdded, Relabelled, Removed, apply
 from tests.unit.builders import GROUP, TCP, addition, address, label, removals, rule
 from tests.unit.fakes import FakeSecurityGroups
 
 
 @dataclass(slots=True)
-class Told:
-    """What the applier told, in order."""
+class Applied:
+    """What became of a plan: every change in the order in which it was reported."""
 
-    changes: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
-    def added(self, _: Plan, addition: Addition, rule: Rule) -> None:
-        assert rule.opening == addition.opening
-        self.changes.append(f"+{addition.opening.cidr}")
+    @property
+    def short(self) -> list[str]:
+        """Each change as a sign and an address."""
+        return list(self._short())
 
-    def removed(self, _: Plan, removal: Removal) -> None:
-        self.changes.append(f"-{removal.opening.cidr}")
+    def _short(self) -> Iterator[str]:
+        for change in self.changes:
+            match change:
+                case Added(addition=addition, rule=rule):
+                    assert rule.opening == addition.opening
+                    yield f"+{addition.opening.cidr}"
+                case Removed(removal=removal):
+                    yield f"-{removal.opening.cidr}"
+                case Relabelled(relabelling=relabelling):
+                    yield f"~{relabelling.opening.cidr}"
 
-    def relabelled(self, _: Plan, relabelling: Relabelling) -> None:
-        self.changes.append(f"~{relabelling.opening.cidr}")
+    @property
+    def added(self) -> list[Addition]:
+        return [change.addition for change in self.changes if isinstance(change, Added)]
+
+    @property
+    def removed(self) -> list[Removal]:
+        return [change.removal for change in self.changes if isinstance(change, Removed)]
+
+    @property
+    def relabelled(self) -> list[Relabelling]:
+        return [change.relabelling for change in self.changes if isinstance(change, Relabelled)]
+
+    @property
+    def refused(self) -> list[tuple[Addition, Refused]]:
+        return [(change.addition, change.refused) for change in self.changes if isinstance(change, NotAdded)]
 
 
-def nothing() -> None:
+def no_deadline() -> None:
     """There is no deadline."""
 
 
 def applying(
-    groups: FakeSecurityGroups, plan: Plan, told: Told | None = None, before_call: Callable[[], None] = nothing
+    groups: FakeSecurityGroups,
+    plan: Plan,
+    applied: Applied | None = None,
+    before_call: Callable[[], None] = no_deadline,
 ) -> Applied:
-    told = told or Told()
-    return Applier(groups, told.added, told.removed, told.relabelled, before_call).apply(plan)
+    """Applies the plan. What was reported before an error is in `applied`."""
+    applied = applied or Applied()
+    for change in apply(plan, groups, before_call):
+        applied.changes.append(change)
+    return applied
 
 
 def holding(numbers: Iterable[int], quota: int = 60, malformed: Iterable[Cidr] = ()) -> FakeSecurityGroups:
@@ -57,13 +85,13 @@ def additions(numbers: Iterable[int]) -> tuple[Addition, ...]:
 
 def test_it_adds_in_one_call_and_then_removes_in_one() -> None:
     # given
-    groups, told = holding([1, 2, 3]), Told()
+    groups, told = holding([1, 2, 3]), Applied()
     # when
     applied = applying(groups, Plan(GROUP, additions([7, 8]), removals([1, 2]), owned=3), told)
     # then
     assert groups.calls == [("authorize", 2), ("revoke", 2)]
     assert groups.admitted() == {address(3), address(7), address(8)}
-    assert told.changes == [f"+{address(7)}", f"+{address(8)}", f"-{address(1)}", f"-{address(2)}"]
+    assert told.short == [f"+{address(7)}", f"+{address(8)}", f"-{address(1)}", f"-{address(2)}"]
     assert len(applied.added) == 2
     assert applied.removed == list(removals([1, 2]))
     assert applied.refused == []
@@ -77,11 +105,11 @@ def test_an_empty_plan_calls_nobody() -> None:
 
 def test_without_room_for_both_it_removes_first() -> None:
     # given a full group
-    groups, told = holding([1, 2], quota=2), Told()
+    groups, told = holding([1, 2], quota=2), Applied()
     # when
     applied = applying(groups, Plan(GROUP, additions([7, 8]), removals([1, 2]), owned=2), told)
     # then
-    assert told.changes == [f"-{address(1)}", f"-{address(2)}", f"+{address(7)}", f"+{address(8)}"]
+    assert told.short == [f"-{address(1)}", f"-{address(2)}", f"+{address(7)}", f"+{address(8)}"]
     assert groups.calls == [("authorize", 2), ("revoke", 2), ("authorize", 2)]
     assert applied.refused == []
     assert groups.admitted() == {address(7), address(8)}
@@ -163,11 +191,11 @@ def test_a_rule_that_is_gone_already_says_that_what_was_read_is_old() -> None:
     assert raised.value.refusal is Refusal.NOT_FOUND
 
 
-def test_what_was_done_before_a_refusal_was_told() -> None:
-    told = Told()
+def test_changes_before_a_refusal_are_reported() -> None:
+    told = Applied()
     with pytest.raises(Refused):
         applying(holding([1]), Plan(GROUP, additions([7]), removals([1, 2]), owned=2), told)
-    assert told.changes == [f"+{address(7)}"]
+    assert told.short == [f"+{address(7)}"]
 
 
 def test_beyond_the_limit_of_a_call_it_takes_another() -> None:
@@ -184,7 +212,7 @@ def test_beyond_the_limit_of_a_call_it_takes_another() -> None:
 
 def test_a_deadline_stops_it_between_calls() -> None:
     # given
-    groups, told, left = holding([1]), Told(), iter([None])
+    groups, told, left = holding([1]), Applied(), iter([None])
 
     def before_call() -> None:
         if next(left, "over") == "over":
@@ -194,7 +222,7 @@ def test_a_deadline_stops_it_between_calls() -> None:
     with pytest.raises(TimeoutError):
         applying(groups, Plan(GROUP, additions([7]), removals([1]), owned=1), told, before_call)
     # then
-    assert told.changes == [f"+{address(7)}"]
+    assert told.short == [f"+{address(7)}"]
 
 
 @given(
@@ -213,7 +241,7 @@ def test_every_addition_is_made_or_refused_for_a_reason_of_its_own(
     # when
     applied = applying(groups, plan)
     # then
-    made = {each.opening.cidr for each, _ in applied.added}
+    made = {each.opening.cidr for each in applied.added}
     refused = {each.opening.cidr: why.refusal for each, why in applied.refused}
     assert made | refused.keys() == {address(n) for n in wanted}
     assert not made & refused.keys()
@@ -238,13 +266,13 @@ def relabelling(number: int, now: str) -> Relabelling:
 
 def test_rules_are_relabelled_in_one_call_after_all_else() -> None:
     # given
-    groups, told = holding([1, 2, 3]), Told()
+    groups, told = holding([1, 2, 3]), Applied()
     renamed = (relabelling(2, "i-8"), relabelling(3, "i-9"))
     # when
     applied = applying(groups, Plan(GROUP, additions([7]), removals([1]), 3, renamed), told)
     # then
     assert groups.calls == [("authorize", 1), ("revoke", 1), ("relabel", 2)]
-    assert told.changes == [f"+{address(7)}", f"-{address(1)}", f"~{address(2)}", f"~{address(3)}"]
+    assert told.short == [f"+{address(7)}", f"-{address(1)}", f"~{address(2)}", f"~{address(3)}"]
     assert applied.relabelled == list(renamed)
     assert groups.standing[renamed[0].rule].description == str(label("i-8"))
 

@@ -15,7 +15,8 @@ from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import GuardLimits
-from ringfence.reconciler.converge import ROUNDS, Convergence
+from ringfence.reconciler.change_report import ChangeReport
+from ringfence.reconciler.converge import PASSES, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
     DB,
     EAST,
@@ -69,19 +70,16 @@ class Place:
     ) -> Convergence:
         return Convergence(
             region=EAST,
-            security_groups=self.groups,
             groups=dict.fromkeys(groups, ports),
             scope=scope(),
-            read_rows=self._read,
-            limits=GuardLimits(percent=30, minimum=10),
-            rules_quota=60,
-            held_before=dict(self.held),
-            confirmed=frozenset(),
-            hold=self._hold,
-            clock=self.clock,
-            audit=self.audit.append,
-            before_call=lambda: None,
-            known_before=known_before,
+            access=RegionAccess(self.groups, self._read, before_call=lambda: None),
+            guard=GuardRecord(
+                limits=GuardLimits(percent=30, minimum=10),
+                held_before=dict(self.held),
+                confirmed=frozenset(),
+                hold=self._hold,
+            ),
+            report=ChangeReport(EAST, self.clock, self.audit.append, rules_quota=60, known_before=known_before),
         )
 
     def turn(self) -> RegionResult:
@@ -193,7 +191,7 @@ def test_rosters_that_change_in_every_round_are_left_to_another_delivery() -> No
 
     at.on_read = another
     # when / then
-    with pytest.raises(Retry, match="changed in every round"):
+    with pytest.raises(Retry, match="changed during every pass"):
         at.turn()
 
 
@@ -218,9 +216,9 @@ def test_rules_that_change_under_every_attempt_are_left_to_another_delivery() ->
     at = Place(Forgetful.holding([rule("sgr-1", X, label(I1))]), rows(roster({I1: X})))
     at.groups = Forgetful(at.groups.standing)
     # when / then
-    with pytest.raises(Retry, match="changed under every attempt"):
+    with pytest.raises(Retry, match="changed during every attempt"):
         at.turn()
-    assert operations(at).count("authorize") == ROUNDS
+    assert operations(at).count("authorize") == PASSES
 
 
 # What is known afterwards.

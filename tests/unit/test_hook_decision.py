@@ -6,7 +6,15 @@ import pytest
 
 from ringfence.core.errors import Refusal, Refused, Retry
 from ringfence.core.events import LifecycleEvent, Place
-from ringfence.core.hook_decision import Complete, Hold, HookDecision, WaitingInstance, answer, waiting
+from ringfence.core.hook_decision import (
+    Complete,
+    Hold,
+    HookDecision,
+    RegionResults,
+    WaitingInstance,
+    decide,
+    waiting_instances,
+)
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.addresses import AddressKind
@@ -49,7 +57,7 @@ def answered(
     now: int = NOW,
     **changes: object,
 ) -> HookDecision:
-    return answer(one, standing, home, {WEST: peer}, now, settings(**changes))
+    return decide(one, standing, RegionResults(home, {WEST: peer}, now), settings(**changes))
 
 
 def waits(transitions: tuple[Transition, ...] = LAUNCHES, warm: bool = False) -> WaitingInstance:
@@ -76,7 +84,7 @@ def result(given: HookDecision) -> HookResult | None:
 def test_whoever_is_listed_as_waiting_waits_without_any_event(
     state: str, transitions: tuple[Transition, ...], warm: bool
 ) -> None:
-    assert waiting(observed({I1: state, I2: "InService"}), [], NOW) == [
+    assert waiting_instances(observed({I1: state, I2: "InService"}), [], NOW) == [
         WaitingInstance(DB.asg, I1, transitions, None, warm, NOW)
     ]
 
@@ -98,7 +106,7 @@ def test_whoever_an_event_names_may_wait_before_the_group_lists_it(
     # given a listing that is older than the event
     observation = observed(states, *([instance(I1)] if seen else []))
     # when
-    (found,) = waiting(observation, [event], NOW)
+    (found,) = waiting_instances(observation, [event], NOW)
     # then
     assert (found.instance, found.event) == (I1, event)
 
@@ -114,23 +122,24 @@ def test_whoever_an_event_names_may_wait_before_the_group_lists_it(
     ],
 )
 def test_whom_no_hook_can_hold_does_not_wait(event: LifecycleEvent, states: Mapping[InstanceId, str]) -> None:
-    assert waiting(observed(states), [event], NOW) == []
+    assert waiting_instances(observed(states), [event], NOW) == []
 
 
 def test_an_event_of_a_group_that_is_not_ours_waits_for_nobody() -> None:
-    assert waiting(Observation({}, {}), [launching()], NOW) == []
+    assert waiting_instances(Observation({}, {}), [launching()], NOW) == []
 
 
 def test_an_old_event_still_tells_since_when_a_listed_instance_waits() -> None:
     event = launching(at=NOW - 900)
-    (found,) = waiting(observed({I1: "Pending:Wait"}), [event], NOW)
+    (found,) = waiting_instances(observed({I1: "Pending:Wait"}), [event], NOW)
     assert found.event == event
 
 
 def test_an_event_tells_which_hook_waits_in_a_warm_pool() -> None:
     seen = observed({I1: "Warmed:Pending:Wait"})
     into = terminating(destination=Place.WARM_POOL)
-    assert waiting(seen, [into], NOW) == [WaitingInstance(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)]
+    expected = WaitingInstance(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)
+    assert waiting_instances(seen, [into], NOW) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -147,13 +156,13 @@ def test_an_event_that_is_older_than_the_listing_does_not_change_what_an_instanc
     state: str, older: LifecycleEvent
 ) -> None:
     seen = observed({I1: state})
-    assert waiting(seen, [older], NOW) == waiting(seen, [], NOW)
+    assert waiting_instances(seen, [older], NOW) == waiting_instances(seen, [], NOW)
 
 
 @pytest.mark.parametrize("states", [{}, {I1: "Pending:Wait"}])
 def test_of_two_events_the_later_one_says_what_the_instance_waits_for(states: Mapping[InstanceId, str]) -> None:
     seen = observed(states, instance(I1, address(1)))
-    (found,) = waiting(seen, [launching(at=NOW - 9), terminating(at=NOW - 1)], NOW)
+    (found,) = waiting_instances(seen, [launching(at=NOW - 9), terminating(at=NOW - 1)], NOW)
     assert found.transitions == TERMINATES
 
 
@@ -283,7 +292,7 @@ def test_a_peer_that_is_not_required_is_not_waited_for_because_another_is() -> N
     peers = {WEST: DOWN, north: RegionResult(north)}
     # when
     changes = settings(required_peers=frozenset({north}), regions=(EAST, WEST, north))
-    given = answer(waits(TERMINATES), standing, HOME, peers, NOW, changes)
+    given = decide(waits(TERMINATES), standing, RegionResults(HOME, peers, NOW), changes)
     # then
     assert isinstance(given, Complete)
     assert given.stale == (WEST,)
@@ -338,13 +347,13 @@ def test_on_the_way_into_a_warm_pool_an_old_listing_lets_nobody_go() -> None:
 
 
 def test_on_the_way_into_a_warm_pool_a_token_lets_go_however_old_the_listing_is() -> None:
-    (one,) = waiting(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    (one,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
     assert result(answered(one, roster(), now=NOW + 11)) is HookResult.CONTINUE
 
 
 def test_out_of_the_pool_an_instance_is_not_let_in_before_its_own_region_admits_it() -> None:
     # given a listing from before the instance came out of the pool, and a home Region that failed
-    (one,) = waiting(observed({I1: "Warmed:Pending:Wait"}), [launching(origin=Place.WARM_POOL)], NOW)
+    (one,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(origin=Place.WARM_POOL)], NOW)
     # when
     given = answered(one, ADMITTED, RegionResult(EAST, Retry("throttled")))
     # then

@@ -45,7 +45,7 @@ def following(
     now: int = NOW,
     **changes: object,
 ) -> Roster:
-    return next_roster(DB, previous, seen, events, now, settings(**changes))
+    return next_roster(previous or Roster(DB), seen, events, now, settings(**changes))
 
 
 # What each lifecycle state means.
@@ -422,20 +422,20 @@ def test_events_that_come_again_change_nothing(events: list[Launching | Terminat
 
 def test_a_debt_to_a_region_that_left_the_cluster_is_forgiven() -> None:
     gone = Region("eu-west-1")
-    before = roster(departed={I1: NOW}, owed={WEST: frozenset({I1}), gone: frozenset({I1})})
-    assert following(before, NOTHING).owed == {WEST: frozenset({I1})}
+    before = roster(departed={I1: NOW}, pending_releases={WEST: frozenset({I1}), gone: frozenset({I1})})
+    assert following(before, NOTHING).pending_releases == {WEST: frozenset({I1})}
 
 
 def test_old_tombstones_are_pruned_unless_a_region_owes_the_release() -> None:
     old, young = NOW - TOMBSTONE_SECONDS, NOW - TOMBSTONE_SECONDS + 1
     owing, third = InstanceId("i-9"), InstanceId("i-8")
-    one = roster(departed={I1: old, I2: young, owing: old, third: NOW}, owed={WEST: frozenset({owing})})
+    one = roster(departed={I1: old, I2: young, owing: old, third: NOW}, pending_releases={WEST: frozenset({owing})})
     assert pruned(one, NOW).departed == {I2: young, owing: old, third: NOW}
 
 
 def test_a_retired_roster_wants_nobody_and_owes_nothing() -> None:
-    one = roster({I1: A1}, owed={WEST: frozenset({I2})}, security_groups=(GROUP,))
+    one = roster({I1: A1}, pending_releases={WEST: frozenset({I2})}, security_groups=(GROUP,))
     assert retired(one).members == {}
-    assert retired(one).owed == {}
+    assert retired(one).pending_releases == {}
     assert retired(one).security_groups == (GROUP,)
     assert retired(one).key.region == EAST

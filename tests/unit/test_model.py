@@ -247,7 +247,7 @@ def test_a_roster_says_the_same_at_another_version_and_time() -> None:
         roster({I1: address(2)}),
         roster({}),
         roster({I1: address(1)}, {I1: 5}),
-        roster({I1: address(1)}, owed={WEST: frozenset({I1})}),
+        roster({I1: address(1)}, pending_releases={WEST: frozenset({I1})}),
         roster({I1: address(1)}, security_groups=(GROUP,)),
         roster({I1: address(1)}, ports=Ports((TCP,))),
         roster({I1: address(1)}, account="1"),

@@ -36,7 +36,7 @@ ROSTERS = st.builds(
     version=st.integers(1, 2**40),
     members=st.dictionaries(IDS, MEMBERS, max_size=5),
     departed=st.dictionaries(IDS, st.integers(0, 2**33), max_size=5),
-    owed=st.dictionaries(st.just(Region("us-west-2")), st.frozensets(IDS, min_size=1, max_size=3)),
+    pending_releases=st.dictionaries(st.just(Region("us-west-2")), st.frozensets(IDS, min_size=1, max_size=3)),
     security_groups=st.lists(st.integers(0, 9).map(lambda n: SecurityGroupId(f"sg-{n}")), max_size=3).map(tuple),
     ports=st.sampled_from([Ports(), Ports.parse("tcp/7000-7001,udp/53")]),
     account=st.just("123456789012"),

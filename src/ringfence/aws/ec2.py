@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
@@ -11,7 +12,6 @@ from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Instance, Power
 from ringfence.core.plan import Addition
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -42,7 +42,7 @@ def to_item(roster: Roster) -> dict[str, Any]:
         "updated_at": {"S": datetime.fromtimestamp(roster.updated_at, UTC).isoformat()},
         "members": {"M": {id: _member_value(member) for id, member in sorted(roster.members.items())}},
         "departed": {"M": {id: {"N": str(at)} for id, at in sorted(roster.departed.items())}},
-        "owed": {"M": {region: {"SS": sorted(ids)} for region, ids in sorted(roster.owed.items())}},
+        "owed": {"M": {region: {"SS": sorted(ids)} for region, ids in sorted(roster.pending_releases.items())}},
         "security_groups": {"L": [{"S": group} for group in roster.security_groups]},
         "ports": {"S": str(roster.ports)},
         "account": {"S": roster.account},
@@ -70,7 +70,7 @@ def from_item(item: Item) -> Roster:
             version=int(item["version"]["N"]),
             members={_instance_id(id): _member(value["M"]) for id, value in item["members"]["M"].items()},
             departed={InstanceId(id): int(value["N"]) for id, value in item["departed"]["M"].items()},
-            owed={
+            pending_releases={
                 Region(region): frozenset(map(InstanceId, value["SS"])) for region, value in item["owed"]["M"].items()
             },
             security_groups=tuple(SecurityGroupId(value["S"]) for value in item["security_groups"]["L"]),

@@ -1,10 +1,10 @@
 """The dead-letter queue on Amazon SQS, for messages that will never succeed."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
 from ringfence.core.model.identifiers import Region
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -3,9 +3,10 @@
 Pure. The reconcile writes these as things happen, so that a crash loses none; it never logs by itself.
 """
 
+from dataclasses import dataclass
+
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Opening
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

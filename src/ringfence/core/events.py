@@ -4,12 +4,12 @@ Pure: takes the decoded JSON, never raises, knows nothing of queues or of how an
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import InstanceId
-from ringfence.records import dataclass
 
 
 class Place(Enum):

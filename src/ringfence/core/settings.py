@@ -3,13 +3,12 @@
 Pure: `config` reads it from the environment; nothing here knows where it came from.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.records import dataclass
 
 
 class Mode(Enum):

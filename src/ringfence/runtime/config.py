@@ -5,7 +5,7 @@ Knows no AWS client. Every mistake is told at once, in the words of the stack's 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ringfence.core.errors import Permanent
@@ -14,7 +14,6 @@ from ringfence.core.model.identifiers import STATIC, Region, RosterKey, Security
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
 from ringfence.core.settings import GuardLimits, Mode, NoAddress, Settings
-from ringfence.records import dataclass
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ The only module that logs. Knows no port: it is told what happened, one entry at
 """
 
 from collections import Counter
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, assert_never
 
 from aws_lambda_powertools import Logger, Metrics
@@ -30,7 +30,6 @@ from ringfence.core.audit_events import (
     StaleDoor,
 )
 from ringfence.core.model.rules import Label, Opening
-from ringfence.records import dataclass
 
 _COUNTED = (
     "RulesAdded",

@@ -72,8 +72,8 @@ def _tables_disagree(seen: Properties) -> Iterator[str]:
             for region, others in tables.items():
                 if key not in others or others[key].version != roster.version:
                     yield f"{region} does not hold {key} at version {roster.version}"
-            if roster.owed:
-                yield f"{key} owes {dict(roster.owed)}"
+            if roster.pending_releases:
+                yield f"{key} owes {dict(roster.pending_releases)}"
 
 
 def _listed(names: Iterable[str]) -> str:

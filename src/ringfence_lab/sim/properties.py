@@ -440,7 +440,7 @@ def terminations_are_released_first(seen: Properties, change: Change) -> Iterato
                     continue
                 roster = seen.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
-                counted = roster is not None and change.instance in roster.owed.get(region, ())
+                counted = roster is not None and change.instance in roster.pending_releases.get(region, ())
                 waited = 0.0 if since is None else seen.cloud.clock.now() - since
                 if not counted or waited < settings.release_deadline:
                     yield f"{change.by} let {change.instance} go after {waited:.0f} s, and {group.id} admits {opening}"

@@ -126,7 +126,7 @@ def _standing(found: Survey, settings: Settings, drift: Sequence[Change]) -> Reg
         stale_doors=[
             Door(instance, debtor, roster.departed.get(instance, roster.updated_at))
             for roster in own.values()
-            for debtor, instances in sorted(roster.owed.items())
+            for debtor, instances in sorted(roster.pending_releases.items())
             for instance in sorted(instances)
         ],
         drift=drift,

@@ -1,8 +1,7 @@
 """The names of things: Regions, instances, security groups, rules and rosters."""
 
+from dataclasses import dataclass
 from typing import NewType
-
-from ringfence.records import dataclass
 
 Region = NewType("Region", str)
 InstanceId = NewType("InstanceId", str)

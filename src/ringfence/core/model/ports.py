@@ -1,10 +1,10 @@
 """Ports: what `tcp/9042` or `auto` means, and which ports a security group is managed on."""
 
 import re
+from dataclasses import dataclass
 from typing import Self
 
 from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,12 +1,12 @@
 """Security group rules: what a rule admits, and the label that says for which instance we made it."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.records import dataclass
 
 _DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
 DESCRIPTION_LIMIT = 255

@@ -88,7 +88,7 @@ class Table:
     def _check(self, roster: Roster) -> int:
         """The version that stands there. Raises NotDeployed, and Permanent for what is no valid item."""
         self._must_exist()
-        if any(not ids for ids in roster.owed.values()):
+        if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
@@ -114,5 +114,5 @@ def _frozen(roster: Roster) -> Roster:
         roster,
         members=MappingProxyType(dict(roster.members)),
         departed=MappingProxyType(dict(roster.departed)),
-        owed=MappingProxyType(dict(roster.owed)),
+        pending_releases=MappingProxyType(dict(roster.pending_releases)),
     )
