@@ -89,8 +89,8 @@ def test_a_record_of_the_guard_that_cannot_be_read_counts_as_none(stub: Stubber)
         (
             4,
             {
-                "ConditionExpression": "version = :standing",
-                "ExpressionAttributeValues": {":standing": {"N": "4"}},
+                "ConditionExpression": "version = :current",
+                "ExpressionAttributeValues": {":current": {"N": "4"}},
             },
         ),
     ],

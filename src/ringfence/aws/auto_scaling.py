@@ -1,4 +1,4 @@
-"""The `AutoScaling` port on Amazon EC2 Auto Scaling."""
+"""The `AutoScaling` interface on Amazon EC2 Auto Scaling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

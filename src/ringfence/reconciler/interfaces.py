@@ -95,7 +95,7 @@ class RosterTable(Protocol):
     def rows_of(self, region: Region) -> Rows:
         """The rosters whose home is the given Region."""
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, current_version: int) -> None:
         """Writes the roster if the row still has the given version (0: there is no row, or it has no version).
 
         Raises `errors.Conflict` if it has another one, and Permanent if the roster does not fit into an item.
