@@ -10,11 +10,11 @@ from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.reconciler.interfaces import RegionServices
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
-from ringfence_lab.sim.cloud.queue import Message
-from ringfence_lab.sim.cloud.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup, Hook
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.queue import Message
+from ringfence_lab.sim.aws.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.cloud import Cloud, CloudRegion
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.settings import NoAddress
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.engine.line import Invocation, Killed
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 MUTATIONS_OF_RULES = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")

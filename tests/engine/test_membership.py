@@ -11,7 +11,7 @@ from ringfence.core.model.addresses import AddressKind, Cidr, network
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rules import Label
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 

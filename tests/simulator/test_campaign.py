@@ -20,7 +20,7 @@ from ringfence_lab.commands.sim import EXIT_CODES, SEEDS, Order, command, prove,
 from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, Kind, OtherCampaign, Tally, campaign, play
 from ringfence_lab.proof.coverage import counts, happenings, shown
 from ringfence_lab.proof.shorten import from_ranges, ranges, replay, shortened
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 

@@ -13,8 +13,8 @@ from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
 from ringfence_lab.proof.harness import first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.function import Engine
 
 LAUNCH = BY_NAME["launch, two Regions"]
 

@@ -16,7 +16,7 @@ from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Execution, Footprint, Step, explore
 from ringfence_lab.proof.interleavings import CASES, Case, interleave, trace
 from ringfence_lab.proof.overlap import Play
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 
 BY_NAME = {case.name: case for case in CASES}
 

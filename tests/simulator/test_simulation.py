@@ -17,8 +17,8 @@ from ringfence.core.plan import Addition
 from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.function import Engine
 from ringfence_lab.sim.properties import Properties, strangers_are_admitted_nowhere
 from ringfence_lab.sim.simulation import simulate
 

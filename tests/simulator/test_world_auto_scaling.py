@@ -12,8 +12,8 @@ from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup, Hook
+from ringfence_lab.sim.cloud import Cloud, CloudRegion
 
 LAUNCH_HOOK, TERMINATE_HOOK = "ringfence-demo-launch", "ringfence-demo-terminate"
 

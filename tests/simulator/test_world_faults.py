@@ -9,9 +9,9 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, Secu
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from ringfence_lab.sim.engine.calls import Killed
+from ringfence_lab.sim.engine.line import Killed
 
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
 GROUP = SecurityGroupId("sg-us-east-1")

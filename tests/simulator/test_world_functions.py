@@ -4,8 +4,8 @@ import pytest
 
 from ringfence.core.audit_events import HookCompleted
 from ringfence.core.errors import Permanent
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 
 EAST, WEST = "us-east-1", "us-west-2"

@@ -9,9 +9,9 @@ import pytest
 
 from ringfence.core.model.addresses import AddressKind, Cidr, host
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.addresses import AddressPool
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.instances import Ec2
+from ringfence_lab.sim.aws.addresses import AddressPool
+from ringfence_lab.sim.aws.instances import Ec2
+from ringfence_lab.sim.cloud import Cloud
 
 PUBLIC = AddressKind.PUBLIC_IPV4
 

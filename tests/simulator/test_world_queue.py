@@ -2,8 +2,8 @@
 
 import pytest
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.queue import Queue
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.queue import Queue
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.security_groups import SecurityGroup
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud import Cloud
 
 TCP = PortRange("tcp", 9042, 9042)
 

@@ -11,8 +11,8 @@ from ringfence.core.errors import NotDeployed
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.tables import Table
+from ringfence_lab.sim.aws.tables import Table
+from ringfence_lab.sim.cloud import Cloud
 
 EAST = Region("us-east-1")
 KEY = RosterKey(EAST, "db")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from ringfence.core.errors import Retry
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.line import Invocation, Killed
 from ringfence_lab.sim.engine.tasks import Cooperative, Immediate, Scheduler
 
 

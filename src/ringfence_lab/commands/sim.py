@@ -19,7 +19,7 @@ from ringfence_lab.proof import coverage
 from ringfence_lab.proof.campaign import Checkpoint, Failure, Kind, Tally, campaign
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.proof.shorten import ranges, replay, shortened
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 
 EXIT_CODES = {None: 0, Kind.CRASH: 70, Kind.SAFETY: 71, Kind.LIVENESS: 72}
 """By the gravest thing that went wrong."""

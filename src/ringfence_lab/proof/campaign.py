@@ -21,7 +21,7 @@ from typing import Any
 import ringfence
 import ringfence_lab.sim
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 from ringfence_lab.sim.simulation import simulate
 
 SLICE = 250

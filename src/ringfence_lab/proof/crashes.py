@@ -22,8 +22,8 @@ from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.harness import ROUND_SECONDS, ROUNDS_TO_CONVERGE, Choose, Harness, first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.engine.call_faults import Effect, Fault
+from ringfence_lab.sim.engine.function import Engine
 
 ORDERS: tuple[Choose, ...] = (first_ready, last_ready)
 """How the tasks of an invocation go on beside one another: in turns, or one for as long as it can. What was done by

@@ -13,12 +13,12 @@ from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
-from ringfence_lab.sim.cloud.function import Engine, Function
-from ringfence_lab.sim.cloud.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.cloud import Cloud, CloudRegion
 from ringfence_lab.sim.convergence import unconverged
-from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.function import Engine, Function
+from ringfence_lab.sim.engine.line import Invocation
 from ringfence_lab.sim.engine.tasks import Scheduler, Task
 from ringfence_lab.sim.properties import Properties, Violation
 

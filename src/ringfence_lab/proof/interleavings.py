@@ -20,7 +20,7 @@ from ringfence_lab.proof.exploration import Explored, explore
 from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST
 from ringfence_lab.proof.overlap import Begin, Play
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 
 FEW, MANY = 2, 3
 """Preemptions at most, in cases that are too large for all interleavings: in short, and with `--all`."""

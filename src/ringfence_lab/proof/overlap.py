@@ -31,8 +31,8 @@ from ringfence.reconciler.interfaces import (
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Footprint, Resource, Step
 from ringfence_lab.proof.harness import Harness
-from ringfence_lab.sim.cloud.function import Engine
-from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.function import Engine
+from ringfence_lab.sim.engine.line import Invocation
 from ringfence_lab.sim.engine.tasks import Immediate, Task
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Harness
-from ringfence_lab.sim.cloud.event_bridge import deliver_at_once
+from ringfence_lab.sim.aws.event_bridge import deliver_at_once
 from ringfence_lab.sim.engine.call_faults import Effect
 
 

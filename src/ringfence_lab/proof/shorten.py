@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.campaign import Failure, Kind
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Engine
 from ringfence_lab.sim.simulation import STEPS, History
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rules import Opening
-from ringfence_lab.sim.cloud.security_groups import SecurityGroup
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.properties import IN_SERVICE, ON_ITS_WAY, Properties
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, GroupInstance
-from ringfence_lab.sim.cloud.cloud import CloudRegion
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup, GroupInstance
+from ringfence_lab.sim.cloud import CloudRegion
 
 Action = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
 

@@ -16,8 +16,7 @@ from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
 from ringfence.core.settings import Mode, Settings
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.history import (
+from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
     Change,
@@ -29,9 +28,10 @@ from ringfence_lab.sim.cloud.history import (
     StateChanged,
     TableMadeAnew,
 )
-from ringfence_lab.sim.cloud.past import REMEMBERED_SECONDS
-from ringfence_lab.sim.cloud.security_groups import SecurityGroup
-from ringfence_lab.sim.engine.calls import Call, Invocation
+from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.line import Call, Invocation
 
 IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
 """The states of a member that was let in."""

@@ -18,11 +18,11 @@ from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Mode, Settings
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.function import Engine, Function
-from ringfence_lab.sim.cloud.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.convergence import unconverged
-from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.function import Engine, Function
+from ringfence_lab.sim.engine.line import Invocation
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.properties import (
     Properties,

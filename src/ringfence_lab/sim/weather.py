@@ -7,10 +7,10 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.event_bridge import deliver_at_once
+from ringfence_lab.sim.aws.event_bridge import deliver_at_once
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect, Fault
-from ringfence_lab.sim.engine.calls import Call
+from ringfence_lab.sim.engine.line import Call
 
 RATES = (0.0, 0.02, 0.1, 0.25)
 """How many of the calls a fault meets, in one history or another."""

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Call
+    from ringfence_lab.sim.engine.line import Call
 
 
 class Effect(Enum):

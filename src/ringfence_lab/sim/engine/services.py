@@ -10,10 +10,10 @@ from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.engine.calls import Invocation, Line
+from ringfence_lab.sim.engine.line import Invocation, Line
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.cloud.cloud import CloudRegion
+    from ringfence_lab.sim.cloud import CloudRegion
 
 OPERATIONS = (
     "DescribeAutoScalingGroups",

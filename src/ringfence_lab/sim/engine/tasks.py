@@ -11,8 +11,8 @@ from typing import Generic, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.engine.line import Invocation, Killed
 
 T = TypeVar("T")
 

@@ -13,13 +13,13 @@ from ringfence.core.events import Place
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.history import ActionCompleted, Change, StateChanged
-from ringfence_lab.sim.cloud.instances import Ec2
-from ringfence_lab.sim.cloud.past import Past
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.history import ActionCompleted, Change, StateChanged
+from ringfence_lab.sim.aws.instances import Ec2
+from ringfence_lab.sim.aws.past import Past
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+    from ringfence_lab.sim.engine.line import Invocation
 
 
 @dataclass(frozen=True, slots=True)

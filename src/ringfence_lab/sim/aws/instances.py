@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.observation import Instance, Power
-from ringfence_lab.sim.cloud.addresses import AddressPool
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.history import AddressReleased, AddressReturned, Change
-from ringfence_lab.sim.cloud.past import Past
+from ringfence_lab.sim.aws.addresses import AddressPool
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.history import AddressReleased, AddressReturned, Change
+from ringfence_lab.sim.aws.past import Past
 
 TERMINATED_STAYS_SECONDS = 3600
 """How long a terminated instance is still described. Source: EC2 User Guide, "Instance lifecycle": a short while,

@@ -12,8 +12,8 @@ from functools import lru_cache
 from ringfence.core.events import SCHEDULE
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
-from ringfence_lab.sim.cloud.auto_scaling import LifecycleAction
-from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.aws.auto_scaling import LifecycleAction
+from ringfence_lab.sim.aws.clock import VirtualClock
 
 DETAIL_TYPES = {
     Transition.LAUNCH: "EC2 Instance-launch Lifecycle Action",

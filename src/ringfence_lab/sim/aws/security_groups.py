@@ -16,12 +16,12 @@ from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
-from ringfence_lab.sim.cloud.past import Past
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.past import Past
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+    from ringfence_lab.sim.engine.line import Invocation
 
 Source = Opening | tuple[PortRange, str]
 """What EC2 allows one rule for in a group: ports with a CIDR, a group or a prefix list."""

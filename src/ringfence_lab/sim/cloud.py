@@ -29,18 +29,18 @@ from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rules import Rule
 from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services, Tasks
-from ringfence_lab.sim.cloud.addresses import AddressPool
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.event_bridge import EventBridge
-from ringfence_lab.sim.cloud.function import Function
-from ringfence_lab.sim.cloud.history import Change
-from ringfence_lab.sim.cloud.instances import Ec2
-from ringfence_lab.sim.cloud.queue import Queue
-from ringfence_lab.sim.cloud.security_groups import SecurityGroup, SecurityGroups
-from ringfence_lab.sim.cloud.tables import Table
+from ringfence_lab.sim.aws.addresses import AddressPool
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup, Hook
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.event_bridge import EventBridge
+from ringfence_lab.sim.aws.history import Change
+from ringfence_lab.sim.aws.instances import Ec2
+from ringfence_lab.sim.aws.queue import Queue
+from ringfence_lab.sim.aws.security_groups import SecurityGroup, SecurityGroups
+from ringfence_lab.sim.aws.tables import Table
 from ringfence_lab.sim.engine.call_faults import Effect, Fault, Faults
-from ringfence_lab.sim.engine.calls import Call, Invocation, Line, Waiting
+from ringfence_lab.sim.engine.function import Function
+from ringfence_lab.sim.engine.line import Call, Invocation, Line, Waiting
 from ringfence_lab.sim.engine.services import (
     SimulatedAutoScaling,
     SimulatedInstances,

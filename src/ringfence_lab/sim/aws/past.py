@@ -5,7 +5,7 @@ Source: EC2 API reference, "Eventual consistency". AWS gives no bound.
 
 from typing import Generic, TypeVar
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.aws.clock import VirtualClock
 
 T = TypeVar("T")
 

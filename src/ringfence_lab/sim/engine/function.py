@@ -13,8 +13,8 @@ from ringfence.core.events import Event, Launching, Terminating, parse
 from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.queue import Message, Queue
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.queue import Message, Queue
+from ringfence_lab.sim.engine.line import Invocation, Killed
 
 Engine = Callable[[Sequence[Event], Services, Settings], None]
 

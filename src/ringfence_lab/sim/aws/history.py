@@ -12,7 +12,7 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+    from ringfence_lab.sim.engine.line import Invocation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Source: Amazon SQS Developer Guide, "FIFO queue delivery logic", "Exactly-once p
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.aws.clock import VirtualClock
 
 DEDUPLICATION_SECONDS = 300
 BATCH = 10

@@ -13,10 +13,10 @@ from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence_lab.sim.cloud.history import Change, RowWritten, TableMadeAnew
+from ringfence_lab.sim.aws.history import Change, RowWritten, TableMadeAnew
 
 if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+    from ringfence_lab.sim.engine.line import Invocation
 
 SURELY_FITS = 500
 """Instances that a roster can name without any doubt that it fits into an item."""
