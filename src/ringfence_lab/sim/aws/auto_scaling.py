@@ -1,13 +1,12 @@
 """An Auto Scaling group: capacity, lifecycle states, hooks with their timers, warm pool, attach, detach, standby.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle", "How lifecycle hooks work", "Use lifecycle hooks
-with a warm pool", "Temporarily remove instances", "Detach or attach instances". Assumed, since no document says it: an
-abandoned launch ends through the termination hooks; attach and the way back from standby run no hook.
+with a warm pool", "Temporarily remove instances", "Detach or attach instances". Assumed, because no document says it:
+an abandoned launch ends through the termination hooks; attach and the return from standby run no hook.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from ringfence.core.events import Place
 from ringfence.core.lifecycle import HookResult, Transition
@@ -16,92 +15,50 @@ from ringfence.core.observation import Power
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.history import ActionCompleted, Change, StateChanged
 from ringfence_lab.sim.aws.instances import Ec2
+from ringfence_lab.sim.aws.lifecycle import (
+    BACK_INTO_POOL,
+    COUNTED,
+    INTO_POOL,
+    LAUNCH,
+    MAXIMUM_HEARTBEATS,
+    MAXIMUM_WAIT,
+    OUT_OF_POOL,
+    POOLED,
+    TERMINATE,
+    TERMINATE_IN_POOL,
+    GroupInstance,
+    Hook,
+    LifecycleAction,
+    Route,
+)
 from ringfence_lab.sim.aws.past import Past
+from ringfence_lab.sim.invocation import Invocation
 
-if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.line import Invocation
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """A lifecycle hook. `heartbeat` is in seconds; when it is over the action ends with the default result."""
-
-    name: str
-    transition: Transition
-    heartbeat: float = 300.0
-    default_result: HookResult = HookResult.CONTINUE
-
-
-MAXIMUM_WAIT = 48 * 3600
-MAXIMUM_HEARTBEATS = 100
-"""How long an instance can wait in all, in seconds and in heartbeats, whichever is shorter.
-
-Source: Auto Scaling User Guide, "How lifecycle hooks work", the global timeout."""
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """A way through the lifecycle that hooks can hold."""
-
-    transition: Transition
-    origin: Place
-    destination: Place
-    state: str
-
-
-LAUNCH = Journey(Transition.LAUNCH, Place.EC2, Place.GROUP, "Pending")
-INTO_POOL = Journey(Transition.LAUNCH, Place.EC2, Place.WARM_POOL, "Warmed:Pending")
-OUT_OF_POOL = Journey(Transition.LAUNCH, Place.WARM_POOL, Place.GROUP, "Pending")
-TERMINATE = Journey(Transition.TERMINATE, Place.GROUP, Place.EC2, "Terminating")
-BACK_INTO_POOL = Journey(Transition.TERMINATE, Place.GROUP, Place.WARM_POOL, "Warmed:Pending")
-TERMINATE_IN_POOL = Journey(Transition.TERMINATE, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
-
-POOLED = ("Warmed:Stopped", "Warmed:Running")
 REPLACEMENT_SECONDS = 10.0
-"""How long a group waits before it launches another instance for one whose launch was abandoned. Assumed; with none,
-a launch for which there is no room would be tried for ever in no time."""
+"""The delay before a group replaces an instance whose launch was abandoned. Assumed; without a delay, a launch that
+has no room would repeat forever in no time."""
 
-COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
-"""The states that count for the desired capacity."""
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleAction:
-    """One hook that one instance waits for; what an EventBridge event tells."""
-
-    group: str
-    instance: InstanceId
-    hook: Hook
-    journey: Journey
-    token: str
-    began: float = 0.0
-
-
-@dataclass(slots=True)
-class GroupInstance:
-    """An instance as its group lists it, with what it waits for."""
-
-    id: InstanceId
-    state: str
-    journey: Journey | None = None
-    waits: dict[str, LifecycleAction] = field(default_factory=dict)
-    pooled_at: float = 0.0
+SendEvent = Callable[[LifecycleAction], None]
+"""Sends EventBridge the event of an instance that waits for a hook."""
 
 
 class AutoScalingGroup:
-    """One group. `proceed_seconds` is how long an instance shows the states between two others; `lists_warm_pool`
-    whether DescribeAutoScalingGroups lists the warm pool's instances too; `retains` that an abandoned termination
-    keeps its instance (`TerminateHookAbandon=retain`); `pool_seconds` for how long an instance rests in the warm pool
-    before it is taken out of it."""
+    """One group.
+
+    `proceed_seconds` is how long an intermediate state lasts. `lists_warm_pool`: DescribeAutoScalingGroups also lists
+    the instances of the warm pool. `retains`: an abandoned termination keeps its instance
+    (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the warm pool.
+    """
 
     def __init__(
         self,
         name: str,
         ec2: Ec2,
+        hooks: list[Hook],
+        *,
         clock: VirtualClock,
         record: Callable[[Change], None],
-        emit: "Emit",
-        hooks: list[Hook],
+        send_event: SendEvent,
     ) -> None:
         self.name = name
         self.hooks = {hook.name: hook for hook in hooks}
@@ -117,13 +74,13 @@ class AutoScalingGroup:
         self._ec2 = ec2
         self._clock = clock
         self._record = record
-        self._emit = emit
+        self._send_event = send_event
         self._actions = 0
         self._rests_until = 0.0
         self._listed: Past[Mapping[InstanceId, str]] = Past(clock, {})
 
     def listed(self, age: float = 0.0) -> Mapping[InstanceId, str]:
-        """The instances with their states as DescribeAutoScalingGroups gave them so many seconds ago."""
+        """The instances with their states as DescribeAutoScalingGroups returned them `age` seconds ago."""
         return self._listed.seconds_ago(age)
 
     def complete(
@@ -131,38 +88,38 @@ class AutoScalingGroup:
         hook: str,
         instance: InstanceId,
         result: HookResult,
-        by: "Invocation | None" = None,
+        by: Invocation | None = None,
         token: str | None = None,
     ) -> bool:
-        """CompleteLifecycleAction, by the token where there is one. False where no such action is active."""
-        one = self.instances.get(instance)
-        action = one.waits.get(hook) if one is not None else None
-        if one is None or action is None or token not in (None, action.token):
+        """CompleteLifecycleAction, by the token if there is one. False if no such action is active."""
+        waiting = self.instances.get(instance)
+        action = waiting.waits.get(hook) if waiting is not None else None
+        if waiting is None or action is None or token not in (None, action.token):
             return False
-        del one.waits[hook]
-        to_group = action.journey.destination is Place.GROUP
-        transition = action.journey.transition
+        del waiting.waits[hook]
+        to_group = action.route.destination is Place.GROUP
+        transition = action.route.transition
         self._record(ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by))
         if result is HookResult.ABANDON:
-            one.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
-        if not one.waits:
-            self._proceed(one, result is HookResult.ABANDON)
+            waiting.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
+        if not waiting.waits:
+            self._proceed(waiting, abandoned=result is HookResult.ABANDON)
         return True
 
     def heartbeat(self, hook: str, instance: InstanceId) -> bool:
-        """RecordLifecycleActionHeartbeat: the heartbeat begins anew, within the global timeout. False where no such
-        action is active."""
-        one = self.instances.get(instance)
-        action = one.waits.get(hook) if one is not None else None
-        if one is None or action is None:
+        """RecordLifecycleActionHeartbeat: restarts the heartbeat, within the global timeout. False if no such action
+        is active."""
+        waiting = self.instances.get(instance)
+        action = waiting.waits.get(hook) if waiting is not None else None
+        if waiting is None or action is None:
             return False
-        renewed = one.waits[hook] = replace(action)  # another object: the old one's timer does not end it
+        renewed = waiting.waits[hook] = replace(action)  # another object, so that the timer of the old one ignores it
         ends = action.began + min(MAXIMUM_WAIT, MAXIMUM_HEARTBEATS * action.hook.heartbeat)
         left = max(0.0, ends - self._clock.now())
         self._clock.after(min(action.hook.heartbeat, left), lambda: self._time_out(renewed))
         return True
 
-    # What operators and scaling policies do.
+    # Actions of operators and scaling policies.
 
     def scale_to(self, desired: int) -> None:
         """Sets the desired capacity."""
@@ -170,73 +127,73 @@ class AutoScalingGroup:
         self._fill()
 
     def put_in_service(self, count: int) -> None:
-        """Instances that have been in service since before there were any hooks."""
+        """Adds instances that were in service before any hook existed."""
         for _ in range(count):
             self._state(self._adopt(self._ec2.launch(self.name).id), "InService")
         self.desired += count
 
-    def put_warm_pool(self, size: int, state: str = "Warmed:Stopped", reuse_on_scale_in: bool = False) -> None:
-        """PutWarmPool: so many instances are kept ready beside the group."""
+    def put_warm_pool(self, size: int, state: str = "Warmed:Stopped", *, reuse_on_scale_in: bool = False) -> None:
+        """PutWarmPool: keeps `size` instances ready beside the group."""
         self.warm_pool_size, self.warm_pool_state, self.reuses_on_scale_in = size, state, reuse_on_scale_in
-        pooled = [one for one in self.instances.values() if one.state in POOLED]
-        for one in pooled[size:]:
-            self._begin(one, TERMINATE_IN_POOL)
+        pooled = [instance for instance in self.instances.values() if instance.state in POOLED]
+        for instance in pooled[size:]:
+            self._begin(instance, TERMINATE_IN_POOL)
         self._fill_pool()
 
-    def terminate(self, instance: InstanceId, decrement: bool = False) -> None:
-        """TerminateInstanceInAutoScalingGroup, or a failed health check: what leaves is replaced, unless the desired
-        capacity is decremented."""
-        one = self.instances.get(instance)
-        if one is None or (one.journey is not None and one.journey.transition is Transition.TERMINATE):
+    def terminate(self, id: InstanceId, *, decrement: bool = False) -> None:
+        """TerminateInstanceInAutoScalingGroup, or a failed health check. The group replaces the instance, unless the
+        desired capacity is decremented."""
+        instance = self.instances.get(id)
+        if instance is None or (instance.route is not None and instance.route.transition is Transition.TERMINATE):
             return
-        if decrement and one.state in COUNTED:
+        if decrement and instance.state in COUNTED:
             self.desired -= 1
-        self._begin(one, TERMINATE_IN_POOL if one.state.startswith("Warmed:") else TERMINATE)
+        self._begin(instance, TERMINATE_IN_POOL if instance.state.startswith("Warmed:") else TERMINATE)
         self._fill()
 
-    def lose(self, instance: InstanceId) -> None:
-        """The instance is terminated behind the group's back (Spot, by hand), which its health check then notices."""
-        self._ec2.terminate(instance)
-        self.terminate(instance)
+    def lose(self, id: InstanceId) -> None:
+        """Terminates the instance outside of the group (Spot, or through EC2); the group's health check finds it."""
+        self._ec2.terminate(id)
+        self.terminate(id)
 
-    def detach(self, instance: InstanceId, decrement: bool = True) -> None:
-        """DetachInstances: the instance runs on, on its own."""
-        one = self.instances[instance]
-        if decrement and one.state in COUNTED:
+    def detach(self, id: InstanceId, *, decrement: bool = True) -> None:
+        """DetachInstances: the instance continues to run outside of the group."""
+        instance = self.instances[id]
+        if decrement and instance.state in COUNTED:
             self.desired -= 1
-        one.waits.clear()
-        one.journey = None
-        self._state(one, "Detaching")
-        self._later(lambda: self._gone(one, untag=True))
+        instance.waits.clear()
+        instance.route = None
+        self._state(instance, "Detaching")
+        self._later(lambda: self._gone(instance, untag=True))
         self._fill()
 
-    def attach(self, instance: InstanceId) -> None:
+    def attach(self, id: InstanceId) -> None:
         """AttachInstances: a running instance joins; the desired capacity grows by one. Runs no hook (assumed)."""
-        self._ec2.tag(instance, self.name)
+        self._ec2.tag(id, self.name)
         self.desired += 1
-        one = self._adopt(instance)
-        self._state(one, "Pending")
-        self._later(lambda: self._arrive_if(one, "Pending", "InService"))
+        instance = self._adopt(id)
+        self._state(instance, "Pending")
+        self._later(lambda: self._arrive_if(instance, "Pending", "InService"))
 
-    def enter_standby(self, instance: InstanceId) -> None:
+    def enter_standby(self, id: InstanceId) -> None:
         """EnterStandby, with the desired capacity decremented."""
-        one = self.instances[instance]
+        instance = self.instances[id]
         self.desired -= 1
-        self._state(one, "EnteringStandby")
-        self._later(lambda: self._arrive_if(one, "EnteringStandby", "Standby"))
+        self._state(instance, "EnteringStandby")
+        self._later(lambda: self._arrive_if(instance, "EnteringStandby", "Standby"))
 
-    def exit_standby(self, instance: InstanceId) -> None:
+    def exit_standby(self, id: InstanceId) -> None:
         """ExitStandby: the desired capacity grows again. Runs no hook (assumed)."""
-        one = self.instances[instance]
+        instance = self.instances[id]
         self.desired += 1
-        self._state(one, "Pending")
-        self._later(lambda: self._arrive_if(one, "Pending", "InService"))
+        self._state(instance, "Pending")
+        self._later(lambda: self._arrive_if(instance, "Pending", "InService"))
 
-    # Auto Scaling's own machinery.
+    # What Auto Scaling does by itself.
 
     def _fill(self) -> None:
-        """Launches or terminates until as many count as are desired."""
-        counted = [one for one in self.instances.values() if one.state in COUNTED]
+        """Launches or terminates instances until the counted ones match the desired capacity."""
+        counted = [instance for instance in self.instances.values() if instance.state in COUNTED]
         for _ in range(self.desired - len(counted)):
             pooled = next(filter(self._has_rested, self.instances.values()), None)
             if pooled is None:
@@ -245,90 +202,91 @@ class AutoScalingGroup:
             if self._ec2.instances[pooled.id].power is Power.STOPPED:
                 self._ec2.start(pooled.id)
             self._begin(pooled, OUT_OF_POOL)
-        surplus = sorted(counted, key=lambda one: one.state != "InService")[: max(0, len(counted) - self.desired)]
-        for one in surplus:
-            back = self.reuses_on_scale_in and one.state == "InService"
-            self._begin(one, BACK_INTO_POOL if back else TERMINATE)
+        least_useful_first = sorted(counted, key=lambda instance: instance.state != "InService")
+        for instance in least_useful_first[: max(0, len(counted) - self.desired)]:
+            reused = self.reuses_on_scale_in and instance.state == "InService"
+            self._begin(instance, BACK_INTO_POOL if reused else TERMINATE)
         self._fill_pool()
 
-    def _has_rested(self, one: GroupInstance) -> bool:
-        return one.state in POOLED and self._clock.now() - one.pooled_at >= self.pool_seconds
+    def _has_rested(self, instance: GroupInstance) -> bool:
+        return instance.state in POOLED and self._clock.now() - instance.pooled_at >= self.pool_seconds
 
     def _fill_pool(self) -> None:
-        pool = sum(one.state in POOLED or one.state.startswith("Warmed:Pending") for one in self.instances.values())
+        states = [instance.state for instance in self.instances.values()]
+        pool = sum(state in POOLED or state.startswith("Warmed:Pending") for state in states)
         for _ in range(self.warm_pool_size - pool):
             self._launch(INTO_POOL)
 
-    def _launch(self, journey: Journey) -> None:
+    def _launch(self, route: Route) -> None:
         if self._clock.now() >= self._rests_until:
-            self._begin(self._adopt(self._ec2.launch(self.name).id), journey)
+            self._begin(self._adopt(self._ec2.launch(self.name).id), route)
 
-    def _adopt(self, instance: InstanceId) -> GroupInstance:
-        self.instances[instance] = GroupInstance(instance, "")
-        return self.instances[instance]
+    def _adopt(self, id: InstanceId) -> GroupInstance:
+        self.instances[id] = GroupInstance(id, "")
+        return self.instances[id]
 
-    def _begin(self, one: GroupInstance, journey: Journey) -> None:
-        one.journey = journey
-        hooks = [hook for hook in self.hooks.values() if hook.transition is journey.transition]
-        one.waits = {}
+    def _begin(self, instance: GroupInstance, route: Route) -> None:
+        instance.route = route
+        hooks = [hook for hook in self.hooks.values() if hook.transition is route.transition]
+        instance.waits = {}
         for hook in hooks:
             self._actions += 1
             token = f"{self._ec2.region}-{self.name}-{self._actions:08d}"
-            one.waits[hook.name] = LifecycleAction(self.name, one.id, hook, journey, token, self._clock.now())
-        self._state(one, f"{journey.state}:Wait" if hooks else journey.state)
+            instance.waits[hook.name] = LifecycleAction(self.name, instance.id, hook, route, token, self._clock.now())
+        self._state(instance, f"{route.state}:Wait" if hooks else route.state)
         if not hooks:
-            self._proceed(one, abandoned=False)
-        for action in list(one.waits.values()):
+            self._proceed(instance, abandoned=False)
+        for action in list(instance.waits.values()):
             self._clock.after(action.hook.heartbeat, lambda action=action: self._time_out(action))  # type: ignore[misc]  # mypy cannot infer a lambda's default
-            self._emit(action)
+            self._send_event(action)
 
     def _time_out(self, action: LifecycleAction) -> None:
-        one = self.instances.get(action.instance)
-        if one is not None and one.waits.get(action.hook.name) is action:
+        instance = self.instances.get(action.instance)
+        if instance is not None and instance.waits.get(action.hook.name) is action:
             self.complete(action.hook.name, action.instance, action.hook.default_result)
 
-    def _proceed(self, one: GroupInstance, abandoned: bool) -> None:
-        journey = one.journey
-        assert journey is not None  # noqa: S101  # for the type checker: only what is on a journey proceeds
-        if abandoned and journey.transition is Transition.LAUNCH:
+    def _proceed(self, instance: GroupInstance, *, abandoned: bool) -> None:
+        route = instance.route
+        assert route is not None  # noqa: S101  # for the type checker: only an instance on a route proceeds
+        if abandoned and route.transition is Transition.LAUNCH:
             self._rests_until = self._clock.now() + REPLACEMENT_SECONDS
             self._clock.after(REPLACEMENT_SECONDS, self._fill)
-            self._begin(one, TERMINATE_IN_POOL if journey.destination is Place.WARM_POOL else TERMINATE)
+            self._begin(instance, TERMINATE_IN_POOL if route.destination is Place.WARM_POOL else TERMINATE)
             return
         if abandoned and self.retains:
-            self._state(one, f"{journey.state}:Retained")
+            self._state(instance, f"{route.state}:Retained")
             return
-        self._state(one, f"{journey.state}:Proceed")
-        self._later(lambda: self._arrive(one, journey))
+        self._state(instance, f"{route.state}:Proceed")
+        self._later(lambda: self._arrive(instance, route))
 
-    def _arrive(self, one: GroupInstance, journey: Journey) -> None:
-        if one.journey is not journey or self.instances.get(one.id) is not one:
-            return  # it was sent elsewhere in the meantime
-        one.journey = None
-        match journey.destination:
+    def _arrive(self, instance: GroupInstance, route: Route) -> None:
+        if instance.route is not route or self.instances.get(instance.id) is not instance:
+            return  # it is on another route by now
+        instance.route = None
+        match route.destination:
             case Place.GROUP:
-                self._state(one, "InService")
+                self._state(instance, "InService")
             case Place.WARM_POOL:
                 if self.warm_pool_state == "Warmed:Stopped":
-                    self._ec2.stop(one.id)
-                one.pooled_at = self._clock.now()
-                self._state(one, self.warm_pool_state)
+                    self._ec2.stop(instance.id)
+                instance.pooled_at = self._clock.now()
+                self._state(instance, self.warm_pool_state)
             case Place.EC2:
-                self._ec2.terminate(one.id)
-                self._gone(one)
+                self._ec2.terminate(instance.id)
+                self._gone(instance)
         self._fill()
 
-    def _arrive_if(self, one: GroupInstance, on_the_way: str, state: str) -> None:
-        if one.state == on_the_way and self.instances.get(one.id) is one:
-            self._state(one, state)
+    def _arrive_if(self, instance: GroupInstance, on_the_way: str, state: str) -> None:
+        if instance.state == on_the_way and self.instances.get(instance.id) is instance:
+            self._state(instance, state)
 
-    def _gone(self, one: GroupInstance, untag: bool = False) -> None:
-        if self.instances.get(one.id) is not one:
+    def _gone(self, instance: GroupInstance, *, untag: bool = False) -> None:
+        if self.instances.get(instance.id) is not instance:
             return
-        del self.instances[one.id]
-        if untag and one.id in self._ec2.instances:
-            self._ec2.tag(one.id, None)
-        self._changed(one.id, None)
+        del self.instances[instance.id]
+        if untag and instance.id in self._ec2.instances:
+            self._ec2.tag(instance.id, None)
+        self._changed(instance.id, None)
 
     def _later(self, action: Callable[[], None]) -> None:
         if self.proceed_seconds:
@@ -336,16 +294,15 @@ class AutoScalingGroup:
         else:
             action()
 
-    def _state(self, one: GroupInstance, state: str) -> None:
-        one.state = state
-        self._changed(one.id, state)
+    def _state(self, instance: GroupInstance, state: str) -> None:
+        instance.state = state
+        self._changed(instance.id, state)
 
-    def _changed(self, instance: InstanceId, state: str | None) -> None:
-        shown = self.instances.values()
-        listing = {one.id: one.state for one in shown if self.lists_warm_pool or not one.state.startswith("Warmed:")}
+    def _changed(self, id: InstanceId, state: str | None) -> None:
+        listing = {
+            instance.id: instance.state
+            for instance in self.instances.values()
+            if self.lists_warm_pool or not instance.state.startswith("Warmed:")
+        }
         self._listed.record(listing)
-        self._record(StateChanged(self._ec2.region, self.name, instance, state))
-
-
-Emit = Callable[[LifecycleAction], None]
-"""Tells EventBridge that an instance waits for a hook."""
+        self._record(StateChanged(self._ec2.region, self.name, id, state))

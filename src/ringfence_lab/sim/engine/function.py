@@ -1,6 +1,6 @@
 """A Region's Lambda function and its event source mapping: from messages or a payload to one reconcile.
 
-Does with the queue what `ringfence.runtime.handler` does, without its log and metrics.
+It handles the queue as `ringfence.runtime.handler` does, without log and metrics.
 Source: Lambda Developer Guide, "Using Lambda with Amazon SQS", partial batch responses.
 """
 
@@ -14,26 +14,27 @@ from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.aws.queue import Message, Queue
-from ringfence_lab.sim.engine.line import Invocation, Killed
+from ringfence_lab.sim.engine.line import Killed
+from ringfence_lab.sim.invocation import Invocation
 
-Engine = Callable[[Sequence[Event], Services, Settings], None]
+Reconcile = Callable[[Sequence[Event], Services, Settings], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Region's function. `engine` is what it runs."""
+    """One Region's function. `engine` is the reconcile that it runs."""
 
     queue: Queue
     settings: Settings
-    engine: Engine = reconcile
+    engine: Reconcile = reconcile
 
     def invoke(self, invocation: Invocation, services: Services, payload: object) -> None:
         """A direct invoke. Raises what the engine raises, and Killed."""
         self._run(invocation, services, [parse(payload, f"request-{invocation.number}")])
 
     def consume(self, invocation: Invocation, services: Services, batch: Sequence[Message]) -> None:
-        """A batch of the queue: what failed stays there until it is visible again. Raises nothing: of a process that
-        is killed, the queue learns by the messages' not being deleted."""
+        """A batch of the queue: failed messages stay there until they are visible again. Raises nothing: if the process
+        is killed, its messages are simply not deleted."""
         events = [parse(json.loads(message.body), message.id) for message in batch]
         try:
             self._run(invocation, services, events)
