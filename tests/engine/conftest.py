@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 
 EAST, WEST = "us-east-1", "us-west-2"
 TRUE_UP = {"trueup": True}

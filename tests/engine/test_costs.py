@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 

@@ -9,10 +9,11 @@ from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.settings import NoAddress
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.engine.line import Killed
+from ringfence_lab.sim.invocation import Invocation
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 MUTATIONS_OF_RULES = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")
@@ -382,7 +383,7 @@ def test_a_termination_is_held_for_a_failing_peer_until_the_release_deadline(clo
 def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
     # given
     west = cloud.region(WEST)
-    west.security_group.quota = west.security_group.used(False)
+    west.security_group.quota = west.security_group.used(ipv6=False)
     group = group_of(cloud, EAST)
     group.scale_to(3)
     instance = only_waiting(group)
@@ -429,7 +430,7 @@ def test_a_launch_for_which_its_own_region_has_no_room_is_sent_away_with_the_fig
     # given
     east = cloud.region(EAST)
     admitted = east.admitted()
-    east.security_group.quota = east.security_group.used(False)
+    east.security_group.quota = east.security_group.used(ipv6=False)
     group = group_of(cloud, EAST)
     group.scale_to(3)
     instance = only_waiting(group)
@@ -448,7 +449,7 @@ def test_without_room_for_both_what_left_is_removed_first(cloud: Cloud) -> None:
     leaving = next(iter(group.listed()))
     group.terminate(leaving)
     for region in cloud.regions.values():
-        region.security_group.quota = region.security_group.used(False)
+        region.security_group.quota = region.security_group.used(ipv6=False)
     # when
     polled(cloud, EAST)
     # then

@@ -11,7 +11,7 @@ from ringfence.core.model.addresses import AddressKind, Cidr, network
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rules import Label
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
@@ -249,7 +249,7 @@ def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) ->
         cloud.poll(EAST)
         cloud.region(EAST).groups["db"].scale_to(2)
         cloud.poll(EAST)
-    cloud.region(EAST).table.make_anew()
+    cloud.region(EAST).table.recreate()
     cloud.history.clear()
     # when
     true_up_everywhere(cloud, times=2)
@@ -267,7 +267,7 @@ def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) ->
 def test_a_launch_after_the_table_was_made_anew_reaches_the_peers_table_at_once(cloud: Cloud) -> None:
     # given a home table that is empty, and a peer's that is not
     cloud.clock.advance(60)
-    cloud.region(EAST).table.make_anew()
+    cloud.region(EAST).table.recreate()
     # when a lifecycle event comes before any true-up
     cloud.region(EAST).groups["db"].scale_to(3)
     cloud.poll(EAST)

@@ -8,7 +8,7 @@ import pytest
 from ringfence.core.errors import Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.settings import Mode
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.tasks import Scheduler
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled

@@ -7,8 +7,8 @@ from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.history import Change, RowWritten
+from ringfence_lab.sim.aws.history import Change, RowWritten
+from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 

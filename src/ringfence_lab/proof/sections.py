@@ -1,13 +1,13 @@
-"""Puts what a proof found into its section of a document, between `<!-- name:begin -->` and `<!-- name:end -->`.
+"""Writes the result of a proof into its section of a document, between `<!-- name:begin -->` and `<!-- name:end -->`.
 
-Knows nothing of what is proved.
+It must not know what is proved.
 """
 
 from pathlib import Path
 
 
 def put_section(document: Path, name: str, text: str) -> None:
-    """Replaces the section's text; a document without the section has it added at its end."""
+    """Replaces the text of the section. A document without the section gets it at its end."""
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     section = f"{begin}\n{text.strip()}\n{end}"
     whole = document.read_text() if document.exists() else "# Reliability\n"

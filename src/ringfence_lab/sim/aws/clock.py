@@ -1,6 +1,6 @@
 """Virtual time with timers.
 
-Knows nothing of what the timers do. Time moves only when someone moves it.
+Time moves only when a caller moves it. It must not know what the timers do.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ START = 1_800_000_000.0
 
 
 class VirtualClock:
-    """The `Clock` port, and the timers of everything in the cloud. All times are in seconds."""
+    """The `Clock` interface, and the timers of the whole cloud. All times are in seconds."""
 
     def __init__(self) -> None:
         self._now = START
@@ -23,12 +23,12 @@ class VirtualClock:
         return self._now
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Runs the action once so many seconds have passed; those of the same moment in the order of setting."""
+        """Runs the action after so many seconds. Timers of the same moment run in the order in which they were set."""
         self._set += 1
         heappush(self._timers, (self._now + seconds, self._set, action))
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass, and runs the timers that come due, each at its own time."""
+        """Moves time forward and runs the timers that come due, each at its own time."""
         end = self._now + seconds
         while self._timers and self._timers[0][0] <= end:
             due, _, action = heappop(self._timers)
@@ -37,7 +37,7 @@ class VirtualClock:
         self._now = max(self._now, end)
 
     def advance_to_next_timer(self) -> bool:
-        """Lets time pass until a timer comes due. False where none is set."""
+        """Moves time forward to the next timer and runs it. False if no timer is set."""
         if not self._timers:
             return False
         self.advance(max(0.0, self._timers[0][0] - self._now))

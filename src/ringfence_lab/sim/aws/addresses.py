@@ -1,7 +1,7 @@
-"""A Region's public IPv4 addresses: what an instance gives back, a stranger has at once.
+"""A Region's public IPv4 addresses. A released address belongs to a stranger immediately.
 
 Source: EC2 User Guide, "Amazon EC2 instance IP addressing": a released address goes back to the pool, and another
-customer's instance may be given it. That somebody takes it at once is the worst case, and the one to be safe in.
+customer's instance may receive it. An immediate reuse is the worst case, so the simulator assumes it.
 """
 
 import random
@@ -10,7 +10,7 @@ from ringfence.core.model.addresses import Cidr
 
 
 class AddressPool:
-    """Hands out addresses, new ones mostly; with `chance` given, now and then one that a stranger had."""
+    """Allocates addresses. With `chance` given, it sometimes allocates one that a stranger had."""
 
     REUSED_ONE_IN = 3
 
@@ -22,7 +22,7 @@ class AddressPool:
         self._next: list[Cidr] = []
 
     def allocate(self) -> Cidr:
-        """An address that nobody else has."""
+        """An address that no other instance has."""
         if self._next:
             return self._next.pop(0)
         if self._chance is not None and self.strangers and self._chance.randrange(self.REUSED_ONE_IN) == 0:
@@ -30,15 +30,15 @@ class AddressPool:
             del self.strangers[address]
             return address
         self._given += 1
-        # 198.18.0.0/15 is kept for benchmarks (RFC 2544): nobody's, and still an ordinary unicast network.
+        # 198.18.0.0/15 is reserved for benchmarks (RFC 2544): it has no owner, and is an ordinary unicast network.
         host = self._number * 4096 + self._given
         return Cidr(f"198.{18 + (host >> 16)}.{(host >> 8) & 255}.{host & 255}/32")
 
     def release(self, address: Cidr) -> None:
-        """A stranger takes the address."""
+        """Gives the address to a stranger."""
         self.strangers[address] = None
 
     def take_back(self, address: Cidr) -> None:
-        """The stranger leaves; the next instance is given the address."""
+        """Takes the address from its stranger; the next instance receives it."""
         del self.strangers[address]
         self._next.append(address)

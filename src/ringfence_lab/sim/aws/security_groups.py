@@ -1,14 +1,13 @@
-"""A Region's security groups: atomic calls, no two equal rules, IPv4 and IPv6 counted apart.
+"""A Region's security groups: atomic calls, no two equal rules, separate counts for IPv4 and IPv6.
 
 Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress,
-RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. That one duplicate or one bad rule fails the
-whole call is assumed.
+RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. Assumed: one
+duplicate or one invalid rule fails the whole call.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
 
 from ringfence.core.errors import Permanent, Refusal, Refused
 from ringfence.core.model.addresses import Cidr, is_ipv6
@@ -16,15 +15,13 @@ from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
-from ringfence_lab.sim.cloud.past import Past
-
-if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.past import Past
+from ringfence_lab.sim.invocation import Invocation
 
 Source = Opening | tuple[PortRange, str]
-"""What EC2 allows one rule for in a group: ports with a CIDR, a group or a prefix list."""
+"""The identity of a rule in its group: ports with a CIDR, a group or a prefix list. EC2 allows one rule for each."""
 
 
 class SecurityGroup:
@@ -44,28 +41,28 @@ class SecurityGroup:
         self._past: Past[tuple[Rule, ...]] = Past(clock, ())
 
     def described(self, age: float = 0.0) -> tuple[Rule, ...]:
-        """The rules as of so many seconds ago."""
+        """The rules as they were `age` seconds ago."""
         return self._past.seconds_ago(age)
 
     def admits(self, opening: Opening) -> Rule | None:
-        """The rule with exactly this source and these ports, if it stands."""
+        """The rule with exactly this source and these ports, if there is one."""
         id = self._sources.get(opening)
         return None if id is None else self.rules[id]
 
-    def used(self, ipv6: bool) -> int:
-        """How many rules count in the family. One whose source is a group or a prefix list counts in both."""
+    def used(self, *, ipv6: bool) -> int:
+        """The number of rules in the family. A rule whose source is a group or a prefix list counts in both."""
         return self._used[ipv6]
 
-    def authorize(self, additions: Sequence[Addition], by: "Invocation | None") -> tuple[Rule, ...]:
-        """Makes all of the rules or none. Raises Refused."""
-        made = [self._rule(each.opening.ports, each.opening, str(each.label)) for each in additions]
+    def authorize(self, additions: Sequence[Addition], by: Invocation | None) -> tuple[Rule, ...]:
+        """Adds all of the rules or none. Raises Refused."""
+        made = [self._rule(wanted.opening.ports, wanted.opening, str(wanted.label)) for wanted in additions]
         self._put(made, by)
         return tuple(made)
 
-    def revoke(self, ids: Sequence[RuleId], by: "Invocation | None") -> None:
+    def revoke(self, ids: Sequence[RuleId], by: Invocation | None) -> None:
         """Removes all of the rules or none. Raises Refused.
 
-        Atomic as in a VPC that is not the default one; in a default VPC an unknown rule is passed over.
+        Atomic, as in a VPC that is not the default one; a default VPC ignores an unknown rule.
         """
         unknown = [id for id in ids if id not in self.rules]
         if unknown:
@@ -77,8 +74,8 @@ class SecurityGroup:
             self._record(RuleRevoked(self.region, rule, by))
         self._past.record(tuple(self.rules.values()))
 
-    def relabel(self, labels: Mapping[RuleId, Label], by: "Invocation | None") -> None:
-        """Gives all of the rules their descriptions or none. Raises Refused."""
+    def relabel(self, labels: Mapping[RuleId, Label], by: Invocation | None) -> None:
+        """Changes the descriptions of all of the rules or of none. Raises Refused."""
         unknown = [id for id in labels if id not in self.rules]
         if unknown:
             raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
@@ -88,19 +85,19 @@ class SecurityGroup:
             self._record(RuleRelabelled(self.region, self.rules[id], was, by))
         self._past.record(tuple(self.rules.values()))
 
-    # By hand: what an operator does.
+    # Actions of an operator.
 
     def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
-        """A rule for a CIDR, which EC2 puts into canonical form. Raises Refused."""
+        """Adds a rule for a CIDR, in canonical form as EC2 stores it. Raises Refused."""
         parsed, canonical = PortRange.parse(ports), Cidr(str(ip_network(cidr, strict=False)))
         return self._by_hand(self._rule(parsed, Opening(parsed, canonical), description))
 
     def allow_group(self, group: SecurityGroupId, ports: str) -> RuleId:
-        """A rule whose source is a security group (itself, for one). Raises Refused."""
+        """Adds a rule whose source is a security group, such as the group itself. Raises Refused."""
         return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), source_group=group))
 
     def allow_prefix_list(self, name: str, ports: str) -> RuleId:
-        """A rule whose source is a prefix list, which here counts as one. Raises Refused."""
+        """Adds a rule whose source is a prefix list; it counts as one rule here. Raises Refused."""
         return self._by_hand(self._rule(PortRange.parse(ports), None, name))
 
     def revoke_by_hand(self, id: RuleId) -> None:
@@ -108,7 +105,7 @@ class SecurityGroup:
         self.revoke([id], None)
 
     def change_by_hand(self, id: RuleId, ports: PortRange, description: str) -> None:
-        """ModifySecurityGroupRules, of a rule whose source is a CIDR. Raises Refused."""
+        """ModifySecurityGroupRules, for a rule whose source is a CIDR. Raises Refused."""
         was = self.rules[id]
         if was.opening is None:
             raise ValueError(f"{id} has no CIDR")
@@ -131,7 +128,7 @@ class SecurityGroup:
         self._made += 1
         return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
 
-    def _put(self, made: Sequence[Rule], by: "Invocation | None") -> None:
+    def _put(self, made: Sequence[Rule], by: Invocation | None) -> None:
         for rule in made:
             self._check(rule)
         sources = [_source(rule) for rule in made]
@@ -171,14 +168,14 @@ class SecurityGroups:
         self.groups: dict[SecurityGroupId, SecurityGroup] = {}
 
     def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
-        """DescribeSecurityGroupRules, as of so many seconds ago. It finds no rules of a group that does not exist.
+        """DescribeSecurityGroupRules, as it answered `age` seconds ago. A group that does not exist has no rules.
 
         Source: pull request 7620 of getmoto/moto, which was checked against AWS.
         """
         return {id: self.groups[id].described(age) if id in self.groups else () for id in ids}
 
-    def one(self, id: SecurityGroupId) -> SecurityGroup:
-        """The group. Raises Permanent where it does not exist."""
+    def group(self, id: SecurityGroupId) -> SecurityGroup:
+        """The group. Raises Permanent if it does not exist."""
         if id not in self.groups:
             raise Permanent(f"InvalidGroup.NotFound: {id}")
         return self.groups[id]
@@ -189,7 +186,7 @@ def _source(rule: Rule) -> Source:
 
 
 def _weights(rule: Rule) -> tuple[int, int]:
-    """How much the rule counts as one of IPv4, and of IPv6."""
+    """How much the rule counts in IPv4 and in IPv6."""
     if rule.opening is None:
         return 1, 1
     return (0, 1) if is_ipv6(rule.opening.cidr) else (1, 0)

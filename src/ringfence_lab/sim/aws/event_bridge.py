@@ -1,7 +1,7 @@
-"""A Region's EventBridge: Auto Scaling's events and the schedule's messages, on their way to the queue.
+"""A Region's EventBridge: delivers the events of Auto Scaling and the messages of the schedule to the queue.
 
-Auto Scaling's events are best effort (EventBridge User Guide, "Events from AWS services"): `fate` decides for each
-one after how many seconds copies of it arrive, if any.
+Auto Scaling's events are best effort (EventBridge User Guide, "Events from AWS services"): for each event, `fate`
+returns the delays in seconds of its copies, which may be none.
 """
 
 import json
@@ -12,35 +12,35 @@ from functools import lru_cache
 from ringfence.core.events import SCHEDULE
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
-from ringfence_lab.sim.cloud.auto_scaling import LifecycleAction
-from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.lifecycle import LifecycleAction
 
 DETAIL_TYPES = {
     Transition.LAUNCH: "EC2 Instance-launch Lifecycle Action",
     Transition.TERMINATE: "EC2 Instance-terminate Lifecycle Action",
 }
 
-AT_ONCE = (0.0,)
+IMMEDIATELY = (0.0,)
 
 
-def deliver_at_once(_event: Mapping[str, object]) -> Sequence[float]:
-    """The fate of an event when nothing goes wrong."""
-    return AT_ONCE
+def deliver_immediately(_event: Mapping[str, object]) -> Sequence[float]:
+    """The fate of an event without faults: one copy, immediately."""
+    return IMMEDIATELY
 
 
 class EventBridge:
-    """One Region's events. `emitted` keeps all of them, as JSON objects, whatever becomes of them."""
+    """One Region's events. `emitted` keeps all of them as JSON objects, the lost ones too."""
 
     def __init__(self, region: Region, account: str, clock: VirtualClock, target: Callable[[str], None]) -> None:
         self.region = region
         self.emitted: list[Mapping[str, object]] = []
-        self.fate: Callable[[Mapping[str, object]], Sequence[float]] = deliver_at_once
+        self.fate: Callable[[Mapping[str, object]], Sequence[float]] = deliver_immediately
         self._account = account
         self._clock = clock
         self._target = target
 
     def lifecycle_action(self, action: LifecycleAction) -> None:
-        """The event of an instance that waits for a hook.
+        """Sends the event of an instance that waits for a hook.
 
         Source: Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference".
         """
@@ -48,7 +48,7 @@ class EventBridge:
         event = {
             "version": "0",
             "id": f"{self._hash()}-0000-4000-8000-{number:012x}",
-            "detail-type": DETAIL_TYPES[action.journey.transition],
+            "detail-type": DETAIL_TYPES[action.route.transition],
             "source": "aws.autoscaling",
             "account": self._account,
             "time": self._time(),
@@ -61,9 +61,9 @@ class EventBridge:
                 "AutoScalingGroupName": action.group,
                 "LifecycleHookName": action.hook.name,
                 "EC2InstanceId": action.instance,
-                "LifecycleTransition": action.journey.transition.value,
-                "Origin": action.journey.origin.value,
-                "Destination": action.journey.destination.value,
+                "LifecycleTransition": action.route.transition.value,
+                "Origin": action.route.origin.value,
+                "Destination": action.route.destination.value,
             },
         }
         self.emitted.append(event)
@@ -75,11 +75,11 @@ class EventBridge:
                 self._target(body)
 
     def schedule(self) -> None:
-        """What the schedule puts into the queue at this moment."""
+        """Puts the message of the schedule into the queue."""
         self._target(json.dumps({"source": SCHEDULE, "time": self._time()}))
 
     def every(self, seconds: float) -> None:
-        """Starts the schedule."""
+        """Starts the schedule with this period."""
 
         def tick() -> None:
             self.schedule()

@@ -14,19 +14,20 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime.batch import Message as ReadMessage
 from ringfence.runtime.batch import after
-from ringfence_lab.sim.cloud.queue import Message, Queue
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.queue import Message, Queue
+from ringfence_lab.sim.engine.line import Killed
+from ringfence_lab.sim.invocation import Invocation
 
-Engine = Callable[[Sequence[Event], Services, Settings], None]
+Reconcile = Callable[[Sequence[Event], Services, Settings], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Region's function. `engine` is what it runs."""
+    """One Region's function. `engine` is the reconcile that it runs."""
 
     queue: Queue
     settings: Settings
-    engine: Engine = reconcile
+    engine: Reconcile = reconcile
 
     def invoke(self, invocation: Invocation, services: Services, payload: object) -> None:
         """A direct invoke. Raises what the engine raises, and Killed."""

@@ -1,28 +1,26 @@
-"""A Region's DynamoDB table of rosters, with the conditions that `interfaces.RosterTable` promises.
+"""A Region's DynamoDB table of rosters, with the conditional writes of `interfaces.RosterTable`.
 
-Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency"; every read here is a consistent
-one. What is stored cannot be changed through what was handed in or out.
+Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency"; every read here is
+consistent. Stored values are immutable.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence_lab.sim.cloud.history import Change, RowWritten, TableMadeAnew
-
-if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.aws.history import Change, RowWritten, TableRecreated
+from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
-"""Instances that a roster can name without any doubt that it fits into an item."""
+"""A roster of this many instances certainly fits into an item."""
 
 
-class Table:
+class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
 
     def __init__(self, region: Region, record: Callable[[Change], None]) -> None:
@@ -46,19 +44,19 @@ class Table:
             {key: bad for key, bad in self.bad.items() if key.region == region},
         )
 
-    def replace(self, roster: Roster, standing_version: int, by: "Invocation | None") -> None:
+    def replace(self, roster: Roster, expected_version: int, by: Invocation | None) -> None:
         """See `interfaces.RosterTable.replace`."""
-        standing = self._check(roster)
-        if standing != standing_version:
+        current = self._check(roster)
+        if current != expected_version:
             raise Conflict(f"{roster.key} was written by another invocation", {})
-        self._write(roster, standing, by)
+        self._write(roster, current, by)
 
-    def offer(self, roster: Roster, by: "Invocation | None") -> int:
+    def offer(self, roster: Roster, by: Invocation | None) -> int:
         """See `interfaces.RosterTable.offer`."""
-        standing = self._check(roster)
-        if standing and standing >= roster.version:
-            return standing
-        self._write(roster, standing, by)
+        current = self._check(roster)
+        if current and current >= roster.version:
+            return current
+        self._write(roster, current, by)
         return roster.version
 
     def hold(self, held: HeldRemovals) -> None:
@@ -66,10 +64,10 @@ class Table:
         self._must_exist()
         self.held[held.group] = held
 
-    # By hand: what an operator, a migration or an accident does.
+    # Actions of an operator, a migration or an accident.
 
     def put_item(self, item: Mapping[str, Any]) -> None:
-        """Writes any item, as DynamoDB's attribute values: a row of the original sample, or one that is no roster."""
+        """Writes any item, as DynamoDB's attribute values: a row of the original sample, or a row that is no roster."""
         key = key_of(item)
         self.rosters.pop(key, None)
         self.bad.pop(key, None)
@@ -78,15 +76,15 @@ class Table:
         except Unsafe as error:
             self.bad[key] = BadRow(str(error), version_of(item))
 
-    def make_anew(self) -> None:
-        """The table is deleted and deployed again, and is empty."""
+    def recreate(self) -> None:
+        """Deletes the table and deploys it again, empty."""
         self.exists = True
-        for each in (self.rosters, self.bad, self.held):
-            each.clear()
-        self._record(TableMadeAnew(self.region))
+        for items in (self.rosters, self.bad, self.held):
+            items.clear()
+        self._record(TableRecreated(self.region))
 
     def _check(self, roster: Roster) -> int:
-        """The version that stands there. Raises NotDeployed, and Permanent for what is no valid item."""
+        """The current version of the row. Raises NotDeployed, and Permanent for an invalid item."""
         self._must_exist()
         if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
@@ -97,10 +95,10 @@ class Table:
             return self.rosters[key].version
         return self.bad[key].version if key in self.bad else 0
 
-    def _write(self, roster: Roster, standing: int, by: "Invocation | None") -> None:
+    def _write(self, roster: Roster, previous: int, by: Invocation | None) -> None:
         self.rosters[roster.key] = _frozen(roster)
         self.bad.pop(roster.key, None)
-        self._record(RowWritten(self.region, roster.key, roster.version, standing, by))
+        self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
 
     def _must_exist(self) -> None:
         if not self.exists:

@@ -1,13 +1,13 @@
 """An SQS FIFO queue with one message group and its dead-letter queue.
 
 Source: Amazon SQS Developer Guide, "FIFO queue delivery logic", "Exactly-once processing", "Visibility timeout" and
-"Dead-letter queues". Knows nothing of what the messages say.
+"Dead-letter queues". It must not know what the messages contain.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
+from ringfence_lab.sim.aws.clock import VirtualClock
 
 DEDUPLICATION_SECONDS = 300
 BATCH = 10
@@ -15,7 +15,7 @@ BATCH = 10
 
 @dataclass(slots=True)
 class Message:
-    """A message. `visible_at` is the time from which it can be received."""
+    """A message. It can be received from `visible_at` on."""
 
     id: str
     body: str
@@ -36,7 +36,7 @@ class Queue:
         self._recent: dict[str, float] = {}
 
     def send(self, body: str) -> None:
-        """Takes a message, unless one with the same content came less than five minutes ago."""
+        """Accepts a message, unless one with the same content arrived less than five minutes ago."""
         now = self._clock.now()
         if now - self._recent.get(body, -DEDUPLICATION_SECONDS) < DEDUPLICATION_SECONDS:
             return
@@ -45,7 +45,7 @@ class Queue:
         self.messages.append(Message(f"message-{self._sent}", body, now))
 
     def receive(self) -> list[Message]:
-        """Up to ten messages in order; none while one of the group is in flight."""
+        """Up to ten messages in order; none while a message of the group is in flight."""
         now = self._clock.now()
         if any(message.visible_at > now for message in self.messages):
             return []
@@ -61,10 +61,10 @@ class Queue:
         return batch
 
     def delete(self, messages: Iterable[Message]) -> None:
-        """The messages are done with."""
+        """Deletes the messages."""
         done = {message.id for message in messages}
         self.messages = [message for message in self.messages if message.id not in done]
 
     def bury(self, message: Message) -> None:
-        """Someone puts the message into the dead-letter queue; it still has to be deleted here."""
+        """Copies the message to the dead-letter queue; the caller still has to delete it here."""
         self.dead_letters.append(message)

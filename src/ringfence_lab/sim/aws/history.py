@@ -1,72 +1,69 @@
-"""What changed in the cloud, one value for each fact, and by whom: what the properties are checked on.
+"""The changes of the cloud, one value for each fact, with their author. The properties are checked on them.
 
-Pure values. `by` is the invocation that made the change; None is an operator, or AWS itself.
+Pure values. `by` is the invocation that made the change; None stands for an operator, or AWS itself.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
-
-if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.invocation import Invocation
 
 
 @dataclass(frozen=True, slots=True)
 class RuleMade:
-    """A rule stands in a security group from now on."""
+    """A rule was added to a security group."""
 
     region: Region
     rule: Rule
-    by: "Invocation | None"
+    by: Invocation | None
 
     def __str__(self) -> str:
-        return f"+ {_told(self.rule)} in {self.rule.group}"
+        return f"+ {_text(self.rule)} in {self.rule.group}"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRevoked:
-    """A rule is gone."""
+    """A rule was removed from a security group."""
 
     region: Region
     rule: Rule
-    by: "Invocation | None"
+    by: Invocation | None
 
     def __str__(self) -> str:
-        return f"- {_told(self.rule)} in {self.rule.group}"
+        return f"- {_text(self.rule)} in {self.rule.group}"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRelabelled:
-    """A rule has another description than it had."""
+    """The description of a rule changed."""
 
     region: Region
     rule: Rule
     was: Rule
-    by: "Invocation | None"
+    by: Invocation | None
 
     def __str__(self) -> str:
-        return f"~ {_told(self.rule)} in {self.rule.group}, was {_told(self.was)}"
+        return f"~ {_text(self.rule)} in {self.rule.group}, was {_text(self.was)}"
 
 
 @dataclass(frozen=True, slots=True)
 class RuleChanged:
-    """An operator gave a rule other ports or another description."""
+    """An operator changed the ports or the description of a rule."""
 
     region: Region
     rule: Rule
     was: Rule
 
     def __str__(self) -> str:
-        return f"~ {_told(self.rule)} in {self.rule.group}, was {_told(self.was)}"
+        return f"~ {_text(self.rule)} in {self.rule.group}, was {_text(self.was)}"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCompleted:
-    """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another one abandoned.
+    """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another action abandoned.
 
     Recorded before it takes effect, while the instance still has its addresses.
     """
@@ -77,16 +74,16 @@ class ActionCompleted:
     transition: Transition
     result: HookResult
     to_group: bool
-    by: "Invocation | None"
+    by: Invocation | None
 
     def __str__(self) -> str:
-        answer = self.result.value if self.by else f"{self.result.value}, by itself"
+        answer = self.result.value if self.by else f"{self.result.value}, not by an invocation"
         return f"hook of {self.instance}, {self.transition.name}: {answer}"
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """An instance of an Auto Scaling group is in another lifecycle state; None once the group does not list it."""
+    """The lifecycle state of an instance changed; None if the group no longer lists it."""
 
     region: Region
     group: str
@@ -99,19 +96,19 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class AddressReturned:
-    """An instance has an address again that it gave up before."""
+    """An instance has an address again that it released before."""
 
     region: Region
     instance: InstanceId
     address: Cidr
 
     def __str__(self) -> str:
-        return f"{self.address} comes back to {self.instance}"
+        return f"{self.address} returns to {self.instance}"
 
 
 @dataclass(frozen=True, slots=True)
 class AddressReleased:
-    """An instance gave an address back, and a stranger has it now."""
+    """An instance released an address, and a stranger has it now."""
 
     region: Region
     instance: InstanceId
@@ -123,29 +120,29 @@ class AddressReleased:
 
 @dataclass(frozen=True, slots=True)
 class RowWritten:
-    """A row of a Region's table was written. `standing` is the version that stood there before, 0 for none."""
+    """A row of a Region's table was written. `previous` is the version before, 0 if there was no row."""
 
     region: Region
     key: RosterKey
     version: int
-    standing: int
-    by: "Invocation | None"
+    previous: int
+    by: Invocation | None
 
     def __str__(self) -> str:
-        return f"row {self.key} in {self.region}: version {self.version} over {self.standing}"
+        return f"row {self.key} in {self.region}: version {self.version} over {self.previous}"
 
 
 @dataclass(frozen=True, slots=True)
-class TableMadeAnew:
-    """A Region's table is another one, and empty."""
+class TableRecreated:
+    """A Region's table was deleted and created again, and is empty."""
 
     region: Region
 
     def __str__(self) -> str:
-        return f"the table of {self.region} is made anew"
+        return f"the table of {self.region} is created again, empty"
 
 
-def _told(rule: Rule) -> str:
+def _text(rule: Rule) -> str:
     return f"{rule.id} {rule.opening or rule.ports} [{rule.description}]"
 
 
@@ -159,5 +156,5 @@ Change = (
     | AddressReleased
     | AddressReturned
     | RowWritten
-    | TableMadeAnew
+    | TableRecreated
 )
