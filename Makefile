@@ -108,7 +108,8 @@ lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest vers
 LOCK = $(BIN)/uv pip compile $(if $(UPGRADE),--upgrade) --quiet --universal --generate-hashes --no-header --no-annotate
 
 clean: ## Remove what was built and cached
-	rm -rf .build .aws-sam build dist src/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .build .aws-sam build dist src/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .grimp_cache
 	find benchmarks distribution src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove .venv as well
