@@ -10,7 +10,7 @@ INSTALL = -m pip install --disable-pip-version-check --progress-bar off --no-dep
 
 # What `make docs` writes in these files stands between `[[[cog` and `[[[end]]]`.
 DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
-COG := $(BIN)/cog -I tools -p "from document_parts import *"
+COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
 .PHONY: help set-up demo sim bench lint imports workflows types test-fast test documents unit everything conformance \
 	docs docs-measured lock clean distclean build-RingfenceFunction
@@ -23,12 +23,15 @@ $(VENV)/pyvenv.cfg: .python-version tools/find-python
 	@$(FIND_PYTHON); echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.ready: $(VENV)/pyvenv.cfg requirements/development.txt pyproject.toml
+$(VENV)/.installed: $(VENV)/pyvenv.cfg requirements/development.txt
 	@echo "Installing what the project needs: some minutes where nothing is in pip's cache"
 	$(BIN)/python $(INSTALL) -r requirements/development.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@echo "Building the Lambda artefact"
-	$(BIN)/python -m ringfence_ops.cloudformation.artefact
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.installed pyproject.toml
+	@echo "Installing the command and building the Lambda artefact"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m ringfence_ops.cloudformation.artefact
 	@touch $@
 
 # The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.
