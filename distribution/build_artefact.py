@@ -52,8 +52,8 @@ def keep_what_is_used(destination: Path) -> None:
 
 
 def compile_modules(destination: Path) -> None:
-    """Compiles all modules, so that a cold start does not. The result is valid for all time stamps that the zip gives to
-    the sources, and has no docstrings, which are a fifth of what a start would read.
+    """Compiles all modules, so that a cold start does not. The result is valid for all time stamps that the zip gives
+    to the sources, and has no docstrings, which are a fifth of what a start would read.
 
     Only the version of Python that compiles can use the result, so build with the version of the runtime.
     """
