@@ -86,6 +86,8 @@ class Engine:
 def engine() -> Engine:
     """Builds the engine that the environment describes. Raises Permanent where the configuration is wrong."""
     deployment = config.read(os.environ)
+    for warning in deployment.warnings:  # once for each start of the function, not for each invocation
+        logger.warning("check the configuration: %s", warning)
     settings = deployment.settings
     attribution = Attribution()
     make = Clients(session(), settings.region, attribution).make
