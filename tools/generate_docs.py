@@ -1,4 +1,4 @@
-"""Writes into the documents what is made by a command: the README's table of parameters and its bill, the bills in
+"""Writes what is made by a command: the template's parameters, the README's table of them and its bill, the bills in
 docs/cost.md, the contract's clauses in docs/conformance.md, the reference of commands and schemas in docs/cli.md; with
 --demo the demo's output, with --captures the screens.
 
@@ -11,13 +11,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import yaml
 from capture_screens import captures
+from cogapp import Cog
 from command_reference import commands_reference, schemas_reference
 from conformance_table import conformance_table
 from cost_table import bill, comparison
+from setting_documents import parameters_table
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
@@ -27,26 +27,9 @@ CONFORMANCE = PROJECT / "docs" / "conformance.md"
 TEMPLATE = PROJECT / "template.yaml"
 
 
-class _Template(yaml.SafeLoader):
-    """Reads YAML with CloudFormation's short forms, which it passes over."""
-
-
-_Template.add_multi_constructor("!", lambda _loader, _suffix, node: getattr(node, "value", None))
-
-
-def parameters_table(template: dict[str, Any]) -> str:
-    """The stack's parameters in the order and under the labels in which the console shows them."""
-    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
-    lines = []
-    for group in interface["ParameterGroups"]:
-        lines += [f"**{group['Label']['default']}**", "", "| parameter | default | what it says |", "|---|---|---|"]
-        for name in group["Parameters"]:
-            parameter = template["Parameters"][name]
-            default = parameter.get("Default")
-            shown = "required" if default is None else f"`{default}`" if default != "" else "none"
-            lines.append(f"| `{name}` | {shown} | {parameter['Description'].strip()} |")
-        lines.append("")
-    return "\n".join(lines)
+def with_generated_parts(path: Path) -> str:
+    """The file with what stands between its cog markers made again."""
+    return str(Cog().process_string(path.read_text(), str(path)))
 
 
 def demo_output() -> str:
@@ -69,8 +52,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"], ["--demo"], ["--captures"]):
         print(__doc__, file=sys.stderr)
         return 2
-    template = yaml.load(TEMPLATE.read_text(), Loader=_Template)  # noqa: S506  # a SafeLoader of our own
-    readme = replaced(README.read_text(), "parameters", parameters_table(template))
+    readme = replaced(README.read_text(), "parameters", parameters_table())
     if arguments == ["--demo"]:
         readme = replaced(readme, "demo", demo_output())
     cli = replaced(CLI.read_text(), "commands", commands_reference())
@@ -80,7 +62,7 @@ def main(arguments: list[str]) -> int:
     clauses = replaced(CONFORMANCE.read_text(), "clauses", conformance_table())
     cost = replaced(replaced(COST.read_text(), "comparison", comparison()), "largest", bill(10, 1000))
     readme = replaced(readme, "cost", bill(2, 100))
-    current = {README: readme, CONFORMANCE: clauses, CLI: cli, COST: cost}
+    current = {TEMPLATE: with_generated_parts(TEMPLATE), README: readme, CONFORMANCE: clauses, CLI: cli, COST: cost}
     old = [page for page, text in current.items() if page.read_text() != text]
     if arguments == ["--check"]:
         for page in old:

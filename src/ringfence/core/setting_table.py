@@ -257,7 +257,7 @@ TABLE: Table = (
         label="Quota of inbound rules for a security group",
         description=(
             "The account's quota of inbound rules for a security group and an address family. The quota alarm rings at"
-            " a share of it."
+            " 90 percent of it."
         ),
         default=60,
     ),
