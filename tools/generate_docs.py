@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from capture_screens import captures
-from cogapp import Cog
+from cogapp import Cog  # type: ignore[import-untyped]  # ships no types
 from command_reference import commands_reference, schemas_reference
 from conformance_table import conformance_table
 from cost_table import bill, comparison

@@ -89,8 +89,9 @@ def _sections(table: Table) -> list[Section]:
 
 def _label(setting: Setting) -> str:
     """The label in the console, with the unit of a number unless it names it."""
-    has_unit = not isinstance(setting.type, Number) or setting.type.unit in setting.label
-    return setting.label if has_unit else f"{setting.label} ({setting.type.unit})"
+    if isinstance(setting.type, Number) and setting.type.unit not in setting.label:
+        return f"{setting.label} ({setting.type.unit})"
+    return setting.label
 
 
 def _parameter(setting: Setting) -> dict[str, Any]:
