@@ -139,7 +139,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], Chart]]] = [
     (
         "engine",
         Severity.PROBLEM,
-        "RINGFENCE_MODE: 'no' is not a valid Mode",
+        "RINGFENCE_MODE: must be one of observe, owned, mirror, got 'no'",
         lambda: chart(function=Function("Active", ENVIRONMENT | {"RINGFENCE_MODE": "no"}, "")),
     ),
     ("events", Severity.PROBLEM, "does not exist", lambda: chart(event_rule=None)),

@@ -1,38 +1,29 @@
 """What an operator configures, as one checked value.
 
-Pure: `config` reads it from the environment; nothing here knows where it came from.
+Pure: `config` reads it from the environment; nothing here knows where it came from. What each setting may be, and what
+it is called elsewhere, is in `setting_table`.
 """
 
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
+from ringfence.core.choices import Mode, NoAddress
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
+from ringfence.core.setting_table import DEFAULTS
 
-
-class Mode(Enum):
-    """What Ringfence may change."""
-
-    OBSERVE = "observe"  # nothing: it says what it would do, and lets every instance go on at once
-    OWNED = "owned"  # its own rules only
-    MIRROR = "mirror"  # on the managed ports, any CIDR that is no member's: what the original sample did
-
-
-class NoAddress(Enum):
-    """What becomes of a launching instance that has no address of a configured kind when its wait is over."""
-
-    CONTINUE = "continue"
-    ABANDON = "abandon"
+__all__ = ["GuardLimits", "Mode", "NoAddress", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
 class GuardLimits:
-    """Unexplained removals of more than `percent` of a group's owned rules, and at least `minimum` of them,
-    need a second observation."""
+    """Unexplained removals of more than `percent` of a group's owned rules, and at least `minimum` of them, need a
+    second observation."""
 
-    percent: int = 30
-    minimum: int = 10
+    percent: int = DEFAULTS["guard_percent"]
+    minimum: int = DEFAULTS["guard_minimum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +38,27 @@ class Settings:
     account: str
     launch_hook: str
     terminate_hook: str
-    ports: Ports = Ports()
-    address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
-    static_members: tuple[Cidr, ...] = ()
-    mode: Mode = Mode.OWNED
+    ports: Ports = DEFAULTS["ports"]
+    address_kinds: frozenset[AddressKind] = DEFAULTS["address_kinds"]
+    static_members: tuple[Cidr, ...] = DEFAULTS["static_members"]
+    mode: Mode = DEFAULTS["mode"]
     required_peers: frozenset[Region] = frozenset()
-    address_wait: int = 120
-    no_address: NoAddress = NoAddress.CONTINUE
-    peer_deadline: int = 5
-    release_deadline: int = 300
+    address_wait: int = DEFAULTS["address_wait"]
+    no_address: NoAddress = DEFAULTS["no_address"]
+    peer_deadline: int = DEFAULTS["peer_deadline"]
+    release_deadline: int = DEFAULTS["release_deadline"]
     guard: GuardLimits = field(default_factory=GuardLimits)
-    rules_quota: int = 60
+    rules_quota: int = DEFAULTS["rules_quota"]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From values by the names of their settings; what the engine does not work with is left out."""
+        grouped = {
+            "guard": GuardLimits(values["guard_percent"], values["guard_minimum"]),
+            "required_peers": frozenset(values["required_peers"]),
+        }
+        known = {setting.name for setting in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known} | grouped)
 
     @property
     def peers(self) -> tuple[Region, ...]:
