@@ -1,4 +1,4 @@
-"""The simulator notices every defect that we claim it would, and every mutant changes what it says."""
+"""The simulator catches every mutant, and every mutant finds its place in the engine."""
 
 import ast
 import builtins
@@ -165,14 +165,14 @@ def test_a_mutant_whose_place_occurs_twice_is_out_of_date() -> None:
         mutant.applied(mutant.path.read_text())
 
 
-def test_a_process_that_has_the_engine_already_takes_no_mutant() -> None:
+def test_a_process_that_has_imported_the_engine_takes_no_mutant() -> None:
     importlib.import_module("ringfence.core.guard")
 
     with pytest.raises(RuntimeError, match="has not imported the engine yet"):
         MUTANTS[0].install()
 
 
-def test_a_mutant_is_imported_in_place_of_the_engine_and_leaves_no_file() -> None:
+def test_a_mutant_is_imported_instead_of_the_module_and_leaves_no_file() -> None:
     mutant = BY_NAME["second-look-at-once"]
     before = mutant.path.read_text()
     code = (
@@ -188,14 +188,14 @@ def test_a_mutant_is_imported_in_place_of_the_engine_and_leaves_no_file() -> Non
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_the_simulator_notices_every_mutant(mutant: Mutant) -> None:
+def test_the_simulator_catches_every_mutant(mutant: Mutant) -> None:
     (verdict,) = hunt([mutant])
 
     assert verdict.caught_by is not None
     assert verdict.phase != CRASH
 
 
-def test_the_section_tells_of_a_mutant_that_nothing_noticed() -> None:
+def test_the_section_names_a_mutant_that_nothing_caught() -> None:
     name = MUTANTS[0].name
 
     text = section([Verdict(name, None, "", "", Proof.INTERLEAVING, 0, 7)], 7, 1.0)
