@@ -5,7 +5,7 @@ from textwrap import dedent, indent
 
 import pytest
 
-from ringfence_lab.proof.mutants.edits import Drop, Edit, NoPlace, Replace, SetConstant, Swap, Wrap
+from ringfence_lab.proof.mutants.edits import Drop, Edit, Find, NoPlace, Replace, SetConstant, Swap, Wrap
 from ringfence_lab.proof.mutants.patterns import Letters, Place, as_expression, as_statements, fill, match
 
 MODULE = """
@@ -66,6 +66,13 @@ def test_a_letter_means_the_same_in_the_next_edit() -> None:
     edits = (Drop("Door.close", "S.revoke(R)"), Replace("Door.close", "return R", "return S.revoke(R)"))
 
     assert "return self.revoke(rules)" in edited(*edits)
+
+
+def test_find_gives_letters_their_meaning_and_changes_nothing() -> None:
+    find = Find("Door.close", "_.log(_, by=N, at=_)")
+
+    assert edited(find) == edited()
+    assert "return self.name" in edited(find, Replace("Door.close", "return _", "return N"))
 
 
 def test_drop_removes_a_statement() -> None:

@@ -1,7 +1,7 @@
 """The edits that mutants consist of. Each changes one function, found by its qualified name, or one constant.
 
-`Replace`, `Drop` and `Swap` find a place inside the function by a pattern (see `patterns`). `Wrap` needs only the
-function's signature, and `SetConstant` only the constant's name. Knows nothing of what the engine's functions do.
+`Find`, `Replace`, `Drop` and `Swap` find a place inside the function by a pattern (see `patterns`). `Wrap` needs only
+the function's signature, and `SetConstant` only the constant's name. Knows nothing of what the engine's functions do.
 """
 
 import ast
@@ -33,6 +33,18 @@ class Edit(Protocol):
         Raises NoPlace.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Finds what the letters of the pattern mean, for the edits that follow. Changes nothing."""
+
+    function: str
+    pattern: str
+
+    def apply(self, tree: ast.Module, letters: Letters) -> Letters:
+        """See `Edit.apply`."""
+        return Replace(self.function, self.pattern, "IT").apply(tree, letters)
 
 
 @dataclass(frozen=True, slots=True)

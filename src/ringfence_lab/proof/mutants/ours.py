@@ -1,10 +1,11 @@
 """Defects that the engine's own comments and documents warn of."""
 
-from ringfence_lab.proof.mutants.edits import Drop, Replace, SetConstant, Swap
+from ringfence_lab.proof.mutants.edits import Drop, Find, Replace, SetConstant, Swap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _MEMBERSHIP = "comment in membership.py"
 _RECONCILE = "comment in reconcile.py"
+_ROSTERS = "comment in rosters.py"
 _HOOK_DECISION = "comment in hook_decision.py"
 _GUARD = "comment in guard.py"
 _REGION = "comment in region_pass.py"
@@ -24,21 +25,21 @@ OURS = (
         "A listing that may be older than an instance's departure makes the instance a member again.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("_came_back", "_ > STALE_SECONDS", "True"),),
+        (Replace("_is_listed_again", "_ > STALE_SECONDS", "True"),),
     ),
     Mutant(
         "never-comes-back",
         "A tombstone outranks every listing as long as it is kept.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("_judge", "_came_back(...)", "False"),),
+        (Replace("_has_returned", "_is_listed_again(...)", "False"),),
     ),
     Mutant(
         "describe-beats-event",
         "A describe is believed even if a fresh event contradicts it.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("next_roster", "is_fresh(...)", "False"),),
+        (Replace("_evidence", "is_fresh(...)", "False"),),
     ),
     Mutant(
         "old-events-are-facts",
@@ -52,7 +53,7 @@ OURS = (
         "A member that goes into the warm pool leaves no tombstone.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("next_roster", "_ in _.members or isinstance(_, Terminating) and _.origin is Place.GROUP", "False"),),
+        (Replace("next_roster", "_.member is not None or _leaves_the_group(...)", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",
@@ -65,16 +66,31 @@ OURS = (
     Mutant(
         "publishes-without-need",
         "Every reconcile writes its rosters, even if nothing changed.",
-        _RECONCILE,
-        "reconciler.reconcile",
-        (Replace("_Attempt.publish", "... and _.says_the_same_as(_) and ...", "False"),),
+        _ROSTERS,
+        "reconciler.rosters",
+        (Replace("publish", "... and _.says_the_same_as(_) and ...", "False"),),
     ),
     Mutant(
-        "debts-after-the-answer",
+        "pending-releases-after-the-answer",
         "Pending releases are recorded after the instance was let go.",
-        _RECONCILE,
+        _ROSTERS,
         "reconciler.reconcile",
-        (Swap("_Attempt.run", "_ = _.record_debts(...)", "_.settle(...)"),),
+        (
+            Replace(
+                "_attempt",
+                """
+                W = record_pending_releases(Q, S, P, R, I)
+                T
+                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                """,
+                """
+                W = P.rows
+                T
+                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                W = record_pending_releases(Q, S, P, R, I)
+                """,
+            ),
+        ),
     ),
     Mutant(
         "answered-before-validation",
@@ -82,8 +98,9 @@ OURS = (
         _RECONCILE,
         "reconciler.reconcile",
         (
-            Drop("_Attempt.run", "_.settle((W for W in _ if not W.launching), ...)"),
-            Replace("_Attempt.run", "(W for W in A if W.launching)", "A"),
+            Replace("_attempt", "[I for I in A if I.launching]", "A"),
+            Find("_attempt", "W = record_pending_releases(...)"),
+            Drop("_attempt", "_.add_all(complete_hooks(_, W, ...))"),
         ),
     ),
     Mutant(
@@ -98,14 +115,14 @@ OURS = (
         "A peer that holds our rows gets no pass, even if one of our hooks waits or a release is pending.",
         _REGION,
         "reconciler.region_pass",
-        (Replace("Turns._peer", "A or _.waited_for or _", "A"),),
+        (Replace("RegionPasses._peer_within", "A or _._waited_for or _", "A"),),
     ),
     Mutant(
         "offers-what-is-held",
         "A peer is offered a row that it already holds.",
         _REGION,
         "reconciler.region_pass",
-        (Replace("Turns._peer", "A < R.version", "A <= R.version"),),
+        (Replace("RegionPasses._peer_within", "A < R.version", "A <= R.version"),),
     ),
     # Which instance may go on.
     Mutant(
@@ -142,7 +159,7 @@ OURS = (
         "Every removal is believed at its first observation.",
         _GUARD,
         "core.guard",
-        (Replace("guard", "_ or Guarded(...).digest in _", "True"),),
+        (Replace("guard", "_ or GuardedPlan(...).digest in _", "True"),),
     ),
     Mutant(
         "surprises-are-believed",
@@ -170,7 +187,7 @@ OURS = (
         "Rules are revoked before others are added, even if there is room for both.",
         _APPLY,
         "reconciler.apply",
-        (Swap("Applier.apply", "_._add(...)", "_._remove(...)"),),
+        (Swap("apply", "yield from _.add(...)", "yield from _.remove()"),),
     ),
     Mutant(
         "one-misfit-keeps-all-out",
@@ -178,21 +195,8 @@ OURS = (
         _APPLY,
         "reconciler.apply",
         (
-            Replace(
-                "Applier._add",
-                """
-                if len(B) > 1:
-                    P[:0] = H
-                    continue
-                R.append((B[0], E))
-                """,
-                """
-                if len(B) > 1 and E.refusal is not Refusal.QUOTA:
-                    P[:0] = H
-                    continue
-                R.append((B[0], E))
-                """,
-            ),
+            Find("_Application.add", "NotAdded(B[0], E)"),
+            Replace("_Application.add", "len(B) > 1", "len(B) > 1 and E.refusal is not Refusal.QUOTA"),
         ),
     ),
 )

@@ -11,7 +11,7 @@ PREDECESSOR = (
         "Every CIDR that belongs to no member is revoked, even if another tool added it.",
         f"{_SAMPLE}; CAPA #2548",
         "core.plan",
-        (Replace("_removal", "... and _.mode is Mode.MIRROR and ...", "True"),),
+        (Replace("_Comparison._is_mirrored", "... and _.mode is Mode.MIRROR and ...", "True"),),
     ),
     Mutant(
         "opens-every-port-with-a-rule",
@@ -49,7 +49,7 @@ PREDECESSOR = (
         "A refused authorize is ignored, and the hook is answered with CONTINUE.",
         _SAMPLE,
         "reconciler.apply",
-        (Replace("Applier._add", "if _.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise", "continue"),),
+        (Replace("_Application.add", "if _.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise", "continue"),),
     ),
     Mutant(
         "duplicate-drops-the-batch",
@@ -58,7 +58,7 @@ PREDECESSOR = (
         "reconciler.apply",
         (
             Replace(
-                "Applier._add",
+                "_Application.add",
                 "if E.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise",
                 "if E.refusal is Refusal.DUPLICATE: continue",
             ),
@@ -71,7 +71,7 @@ PREDECESSOR = (
         "reconciler.apply",
         (
             Replace(
-                "Applier._remove",
+                "_Application.remove",
                 "_.revoke(...)",
                 """
                 try:
@@ -100,27 +100,21 @@ PREDECESSOR = (
         "unconditional-writes",
         "The last writer of a row wins, whatever version it read.",
         _SAMPLE,
-        "reconciler.reconcile",
-        (
-            Replace(
-                "_Attempt.write",
-                "T.replace(R, _)",
-                "T.replace(R, T.rows().versions().get(R.key, 0))",
-            ),
-        ),
+        "reconciler.rosters",
+        (Replace("_write", "T.replace(R, _)", "T.replace(R, T.rows().versions().get(R.key, 0))"),),
     ),
     Mutant(
         "hanging-peer-holds-the-hook",
         "A peer has no deadline: the hook waits as long as the peer takes.",
         _SAMPLE,
         "reconciler.region_pass",
-        (Replace("Turns._check", "_.now() > _", "False"),),
+        (Replace("RegionPasses._check", "_.now() > _", "False"),),
     ),
     Mutant(
         "failing-table-leaves-the-hook",
         "While the home table fails, no launch is admitted or answered.",
         _SAMPLE,
         "reconciler.reconcile",
-        (Drop("_Attempt.run", "_.admit_without_table(...)"),),
+        (Drop("_attempt", "admit_without_table(...)"),),
     ),
 )

@@ -3,7 +3,14 @@
 from ringfence_lab.proof.mutants.edits import Drop, Replace, Swap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-_WITHOUT_GUARD = Replace("Convergence._apply", "guard(P, ...)", "Guarded(P)")
+_WITHOUT_GUARD = Replace(
+    "Convergence._apply",
+    "G = guard(P, ...)",
+    """
+    from ringfence.core.guard import GuardedPlan
+    G = GuardedPlan(P)
+    """,
+)
 """The guard waits for a second observation of rules that a roster never knew. That hides most wrong orders of reads."""
 
 PROTOCOL = (
@@ -14,9 +21,9 @@ PROTOCOL = (
         "reconciler.region_pass",
         (
             Replace(
-                "Turns._peer",
+                "RegionPasses._peer_within",
                 "{K: R for K, R in _.items() if V < R.version}",
-                "{K: R for K, R in self.rows.rosters.items() if V < R.version}",
+                "{K: R for K, R in self.rosters.rows.rosters.items() if V < R.version}",
             ),
         ),
     ),
@@ -24,8 +31,8 @@ PROTOCOL = (
         "retires-others-rosters",
         "A Region empties the rosters of other Regions in its table as if they were of groups that it no longer has.",
         "rule 1, one writer for each row",
-        "reconciler.reconcile",
-        (Replace("_Attempt.decide", "B.of(_.region).items()", "B.rosters.items()"),),
+        "reconciler.rosters",
+        (Replace("next_rosters", "B.of(_).items()", "B.rosters.items()"),),
     ),
     Mutant(
         "observes-before-it-reads",
@@ -34,12 +41,11 @@ PROTOCOL = (
         "reconciler.reconcile",
         (
             Replace(
-                "_Attempt.run",
-                "_ = _.observe(B)",
+                "_attempt",
+                "_ = observe(Q, S, B)",
                 """
                 IT
-                with self.on_home_table():
-                    B = self.read()
+                B = read_home_table(Q, S)
                 """,
             ),
         ),
@@ -48,10 +54,10 @@ PROTOCOL = (
         "goes-on-after-a-conflict",
         "A conflict is ignored: the roster that lost is still offered to the peers and applied to the rules.",
         "rule 2, versioned",
-        "reconciler.reconcile",
+        "reconciler.rosters",
         (
             Replace(
-                "_Attempt.write",
+                "_write",
                 "_.table.replace(...)",
                 """
                 try:
@@ -63,11 +69,11 @@ PROTOCOL = (
         ),
     ),
     Mutant(
-        "same-version-for-debts",
+        "same-version-for-pending-releases",
         "Pending releases are recorded under the version that the row has already.",
         "rule 2, versioned",
-        "reconciler.reconcile",
-        (Replace("_Attempt.record_debts", "R.version + 1", "R.version"),),
+        "reconciler.rosters",
+        (Replace("record_pending_releases", "R.version + 1", "R.version"),),
     ),
     Mutant(
         "newer-row-in-a-peer-ignored",
@@ -75,8 +81,8 @@ PROTOCOL = (
         "rule 2, versioned",
         "reconciler.region_pass",
         (
-            Drop("Turns._peer", "_refuse_if_overtaken(...)"),
-            Replace("Turns._peer", "(V := T.offer(R)) > R.version", "(V := T.offer(R)) < 0"),
+            Drop("RegionPasses._peer_within", "_refuse_if_overtaken(...)"),
+            Replace("RegionPasses._peer_within", "(V := T.offer(R)) > R.version", "(V := T.offer(R)) < 0"),
         ),
     ),
     Mutant(
@@ -86,7 +92,7 @@ PROTOCOL = (
         "reconciler.region_pass",
         (
             Drop(
-                "Turns._peer",
+                "RegionPasses._peer_within",
                 """
                 for K, R in O.items():
                     ...
@@ -94,19 +100,19 @@ PROTOCOL = (
                 """,
             ),
             Replace(
-                "Turns._peer",
+                "RegionPasses._peer_within",
                 """
-                if _ is None or _.releases: return _run(C, None, None)
+                if _ is None or _._releases: return _run(C, None, None)
                 return _run(C, _.result(), W)
                 """,
                 """
                 known = W
-                rules = C.security_groups.rules(tuple(C.groups))
-                turn = _run(replace(C, read_rows=lambda: known), rules, known)
+                rules = C.access.security_groups.rules(tuple(C.groups))
+                done = _run(replace(C, access=replace(C.access, read_rows=lambda: known)), rules, known)
                 for K, R in O.items():
                     if (V := T.offer(R)) > R.version:
                         raise E
-                return turn
+                return done
                 """,
             ),
         ),
@@ -115,8 +121,8 @@ PROTOCOL = (
         "removes-without-the-home-table",
         "While the home table fails, rules that are unknown without it are removed from the home group.",
         "rule 3, table before group",
-        "reconciler.reconcile",
-        (Replace("_Attempt.admit_without_table", "T.home(R, add_only=True)", "T.home(R, add_only=False)"),),
+        "reconciler.region_pass",
+        (Replace("RegionPasses.add_only_at_home", "replace(C, add_only=True)", "C"),),
     ),
     Mutant(
         "removes-by-older-rows",
@@ -135,7 +141,7 @@ PROTOCOL = (
         "reconciler.converge",
         (
             _WITHOUT_GUARD,
-            Swap("Convergence._pass", "A = _._rules() if A is None else A", "_ = _._rows()"),
+            Swap("Convergence._pass", "_ = _._rules() if _ else _", "_ = _ if _ else _._rows()"),
         ),
     ),
     Mutant(
@@ -157,7 +163,7 @@ PROTOCOL = (
         "The rosters are not read again after rules were changed.",
         "rule 5, validate after applying",
         "reconciler.reconcile",
-        (Drop("_Attempt.run", "_ = _.validate(_)"),),
+        (Replace("_attempt", "_.validate(P)", "results_of(P)"),),
     ),
     Mutant(
         "validation-finds-nothing",

@@ -1,6 +1,6 @@
 """Bugs that users reported in systems like this one, as this engine could have them."""
 
-from ringfence_lab.proof.mutants.edits import Replace, SetConstant, Wrap
+from ringfence_lab.proof.mutants.edits import Find, Replace, SetConstant, Wrap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 REPORTED = (
@@ -15,20 +15,22 @@ REPORTED = (
         "throttled-is-empty",
         "If a describe fails, the group counts as empty.",
         "external-dns #3841, #1238",
-        "reconciler.reconcile",
+        "reconciler.observe",
         (
+            Find("observe", "_(partial(_.groups, N))"),
             Replace(
-                "_Attempt.observe",
+                "observe",
                 "L, I = _.result(), dict(_.result())",
                 """
+                from ringfence.core.errors import Retry
                 try:
                     IT
                 except Retry:
-                    L, I = {name: {} for name in self.settings.auto_scaling_groups}, {}
+                    L, I = {name: {} for name in N}, {}
                 """,
             ),
             Replace(
-                "_Attempt.observe",
+                "observe",
                 "I |= _.by_id(_)",
                 """
                 try:
@@ -37,11 +39,7 @@ REPORTED = (
                     pass
                 """,
             ),
-            Replace(
-                "_Attempt.observe",
-                "None if R is None else R.result()",
-                "R.result() if R and any(L.values()) else None",
-            ),
+            Replace("observe", "None if R is None else R.result()", "R.result() if R and any(L.values()) else None"),
         ),
     ),
     Mutant(
@@ -58,11 +56,11 @@ REPORTED = (
         "reconciler.region_pass",
         (
             Replace(
-                "Turns.home",
-                "_ = dict.fromkeys(...)",
+                "RegionPasses._home",
+                "_ = _._access(...)",
                 """
-                if not (self.changed or self.waited_for):
-                    return Turn(RegionResult(self.settings.region))
+                if not (self.rosters.changed or self.waiting):
+                    return RegionPass(RegionResult(self.request.home))
                 IT
                 """,
             ),
@@ -104,11 +102,11 @@ REPORTED = (
             Wrap(
                 "next_roster",
                 """
-                def mutant(original, key, previous, observation, events, now, settings):
-                    roster = original(key, previous, observation, events, now, settings)
+                def mutant(original, before, observation, events, now, settings):
+                    roster = original(before, observation, events, now, settings)
                     kept = {
                         id: member
-                        for id, member in (previous.members if previous is not None else {}).items()
+                        for id, member in before.members.items()
                         if id in roster.departed and not _addresses(None, observation.instances.get(id), settings)
                     }
                     departed = {id: at for id, at in roster.departed.items() if id not in kept}
@@ -139,14 +137,14 @@ REPORTED = (
         "Only hooks that an event named are answered: a lost event leaves its instance waiting.",
         "NTH #575, #787",
         "core.hook_decision",
-        (Replace("waiting", "_ in WAITING", "False"),),
+        (Replace("waiting_instances", "_ in WAITING", "False"),),
     ),
     Mutant(
         "unknown-instance-waits",
         "The hook of an instance that no roster ever had is never answered.",
         "NTH #331",
         "core.hook_decision",
-        (Replace("answer", "Complete(W, HookResult.CONTINUE, _)", "Hold(W, 'no roster ever had it')"),),
+        (Replace("decide", "Complete(W, HookResult.CONTINUE, _)", "Hold(W, 'no roster ever had it')"),),
     ),
     Mutant(
         "warm-pool-is-in-service",
@@ -172,7 +170,7 @@ REPORTED = (
         "An instance that leaves the warm pool stays departed as long as its tombstone is fresh.",
         "infrahouse 1.5.0",
         "core.membership",
-        (Replace("_returns", "isinstance(_, Launching) and _.origin is Place.WARM_POOL", "False"),),
+        (Replace("_launches_out_of_the_pool", "isinstance(_, Launching) and _.origin is Place.WARM_POOL", "False"),),
     ),
     Mutant(
         "old-address-kept",
