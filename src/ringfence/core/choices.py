@@ -9,7 +9,7 @@ from enum import Enum
 class Mode(Enum):
     """What Ringfence may change."""
 
-    OBSERVE = "observe"  # nothing: it says what it would do, and lets every instance go on at once
+    OBSERVE = "observe"  # nothing: it reports what it would do, and holds no instance
     OWNED = "owned"  # its own rules only
     MIRROR = "mirror"  # on the managed ports, any CIDR that is not a member's: what the original sample did
 

@@ -68,7 +68,7 @@ class _Reader:
     warnings: list[str] = field(default_factory=list)
 
     def values(self, table: Table) -> dict[str, Any]:
-        """The values by name; None for a mistake, and for a variable of `Use.WARNING` that is not there."""
+        """The values by name; None for a mistake. A variable of `Use.WARNING` that is not set has no value."""
         found = {}
         for setting in table:
             if setting.use is Use.ENGINE:
@@ -78,7 +78,7 @@ class _Reader:
         return found
 
     def fact(self, name: str) -> str:
-        """A variable that is no setting: the stack knows it, and it must be there."""
+        """A variable that is not a setting. The stack always sets it."""
         variable = f"RINGFENCE_{name.upper()}"
         text = self.environment.get(variable, "").strip()
         if not text:
@@ -103,11 +103,11 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.region not in settings.regions:
         found.append(f"{settings.region} itself is not among the Regions {', '.join(settings.regions)}")
     if strangers := settings.required_peers - set(settings.peers):
-        found.append(f"a required peer is no peer of {settings.region}: {', '.join(sorted(strangers))}")
+        found.append(f"a required peer is not a peer of {settings.region}: {', '.join(sorted(strangers))}")
     for name in settings.auto_scaling_groups:
         label = str(Label(settings.cluster, RosterKey(settings.region, name), "i" * _INSTANCE_ID_LENGTH))
         if name == STATIC or not is_describable(name):
-            found.append(f"the Auto Scaling group's name {name!r} cannot stand in a rule's description")
+            found.append(f"the Auto Scaling group's name {name!r} cannot be part of a rule's description")
         elif len(label) > DESCRIPTION_LIMIT:
             found.append(f"the Auto Scaling group's name {name!r} is too long for a rule's description")
     return found
