@@ -60,10 +60,10 @@ bench: set-up ## Measure the engine beside a baseline, in under five minutes: [S
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short)
 
 test-fast: set-up ## Check style, layers and types, run the tests of the engine: 90 seconds
-	@$(MAKE) --no-print-directory -j 2 lint types unit
+	@$(MAKE) --no-print-directory --keep-going -j 2 lint types unit
 
 test: set-up ## Prove everything: 10 minutes with set-up
-	@$(MAKE) --no-print-directory -j 2 lint types documents everything
+	@$(MAKE) --no-print-directory --keep-going -j 2 lint types documents everything
 
 lint: imports workflows ## Check style, layers and the CI workflow
 	$(BIN)/ruff check .
@@ -84,9 +84,9 @@ documents: set-up
 unit: set-up
 	$(BIN)/pytest tests/unit tests/engine
 
-# A file's tests share a lab, and some build on those before them.
+# conftest.py says which tests stay together.
 everything: set-up $(VENV)/sam/.ready
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \

@@ -119,10 +119,15 @@ PROTOCOL = (
     ),
     Mutant(
         "removes-without-the-home-table",
-        "While the home table fails, rules that are unknown without it are removed from the home group.",
+        "While the home table fails, the home group gets a full pass, as if the table had answered.",
         "rule 3, table before group",
         "reconciler.region_pass",
-        (Replace("RegionPasses.add_only_at_home", "replace(C, add_only=True)", "C"),),
+        (
+            Replace(
+                "RegionPasses.add_only_at_home", "lambda: S.rosters.rows", "S._services(S.request.home).table.rows"
+            ),
+            Replace("RegionPasses.add_only_at_home", "replace(C, add_only=True)", "C"),
+        ),
     ),
     Mutant(
         "removes-by-older-rows",
