@@ -4,7 +4,6 @@ import re
 import subprocess
 from typing import Any
 
-import generate_docs
 import pytest
 
 from ringfence.core.errors import Permanent
