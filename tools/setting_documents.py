@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from ringfence.core.setting import Number, Section, Setting, Text, Use
-from ringfence.core.setting_table import TABLE, Table
+from ringfence.core.configuration.setting import Number, Section, Setting, Text, Use
+from ringfence.core.configuration.setting_table import TABLE, Table
 
 _WIDTH = 112
 

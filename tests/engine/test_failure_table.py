@@ -5,10 +5,10 @@ import json
 import pytest
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
+from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
-from ringfence.core.settings import NoAddress
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from ringfence.core.audit_events import HookCompleted, RuleUnwanted, RuleWanted
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.errors import RingfenceError
-from ringfence.core.settings import Mode
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled

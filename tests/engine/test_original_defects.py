@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.errors import Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.settings import Mode
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.tasks import Scheduler

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.core.configuration.setting_table import SETTINGS, TABLE
+from ringfence.core.configuration.settings import Mode, NoAddress
 from ringfence.core.model.addresses import AddressKind, network
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.setting_table import SETTINGS, TABLE
-from ringfence.core.settings import Mode, NoAddress
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse, shared_defaults, without

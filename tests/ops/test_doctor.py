@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.settings import Settings
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import (
     Chart,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event, Launching, Terminating
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, Services, run_concurrently
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import ExecutedStep, Execution, Footprint, explore

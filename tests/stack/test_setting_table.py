@@ -8,11 +8,11 @@ import pytest
 import setting_documents
 import yaml
 
+from ringfence.core.configuration.relations import broken_relations
+from ringfence.core.configuration.setting import Number, Reading, Scope, Section, Setting, Text, Use
+from ringfence.core.configuration.setting_table import DEFAULTS, TABLE
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
-from ringfence.core.relations import broken_relations
-from ringfence.core.setting import Number, Reading, Scope, Section, Setting, Text, Use
-from ringfence.core.setting_table import DEFAULTS, TABLE
-from ringfence.core.settings import Settings
 from ringfence.runtime import config
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.cluster_file import parse, shared_defaults

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Launching, Place, Terminating
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
@@ -12,7 +13,6 @@ from ringfence.core.model.rosters import Member, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Instance, Observation, Power
 from ringfence.core.plan import Addition, Reason, Removal, Scope
-from ringfence.core.settings import Settings
 
 NOW = 1_800_000_000
 CLUSTER = "demo"

@@ -2,10 +2,10 @@
 
 import pytest
 
+from ringfence.core.configuration.settings import GuardLimits, Mode, NoAddress
 from ringfence.core.errors import Permanent
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.ports import PortRange
-from ringfence.core.settings import GuardLimits, Mode, NoAddress
 from ringfence.runtime import config
 
 RIGHT = {

@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
+from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
@@ -14,7 +15,6 @@ from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import GuardLimits
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import PASSES, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.guard import AGREES_WITHIN, guard
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import RuleId, SecurityGroupId
@@ -11,7 +12,6 @@ from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals
 from ringfence.core.model.rules import Opening
 from ringfence.core.plan import Addition, Plan, Reason, Removal
-from ringfence.core.settings import GuardLimits
 
 GROUP = SecurityGroupId("sg-1")
 LIMITS = GuardLimits(percent=30, minimum=10)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Refusal, Refused, Retry
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.hook_decision import (
@@ -22,7 +23,6 @@ from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import NoAddress
 from tests.unit.builders import (
     DB,
     EAST,

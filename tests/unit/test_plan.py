@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import BadRow, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
-from ringfence.core.settings import Mode
 from tests.unit.builders import (
     CLUSTER,
     DB,

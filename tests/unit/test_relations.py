@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ringfence.core.relations import broken_relations
-from ringfence.core.setting_table import DEFAULTS
+from ringfence.core.configuration.relations import broken_relations
+from ringfence.core.configuration.setting_table import DEFAULTS
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"
 

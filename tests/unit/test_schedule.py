@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ringfence.core.schedule import DAY, WEEK, period
+from ringfence.core.configuration.schedule import DAY, WEEK, period
 
 HOUR, MINUTE = 3600, 60
 

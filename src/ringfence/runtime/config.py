@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ringfence.core.configuration.relations import broken_relations
+from ringfence.core.configuration.setting import Setting, Use
+from ringfence.core.configuration.setting_table import TABLE, Table
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
 from ringfence.core.model.identifiers import STATIC, Region, RosterKey
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
-from ringfence.core.relations import broken_relations
-from ringfence.core.setting import Setting, Use
-from ringfence.core.setting_table import TABLE, Table
-from ringfence.core.settings import Settings
 
 _INSTANCE_ID_LENGTH = len("i-0123456789abcdef0")
 

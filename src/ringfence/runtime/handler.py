@@ -18,10 +18,10 @@ from ringfence.aws.assembly import SystemClock, Threads, home_services, region_s
 from ringfence.aws.clients import Attribution, Clients
 from ringfence.aws.sqs import AwsDeadLetters
 from ringfence.core.audit_events import AuditEvent
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent, RingfenceError
 from ringfence.core.events import Event, Ignored, parse
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime import config

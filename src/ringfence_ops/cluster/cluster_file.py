@@ -1,6 +1,6 @@
 """`ringfence.toml`: what a cluster is, as one checked value, and what each Region's engine and stack get of it.
 
-Reports all mistakes together, each with its line. What a setting may be is in `ringfence.core.setting_table`. Knows no
+Reports all mistakes together, each with its line. What a setting may be is in `ringfence.core.configuration.setting_table`. Knows no
 AWS.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from ringfence.core.configuration.relations import broken_relations, topic_region
+from ringfence.core.configuration.setting import Number, Scope, Setting, Text
+from ringfence.core.configuration.setting_table import SETTINGS, TABLE, Table, defaults
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.relations import broken_relations, topic_region
-from ringfence.core.setting import Number, Scope, Setting, Text
-from ringfence.core.setting_table import SETTINGS, TABLE, Table, defaults
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.toml_lines import line_of, without_region
 

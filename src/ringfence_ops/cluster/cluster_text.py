@@ -1,7 +1,7 @@
 """Writes `ringfence.toml`, with a comment for each setting, so that the file is its own manual.
 
 Pure. A setting that has its default is written as a comment. The words and the order are those of
-`ringfence.core.setting_table`.
+`ringfence.core.configuration.setting_table`.
 """
 
 import json
@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from ringfence.core.setting import Number, Scope, Setting
-from ringfence.core.setting_table import SETTINGS, TABLE, Table
+from ringfence.core.configuration.setting import Number, Scope, Setting
+from ringfence.core.configuration.setting_table import SETTINGS, TABLE, Table
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster
 
 _WIDTH = 116

@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.text import Text
 
+from ringfence.core.configuration.setting_table import TABLE
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.setting_table import TABLE
-from ringfence.core.settings import Mode
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.invocation import invocation

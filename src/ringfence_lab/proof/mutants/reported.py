@@ -202,7 +202,7 @@ REPORTED = (
                 "_addresses",
                 """
                 def mutant(original, before, described, settings):
-                    from ringfence.core.settings import AddressKind
+                    from ringfence.core.configuration.settings import AddressKind
                     private = frozenset({AddressKind.PRIVATE_IPV4})
                     return original(before, described, replace(settings, address_kinds=private))
                 """,

@@ -7,9 +7,9 @@ Source: Lambda Developer Guide, "Using Lambda with Amazon SQS", partial batch re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import Event, parse
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime.batch import Message as ReadMessage

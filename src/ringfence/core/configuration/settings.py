@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from ringfence.core.choices import Mode, NoAddress
+from ringfence.core.configuration.choices import Mode, NoAddress
+from ringfence.core.configuration.setting_table import DEFAULTS
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.setting_table import DEFAULTS
 
 __all__ = ["GuardLimits", "Mode", "NoAddress", "Settings"]
 

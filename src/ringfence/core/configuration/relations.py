@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ringfence.core import schedule
-from ringfence.core.setting import Number
-from ringfence.core.setting_table import SETTINGS
+from ringfence.core.configuration import schedule
+from ringfence.core.configuration.setting import Number
+from ringfence.core.configuration.setting_table import SETTINGS
 
 _HEARTBEATS = (("launch_heartbeat", "address_wait"), ("terminate_heartbeat", "release_deadline"))
 """A hook's heartbeat, with the longest time that the engine holds an instance of that hook on purpose.

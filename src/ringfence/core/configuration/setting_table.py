@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from ringfence.core.choices import Mode, NoAddress
+from ringfence.core.configuration.choices import Mode, NoAddress
+from ringfence.core.configuration.schedule import expression
+from ringfence.core.configuration.setting import Number, Scope, Section, Setting, Text, Use, matching
 from ringfence.core.model.addresses import AddressKind, network
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.schedule import expression
-from ringfence.core.setting import Number, Scope, Section, Setting, Text, Use, matching
 
 Table = tuple[Setting, ...]
 
