@@ -47,9 +47,13 @@ def settings(**changes: Any) -> Settings:
 
 
 def launching(
-    instance: InstanceId = I1, at: int | None = NOW, origin: Place = Place.EC2, destination: Place = Place.GROUP
+    instance: InstanceId = I1,
+    at: int | None = NOW,
+    origin: Place = Place.EC2,
+    destination: Place = Place.GROUP,
+    group: str = DB.asg,
 ) -> Launching:
-    return Launching(f"launch-{instance}-{at}", at, DB.asg, instance, "ringfence-demo-launch", origin, destination)
+    return Launching(f"launch-{instance}-{at}", at, group, instance, "ringfence-demo-launch", origin, destination)
 
 
 def terminating(

@@ -38,6 +38,7 @@ from tests.unit.fakes import FakeSecurityGroups
 E = TypeVar("E")
 
 X, Y = address(1), address(2)
+OTHER = SecurityGroupId("sg-2")
 
 
 @dataclass(slots=True)
@@ -150,13 +151,12 @@ def test_a_pass_does_not_read_given_rules_again() -> None:
 
 def test_a_removal_in_one_of_two_groups_makes_the_pass_read_the_rows_again() -> None:
     # given a second group that needs no change by the older rows, and an addition by the current rows
-    other = SecurityGroupId("sg-2")
     region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
-    rules = {GROUP: tuple(region.groups.existing.values()), other: ()}
+    rules = {GROUP: tuple(region.groups.existing.values()), OTHER: ()}
     # when
-    region.convergence(groups=(GROUP, other)).run(rules, rows(roster(version=1)))
+    region.convergence(groups=(GROUP, OTHER)).run(rules, rows(roster(version=1)))
     # then
-    assert (region.groups.admitted(), region.groups.admitted(other)) == ({X}, {X})
+    assert (region.groups.admitted(), region.groups.admitted(OTHER)) == ({X}, {X})
 
 
 def test_a_pass_without_changes_reads_once_and_validates_nothing() -> None:
@@ -306,6 +306,68 @@ def test_an_add_only_pass_removes_no_rule() -> None:
     assert region.groups.admitted() == {X, Y}
 
 
+# Two security groups in a Region.
+
+
+def in_group(group: SecurityGroupId, rule: Rule) -> Rule:
+    return replace(rule, id=RuleId(f"{rule.id}-{group}"), group=group)
+
+
+def test_a_pass_changes_both_of_two_groups() -> None:
+    # given two groups that both lack a rule and have a rule too many
+    stale = rule("sgr-1", X, label(I1))
+    region = region_with([in_group(GROUP, stale), in_group(OTHER, stale)], rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(GROUP) == region.groups.admitted(OTHER) == {Y}
+    assert [event.group for event in of(RuleAdded, region.audit)] == [GROUP, OTHER]
+    assert [event.group for event in of(RuleRemoved, region.audit)] == [GROUP, OTHER]
+    assert result.admits(DB, I2)
+    assert result.has_released(DB, I1)
+
+
+@pytest.mark.parametrize(("managed", "unmanaged"), [(GROUP, OTHER), (OTHER, GROUP)], ids=["first", "second"])
+def test_a_group_without_ports_does_not_stop_the_changes_of_another(
+    managed: SecurityGroupId, unmanaged: SecurityGroupId
+) -> None:
+    # given two groups under `auto`, of which only one admits itself
+    stale = rule("sgr-1", X, label(I1))
+    itself = rule("sgr-2", None, source_group=managed)
+    rules = [in_group(managed, stale), in_group(managed, itself), in_group(unmanaged, stale)]
+    region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
+        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(managed) == {Y}
+    assert region.groups.admitted(unmanaged) == {X}
+    assert unmanaged in str(raised.value)
+    assert managed not in str(raised.value)
+
+
+def test_the_error_names_every_group_without_ports() -> None:
+    region = region_with([], rows(roster()))
+    with pytest.raises(Permanent, match="security group sg-1, sg-2 in us-east-1 does not admit itself"):
+        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+
+
+@pytest.mark.parametrize("full", [GROUP, OTHER], ids=["first", "second"])
+def test_a_member_that_only_one_of_two_groups_has_no_room_for_is_lacking(full: SecurityGroupId) -> None:
+    region = region_with([in_group(full, rule("sgr-1", Y))], rows(roster({I1: X})), quota=1)
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    assert not result.admits(DB, I1)
+    assert [event.group for event in of(RuleAdded, region.audit)] == [OTHER if full == GROUP else GROUP]
+
+
+@pytest.mark.parametrize("holding", [GROUP, OTHER], ids=["first", "second"])
+def test_an_instance_is_not_released_while_one_of_two_groups_holds_its_rule(holding: SecurityGroupId) -> None:
+    region = region_with([in_group(holding, rule("sgr-1", X, label(I1)))], rows(roster()))
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    assert not result.has_released(DB, I1)
+    assert region.held.keys() == {holding}
+
+
 # Audit events.
 
 
@@ -358,13 +420,12 @@ def test_the_quota_event_counts_the_rules_after_the_changes() -> None:
         rule("sgr-3", Cidr("2001:db8::2/128")),
     ]
     region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
-    other = SecurityGroupId("sg-2")
     # when
-    region.convergence(groups=(GROUP, other)).run(None, None)
+    region.convergence(groups=(GROUP, OTHER)).run(None, None)
     # then
     assert {(event.group, event.family, event.rules, event.quota) for event in of(QuotaUsed, region.audit)} == {
         (GROUP, "ipv4", 2, 60),
         (GROUP, "ipv6", 3, 60),
-        (other, "ipv4", 1, 60),
-        (other, "ipv6", 0, 60),
+        (OTHER, "ipv4", 1, 60),
+        (OTHER, "ipv6", 0, 60),
     }
