@@ -46,6 +46,23 @@ def settings(**changes: Any) -> Settings:
     )
 
 
+def environment(**changes: str) -> dict[str, str]:
+    """The variables that template.yaml gives the function in the Region EAST, as far as they have no default."""
+    variables = {
+        "AWS_REGION": str(EAST),
+        "RINGFENCE_CLUSTER": CLUSTER,
+        "RINGFENCE_REGIONS": f"{EAST},{WEST}",
+        "RINGFENCE_AUTO_SCALING_GROUPS": DB.asg,
+        "RINGFENCE_SECURITY_GROUPS": str(GROUP),
+        "RINGFENCE_ACCOUNT": "123456789012",
+        "RINGFENCE_LAUNCH_HOOK": "ringfence-demo-launch",
+        "RINGFENCE_TERMINATE_HOOK": "ringfence-demo-terminate",
+        "RINGFENCE_TABLE": "ringfence-demo",
+        "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters.fifo",
+    }
+    return variables | changes
+
+
 def launching(
     instance: InstanceId = I1,
     at: int | None = NOW,
