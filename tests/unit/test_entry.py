@@ -45,7 +45,7 @@ def report(**more):
 """
 """Records the variables that a process reads and the clients that it makes. `report` prints them."""
 
-NOTHING = {"variables": [], "clients": [], "handlers": []}
+NOTHING: dict[str, list[str]] = {"variables": [], "clients": [], "handlers": []}
 
 
 def run(program: str, **variables: str) -> dict[str, Any]:
