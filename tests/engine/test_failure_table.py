@@ -11,6 +11,7 @@ from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.settings import NoAddress
 from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud.security_groups import SecurityGroup
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.calls import Invocation, Killed
 from tests.engine.conftest import EAST, TRUE_UP, WEST
@@ -35,6 +36,11 @@ def polled(cloud: Cloud, region: str, **settings: object) -> Invocation:
     invocation = cloud.poll(region, cloud.settings(region, **settings))
     assert invocation is not None
     return invocation
+
+
+def sources_of(group: SecurityGroup) -> set[Cidr]:
+    """Every address that the group admits."""
+    return {rule.opening.cidr for rule in group.rules.values() if rule.opening}
 
 
 def rule_changes(cloud: Cloud) -> list[str]:
@@ -168,6 +174,27 @@ def test_a_security_group_that_does_not_admit_itself_raises_permanent_and_keeps_
         cloud.invoke(EAST, TRUE_UP)
     # then
     assert east.admitted() == admitted
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["the first", "the second"])
+def test_a_security_group_that_does_not_admit_itself_does_not_stop_the_changes_of_another(
+    cloud: Cloud, number: int
+) -> None:
+    # given two security groups, of which only one admits itself, and a member that terminates
+    east = cloud.region(EAST)
+    groups = [east.security_group, east.add_security_group("sg-second", "tcp/9142")]
+    cloud.invoke(EAST, TRUE_UP)
+    without_ports = groups[number]
+    own = next(rule for rule in without_ports.rules.values() if rule.source_group)
+    without_ports.revoke_by_hand(own.id)
+    group_of(cloud, EAST).scale_to(1)
+    address = public_address(cloud, EAST, only_waiting(group_of(cloud, EAST)))
+    # when
+    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
+        cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert f"security group {without_ports.id} in" in str(raised.value)
+    assert [group for group in groups if address in sources_of(group)] == [without_ports]
 
 
 # The instance has no address of the configured kind.
