@@ -137,6 +137,7 @@ def test_functions_with_the_same_name_in_two_regions_run_separately(empty_lab: L
     assert where(HOME)["process"] == first["process"], "the second deployment must not end the first process"
 
 
+@pytest.mark.lab
 def test_a_function_does_not_see_the_environment_of_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
