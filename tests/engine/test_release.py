@@ -7,7 +7,7 @@ from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.aws.history import Change, RowWritten
+from ringfence_lab.sim.aws.history import CloudChange, RowWritten
 from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
@@ -30,9 +30,9 @@ def test_a_rule_that_an_overlapping_invocation_puts_back_is_seen_before_its_inst
     region.security_group.revoke_by_hand(standing.id)
     # and an invocation that still took it for a member, which puts its rule back just before the table says otherwise
     label = Label("demo", RosterKey(Region(EAST), "db"), leaving)
-    put_back: list[Change] = []
+    put_back: list[CloudChange] = []
 
-    def overlap(change: Change) -> None:
+    def overlap(change: CloudChange) -> None:
         if isinstance(change, RowWritten) and change.region == where and not put_back:
             put_back.append(change)
             region.security_group.authorize([Addition(opening, label)], None)
