@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError, WaiterError
 from ringfence_lab.control.client import LabError
 from ringfence_ops.cloudformation.artefact import PROJECT
 
-
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
 _POLL = {"Delay": 0.05, "MaxAttempts": 1200}
