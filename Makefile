@@ -79,7 +79,7 @@ types: set-up ## Check static types
 	$(BIN)/mypy
 
 documents: set-up
-	$(COG) --check --diff $(DOCUMENTS)
+	$(COG) --check --diff --check-fail-msg="run: make docs" $(DOCUMENTS)
 
 unit: set-up
 	$(BIN)/pytest tests/unit tests/engine
