@@ -5,17 +5,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ringfence_lab.emulator.call_log import Call
+from ringfence_ops.errors import CommandError
 
 _TIMEOUT = 10
 """Seconds within which a lab answers."""
 
 
-class LabError(RuntimeError):
+class LabError(CommandError):
     """What a lab cannot do: what, why and what to do, in one line."""
+
+    exit_code: ClassVar[int] = 2
 
 
 DEFAULT_PORT = 4566

@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
+
+from ringfence_ops.errors import CommandError
 
 _PROTOCOLS = {
     "autoscaling": "query",
@@ -30,8 +32,10 @@ _PROTOCOLS = {
 KINDS = "reset, hang, throttle or delay=SECONDS"
 
 
-class BadFault(ValueError):
+class BadFault(CommandError, ValueError):
     """A fault that cannot be: what is wrong, why and what to do, in one line."""
+
+    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True)

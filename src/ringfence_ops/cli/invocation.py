@@ -1,7 +1,7 @@
-"""What every command is given besides its own arguments: the operator's AWS and the cluster it is about."""
+"""What every command gets besides its own arguments: the operator's AWS and the cluster file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
@@ -15,26 +15,26 @@ from ringfence_ops.cluster.cluster_file import Cluster
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the command. `poll` is how often CloudFormation is asked how far it is, in seconds."""
+    """One run of the command. `poll` is the number of seconds between two looks at a CloudFormation stack."""
 
     aws: Aws
     path: Path
-    debug: bool = False
-    poll: float = 1.0
+    debug: bool = field(default=False, kw_only=True)
+    poll: float = field(default=1.0, kw_only=True)
 
     def cluster(self) -> Cluster:
-        """The cluster that the cluster file describes. Raises Refused."""
+        """The cluster that the cluster file describes. Raises CommandError."""
         return cluster_file.read(self.path)
 
     def settings(self, cluster: Cluster) -> Mapping[Region, Settings]:
-        """Each Region's settings. Raises Refused where no Region answers."""
+        """Each Region's settings. Raises CommandError where no Region answers."""
         account = self.aws.account(cluster.region_names)
         return {region: cluster.settings(region, account) for region in cluster.region_names}
 
 
 def invocation(context: typer.Context) -> Invocation:
     """The run that a command is part of."""
-    found = context.obj
-    if not isinstance(found, Invocation):
-        raise TypeError("the command line did not say what it runs with")
-    return found
+    run = context.obj
+    if not isinstance(run, Invocation):
+        raise TypeError("the command line has no Invocation: it is set by `ringfence_ops.cli.main`")
+    return run

@@ -11,6 +11,9 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import ClassVar
+
+from ringfence_ops.errors import CommandError
 
 PROJECT = Path(__file__).resolve().parents[3]
 """The checkout: the lab runs the project's own template and source."""
@@ -21,8 +24,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip can tell."""
 
 
-class BuildFailed(RuntimeError):
-    """The artefact could not be built: what the build said last."""
+class BuildFailed(CommandError):
+    """The artefact could not be built. The text holds the last line of the build's output."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def artefact(project: Path = PROJECT) -> Path:

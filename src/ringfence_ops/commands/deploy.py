@@ -10,7 +10,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import Interrupted
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.invocation import Invocation, invocation
@@ -19,6 +18,7 @@ from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.stacks import Kind, Proposal, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.errors import Interrupted
 from ringfence_ops.state.true_up import Done, by_function
 
 SCHEMA = "ringfence.deploy/1"
