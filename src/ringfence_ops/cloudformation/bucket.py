@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ringfence.aws.error_codes import is_absent_bucket, is_absent_object, is_forbidden_bucket
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.errors import CommandError
 
@@ -34,7 +35,7 @@ class Bucket:
         try:
             self.client.head_object(Key=key, **owner)
         except ClientError as error:
-            if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+            if not is_absent_object(error):
                 raise
             self.client.put_object(Key=key, Body=artefact.read_bytes(), **owner)
         return f"s3://{self.name}/{key}"
@@ -43,15 +44,12 @@ class Bucket:
         try:
             self.client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.account)
         except ClientError as error:
-            match _code(error):
-                case "404" | "NoSuchBucket" | "NotFound":
-                    self._make()
-                case "403" | "AccessDenied":
-                    raise CommandError(
-                        f"the bucket {self.name} is not yours to use, or is another account's"
-                    ) from error
-                case _:
-                    raise
+            if is_forbidden_bucket(error):
+                said = f"the bucket {self.name} belongs to another account, or you may not use it"
+                raise CommandError(said) from error
+            if not is_absent_bucket(error):
+                raise
+            self._make()
 
     def _make(self) -> None:
         constraint = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
@@ -79,7 +77,3 @@ class Bucket:
                 }
             ],
         }
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

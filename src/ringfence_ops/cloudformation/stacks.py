@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ringfence.aws.error_codes import is_absent_stack
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.errors import CommandError
 
@@ -73,7 +74,7 @@ class Stack:
         try:
             return str(self.client.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
         except ClientError as error:
-            if _says(error, "does not exist"):
+            if is_absent_stack(error):
                 return None
             raise
 
@@ -189,7 +190,7 @@ class Stack:
         try:
             events = self.client.describe_stack_events(StackName=self.name)["StackEvents"]
         except ClientError as error:
-            if _says(error, "does not exist"):
+            if is_absent_stack(error):
                 return []
             raise
         # Clocks differ a little; an earlier operation ended long before.
@@ -199,7 +200,3 @@ class Stack:
 def _step(event: Mapping[str, Any]) -> Step:
     reason = str(event.get("ResourceStatusReason", "no reason given"))
     return Step(str(event["LogicalResourceId"]), str(event["ResourceStatus"]), reason)
-
-
-def _says(error: ClientError, words: str) -> bool:
-    return words in str(error.response.get("Error", {}).get("Message", ""))

@@ -8,11 +8,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.aws.assembly import region_services, table_name
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns
@@ -68,10 +66,9 @@ def adopt(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> 
 
 def _adoption(aws: Aws, settings: Settings) -> RegionAdoption:
     region = settings.region
-    table = AwsRosterTable(aws.client("dynamodb", region), region, f"ringfence-{settings.cluster}")
-    ports = RegionServices(table, AwsSecurityGroups(aws.client("ec2", region), region))
+    services = region_services(aws.client, region, table_name(settings.cluster))
     groups = dict.fromkeys(settings.security_groups, settings.ports)
-    return RegionAdoption(ports, groups, scope_in(region, settings))
+    return RegionAdoption(services, groups, scope_in(region, settings))
 
 
 def _adopt(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.error_codes import dry_run_allowed, is_absent, is_absent_stack
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.observation import Instance
@@ -57,12 +58,6 @@ CHANGES_BACK = 24 * 3600
 RECONCILES_BACK = 1200
 """Seconds for which the log is looked back at; for a slow schedule, three of its periods."""
 
-_ABSENT = {
-    "ResourceNotFoundException",
-    "QueueDoesNotExist",
-    "AWS.SimpleQueueService.NonExistentQueue",
-}
-_DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
 _NOBODY = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
 """What the dry runs are about: the discard port, for an address of documentation (RFC 5737)."""
 
@@ -116,8 +111,7 @@ class Reader:
         try:
             return read()
         except ClientError as error:
-            absent = error.response.get("Error", {}).get("Code", "") in _ABSENT
-            return None if absent else Unread(in_one_line(error))
+            return None if is_absent(error) else Unread(in_one_line(error))
         except (BotoCoreError, RingfenceError) as error:
             return Unread(in_one_line(error))
 
@@ -128,8 +122,7 @@ class Reader:
         try:
             described = self._client("cloudformation").describe_stacks(StackName=self.expected.name)["Stacks"]
         except ClientError as error:
-            # CloudFormation has no code of its own for it: `ValidationError`, "Stack with id ... does not exist".
-            if "does not exist" in str(error):
+            if is_absent_stack(error):
                 return None
             raise
         parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described[0].get("Parameters", [])}
@@ -290,8 +283,8 @@ def _dry_run(call: Callable[[], object]) -> Grant:
     try:
         call()
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code not in (_DRY_RUN_ALLOWED, _DRY_RUN_DENIED):
+        allowed = dry_run_allowed(error)
+        if allowed is None:
             raise
-        return Grant.ALLOWED if code == _DRY_RUN_ALLOWED else Grant.DENIED
+        return Grant.ALLOWED if allowed else Grant.DENIED
     return Grant.ALLOWED

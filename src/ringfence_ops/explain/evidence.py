@@ -10,9 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.assembly import home_services, region_services, table_name
 from ringfence.aws.error_codes import translated
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.addresses import Cidr
@@ -39,15 +37,15 @@ class Investigator:
     def sight(self) -> Sight:
         """What stands there. Rules are read before rosters, as a reconcile reads them. Without a table: no rows."""
         region, settings = self.settings.region, self.settings
-        ec2 = self.client_of("ec2", region)
-        rules = AwsSecurityGroups(ec2, region).rules(settings.security_groups)
-        table = AwsRosterTable(self.client_of("dynamodb", region), region, f"ringfence-{settings.cluster}")
+        services = region_services(self.client_of, region, table_name(settings.cluster))
+        home = home_services(self.client_of, region)
+        rules = services.security_groups.rules(settings.security_groups)
         try:
-            rows = table.rows()
+            rows = services.table.rows()
         except NotDeployed:
             rows = Rows()
-        groups = AwsAutoScaling(self.client_of("autoscaling", region), region).groups(settings.auto_scaling_groups)
-        instances = AwsInstances(ec2, region)
+        groups = home.auto_scaling.groups(settings.auto_scaling_groups)
+        instances = home.instances
         found = dict(instances.of_groups(settings.auto_scaling_groups))
         attached = [id for states in groups.values() for id in states if id not in found]
         found |= instances.by_id(attached) if attached else {}

@@ -7,14 +7,11 @@ All Regions share the world, as they share AWS. Knows no terminal.
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.assembly import SystemClock, Threads, home_services, region_services, table_name, worker_threads
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
@@ -34,7 +31,6 @@ from ringfence.reconciler.interfaces import (
 )
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.sessions import ClientOf
-from ringfence_ops.state.machine import Clock, Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +52,12 @@ def rehearse(
     shared = {one.region: _region(client_of, one) for one in cluster if one.region not in unreachable}
     shared |= {region: _unreachable(reason) for region, reason in unreachable.items()}
     done: dict[Region, Rehearsed] = {}
-    with ThreadPoolExecutor(2 * len(cluster) + 14) as pool:
+    with worker_threads(len(cluster)) as pool:
         for settings in (one for one in cluster if one.region not in unreachable):
             entries: list[AuditEvent] = []
             failure = None
             try:
-                services = Services(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
+                services = Services(_home(client_of, settings), shared, SystemClock(), Threads(pool), entries.append)
                 reconcile([TrueUp("rehearsal")], services, settings)
             except RingfenceError as error:
                 failure = str(error)
@@ -70,15 +66,13 @@ def rehearse(
 
 
 def _region(client_of: ClientOf, settings: Settings) -> RegionServices:
-    region = settings.region
-    table = AwsRosterTable(client_of("dynamodb", region), region, f"ringfence-{settings.cluster}")
-    return RegionServices(RehearsedTable(table), RehearsedGroups(AwsSecurityGroups(client_of("ec2", region), region)))
+    services = region_services(client_of, settings.region, table_name(settings.cluster))
+    return RegionServices(RehearsedTable(services.table), RehearsedGroups(services.security_groups))
 
 
 def _home(client_of: ClientOf, settings: Settings) -> HomeServices:
-    region = settings.region
-    auto_scaling = AwsAutoScaling(client_of("autoscaling", region), region)
-    return HomeServices(RehearsedAutoScaling(auto_scaling), AwsInstances(client_of("ec2", region), region))
+    services = home_services(client_of, settings.region)
+    return HomeServices(RehearsedAutoScaling(services.auto_scaling), services.instances)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from ringfence.aws.assembly import table_name
+from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region, RuleId
@@ -26,8 +28,6 @@ from ringfence_ops.state.dry_run import Rehearsed, rehearse
 
 LOOK_BACK = 1200
 """Seconds of the engine's log that are searched for its last reconcile."""
-
-_ABSENT = {"ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def survey(aws: Aws, settings: Mapping[Region, Settings], with_workings: bool = 
 
 
 def _workings(client_of: ClientOf, settings: Settings) -> Workings:
-    name = f"ringfence-{settings.cluster}"
+    name = table_name(settings.cluster)
     return Workings(
         _is_deployed(client_of, settings.region, name),
         _depth(client_of, settings.region, f"{name}.fifo"),
@@ -113,7 +113,7 @@ def _is_deployed(client_of: ClientOf, region: Region, table: str) -> bool:
     try:
         client_of("dynamodb", region).describe_table(TableName=table)
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return False
         raise
     except NotDeployed:
@@ -128,7 +128,7 @@ def _depth(client_of: ClientOf, region: Region, queue: str) -> int | None:
         asked = ["ApproximateNumberOfMessages"]
         return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"][asked[0]])
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return None
         raise
 
@@ -138,11 +138,7 @@ def _last(client_of: ClientOf, settings: Settings) -> Reconciled | None:
     try:
         reconciles = log.reconciles(time.time() - LOOK_BACK)
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return None
         raise
     return max(reconciles, key=lambda one: one.at, default=None)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

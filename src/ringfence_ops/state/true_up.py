@@ -6,26 +6,25 @@ Raises what botocore raises, and CommandError where there is no function. Knows 
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.assembly import SystemClock, Threads, home_services, region_services, table_name, worker_threads
+from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.state.changes import Action, Change, Held, changes
-from ringfence_ops.state.machine import Clock, Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def _invoke(aws: Aws, cluster: str, region: Region, patient: bool, **arguments: 
     try:
         answer: Mapping[str, Any] = aws.client("lambda", region, patient).invoke(FunctionName=name, **arguments)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+        if is_absent(error):
             raise CommandError(
                 f"there is no function {name} in {region}: `ringfence deploy {region}` makes it"
             ) from error
@@ -120,13 +119,13 @@ def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> D
     began = time.monotonic()
     looking = AwsSecurityGroups(aws.client("ec2", home), home).rules(settings.security_groups)
     standing = {rule.id: rule for rules in looking.values() for rule in rules}
-    regions = {region: _ports(aws, region, settings.cluster, patient=region == home) for region in settings.regions}
-    own = HomeServices(
-        AwsAutoScaling(aws.client("autoscaling", home, patient=True), home),
-        AwsInstances(aws.client("ec2", home, patient=True), home),
-    )
-    with ThreadPoolExecutor(2 * len(regions) + 14) as pool:
-        services = Services(own, regions, Clock(), Threads(pool), entries.append)
+    patient = partial(aws.client, patient=True)
+    table = table_name(settings.cluster)
+    regions = {
+        region: region_services(patient if region == home else aws.client, region, table) for region in settings.regions
+    }
+    with worker_threads(len(regions)) as pool:
+        services = Services(home_services(patient, home), regions, SystemClock(), Threads(pool), entries.append)
         try:
             reconcile([TrueUp("by hand", confirm=one) for one in _digests(confirmed)], services, settings)
         except RingfenceError as error:
@@ -150,8 +149,3 @@ def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> D
 
 def _digests(confirmed: Sequence[Held]) -> list[str | None]:
     return [one.digest for one in confirmed] or [None]
-
-
-def _ports(aws: Aws, region: Region, cluster: str, patient: bool) -> RegionServices:
-    table = AwsRosterTable(aws.client("dynamodb", region, patient), region, f"ringfence-{cluster}")
-    return RegionServices(table, AwsSecurityGroups(aws.client("ec2", region, patient), region))
