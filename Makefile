@@ -47,6 +47,7 @@ bench: set-up ## Measure the engine beside a baseline, in under five minutes: [S
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short)
 
 test: lint types $(VENV)/sam/.ready ## Prove everything
+	$(BIN)/python tools/generate_schemas.py --check
 	$(BIN)/python tools/generate_docs.py --check
 	$(BIN)/pytest -n 2 --dist loadfile # a file's tests share a lab, and some build on those before them
 
@@ -55,6 +56,7 @@ conformance: set-up ## Hold a real account to what the tests assume of AWS: PROF
 		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
 docs: set-up $(VENV)/plots/.ready ## Write into the documents what is made by a command
+	$(BIN)/python tools/generate_schemas.py
 	$(BIN)/python tools/generate_docs.py --demo
 	$(BIN)/python tools/generate_docs.py --captures
 	$(BIN)/python -m benchmarks --write

@@ -1,4 +1,4 @@
-"""Captures the screens of the documentation: real commands in a real terminal, against a cluster on the lab.
+"""Captures the screens of the documentation: real commands in a real terminal, on a cluster in the lab.
 
 `generate_docs.py --captures` writes them into docs/cli.md.
 """
@@ -29,24 +29,24 @@ TIMEOUT = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A cluster on a lab, with its cluster file in a directory of its own."""
+class ScreenCluster:
+    """A cluster in a lab, with its cluster file in a directory."""
 
     lab: Lab
     directory: Path
     regions: dict[str, Observer]
 
     def screen(self, *arguments: str, keys: bytes = b"") -> str:
-        """What a terminal shows once the command has ended."""
+        """What a terminal shows after the command ends."""
         return on_terminal([COMMAND, *arguments], self.directory, self.environment, keys)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of whoever captures the screens."""
+        """The environment of the command, without the caller's AWS configuration."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME")}
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-        return kept | credentials | nowhere | {"AWS_ENDPOINT_URL": self.lab.endpoint_url, "TERM": "xterm-256color"}
+        no_files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        return kept | credentials | no_files | {"AWS_ENDPOINT_URL": self.lab.endpoint_url, "TERM": "xterm-256color"}
 
 
 def on_terminal(command: list[str], directory: Path, environment: dict[str, str], keys: bytes = b"") -> str:
@@ -55,7 +55,7 @@ def on_terminal(command: list[str], directory: Path, environment: dict[str, str]
     stream = pyte.ByteStream(screen)
     primary, secondary = pty.openpty()
     modes = termios.tcgetattr(secondary)
-    modes[3] &= ~termios.ECHO  # what is typed ahead would stand above all else
+    modes[3] &= ~termios.ECHO  # the terminal would show the keys above the command's output
     termios.tcsetattr(secondary, termios.TCSANOW, modes)
     sized = environment | {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}
     process = subprocess.Popen(  # noqa: S603  # our own command
@@ -71,7 +71,7 @@ def on_terminal(command: list[str], directory: Path, environment: dict[str, str]
 
 
 def _output(primary: int) -> Iterator[bytes]:
-    """What is written to the terminal, until nobody has it open any more."""
+    """The command's output, until it closes the terminal."""
     deadline = time.monotonic() + TIMEOUT
     while select.select([primary], [], [], max(0.0, deadline - time.monotonic()))[0]:
         try:
@@ -81,7 +81,7 @@ def _output(primary: int) -> Iterator[bytes]:
         if not data:
             return
         yield data
-    raise TimeoutError("the command does not end")
+    raise TimeoutError("the command did not end in time")
 
 
 def captures() -> str:
@@ -90,51 +90,56 @@ def captures() -> str:
     with tempfile.TemporaryDirectory() as directory, Lab(regions=list(REGIONS)) as lab:
         regions = {}
         for region in REGIONS:
-            one = lab.deploy(region)
+            deployed = lab.deploy(region)
             regions[region] = Observer(
-                lab.endpoint_url, region, one.auto_scaling_group, one.security_group, one.function
+                lab.endpoint_url, region, deployed.auto_scaling_group, deployed.security_group, deployed.function
             )
-        stage = Stage(lab, Path(directory), regions)
-        _settle(stage)
+        cluster = ScreenCluster(lab, Path(directory), regions)
+        _prepare(cluster)
         for title, command, prepare in SCREENS:
-            arguments = [part.format(**prepare(stage)) for part in command]
-            shown = stage.screen(*arguments, keys=b"n\n" if command == ["adopt"] else b"")  # it asks
+            arguments = [part.format(**prepare(cluster)) for part in command]
+            shown = cluster.screen(*arguments, keys=b"n\n" if command == ["adopt"] else b"")  # it asks
             lines += [f"**{title}**", "", "```", f"$ ringfence {' '.join(arguments)}", shown.rstrip(), "```", ""]
     return "\n".join(lines)
 
 
-def _settle(stage: Stage) -> None:
-    """Two members in the one Region, one in the other, known everywhere."""
-    for size, region in enumerate(stage.regions.values(), 1):
+def _prepare(cluster: ScreenCluster) -> None:
+    """One member in the first Region and two in the second, known in both; and the cluster file."""
+    for size, region in enumerate(cluster.regions.values(), 1):
         region.scale_to(size)
-    wanted = {region: size for size, region in enumerate(stage.regions, 1)}
+    wanted = {region: size for size, region in enumerate(cluster.regions, 1)}
     deadline = time.monotonic() + TIMEOUT
     while any(
-        sum(one.lifecycle_state == "InService" for one in stage.regions[region].instances().values()) != size
+        sum(instance.lifecycle_state == "InService" for instance in cluster.regions[region].instances().values())
+        != size
         for region, size in wanted.items()
     ):
         if time.monotonic() > deadline:
-            raise TimeoutError("the groups did not reach their size")
+            raise TimeoutError("the groups did not reach their size in time")
         time.sleep(0.1)
-    for region in stage.regions.values():
+    for region in cluster.regions.values():
         region.true_up()
-    initialise = [COMMAND, "init", "--name", stage.lab.cluster]
+    initialise = [COMMAND, "init", "--name", cluster.lab.cluster]
     for name in REGIONS:
         initialise += ["--region", name]
-    subprocess.run(initialise, cwd=stage.directory, env=stage.environment, check=True, capture_output=True)  # noqa: S603  # our own command
+    subprocess.run(initialise, cwd=cluster.directory, env=cluster.environment, check=True, capture_output=True)  # noqa: S603  # our own command
 
 
-def _nothing(_stage: Stage) -> dict[str, str]:
+def _nothing(_cluster: ScreenCluster) -> dict[str, str]:
     return {}
 
 
-def _member(stage: Stage) -> dict[str, str]:
-    return {"address": next(one.address for one in stage.regions["us-east-1"].instances().values() if one.address)}
+def _member(cluster: ScreenCluster) -> dict[str, str]:
+    return {
+        "address": next(
+            instance.address for instance in cluster.regions["us-east-1"].instances().values() if instance.address
+        )
+    }
 
 
-def _by_hand(stage: Stage) -> dict[str, str]:
-    """A member's rule loses its label, as one that was made by hand has none; and a stranger's is made."""
-    west = stage.regions["us-west-2"]
+def _by_hand(cluster: ScreenCluster) -> dict[str, str]:
+    """Replaces the label of a member's rule, as if the rule were made by hand, and adds a rule for another address."""
+    west = cluster.regions["us-west-2"]
     ec2, rule = west.client("ec2"), west.rules()[0]
     relabelled: list[Any] = [{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "Description": "opened for Alice"}]
     ec2.update_security_group_rule_descriptions_ingress(
@@ -146,28 +151,28 @@ def _by_hand(stage: Stage) -> dict[str, str]:
     return {}
 
 
-def _stranger(_stage: Stage) -> dict[str, str]:
+def _stranger(_cluster: ScreenCluster) -> dict[str, str]:
     return {"address": "203.0.113.9"}
 
 
-def _revoked(stage: Stage) -> dict[str, str]:
-    """Somebody takes a member's rule away."""
-    east = stage.regions["us-east-1"]
+def _revoked(cluster: ScreenCluster) -> dict[str, str]:
+    """Revokes a member's rule."""
+    east = cluster.regions["us-east-1"]
     id = east.rules()[0]["SecurityGroupRuleId"]
     east.client("ec2").revoke_security_group_ingress(GroupId=east.security_group, SecurityGroupRuleIds=[id])
     return {}
 
 
-SCREENS: list[tuple[str, list[str], Callable[[Stage], dict[str, str]]]] = [
+SCREENS: list[tuple[str, list[str], Callable[[ScreenCluster], dict[str, str]]]] = [
     ("All in sync", ["status"], _nothing),
-    ("Who is this?", ["explain", "{address}"], _member),
-    ("What happened in the last hour?", ["history", "--since", "1h"], _nothing),
-    ("Is everything well?", ["doctor"], _nothing),
+    ("An address of a member", ["explain", "{address}"], _member),
+    ("The last hour", ["history", "--since", "1h"], _nothing),
+    ("A check of the deployment", ["doctor"], _nothing),
     ("Rules that were made by hand", ["adopt"], _by_hand),
-    ("A stranger", ["explain", "{address}"], _stranger),
-    ("Somebody took a rule away", ["plan"], _revoked),
+    ("An unknown address", ["explain", "{address}"], _stranger),
+    ("A rule was revoked", ["plan"], _revoked),
 ]
-"""What each screen shows, the command, and what is done before it (which gives what the command's words need)."""
+"""Each screen's title, its command, and the preparation, which returns the values of the command's placeholders."""
 
 
 if __name__ == "__main__":
