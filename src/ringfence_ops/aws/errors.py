@@ -29,26 +29,26 @@ def in_one_line(error: BaseException) -> str:
     """What went wrong with a call to AWS, why, and what to do."""
     match error:
         case NoCredentialsError() | PartialCredentialsError():
-            said = (
+            line = (
                 "there are no AWS credentials: set AWS_PROFILE, name a profile with --profile, or run `aws configure`"
             )
         case ProfileNotFound():
-            said = f"{error}: name one that `aws configure list-profiles` shows"
+            line = f"{error}: name one that `aws configure list-profiles` shows"
         case SSOError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
-            said = f"the SSO session is over ({error}): run `aws sso login`"
+            line = f"the SSO session is over ({error}): run `aws sso login`"
         case ConnectTimeoutError() | ReadTimeoutError():
-            said = "no answer in time"
+            line = "no answer in time"
         case ConnectionClosedError():
-            said = "the connection was closed without an answer"
+            line = "the connection was closed without an answer"
         case EndpointConnectionError():
-            said = f"{error}: check the Region's name, the network and --endpoint-url"
+            line = f"{error}: check the Region's name, the network and --endpoint-url"
         case ClientError():
-            said = _client_error(error)
+            line = _client_error(error)
         case BotoCoreError() | RingfenceError() | CommandError():
-            said = str(error)
+            line = str(error)
         case _:
-            said = f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
+            line = f"{type(error).__name__}: {error}"
+    return " ".join(line.split())
 
 
 def _client_error(error: ClientError) -> str:

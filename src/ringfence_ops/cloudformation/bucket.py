@@ -46,8 +46,8 @@ class Bucket:
             self.client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.account)
         except ClientError as error:
             if is_forbidden_bucket(error):
-                said = f"the bucket {self.name} belongs to another account, or you may not use it"
-                raise CommandError(said) from error
+                message = f"the bucket {self.name} belongs to another account, or you may not use it"
+                raise CommandError(message) from error
             if not is_absent_bucket(error):
                 raise
             self._create()
