@@ -23,7 +23,7 @@ HANGING_REGION_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CommandResult:
     """The result of a command: its exit code, what it printed, and how long it took in seconds."""
 
     code: int
@@ -52,7 +52,7 @@ class Shell:
     directory: Path
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str, **environment: str) -> Result:
+    def run(self, *arguments: str, **environment: str) -> CommandResult:
         """Runs `ringfence` without a terminal and without input."""
         started = time.monotonic()
         done = subprocess.run(
@@ -65,7 +65,7 @@ class Shell:
             check=False,
             timeout=60,
         )
-        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        return CommandResult(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
     def document(self, *arguments: str) -> dict[str, Any]:
         """Runs `ringfence` with `--json`. Returns the document, which its schema accepts."""

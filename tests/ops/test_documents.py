@@ -15,7 +15,7 @@ from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.rules import Opening
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.commands import adopt, doctor, explain, history
-from ringfence_ops.explain.answer import Answer
+from ringfence_ops.explain.full_explanation import FullExplanation
 from ringfence_ops.logs.audit_log import LoggedAction, LoggedChange, LoggedMember, LoggedRule
 from ringfence_ops.logs.cloudtrail import ApiCall
 from tests.ops.adoption import BY_HAND, planned
@@ -37,7 +37,7 @@ REMOVAL = RuleRemoved(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(), 
 CALL = ApiCall(NOW, "AuthorizeSecurityGroupIngress", "event-1", "arn:aws:iam::1:user/a", "203.0.113.7", "aws-cli")
 
 
-def answers() -> list[Answer]:
+def full_explanations() -> list[FullExplanation]:
     """One for each kind of identity, and for each state of a door's history."""
     joining = observed({STRANGER: "Pending:Wait"}, instance(STRANGER, address(2)))
     explanations = [
@@ -49,16 +49,16 @@ def answers() -> list[Answer]:
         explained("203.0.113.1", region(rows=rows())),
     ]
     return [
-        Answer(explanations[0], NOW + 9, [CHANGE]),
-        Answer(explanations[1], NOW + 9, calls={OWNED.id: CALL}, unreachable={WEST: "hangs"}),
-        *(Answer(explanation, NOW) for explanation in explanations[2:]),
+        FullExplanation(explanations[0], NOW + 9, [CHANGE]),
+        FullExplanation(explanations[1], NOW + 9, calls={OWNED.id: CALL}, unreachable={WEST: "hangs"}),
+        *(FullExplanation(explanation, NOW) for explanation in explanations[2:]),
     ]
 
 
 DOCUMENTS: list[Any] = [
     history.document([CHANGE], NOW, {WEST: "no answer within 5 s"}),
     history.document([], NOW, {}),
-    *map(explain.document, answers()),
+    *map(explain.document, full_explanations()),
     doctor.document(findings_of(facts(event_rule=None)), {}),
     doctor.document([], {WEST: "no answer within 5 s"}),
     adopt.document(
@@ -99,10 +99,10 @@ def test_a_schema_is_valid_and_describes_every_key(path: Path) -> None:
 
 
 def test_a_document_contains_what_was_found() -> None:
-    document = printed(explain.document(answers()[1]))
+    document = printed(explain.document(full_explanations()[1]))
     assert (document["right"], document["identities"][0]["kind"]) == (False, "departed")
     (door,) = document["doors"]
     assert (door["verdict"], door["reason"], door["made_by"]["who"]) == ("goes", "departed", CALL.caller)
-    assert printed(explain.document(answers()[0]))["doors"][0]["since"] == "2027-01-15T08:00:00Z"
+    assert printed(explain.document(full_explanations()[0]))["doors"][0]["since"] == "2027-01-15T08:00:00Z"
     (adopted,) = printed(adopt.document({EAST: [planned(BY_HAND)]}, {EAST: frozenset({RuleId("sgr-1")})}, {}))["rules"]
     assert (adopted["was"], adopted["description"], adopted["adopted"]) == ("by hand", str(label()), True)

@@ -22,9 +22,9 @@ from ringfence_ops.doctor.finding import Finding, Severity
 from ringfence_ops.doctor.reading import Reader
 from ringfence_ops.doctor.security_groups import check_groups, check_room
 from ringfence_ops.doctor.stack import Expected, check_stack, check_versions
-from ringfence_ops.explain.answer import instances_with
 from ringfence_ops.explain.evidence import Evidence
 from ringfence_ops.explain.explanation import ClusterMember, DepartedInstance, DoorVerdict, Explanation, Stranger
+from ringfence_ops.explain.full_explanation import instances_with
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import AuditLog, ChangeFilter, LoggedAction, LoggedChange, log_group, merged
 from ringfence_ops.logs.cloudtrail import EventHistory

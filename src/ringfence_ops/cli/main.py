@@ -13,8 +13,8 @@ import typer
 
 from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.aws.sessions import Aws
+from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.cli.extensions import ExtensibleGroup, missing
-from ringfence_ops.cli.invocation import Invocation
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
 from ringfence_ops.errors import CommandError, Interrupted
@@ -44,7 +44,7 @@ def ringfence(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members."""
-    context.obj = Invocation(Aws(profile, endpoint_url), cluster_file, debug=debug)
+    context.obj = CommandRun(Aws(profile, endpoint_url), cluster_file, debug=debug)
 
 
 app.command(epilog=init.EXAMPLES)(init.init)

@@ -14,7 +14,7 @@ from ringfence.core.settings import Settings
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.adopt import AdoptDocument, AdoptedRuleItem, ForeignRuleItem
@@ -43,7 +43,7 @@ def adopt(context: typer.Context, *, yes: Yes = False, as_json: AsJson = False) 
 
     Exit code 0 if nothing is left to adopt, 2 if something is, 1 if it failed in a Region.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     settings = run.settings(run.cluster())
     regions = {region: _adoption(run.aws, own) for region, own in settings.items()}
     plans, failed = _divided(run.aws.each_region(regions, lambda region: regions[region].plan()))

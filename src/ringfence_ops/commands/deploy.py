@@ -12,7 +12,7 @@ from rich.text import Text
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
 from ringfence_ops.cloudformation.deployment import Deployer
@@ -50,7 +50,7 @@ def deploy(
 
     Exit code 0 if every Region is deployed, 2 if changes were shown and not made, 1 if a Region failed.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     deployer = Deployer(run.aws, cluster, run.aws.account(cluster.region_names), poll=run.poll)
@@ -78,7 +78,7 @@ def deploy(
     raise typer.Exit(1 if report.failed else 0)
 
 
-def execute(run: Invocation, output: Output, deployer: Deployer, report: "DeployReport") -> None:
+def execute(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport") -> None:
     """Executes the change sets, runs a true-up of each deployed Region, and records the results in the report."""
     progress = Progress(output, list(report.change_sets))
     try:
@@ -101,7 +101,7 @@ def execute(run: Invocation, output: Output, deployer: Deployer, report: "Deploy
         output.say(Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red")))
 
 
-def true_up(run: Invocation, cluster: Cluster, regions: list[Region]) -> dict[Region, TrueUpResult]:
+def true_up(run: CommandRun, cluster: Cluster, regions: list[Region]) -> dict[Region, TrueUpResult]:
     """A true-up of these Regions by their functions, concurrently."""
     answers = run.aws.each_region(
         regions, lambda region: true_up_by_function(run.aws, cluster.name, region), TRUE_UP_TIMEOUT

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws, Unreachable
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cloudformation.deployment import Deployer
@@ -55,7 +55,7 @@ def destroy(
 
     Exit code 0 if everything is deleted, 1 if a Region failed.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     settings = run.settings(cluster)

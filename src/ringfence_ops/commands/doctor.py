@@ -11,7 +11,7 @@ from rich.text import Text
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns, widths
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
@@ -44,13 +44,13 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
 
     Exit code 0 if nothing is wrong, 2 if something is, 1 if a Region does not answer.
     """
-    run = invocation(context)
+    run = command_run(context)
     findings, unreachable = check(run, run.cluster())
     Output(as_json=as_json).show(document(findings, unreachable), DoctorReport(findings))
     raise typer.Exit(1 if unreachable else 0 if worst(findings) is Severity.OK else 2)
 
 
-def check(run: Invocation, cluster: Cluster) -> tuple[list[Finding], dict[Region, str]]:
+def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region, str]]:
     """The findings of each Region, then those about all; and the Regions that did not answer."""
     settings = run.settings(cluster)
     expected = {region: Expected(own, cluster.parameters(region)) for region, own in settings.items()}

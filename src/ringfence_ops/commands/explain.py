@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands import history
 from ringfence_ops.documents.explain import (
@@ -27,7 +27,6 @@ from ringfence_ops.documents.explain import (
     StrangerItem,
 )
 from ringfence_ops.errors import CommandError
-from ringfence_ops.explain.answer import Answer, answer
 from ringfence_ops.explain.explanation import (
     ClusterMember,
     DepartedInstance,
@@ -39,6 +38,7 @@ from ringfence_ops.explain.explanation import (
     StaticMember,
     Stranger,
 )
+from ringfence_ops.explain.full_explanation import FullExplanation, read_explanation
 from ringfence_ops.explain.subject import Subject
 
 RECENT = 6
@@ -68,20 +68,20 @@ def explain(
 
     Exit code 0 if everything is right, 2 if something has to be done, 1 if a Region does not answer.
     """
-    run = invocation(context)
+    run = command_run(context)
     now = time.time()
     try:
         question, start = Subject.parse(subject), times.parse(since, now)
     except ValueError as error:
         raise CommandError(str(error)) from None
     cluster = run.cluster()
-    found = answer(run.aws, cluster, run.settings(cluster), question, start)
+    found = read_explanation(run.aws, cluster, run.settings(cluster), question, start)
     Output(as_json=as_json).show(document(found), ExplainReport(found))
     raise typer.Exit(1 if found.unreachable else 0 if found.explanation.is_right else 2)
 
 
-def document(found: Answer) -> ExplainDocument:
-    """The answer for programs."""
+def document(found: FullExplanation) -> ExplainDocument:
+    """The explanation for programs."""
     explanation = found.explanation
     return ExplainDocument(
         subject=explanation.subject.text,
@@ -117,7 +117,7 @@ def _identity_item(identity: Identity) -> IdentityItem:
             assert_never(identity)
 
 
-def _door_item(door: Door, found: Answer) -> DoorItem:
+def _door_item(door: Door, found: FullExplanation) -> DoorItem:
     addition, call = found.added_by(door), found.made_by(door)
     since = addition.at if addition is not None else call.at if call is not None else None
     return DoorItem(
@@ -138,13 +138,13 @@ def _door_item(door: Door, found: Answer) -> DoorItem:
 
 
 class ExplainReport:
-    """The answer for people."""
+    """The explanation for people."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, full: FullExplanation) -> None:
+        self.full = full
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, explanation = self.answer, self.answer.explanation
+        found, explanation = self.full, self.full.explanation
         yield from _identities(explanation, found.now)
         if explanation.doors:
             yield from self._doors()
@@ -159,7 +159,7 @@ class ExplainReport:
 
     def _doors(self) -> Iterator[Text | Padding]:
         groups: dict[tuple[str, str], list[Door]] = {}
-        for door in self.answer.explanation.doors:
+        for door in self.full.explanation.doors:
             groups.setdefault((door.region, door.group), []).append(door)
         for (region, group), doors in groups.items():
             yield Text()
@@ -168,16 +168,16 @@ class ExplainReport:
             for door in doors:
                 mark, style = _MARKS[door.verdict]
                 rule = door.rule.id if door.rule is not None else "no rule"
-                verdict = Text(_verdict(door, is_known=bool(self.answer.explanation.identities)))
+                verdict = Text(_verdict(door, is_known=bool(self.full.explanation.identities)))
                 verdict.append(self._since(door), style="dim")
                 rows.append([Text(f"{mark} {door.opening.ports}", style=style), Text(rule), verdict])
             yield Padding(columns(rows, 2), (0, 0, 0, 2))
 
     def _since(self, door: Door) -> str:
-        if (addition := self.answer.added_by(door)) is not None:
-            return f"\nfor {times.age(self.answer.now - addition.at)}, by {history.cause(addition.causes)}"
-        if (call := self.answer.made_by(door)) is not None:
-            return f"\nfor {times.age(self.answer.now - call.at)}, by {call.caller} ({call.operation})"
+        if (addition := self.full.added_by(door)) is not None:
+            return f"\nfor {times.age(self.full.now - addition.at)}, by {history.cause(addition.causes)}"
+        if (call := self.full.made_by(door)) is not None:
+            return f"\nfor {times.age(self.full.now - call.at)}, by {call.caller} ({call.operation})"
         return "" if door.rule is None else "\nsince before the log begins"
 
 

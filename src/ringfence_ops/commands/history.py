@@ -12,7 +12,7 @@ from rich.text import Text
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli import completion, times
 from ringfence_ops.cli.columns import columns, widths
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem
 from ringfence_ops.errors import CommandError
@@ -63,7 +63,7 @@ def history(
 
     The engines write the audit log into CloudWatch Logs, which keeps it for the log group's retention time.
     """
-    run = invocation(context)
+    run = command_run(context)
     now = time.time()
     try:
         start, end = times.parse(since, now), None if until is None else times.parse(until, now)

@@ -13,7 +13,7 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.settings import Mode
 from ringfence_ops.aws.sessions import Aws, Unreachable
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest
@@ -52,7 +52,7 @@ def init(
     Without a terminal it asks nothing: it takes what exists only once, and of several groups some must be named.
     Changes nothing in AWS. The file contains every setting, with a comment.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     if run.path.exists() and not force:
         raise CommandError(f"{run.path} exists: give --force to overwrite it, or another --cluster-file")
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json

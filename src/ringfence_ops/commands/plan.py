@@ -11,7 +11,7 @@ from rich.text import Text
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument
@@ -42,7 +42,7 @@ def plan(context: typer.Context, *, as_json: AsJson = False) -> None:
 
     Exit code 0 if nothing would change, 2 if something would, 1 if a Region does not answer.
     """
-    run = invocation(context)
+    run = command_run(context)
     snapshot = take_snapshot(run.aws, run.settings(run.cluster()), with_engines=False)
     Output(as_json=as_json).show(document(snapshot), PlanReport(snapshot))
     raise typer.Exit(exit_code(snapshot))

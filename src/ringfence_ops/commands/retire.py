@@ -14,7 +14,7 @@ from ringfence.core.model.rules import Rule
 from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli import completion
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.cloudformation.deployment import Deployer
@@ -57,7 +57,7 @@ def retire(
 
     Exit code 0 if the Region has left, 2 if it was shown and not done, 1 if something failed.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     retired = cluster.of(Region(region)).region
     rest, text, shorter = _without(run, cluster, retired)
@@ -78,7 +78,7 @@ def retire(
     raise typer.Exit(1 if retirement.failed else 0)
 
 
-def _without(run: Invocation, cluster: Cluster, retired: Region) -> tuple[Cluster, str, str]:
+def _without(run: CommandRun, cluster: Cluster, retired: Region) -> tuple[Cluster, str, str]:
     """The cluster without the Region, the file's text, and the text without the Region. Raises CommandError."""
     rest = replace(cluster, regions=tuple(region for region in cluster.regions if region.region != retired))
     if not rest.regions:
@@ -164,7 +164,7 @@ class Retirement:
 
 
 def _retirement(
-    run: Invocation, rest: Cluster, settings: Mapping[Region, Settings], retired: Region, *, leaves_stack: bool
+    run: CommandRun, rest: Cluster, settings: Mapping[Region, Settings], retired: Region, *, leaves_stack: bool
 ) -> Retirement:
     snapshot = take_snapshot(run.aws, settings, with_engines=False)
     failed = {name: why for name, why in snapshot.unreachable.items() if name != retired or not leaves_stack}
@@ -189,7 +189,7 @@ def _retirement(
     return Retirement(retired, deployer, change_sets, rules, leaves_stack=leaves_stack)
 
 
-def _carry_out(run: Invocation, output: Output, retirement: Retirement) -> None:
+def _carry_out(run: CommandRun, output: Output, retirement: Retirement) -> None:
     """Runs step after step until one fails: the same command continues from there when it is run again."""
     retired, deployer, rest = retirement.retired, retirement.deployer, retirement.deployer.cluster
     progress = Progress(output, [retired, *rest.region_names])

@@ -13,7 +13,7 @@ from rich.text import Text
 from ringfence.core.model.rosters import MemberState
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands.plan import SIGNS, change_item
 from ringfence_ops.documents.status import (
@@ -52,7 +52,7 @@ def status(
 
     Exit code 0 if everything is in sync, 2 if something is not, 1 if a Region does not answer.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     if watch:
         if as_json or not output.results.is_terminal:
             raise CommandError("--watch needs a terminal: without one, run `ringfence status` repeatedly")
@@ -62,14 +62,14 @@ def status(
     raise typer.Exit(report.exit_code)
 
 
-def _watch(run: Invocation, output: Output) -> None:
+def _watch(run: CommandRun, output: Output) -> None:
     with Live(console=output.results, screen=True, auto_refresh=False) as live:
         while True:
             live.update(_report(run), refresh=True)
             time.sleep(WATCH_PERIOD)
 
 
-def _report(run: Invocation) -> "StatusReport":
+def _report(run: CommandRun) -> "StatusReport":
     settings = run.settings(run.cluster())
     snapshot = take_snapshot(run.aws, settings)
     return StatusReport(snapshot, region_states(snapshot, settings))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.plan import change_item, diff
@@ -52,7 +52,7 @@ def sync(
 
     Exit code 0 if it succeeded, 2 if the guard holds removals or EC2 refuses a rule, 1 if a Region failed.
     """
-    run, output = invocation(context), Output(as_json=as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     confirmed = _confirmed(run, cluster, confirm) if confirm is not None else []
@@ -73,7 +73,7 @@ def sync(
     raise typer.Exit(report.exit_code)
 
 
-def _confirmed(run: Invocation, cluster: Cluster, confirm: str) -> Sequence[GuardHold]:
+def _confirmed(run: CommandRun, cluster: Cluster, confirm: str) -> Sequence[GuardHold]:
     """What the guard holds in the plan with this digest. Raises CommandError where the plan has changed since."""
     snapshot = take_snapshot(run.aws, run.settings(cluster), with_engines=False)
     if snapshot.unreachable:

@@ -1,4 +1,4 @@
-"""Answers a question about a subject: reads the Regions, the audit log and CloudTrail, and puts the answer together.
+"""Reads the Regions, the audit log and CloudTrail, and puts the explanation of a subject together.
 
 Changes nothing and decides nothing. Knows no terminal.
 
@@ -27,7 +27,7 @@ from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FullExplanation:
     """An explanation with its history: `changes` from the audit log, `calls` from CloudTrail for rules without one.
 
     `now` is in epoch seconds. `unreachable` holds the reason for each Region that did not answer.
@@ -53,8 +53,10 @@ class Answer:
         return None if door.rule is None else self.calls.get(door.rule.id)
 
 
-def answer(aws: Aws, cluster: Cluster, settings: Mapping[Region, Settings], subject: Subject, since: float) -> Answer:
-    """The answer, from all Regions that answer. The audit log is read back to `since`, in epoch seconds."""
+def read_explanation(
+    aws: Aws, cluster: Cluster, settings: Mapping[Region, Settings], subject: Subject, since: float
+) -> FullExplanation:
+    """The explanation from all Regions that answer. The audit log is read back to `since`, in epoch seconds."""
     read = aws.each_region(settings, lambda region: read_region(aws.client, settings[region]))
     unreachable = {region: found.reason for region, found in read.items() if isinstance(found, Unreachable)}
     regions = {region: found for region, found in read.items() if isinstance(found, RegionSnapshot)}
@@ -74,7 +76,7 @@ def answer(aws: Aws, cluster: Cluster, settings: Mapping[Region, Settings], subj
         | frozenset({subject.rule} if subject.rule else ()),
     )
     changes, unread = read_all(aws, cluster.name, since, None, selected, regions=regions)
-    found = Answer(explanation, time.time(), changes, unreachable=unreachable | unread)
+    found = FullExplanation(explanation, time.time(), changes, unreachable=unreachable | unread)
     return replace(found, calls=_calls(aws, found))
 
 
@@ -115,7 +117,7 @@ def instances_with(client_of: ClientOf, region: Region, cidr: Cidr) -> tuple[Ins
     return tuple(dict.fromkeys(ids))
 
 
-def _calls(aws: Aws, found: Answer) -> dict[RuleId, ApiCall]:
+def _calls(aws: Aws, found: FullExplanation) -> dict[RuleId, ApiCall]:
     """Who made the rules that the audit log does not explain. Rules that CloudTrail does not know stay unexplained."""
     unexplained: dict[Region, dict[SecurityGroupId, set[RuleId]]] = {}
     for door in found.explanation.doors:

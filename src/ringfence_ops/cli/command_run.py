@@ -14,7 +14,7 @@ from ringfence_ops.cluster.cluster_file import Cluster
 
 
 @dataclass(slots=True)
-class Invocation:
+class CommandRun:
     """One run of the command. `poll` is the number of seconds between two looks at a CloudFormation stack."""
 
     aws: Aws
@@ -32,9 +32,9 @@ class Invocation:
         return {region: cluster.settings(region, account) for region in cluster.region_names}
 
 
-def invocation(context: typer.Context) -> Invocation:
+def command_run(context: typer.Context) -> CommandRun:
     """The run that a command is part of."""
     run = context.obj
-    if not isinstance(run, Invocation):
-        raise TypeError("the command line has no Invocation: it is set by `ringfence_ops.cli.main`")
+    if not isinstance(run, CommandRun):
+        raise TypeError("the command line has no CommandRun: it is set by `ringfence_ops.cli.main`")
     return run
