@@ -1,6 +1,6 @@
 """The reference of the command line, from the commands' help and from the JSON Schemas of their documents.
 
-`generate_docs.py` writes it into docs/cli.md.
+`make docs` writes it into docs/cli.md.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from ringfence_ops.cli.main import app
+from ringfence_ops.main import app
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCHEMAS = PROJECT / "src" / "ringfence_ops" / "schemas"

@@ -1,4 +1,4 @@
-"""The simulator's world under the contract. Nobody polls its queues, so that hooks wait until a clause answers them."""
+"""The simulator as the world under contract. No function polls its queues, so hooks wait until a clause answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,19 @@ from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.reconciler.interfaces import RegionServices
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
-from ringfence_lab.sim.cloud.queue import Message
-from ringfence_lab.sim.cloud.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.lifecycle import Hook
+from ringfence_lab.sim.aws.queue import Message
+from ringfence_lab.sim.aws.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.aws.region import CloudRegion
+from ringfence_lab.sim.cloud import Cloud
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
 T = TypeVar("T")
 
 PATIENCE = 900
-"""Virtual seconds after which what should have happened has not."""
+"""Virtual seconds after which `eventually` fails."""
 
 
 class InMemory:
@@ -31,29 +33,29 @@ class InMemory:
     def __init__(self) -> None:
         self.region = Region("us-east-1")
         self._cloud = Cloud([self.region, "us-west-2"], ports="")
-        ports = self._cloud.engine_services(self.region)
-        self.home = ports.home
-        self.here, self.peer = ports.regions.values()
-        self._made = 0
+        services = self._cloud.engine_services(self.region)
+        self.home = services.home
+        self.here, self.peer = services.regions.values()
+        self._created = 0
 
     def security_group(self, region_of: RegionServices) -> SecurityGroupId:
         """See `World.security_group`."""
-        self._made += 1
+        self._created += 1
         region = self._home if region_of is self.here else self._cloud.region("us-west-2")
-        return region.add_security_group(f"sg-{self._made:08x}", "").id
+        return region.add_security_group(f"sg-{self._created:08x}", "").id
 
     def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:
         """See `World.allow`."""
-        return self._home.security_groups.one(group).allow(cidr, str(ports), description)
+        return self._home.security_groups.group(group).allow(cidr, str(ports), description)
 
     def allow_itself(self, group: SecurityGroupId, ports: PortRange) -> RuleId:
         """See `World.allow_itself`."""
-        return self._home.security_groups.one(group).allow_group(group, str(ports))
+        return self._home.security_groups.group(group).allow_group(group, str(ports))
 
     def auto_scaling_group(self, heartbeat: int = 600, default: HookResult = HookResult.CONTINUE) -> "InMemoryGroup":
         """See `World.auto_scaling_group`."""
-        self._made += 1
-        group = self._home.auto_scaling_group(f"group-{self._made}")
+        self._created += 1
+        group = self._home.auto_scaling_group(f"group-{self._created}")
         group.hooks = {
             name: Hook(name, transition, heartbeat, default)
             for name, transition in ((LAUNCH_HOOK, Transition.LAUNCH), (TERMINATE_HOOK, Transition.TERMINATE))
@@ -74,7 +76,7 @@ class InMemory:
         return InMemoryQueue(SimulatedQueue(self._cloud.clock, visibility, receives))
 
     def tidy_up(self) -> None:
-        """See `World.tidy_up`: all of this world goes with its clause."""
+        """See `World.tidy_up`: this world ends with its clause."""
 
     def wait(self, seconds: float) -> None:
         """See `World.wait`."""
@@ -124,7 +126,7 @@ class InMemoryGroup:
     def events(self) -> Sequence[LifecycleEvent]:
         """See `world.Group.events`."""
         parsed = [parse(event, "") for event in self.region.events.emitted]
-        return [each for each in parsed if isinstance(each, Launching | Terminating) and each.group == self.name]
+        return [event for event in parsed if isinstance(event, Launching | Terminating) and event.group == self.name]
 
 
 class InMemoryQueue:
@@ -154,7 +156,7 @@ class InMemoryQueue:
 
 def _eventually(look: Callable[[], T], clock: VirtualClock) -> T:
     for _ in range(PATIENCE):
-        if seen := look():
-            return seen
+        if result := look():
+            return result
         clock.advance(1)
-    raise AssertionError(f"nothing was seen within {PATIENCE} virtual seconds")
+    raise AssertionError(f"no result within {PATIENCE} virtual seconds")

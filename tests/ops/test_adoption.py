@@ -74,7 +74,7 @@ class Raced(FakeSecurityGroups):
 
     def relabel(self, group: SecurityGroupId, labels: Any) -> None:
         while self.taken:
-            del self.standing[self.taken.pop()]
+            del self.existing[self.taken.pop()]
         FakeSecurityGroups.relabel(self, group, labels)
 
 
@@ -87,7 +87,7 @@ def test_the_shown_rules_are_adopted_and_a_second_adoption_changes_nothing() -> 
     groups = FakeSecurityGroups.holding([BY_HAND, rule("sgr-9", address(9))])
     adoption = region(groups)
     assert adoption.adopt(adoption.plan()) == {"sgr-1"}
-    assert groups.standing[BY_HAND.id] == replace(BY_HAND, description=str(label(I1)))
+    assert groups.existing[BY_HAND.id] == replace(BY_HAND, description=str(label(I1)))
     groups.calls.clear()
     assert adoption.adopt(adoption.plan()) == set()
     assert "relabel" not in {call for call, _ in groups.calls}
@@ -103,7 +103,7 @@ def test_a_rule_whose_member_departed_after_it_was_shown_is_not_adopted() -> Non
     groups = FakeSecurityGroups.holding([BY_HAND])
     shown = region(groups).plan()
     assert region(groups, rows(roster({}, {I1: 1}))).adopt(shown) == set()
-    assert groups.standing[BY_HAND.id] == BY_HAND
+    assert groups.existing[BY_HAND.id] == BY_HAND
 
 
 def test_a_rule_that_was_not_shown_is_not_adopted() -> None:

@@ -10,7 +10,7 @@ import typer
 from ringfence_ops.cli.extensions import GROUP, extensions, loaded, missing
 from ringfence_ops.errors import CommandError
 
-IMPORTED = "import sys; from ringfence_ops.cli.main import run; run({arguments}); print('ringfence_lab' in sys.modules)"
+IMPORTED = "import sys; from ringfence_ops.main import run; run({arguments}); print('ringfence_lab' in sys.modules)"
 
 
 def extension(value: str) -> EntryPoint:

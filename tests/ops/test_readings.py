@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 
 from ringfence.aws.assembly import region_services
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.settings import Settings
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import Unread

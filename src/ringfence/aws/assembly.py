@@ -7,6 +7,7 @@ nothing of how a client is made, and reads no configuration.
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
@@ -14,7 +15,6 @@ from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import HomeServices, RegionServices
-from ringfence.records import dataclass
 
 T = TypeVar("T")
 ClientOf = Callable[[str, Region], Any]

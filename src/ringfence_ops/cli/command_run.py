@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster
@@ -36,5 +36,5 @@ def command_run(context: typer.Context) -> CommandRun:
     """The run that a command is part of."""
     run = context.obj
     if not isinstance(run, CommandRun):
-        raise TypeError("the command line has no CommandRun: it is set by `ringfence_ops.cli.main`")
+        raise TypeError("the command line has no CommandRun: it is set by `ringfence_ops.main`")
     return run

@@ -64,7 +64,12 @@ class Deployer:
         return Stack(client, region, f"ringfence-{self.cluster.name}", self.poll)
 
     def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
-        """A change set for each Region, not executed. Does not wait for a Region that does not answer."""
+        """A change set for each Region, not executed. Does not wait for a Region that does not answer.
+
+        Raises CommandError where settings contradict each other.
+        """
+        if broken := self.cluster.broken_relations():
+            raise CommandError("; ".join(broken))
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
         self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)

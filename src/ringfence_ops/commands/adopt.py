@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ringfence.aws.assembly import region_services, table_name
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
-from ringfence.core.settings import Settings
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.aws.assembly import ClientOf
 from ringfence.aws.error_codes import translated
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.explain.evidence import Evidence

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ringfence.aws.assembly import ClientOf, home_services, region_services, table_name
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Observation
-from ringfence.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

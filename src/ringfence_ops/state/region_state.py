@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import WAITING
 from ringfence.core.model.addresses import is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence.core.model.rules import Rule
-from ringfence.core.settings import Settings
 from ringfence_ops.state.changes import Change
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot
@@ -131,7 +131,7 @@ def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change
         stale_doors=[
             PendingRelease(instance, peer, roster.departed.get(instance, roster.updated_at))
             for roster in rosters
-            for peer, instances in sorted(roster.owed.items())
+            for peer, instances in sorted(roster.pending_releases.items())
             for instance in sorted(instances)
         ],
         drift=drift,

@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from ringfence.aws.assembly import ClientOf, table_name
 from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.logs.audit_log import AuditLog, LoggedReconcile, log_group
 from ringfence_ops.state.changes import Change, changes

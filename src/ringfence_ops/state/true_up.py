@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from ringfence.aws.assembly import SystemClock, Threads, home_services, region_services, table_name, worker_threads
 from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.sessions import Aws
