@@ -1,9 +1,9 @@
-"""Builds the Lambda artefact: the engine and its locked dependencies, and nothing else; from the same, the same bytes.
+"""Builds the Lambda artefact: the engine and its locked dependencies only. The same sources give the same bytes.
 
 Usage: build_artefact.py DIRECTORY
 
-`make build-RingfenceFunction`, which `sam build` calls, runs this with the directory that it zips. Needs nothing but
-Python with pip, and knows nothing of the project's own environment.
+`make build-RingfenceFunction`, which `sam build` calls, runs this with the directory that it zips. Needs only Python
+with pip. Knows nothing of the project's own environment.
 """
 
 import py_compile
@@ -13,19 +13,19 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from distribution import prune_code, prune_models
+from distribution import prune_models
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
-"""Wheels for the function's own architecture and runtime, whatever machine builds."""
+"""Wheels for the architecture and runtime of the function, on every machine that builds."""
 
 
 def build(destination: Path) -> None:
-    """Fills the directory, which is made where it does not exist."""
+    """Fills the directory, and creates it if it does not exist."""
     destination.mkdir(parents=True, exist_ok=True)
     install_dependencies(destination)
-    keep_what_is_used(destination)
+    prune_models.prune(destination / "botocore" / "data")
     shutil.copytree(
         PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
     )
@@ -33,32 +33,30 @@ def build(destination: Path) -> None:
 
 
 def install_dependencies(destination: Path) -> None:
-    """Installs exactly what the lock names, with its hashes."""
+    """Installs exactly the versions that the lock names, and checks their hashes."""
     lock = PROJECT / "requirements" / "engine.txt"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", *WHEELS, f"--target={destination}", f"--requirement={lock}"]
     subprocess.run(command, check=True)  # noqa: S603  # our own command, no shell
     shutil.rmtree(destination / "bin", ignore_errors=True)
-    for record in destination.glob("*.dist-info/RECORD"):  # with digests of scripts, which name this machine's Python
+    for record in destination.glob(
+        "*.dist-info/RECORD"
+    ):  # its digests of scripts depend on the path of this machine's Python
         record.unlink()
 
 
-def keep_what_is_used(destination: Path) -> None:
-    """Leaves out the descriptions of what the engine does not call, and what is imported and not used."""
-    prune_models.prune(destination / "botocore" / "data")
-    prune_code.prune(destination)
-
-
 def compile_modules(destination: Path) -> None:
-    """Compiles everything, so that a cold start does not: valid whatever time stamps the zip gives to the sources, and
-    without the documentation of what is called, a fifth of what a start would read.
+    """Compiles everything, so that a cold start need not. Time stamps in the zip do not invalidate the result.
 
-    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python.
+    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. The
+    libraries' docstrings are left out: a start would read a fifth more. The engine's stay, because the standard library
+    makes up a docstring for each dataclass that has none, and that takes longer than to read ours.
     """
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for source in sorted(destination.rglob("*.py")):
         name, compiled = str(source.relative_to(destination)), cache_from_source(source)
-        py_compile.compile(str(source), compiled, name, doraise=True, optimize=2, invalidation_mode=mode)
+        level = 1 if name.startswith("ringfence/") else 2
+        py_compile.compile(str(source), compiled, name, doraise=True, optimize=level, invalidation_mode=mode)
 
 
 if __name__ == "__main__":

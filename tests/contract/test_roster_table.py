@@ -37,7 +37,7 @@ def test_scan_and_query_see_a_write_immediately_and_completely(world: World, emp
     full = replace(
         at(empty, 1, "i-1", "i-2"),
         departed={InstanceId("i-0"): 1_799_999_999},
-        owed={Region("us-west-2"): frozenset({InstanceId("i-0")})},
+        pending_releases={Region("us-west-2"): frozenset({InstanceId("i-0")})},
         security_groups=(SecurityGroupId("sg-1"),),
         ports=Ports.parse("tcp/7000-7001,udp/1"),
         account="123456789012",
@@ -126,7 +126,7 @@ def test_a_row_that_is_no_roster_is_listed_separately_with_its_version(world: Wo
 @documented("DynamoDB Developer Guide, Supported data types: a set may not be empty")
 def test_an_empty_set_is_refused(world: World, empty: Roster) -> None:
     with pytest.raises(Permanent):
-        world.here.table.offer(replace(at(empty, 1), owed={Region("us-west-2"): frozenset()}))
+        world.here.table.offer(replace(at(empty, 1), pending_releases={Region("us-west-2"): frozenset()}))
 
     assert stored(world, empty) is None
 

@@ -1,4 +1,4 @@
-"""A cluster of two Regions in memory, in sync, for the tests of what the engine does to it."""
+"""A cluster of two Regions in memory, in sync, on which the tests run the engine."""
 
 import pytest
 
@@ -9,7 +9,7 @@ TRUE_UP = {"trueup": True}
 
 
 def settled(cloud: Cloud) -> Cloud:
-    """Two true-ups in each Region: after that everybody knows everybody."""
+    """The cloud after two true-ups in each Region, so that every Region admits every member. Clears its history."""
     for _ in range(2):
         for region in cloud.regions:
             cloud.invoke(region, TRUE_UP)

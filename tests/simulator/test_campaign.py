@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import ringfence
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.commands.sim import (

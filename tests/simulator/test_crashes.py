@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event, Launching, Terminating
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
@@ -99,6 +99,6 @@ def test_a_section_is_replaced_in_its_place_and_a_new_one_comes_last(tmp_path: P
     # when
     put_section(document, "one", "again")
     # then
-    assert document.read_text() == (
-        "# Reliability\n\n<!-- one:begin -->\nagain\n<!-- one:end -->\n\n<!-- two:begin -->\nsecond\n<!-- two:end -->\n"
-    )
+    one, two = (f'<!-- [[[cog cog.out(measured("{name}")) ]]] -->' for name in ("one", "two"))
+    end = "<!-- [[[end]]] -->"
+    assert document.read_text() == f"# Reliability\n\n{one}\nagain\n{end}\n\n{two}\nsecond\n{end}\n"

@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
-from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import RegionServices, RosterTable, Services, gather
+from ringfence.reconciler.interfaces import RegionServices, RosterTable, Services, run_concurrently
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import ExecutedStep, Execution, Footprint, explore
 from ringfence_lab.proof.interleavings import CASES, Case, interleave, trace
@@ -167,7 +167,9 @@ def publishes(_events: Sequence[Event], services: Services, settings: Settings) 
     home, (peer,) = settings.region, settings.peers
     for roster in services.regions[home].table.rows_of(home).rosters.values():
         newer = replace(roster, version=roster.version + 1)
-        gather(services.tasks, [partial(services.regions[region].table.offer, newer) for region in (home, peer)])
+        run_concurrently(
+            services.tasks, [partial(services.regions[region].table.offer, newer) for region in (home, peer)]
+        )
         services.regions[peer].table.offer(replace(newer, version=newer.version + 1))
 
 

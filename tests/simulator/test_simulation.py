@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.cloud import Cloud

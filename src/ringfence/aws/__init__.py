@@ -1,1 +1,1 @@
-"""AWS behind the engine's ports: one module for each service. `faults` alone knows AWS's error codes."""
+"""The engine's interfaces on AWS: one module per service. Only `error_codes` knows AWS's error codes."""

@@ -1,6 +1,7 @@
-"""The `AutoScaling` port on Amazon EC2 Auto Scaling."""
+"""The `AutoScaling` interface on Amazon EC2 Auto Scaling."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -8,7 +9,6 @@ from botocore.exceptions import ClientError
 from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

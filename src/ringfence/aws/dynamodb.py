@@ -1,7 +1,8 @@
-"""The `RosterTable` port on Amazon DynamoDB."""
+"""The `RosterTable` interface on Amazon DynamoDB."""
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
@@ -11,7 +12,6 @@ from ringfence.aws.roster_item import GUARD, Item, from_item, held_from_item, he
 from ringfence.core.errors import Conflict, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,28 +43,28 @@ class AwsRosterTable:
             )
             return _rows(item for page in pages for item in page["Items"])
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, current_version: int) -> None:
         """See `interfaces.RosterTable.replace`."""
-        if standing_version:
-            condition, values = "version = :standing", {":standing": {"N": str(standing_version)}}
+        if current_version:
+            condition, values = "version = :current", {":current": {"N": str(current_version)}}
         else:
             condition, values = "attribute_not_exists(version)", None
-        standing = self._put(roster, condition, values)
-        if standing == standing_version == 0:
+        existing = self._put(roster, condition, values)
+        if existing == current_version == 0:
             raise self._unreadable(roster)
-        if standing is not None:
+        if existing is not None:
             raise Conflict(f"{roster.key} was written by another invocation", {})
 
     def offer(self, roster: Roster) -> int:
         """See `interfaces.RosterTable.offer`."""
         condition = "attribute_not_exists(version) OR version < :version"
-        standing = self._put(roster, condition, {":version": {"N": str(roster.version)}})
-        if standing is not None and standing < roster.version:
+        existing = self._put(roster, condition, {":version": {"N": str(roster.version)}})
+        if existing is not None and existing < roster.version:
             raise self._unreadable(roster)
-        return roster.version if standing is None else standing
+        return roster.version if existing is None else existing
 
     def _unreadable(self, roster: Roster) -> Permanent:
-        return Permanent(f"the row of {roster.key} in {self.region} has a version that is no number: delete it")
+        return Permanent(f"the row of {roster.key} in {self.region} has a version that is not a number: delete it")
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`."""
@@ -72,7 +72,7 @@ class AwsRosterTable:
             self.client.put_item(TableName=self.table, Item=held_to_item(held))
 
     def _put(self, roster: Roster, condition: str, values: dict[str, dict[str, str]] | None) -> int | None:
-        """Writes the roster on the condition; where it does not hold, returns the version that stands there."""
+        """Writes the roster on the condition. If the condition fails, returns the version of the row."""
         with translated(self.region, "PutItem"):
             try:
                 self.client.put_item(
@@ -96,7 +96,7 @@ def _rows(items: Iterable[Item]) -> Rows:
     for item in items:
         key = key_of(item)
         if key.region == GUARD:
-            with suppress(Unsafe):  # then nothing was held before, and the guard begins anew
+            with suppress(Unsafe):  # then nothing was held before, and the guard starts over
                 held[SecurityGroupId(key.asg)] = held_from_item(item)
             continue
         try:

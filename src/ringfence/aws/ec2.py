@@ -1,7 +1,8 @@
-"""The `Instances` and `SecurityGroups` ports on Amazon EC2."""
+"""The `Instances` and `SecurityGroups` interfaces on Amazon EC2."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
@@ -11,7 +12,6 @@ from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Instance, Power
 from ringfence.core.plan import Addition
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 GROUP_TAG = "aws:autoscaling:groupName"
 FILTER_VALUES = 200
-"""How many values a filter takes. Source: EC2 API, `Filter`."""
+"""Maximum values per filter. Source: EC2 API, `Filter`."""
 PAGE = 1000
-"""The largest page of DescribeInstances and DescribeSecurityGroupRules. Source: EC2 API."""
+"""Maximum page size of DescribeInstances and DescribeSecurityGroupRules. Source: EC2 API."""
 
 _POWER = {
     "pending": Power.PENDING,
@@ -41,7 +41,7 @@ _POWER = {
 
 @dataclass(frozen=True, slots=True)
 class AwsInstances:
-    """A Region's instances."""
+    """A Region's instances. See `interfaces.Instances`."""
 
     client: "EC2Client"
     region: Region
@@ -51,7 +51,7 @@ class AwsInstances:
         return self._described(f"tag:{GROUP_TAG}", names)
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """See `interfaces.Instances.by_id`. By filter, since one unknown id makes a call by ids fail for all."""
+        """See `interfaces.Instances.by_id`. Uses a filter, because a call by ids fails if one id is unknown."""
         return self._described("instance-id", list(ids))
 
     def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
@@ -65,7 +65,7 @@ class AwsInstances:
                 for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE}):
                     for reservation in page["Reservations"]:
                         for described in reservation["Instances"]:
-                            # One with an address that cannot be a member's counts as not described: unknown.
+                            # An instance with an address that no member can have counts as not described: unknown.
                             with suppress(ValueError):
                                 instance = _instance(described)
                                 found[instance.id] = instance
@@ -81,19 +81,23 @@ def _instance(described: "InstanceTypeDef") -> Instance:
         power=_POWER[described["State"]["Name"]],
         group=tags.get(GROUP_TAG),
         addresses={
-            AddressKind.PUBLIC_IPV4: _hosts([*public, *(each for one in interfaces for each in _public(one))]),
+            AddressKind.PUBLIC_IPV4: _hosts(
+                [*public, *(address for interface in interfaces for address in _public(interface))]
+            ),
             AddressKind.PRIVATE_IPV4: _hosts(
-                address["PrivateIpAddress"] for one in interfaces for address in one.get("PrivateIpAddresses", [])
+                address["PrivateIpAddress"]
+                for interface in interfaces
+                for address in interface.get("PrivateIpAddresses", [])
             ),
             AddressKind.IPV6: _hosts(
-                address["Ipv6Address"] for one in interfaces for address in one.get("Ipv6Addresses", [])
+                address["Ipv6Address"] for interface in interfaces for address in interface.get("Ipv6Addresses", [])
             ),
         },
     )
 
 
 def _public(interface: "InstanceNetworkInterfaceTypeDef") -> Iterable[str]:
-    """The public addresses of an interface: its own, and those of its secondary private addresses."""
+    """The public addresses of a network interface: its own, and those of its secondary private addresses."""
     associations = [interface.get("Association", {})]
     associations += [address.get("Association", {}) for address in interface.get("PrivateIpAddresses", [])]
     return [association["PublicIp"] for association in associations if association.get("PublicIp")]
@@ -161,7 +165,7 @@ def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
 
 
 def _canonical(cidr: str) -> Cidr:
-    """The CIDR as our own are written; one that admits everybody is a foreign rule's and stays as it is."""
+    """The canonical CIDR. One that admits all addresses belongs to a foreign rule and stays as it is."""
     try:
         return network(cidr)
     except ValueError:
@@ -169,7 +173,7 @@ def _canonical(cidr: str) -> Cidr:
 
 
 def _permissions(additions: Sequence[Addition]) -> "list[IpPermissionTypeDef]":
-    """One permission for each range of ports, with a description on each source."""
+    """One permission per port range, with a description on each source."""
     permissions: dict[PortRange, IpPermissionTypeDef] = {}
     for addition in additions:
         ports, cidr = addition.opening.ports, addition.opening.cidr

@@ -1,7 +1,7 @@
-"""A roster as an item of the table, and back. What comes back from a table is not trusted before it is checked.
+"""Converts a roster to an item of the table, and back. An item is checked before it is trusted.
 
 The key (`region`, `asg`) and `ips` are those of the original sample, so that its stack and ours can share a table
-while a user migrates. DynamoDB holds no empty sets: an attribute that would be one is left out.
+during a migration. DynamoDB has no empty sets: an attribute that would be one is left out.
 
 Knows no client: takes and returns DynamoDB's attribute values.
 """
@@ -22,19 +22,19 @@ Item = Mapping[str, Any]
 """Attribute names to DynamoDB attribute values: `{"version": {"N": "7"}}`."""
 
 ITEM_LIMIT = 400 * 1024
-"""Bytes of an item. Source: DynamoDB Developer Guide, "Service, account, and table quotas"."""
+"""Maximum bytes of an item. Source: DynamoDB Developer Guide, "Service, account, and table quotas"."""
 
 GUARD = "(guard)"
-"""Stands for a Region in the key of what the guard holds; no Region's name has parentheses."""
+"""In the key of what the guard holds, this is in the place of the Region. No Region has such a name."""
 
 _INSTANCE_ID = re.compile(r"[a-z0-9-]{1,64}")
 
 ORIGINAL = InstanceId("original")
-"""Stands for the instance in the labels of a row that the original sample wrote: it names addresses only."""
+"""The instance of all addresses in a row of the original sample, which names addresses only."""
 
 
 def to_item(roster: Roster) -> dict[str, Any]:
-    """The item of a roster. Raises Permanent where it is larger than an item can be."""
+    """The item of a roster. Raises Permanent if it is larger than an item can be."""
     addresses = sorted({address for address, _ in roster.addresses()})
     item: dict[str, Any] = {
         **key(roster.key.region, roster.key.asg),
@@ -42,7 +42,7 @@ def to_item(roster: Roster) -> dict[str, Any]:
         "updated_at": {"S": datetime.fromtimestamp(roster.updated_at, UTC).isoformat()},
         "members": {"M": {id: _member_value(member) for id, member in sorted(roster.members.items())}},
         "departed": {"M": {id: {"N": str(at)} for id, at in sorted(roster.departed.items())}},
-        "owed": {"M": {region: {"SS": sorted(ids)} for region, ids in sorted(roster.owed.items())}},
+        "owed": {"M": {region: {"SS": sorted(ids)} for region, ids in sorted(roster.pending_releases.items())}},
         "security_groups": {"L": [{"S": group} for group in roster.security_groups]},
         "ports": {"S": str(roster.ports)},
         "account": {"S": roster.account},
@@ -61,7 +61,7 @@ def to_item(roster: Roster) -> dict[str, Any]:
 
 
 def from_item(item: Item) -> Roster:
-    """The roster in an item. Raises Unsafe, which says what is wrong, for one that cannot be trusted."""
+    """The roster in an item. Raises Unsafe, which says what is wrong, for an item that cannot be trusted."""
     try:
         if "version" not in item:
             return _original(item)
@@ -70,13 +70,13 @@ def from_item(item: Item) -> Roster:
             version=int(item["version"]["N"]),
             members={_instance_id(id): _member(value["M"]) for id, value in item["members"]["M"].items()},
             departed={InstanceId(id): int(value["N"]) for id, value in item["departed"]["M"].items()},
-            owed={
+            pending_releases={
                 Region(region): frozenset(map(InstanceId, value["SS"])) for region, value in item["owed"]["M"].items()
             },
             security_groups=tuple(SecurityGroupId(value["S"]) for value in item["security_groups"]["L"]),
             ports=Ports.parse(item["ports"]["S"]),
             account=item["account"]["S"],
-            observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not say
+            observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
             updated_at=int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -86,7 +86,7 @@ def from_item(item: Item) -> Roster:
 
 
 def version_of(item: Item) -> int:
-    """The version of a row, whatever else is wrong with it; 0 where it has none."""
+    """The version of a row, even if something else is wrong with it. 0 if it has none."""
     try:
         return int(item["version"]["N"])
     except (KeyError, TypeError, ValueError):
@@ -104,7 +104,7 @@ def key_of(item: Item) -> RosterKey:
 
 
 def held_to_item(held: HeldRemovals) -> dict[str, Any]:
-    """The item of what the guard holds in a security group: maybe nothing any more."""
+    """The item of what the guard holds in a security group, which may be nothing."""
     return {
         **key(GUARD, held.group),
         "rules": {"L": [{"S": rule} for rule in sorted(held.rules)]},
@@ -114,7 +114,7 @@ def held_to_item(held: HeldRemovals) -> dict[str, Any]:
 
 
 def held_from_item(item: Item) -> HeldRemovals:
-    """What the guard holds, from its item. Raises Unsafe where the item is not one of ours."""
+    """What the guard holds, from its item. Raises Unsafe for an item that is not one of ours."""
     try:
         rules = frozenset(RuleId(value["S"]) for value in item["rules"]["L"])
         return HeldRemovals(SecurityGroupId(item["asg"]["S"]), rules, item["digest"]["S"], int(item["at"]["N"]))
@@ -133,7 +133,7 @@ def item_size(value: object) -> int:
         case Mapping():
             return 3 + sum(1 + item_size(name) + item_size(each) for name, each in value.items())
         case list():
-            return 3 + sum(1 + item_size(each) for each in value)
+            return 3 + sum(1 + item_size(element) for element in value)
         case bool():
             return 1
         case _:
@@ -146,19 +146,19 @@ def _member_value(member: Member) -> dict[str, Any]:
 
 
 def _member(value: Item) -> Member:
-    addresses = tuple(_checked(each["S"]) for each in value["addresses"]["L"])
+    addresses = tuple(_checked(address["S"]) for address in value["addresses"]["L"])
     return Member(addresses, MemberState(value["state"]["S"]), int(value["since"]["N"]))
 
 
 def _instance_id(text: str) -> InstanceId:
-    """The id if a rule's label can name it: a rule that cannot be read back would stay for ever."""
+    """The id, if a rule's label can name it. A rule whose label cannot be read would stay for ever."""
     if _INSTANCE_ID.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no instance's id")
+        raise ValueError(f"{text!r} is not an instance id")
     return InstanceId(text)
 
 
 def _checked(address: str) -> Cidr:
-    """The address if it is written as ours are: a single unicast host's canonical CIDR."""
+    """The address, if it is the canonical CIDR of a single unicast host."""
     canonical = host(address)
     if canonical != address:
         raise ValueError(f"{address} is not written as a single host's CIDR: {canonical}")
@@ -166,7 +166,7 @@ def _checked(address: str) -> Cidr:
 
 
 def _original(item: Item) -> Roster:
-    """The roster in a row of the original sample: addresses alone, at no version."""
+    """The roster in a row of the original sample: addresses only, at no version."""
     addresses = tuple(sorted(host(address) for address in item.get("ips", {}).get("SS", ())))
     members = {ORIGINAL: Member(addresses, MemberState.MEMBER, 0)} if addresses else {}
     return Roster(key_of(item), members=members)

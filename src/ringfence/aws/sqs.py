@@ -1,21 +1,21 @@
-"""The dead-letter queue on Amazon SQS, for messages that will never succeed."""
+"""The dead-letter queue on Amazon SQS, for messages that can never succeed."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
 from ringfence.core.model.identifiers import Region
-from ringfence.records import dataclass
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 REASON_LIMIT = 1024
-"""Characters of the reason that goes with a message."""
+"""Maximum characters of the reason in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsDeadLetters:
-    """A FIFO queue for what someone must look at."""
+    """A FIFO queue of messages that an operator must look at."""
 
     client: "SQSClient"
     region: Region
@@ -23,7 +23,7 @@ class AwsDeadLetters:
     cluster: str
 
     def send(self, body: str, message_id: str, reason: str) -> None:
-        """Puts a message there with the reason. Raises Retry, Permanent."""
+        """Sends a message there with the reason. Raises Retry, Permanent."""
         with translated(self.region, "SendMessage"):
             self.client.send_message(
                 QueueUrl=self.queue_url,

@@ -1,16 +1,17 @@
-"""What a reconcile did and found, one value for each fact: the vocabulary of the log and of the metrics.
+"""What a reconcile did and found, one value for each fact. The log and the metrics are made from these.
 
-Pure. The reconcile writes these as things happen, so that a crash loses none; it never logs by itself.
+Pure. The reconcile reports each fact as it happens, so that a crash loses none. It never logs by itself.
 """
+
+from dataclasses import dataclass
 
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Opening
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RuleAdded:
-    """A rule was made. `drift` says that it should have been there before."""
+    """A rule was made. `drift` says that it was missing although it was wanted before."""
 
     region: Region
     group: SecurityGroupId
@@ -22,7 +23,7 @@ class RuleAdded:
 
 @dataclass(frozen=True, slots=True)
 class RuleRemoved:
-    """A rule was removed. `stale_seconds` is how long it outlived the departure of its instance, if that is why."""
+    """A rule was removed. `stale_seconds` is the time since its instance departed, if that is the reason."""
 
     region: Region
     group: SecurityGroupId
@@ -36,7 +37,7 @@ class RuleRemoved:
 
 @dataclass(frozen=True, slots=True)
 class RuleRelabelled:
-    """A rule stands for another instance now, which has its address. `was` is the label it had."""
+    """A rule names another instance now, the one that has its address. `was` is the earlier label."""
 
     region: Region
     group: SecurityGroupId
@@ -48,7 +49,7 @@ class RuleRelabelled:
 
 @dataclass(frozen=True, slots=True)
 class RuleWanted:
-    """A rule would have been made, if Ringfence did more than observe."""
+    """In observe mode: a rule would have been made."""
 
     region: Region
     group: SecurityGroupId
@@ -58,7 +59,7 @@ class RuleWanted:
 
 @dataclass(frozen=True, slots=True)
 class RuleUnwanted:
-    """A rule would have been removed, if Ringfence did more than observe."""
+    """In observe mode: a rule would have been removed."""
 
     region: Region
     group: SecurityGroupId
@@ -70,7 +71,7 @@ class RuleUnwanted:
 
 @dataclass(frozen=True, slots=True)
 class RemovalsHeld:
-    """The guard held removals, which the digest names."""
+    """The guard holds removals. The digest names them."""
 
     region: Region
     group: SecurityGroupId
@@ -93,7 +94,7 @@ class RuleRefused:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsed:
-    """How many rules of one address family a group holds."""
+    """How many rules of one address family a group has."""
 
     region: Region
     group: SecurityGroupId
@@ -104,7 +105,7 @@ class QuotaUsed:
 
 @dataclass(frozen=True, slots=True)
 class RosterPublished:
-    """A roster was written at home."""
+    """A roster was written into the home table."""
 
     roster: RosterKey
     version: int
@@ -114,7 +115,7 @@ class RosterPublished:
 
 @dataclass(frozen=True, slots=True)
 class RowRejected:
-    """A row of a table cannot be trusted; the rules that it stands for are left as they are."""
+    """A row of a table cannot be trusted. The rules of its roster stay as they are."""
 
     region: Region
     roster: RosterKey
@@ -123,7 +124,7 @@ class RowRejected:
 
 @dataclass(frozen=True, slots=True)
 class RegionFailed:
-    """A Region could not be brought up to date. `owed` counts the departed instances that it may still admit."""
+    """A Region could not be brought up to date. `owed` is the number of its pending releases."""
 
     region: Region
     at_home: bool
@@ -133,7 +134,7 @@ class RegionFailed:
 
 @dataclass(frozen=True, slots=True)
 class HookCompleted:
-    """A waiting instance was let go on, or sent away. `seconds` is since its event; None where none told."""
+    """A waiting hook was answered. `seconds` is the time since its event, or None without an event."""
 
     group: str
     instance: InstanceId
@@ -147,7 +148,7 @@ class HookCompleted:
 
 @dataclass(frozen=True, slots=True)
 class HookHeld:
-    """An instance is left waiting."""
+    """An instance stays in its wait state."""
 
     group: str
     instance: InstanceId
@@ -156,7 +157,7 @@ class HookHeld:
 
 @dataclass(frozen=True, slots=True)
 class StaleDoor:
-    """A departed instance was let go while a Region may still admit its address."""
+    """A Region may still admit the address of a departed instance that was let go."""
 
     region: Region
     instance: InstanceId
@@ -165,7 +166,7 @@ class StaleDoor:
 
 @dataclass(frozen=True, slots=True)
 class EventIgnored:
-    """An event needed nothing."""
+    """An event asked for nothing."""
 
     event: str
     reason: str
@@ -173,7 +174,7 @@ class EventIgnored:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that an operator must mend; the rest of the reconcile went on."""
+    """Something that an operator must fix. The rest of the reconcile went on."""
 
     what: str
 

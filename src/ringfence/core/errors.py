@@ -1,6 +1,6 @@
 """The engine's errors, named by what the caller does next.
 
-Knows no AWS error code (`aws.faults` translates those) and no way to recover.
+Knows no AWS error code (`aws.error_codes` translates those) and no way to recover.
 """
 
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from ringfence.core.model.identifiers import RosterKey
 
 
 class RingfenceError(Exception):
-    """Any error that the engine raises on purpose. Its text is for an operator: what, why, what to do."""
+    """An error that the engine raises on purpose. Its text tells an operator what happened, why, and what to do."""
 
 
 class Retry(RingfenceError):
-    """The same call may work later: throttled, unreachable, or overtaken by another invocation."""
+    """The same call may work later: it was throttled, got no answer, or was overtaken by another invocation."""
 
 
 class Permanent(RingfenceError):
-    """The same call will fail again until someone changes the configuration or a permission.
+    """The same call fails again until someone changes the configuration or a permission.
 
-    `groups` names the Auto Scaling groups that are affected; with none named, all of the Region's are.
+    `groups` names the Auto Scaling groups that are affected. If it is empty, all groups of the Region are.
     """
 
     def __init__(self, message: str, groups: frozenset[str] = frozenset()) -> None:
@@ -33,32 +33,32 @@ class Unsafe(RingfenceError):
 
 
 class NotDeployed(Permanent):
-    """The Region answered that Ringfence's table does not exist there."""
+    """The Region answered that it has no Ringfence table."""
 
 
 class Conflict(Retry):
-    """Another invocation wrote a row first, so what was observed may be old: observe again.
+    """Another invocation wrote a row first, so the observation may be old. Observe again.
 
-    `standing` maps the key of each roster concerned to the version that ours must have reached: the one that stands in
-    the table that refused it, or the next where that one says something else at our version.
+    `minimum_versions` maps the key of each roster to the version that our next row must exceed or reach: the version
+    in the table that refused the write, or the next one if that row differs from ours at the same version.
     """
 
-    def __init__(self, message: str, standing: Mapping[RosterKey, int]) -> None:
+    def __init__(self, message: str, minimum_versions: Mapping[RosterKey, int]) -> None:
         super().__init__(message)
-        self.standing = standing
+        self.minimum_versions = minimum_versions
 
 
 class Refusal(Enum):
     """Why a security group refused a call, as far as the next step depends on it."""
 
-    DUPLICATE = "duplicate"  # the rule is there already: what was read is old, read again
-    NOT_FOUND = "not-found"  # the rule is gone already: read again
+    DUPLICATE = "duplicate"  # the rule exists already: the reading is old, read again
+    NOT_FOUND = "not-found"  # the rule does not exist any more: read again
     QUOTA = "quota"  # the group has no room
-    MALFORMED = "malformed"  # one of the rules is one that EC2 does not take
+    MALFORMED = "malformed"  # EC2 does not accept one of the rules
 
 
 class Refused(RingfenceError):
-    """A security group refused a whole call, and changed nothing."""
+    """A security group refused a whole call and changed nothing."""
 
     def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)

@@ -1,15 +1,15 @@
-"""Parses whatever wakes the engine into one of four events. What is unknown is ignored with a reason.
+"""Parses what invokes the engine into one of four events. Unknown input is ignored with a reason.
 
-Pure: takes the decoded JSON, never raises, knows nothing of queues or of how an event is answered.
+Pure: takes decoded JSON, never raises, knows nothing of queues or of how an event is answered.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import InstanceId
-from ringfence.records import dataclass
 
 
 class Place(Enum):
@@ -23,9 +23,9 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Launching:
-    """An instance waits on its way into its group (or, by `destination`, into the group's warm pool).
+    """An instance waits on its way into its group or, according to `destination`, into the group's warm pool.
 
-    `time` is the epoch second of the event, None where it does not say; `token` names this one wait of the instance.
+    `time` is the event's time in epoch seconds, or None if it has none. `token` names this wait of the instance.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Launching:
 
 @dataclass(frozen=True, slots=True)
 class Terminating:
-    """An instance waits on its way out of its group (or of its warm pool, or back into it)."""
+    """An instance waits on its way out of its group or its warm pool, or from the group back into the warm pool."""
 
     id: str
     time: int | None
@@ -54,9 +54,9 @@ class Terminating:
 
 @dataclass(frozen=True, slots=True)
 class TrueUp:
-    """A reconcile that no lifecycle event started. `group` is the one that a person named; all are looked at.
+    """A reconcile that no lifecycle event started. `group` is the one that an operator named: all are reconciled.
 
-    `confirm` is the digest of held removals that an operator has seen and approves.
+    `confirm` is the digest of held removals that an operator has seen and approved.
     """
 
     id: str
@@ -66,7 +66,7 @@ class TrueUp:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing to do, and why."""
+    """Input that asks for nothing, and why."""
 
     id: str
     reason: str
@@ -81,13 +81,13 @@ LifecycleEvent = Launching | Terminating
 Event = Launching | Terminating | TrueUp | Ignored
 
 SCHEDULE = "ringfence.schedule"
-"""The `source` that the stack's schedule writes into its message."""
+"""The `source` in the message of the stack's schedule."""
 
 
 def parse(event: object, fallback_id: str) -> Event:
     """One event, from the JSON of an EventBridge event, a scheduled or a manual true-up.
 
-    `fallback_id` names the event where it does not name itself (a message id, a request id).
+    `fallback_id` names an event that has no id of its own: the id of the message or of the request.
     """
     if not isinstance(event, Mapping):
         return Ignored(fallback_id, f"expected a JSON object, got {type(event).__name__}")
@@ -107,7 +107,7 @@ def parse(event: object, fallback_id: str) -> Event:
     if event.get("trueup"):
         return TrueUp(id, _text(detail, "AutoScalingGroupName") or None, _text(event, "confirm") or None)
     if not event.get("source") and not event.get("detail-type") and _text(detail, "AutoScalingGroupName"):
-        # The original sample's form, which names a group and may leave `trueup` out.
+        # The original sample's form. It names a group, and `trueup` is optional.
         return TrueUp(id, _text(detail, "AutoScalingGroupName"), _text(event, "confirm") or None)
     kind = f"source {_text(event, 'source')!r}, detail-type {_text(event, 'detail-type')!r}"
     return Ignored(id, f"neither a lifecycle event nor a true-up: {kind}")

@@ -1,22 +1,20 @@
-"""Stands between a plan and its application: a removal that is large and unexplained waits for a second look.
+"""Stands between a plan and its application: large or surprising unexplained removals need a second observation.
 
-Pure. Additions always flow, and removals that a confirmed departure explains always flow: a brake must not keep a
-door open.
+Pure. The guard never delays additions, and never delays removals that a confirmed departure explains.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rosters import HeldRemovals
 from ringfence.core.plan import Plan, Removal, digest
-from ringfence.core.settings import GuardLimits
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
-    """A plan cut in two: what may be applied now, and the removals that are held, named by `digest`."""
+class GuardedPlan:
+    """A plan in two parts: what may be applied now, and the removals that are held, which `digest` names."""
 
     plan: Plan
     held: tuple[Removal, ...] = ()
@@ -27,44 +25,44 @@ class Guarded:
         return digest(self.plan.group, (removal.rule for removal in self.held))
 
     def record(self, now: int) -> HeldRemovals:
-        """What to keep of the held removals until the next reconcile."""
+        """What the table keeps of the held removals until the next reconcile. `now` is in epoch seconds."""
         rules = frozenset(removal.rule for removal in self.held)
         return HeldRemovals(self.plan.group, rules, self.digest, now)
 
 
 AGREES_AFTER = STALE_SECONDS
-"""Seconds after which an observation can be agreed with. A second one that comes sooner may be the same stale
-answer."""
+"""Seconds after which a second observation can confirm the first. An earlier one may be the same stale answer."""
 AGREES_WITHIN = 3600
-"""Seconds for which an observation can be agreed with. A group that is rarely looked at begins anew."""
+"""Seconds within which a second observation can confirm the first. After that, the guard starts over."""
 
 
-def standing(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
-    """The rules that an earlier observation would have removed, if it can still be agreed with."""
+def recorded_rules(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
+    """The rules that an earlier observation would have removed, if a second one can still confirm it."""
     return earlier.rules if earlier is not None and now - earlier.at <= AGREES_WITHIN else frozenset()
 
 
-def _believed(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
-    return standing(earlier, now) if earlier is not None and now - earlier.at >= AGREES_AFTER else frozenset()
+def _confirmable_rules(earlier: HeldRemovals | None, now: int) -> frozenset[RuleId]:
+    """The recorded rules that an observation at this moment confirms."""
+    return recorded_rules(earlier, now) if earlier is not None and now - earlier.at >= AGREES_AFTER else frozenset()
 
 
 def guard(
     plan: Plan, earlier: HeldRemovals | None, confirmed: frozenset[str], limits: GuardLimits, now: int
-) -> Guarded:
-    """Holds the plan's unexplained removals where they are too many to be believed at once; and, however few, those
-    that are surprising: of which the roster has never heard.
+) -> GuardedPlan:
+    """Holds the plan's unexplained removals if they are too many, and holds surprising ones however few they are.
 
-    Those that `earlier`, an observation of at least a minute ago, would have removed too are believed. An operator
-    overrides the guard with the digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
+    A removal is surprising if the roster does not know the rule's instance or address. Removals that `earlier`, an
+    observation of at least a minute ago, would have made too are confirmed. An operator overrides the guard with the
+    digest of exactly what is held (`confirmed`). `now` is in epoch seconds.
     """
-    believed = _believed(earlier, now)
+    confirmable = _confirmable_rules(earlier, now)
     unexplained = tuple(removal for removal in plan.removals if not removal.is_explained)
-    doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)
+    doubtful = tuple(removal for removal in unexplained if removal.rule not in confirmable)
     too_many = len(doubtful) >= limits.minimum and len(doubtful) * 100 > plan.owned * limits.percent
     if not too_many:
         doubtful = tuple(removal for removal in doubtful if removal.is_surprising)
-    if not doubtful or Guarded(plan, doubtful).digest in confirmed:
-        return Guarded(plan)
+    if not doubtful or GuardedPlan(plan, doubtful).digest in confirmed:
+        return GuardedPlan(plan)
     held = frozenset(doubtful)
-    kept = tuple(removal for removal in plan.removals if removal not in held)
-    return Guarded(replace(plan, removals=kept), doubtful)
+    applicable = tuple(removal for removal in plan.removals if removal not in held)
+    return GuardedPlan(replace(plan, removals=applicable), doubtful)

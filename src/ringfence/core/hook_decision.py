@@ -1,10 +1,13 @@
-"""Decides what to answer to each lifecycle hook that waits: let go on, send away, or leave waiting.
+"""Decides the answer to each waiting lifecycle hook: continue, abandon, or leave the instance waiting.
 
-Pure. It looks at what waits, not only at what events named, so that a lost event is healed by the next reconcile.
+Pure. It covers every instance that waits, not only those that an event names. So the next reconcile also answers the
+hook of an event that was lost.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from ringfence.core.configuration.settings import Mode, NoAddress, Settings
 from ringfence.core.errors import Refusal
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
@@ -13,15 +16,14 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Mode, NoAddress, Settings
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingInstance:
-    """An instance that a hook may hold, with the transitions that it can be held in (the likelier first).
+    """An instance that a hook may hold, with the transitions that the hook can be for, the more likely one first.
 
-    `seen_at` is when its group was asked, in epoch seconds: it may wait for another answer since.
+    `warm` says that the instance is in the warm pool or on its way into or out of it. `seen_at` is when its group was
+    listed, in epoch seconds: since then, the instance may wait for something else.
     """
 
     group: str
@@ -33,7 +35,7 @@ class WaitingInstance:
 
     @property
     def launching(self) -> bool:
-        """Whether it waits on its way into its group."""
+        """Whether the instance waits on its way into its group."""
         return not self.warm and self.transitions == (Transition.LAUNCH,)
 
 
@@ -57,31 +59,56 @@ class Hold:
 
 HookDecision = Complete | Hold
 
+
+@dataclass(frozen=True, slots=True)
+class RegionResults:
+    """What every Region's pass resulted in, at the time of the decision. `now` is in epoch seconds."""
+
+    home: RegionResult
+    peers: Mapping[Region, RegionResult]
+    now: float
+
+    def not_admitting(self, roster: RosterKey, instance: InstanceId) -> list[Region]:
+        """The peers that do not admit the instance everywhere."""
+        return [region for region, peer in sorted(self.peers.items()) if not peer.admits(roster, instance)]
+
+    def not_released(self, roster: RosterKey, instance: InstanceId) -> tuple[Region, ...]:
+        """The peers that may still admit the instance."""
+        return tuple(region for region, peer in sorted(self.peers.items()) if not peer.has_released(roster, instance))
+
+    def lingering(self, roster: RosterKey, instance: InstanceId) -> list[Region]:
+        """The Regions in which a rule for the instance is known to exist."""
+        regions = (self.home, *self.peers.values())
+        return sorted(result.region for result in regions if (roster, instance) in result.lingering)
+
+
 STILL_WAITS = 10.0
-"""Seconds for which an instance surely waits for what its group said. An answer without an event's token is for
-whatever it waits for by then: one that was on its way into the warm pool may be on its way out, not yet admitted."""
+"""Seconds for which a listing that shows a wait is trusted. An answer without an event's token ends whatever the
+instance waits for by then: an instance that was on its way into the warm pool may be on its way out of it, and not
+admitted yet."""
 
 
-def waiting(observation: Observation, events: Iterable[LifecycleEvent], seen_at: float) -> list[WaitingInstance]:
-    """Every instance that waits, by its group's listing or by a fresh event that the listing may be older than."""
+def waiting_instances(
+    observation: Observation, events: Iterable[LifecycleEvent], seen_at: float
+) -> list[WaitingInstance]:
+    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show."""
     found: dict[tuple[str, InstanceId], WaitingInstance] = {}
-    for group, instances in sorted(observation.groups.items()):
-        for id, state in sorted(instances.items()):
+    for group, states in sorted(observation.groups.items()):
+        for id, state in sorted(states.items()):
             if state in WAITING:
-                found[group, id] = WaitingInstance(
-                    group, id, WAITING[state], None, state.startswith("Warmed:"), seen_at
-                )
+                warm = state.startswith("Warmed:")
+                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at)
     for event in latest_of_each(events):
         key = (event.group, event.instance)
         if key in found or (
             event.group in observation.groups and is_fresh(event, seen_at) and _may_wait(event, observation)
         ):
-            found[key] = _named(event, seen_at, found.get(key))
+            found[key] = _by_latest_event(event, seen_at, found.get(key))
     return list(found.values())
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
-    """Whether a listing that does not show the wait may simply be older than the event."""
+    """Whether a listing that does not show the wait may be older than the event."""
     phase = observation.phase(event.group, event.instance)
     match event:
         case Launching():
@@ -90,13 +117,13 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
             return phase is not None or event.instance in observation.instances
 
 
-def _named(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
-    """What an instance waits for by its latest event, unless its group's listing must be later than that."""
-    return listed if listed is not None and _is_later(listed, event) else told(event, seen_at)
+def _by_latest_event(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
+    """The wait that the latest event names, unless the group's listing must be later than the event."""
+    return listed if listed is not None and _is_later(listed, event) else named_by(event, seen_at)
 
 
-def told(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
-    """What an instance waits for by an event."""
+def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
+    """The wait that an event names."""
     if isinstance(event, Launching):
         transition, warm = Transition.LAUNCH, event.destination is Place.WARM_POOL
     else:
@@ -105,7 +132,7 @@ def told(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
 
 
 def _is_later(listed: WaitingInstance, event: LifecycleEvent) -> bool:
-    """Whether what is listed can only come after the event: out of the pool after into it, out after in."""
+    """Whether the listed wait can only follow the event: out of the pool after into it, termination after launch."""
     match event:
         case Launching(destination=Place.WARM_POOL):
             return not listed.warm or Transition.LAUNCH not in listed.transitions
@@ -117,111 +144,82 @@ def _is_later(listed: WaitingInstance, event: LifecycleEvent) -> bool:
             return False
 
 
-def answer(
-    one: WaitingInstance,
-    roster: Roster,
-    home: RegionResult,
-    peers: Mapping[Region, RegionResult],
-    now: float,
-    settings: Settings,
-) -> HookDecision:
-    """What to do with one waiting instance, given how each Region's turn ended."""
+def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
+    """The answer to one waiting instance, from its roster and from what every Region's pass resulted in."""
     if settings.mode is Mode.OBSERVE:
-        return observed(one)
-    if one.launching:
-        return _launch(one, roster, home, peers, now, settings)
-    if one.warm and one.event is None and now - one.seen_at > STILL_WAITS:
-        return Hold(one, f"its group was asked {now - one.seen_at:.0f} s ago, it may be out of the warm pool since")
-    if one.warm and one.instance not in roster.departed:
-        known = (home, *peers.values())
-        if admitting := sorted(each.region for each in known if (roster.key, one.instance) in each.lingering):
-            why = f"its roster has never heard of it, but {_names(admitting)} admits it: a second look follows"
-            return Hold(one, why)
-        return Complete(one, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
-    return _termination(one, roster, home, peers, now, settings)
+        return let_go(waiting)
+    if waiting.launching:
+        return _launch(waiting, roster, results, settings)
+    listed_for = results.now - waiting.seen_at
+    if waiting.warm and waiting.event is None and listed_for > STILL_WAITS:
+        return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
+    if waiting.warm and waiting.instance not in roster.departed:
+        if admitting := results.lingering(roster.key, waiting.instance):
+            why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
+            return Hold(waiting, why)
+        return Complete(waiting, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
+    return _termination(waiting, roster, results, settings)
 
 
-def observed(one: WaitingInstance) -> Complete:
-    """What is done with any waiting instance where Ringfence only observes."""
-    return Complete(one, HookResult.CONTINUE, "Ringfence only observes")
+def let_go(waiting: WaitingInstance) -> Complete:
+    """The answer to any waiting instance in observe mode."""
+    return Complete(waiting, HookResult.CONTINUE, "Ringfence only observes")
 
 
-def _launch(
-    one: WaitingInstance,
-    roster: Roster,
-    home: RegionResult,
-    peers: Mapping[Region, RegionResult],
-    now: float,
-    settings: Settings,
-) -> HookDecision:
-    member = roster.members.get(one.instance)
+def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
+    member = roster.members.get(waiting.instance)
+    key = (roster.key, waiting.instance)
     if member is None:
-        return Hold(one, "it is on its way out already")
-    if home.error is not None:
-        return Hold(one, f"its own Region could not be brought up to date: {home.error}")
+        return Hold(waiting, "it is on its way out already")
+    if results.home.error is not None:
+        return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
     if not member.addresses:
-        return _without_address(one, now - member.since, settings)
-    refused = home.lacking.get((roster.key, one.instance))
+        return _without_address(waiting, results.now - member.since, settings)
+    refused = results.home.lacking.get(key)
     if refused is not None:
         if refused.refusal is Refusal.QUOTA:
-            return Complete(
-                one,
-                HookResult.ABANDON,
-                f"it could not join, its own Region has no room for its rules: {refused}",
-            )
-        return Hold(one, f"its own Region refused its rules: {refused}")
-    if (roster.key, one.instance) in home.borrowed:
-        return Hold(one, "a rule that names another instance admits its address, and may go with that one")
-    debts = [region for region, peer in sorted(peers.items()) if not peer.admits(roster.key, one.instance)]
-    required = [region for region in debts if region in settings.required_peers]
+            why = f"it could not join, its own Region has no room for its rules: {refused}"
+            return Complete(waiting, HookResult.ABANDON, why)
+        return Hold(waiting, f"its own Region refused its rules: {refused}")
+    if key in results.home.borrowed:
+        return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
+    lacking = results.not_admitting(roster.key, waiting.instance)
+    required = [region for region in lacking if region in settings.required_peers]
     if required:
-        return Hold(one, f"not yet admitted in {_names(required)}, which the configuration requires")
-    if debts:
-        return Complete(one, HookResult.CONTINUE, f"admitted at home; {_names(debts)} must follow")
-    return Complete(one, HookResult.CONTINUE, "admitted everywhere")
+        return Hold(waiting, f"not yet admitted in {_names(required)}, which the configuration requires")
+    if lacking:
+        return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
+    return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
 
 
-def _without_address(one: WaitingInstance, waited: float, settings: Settings) -> HookDecision:
+def _without_address(waiting: WaitingInstance, waited: float, settings: Settings) -> HookDecision:
     kinds = ", ".join(sorted(kind.value for kind in settings.address_kinds))
     if waited < settings.address_wait:
-        return Hold(one, f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s")
+        return Hold(waiting, f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s")
     why = f"it has no {kinds} address after {waited:.0f} s"
     match settings.no_address:
         case NoAddress.CONTINUE:
-            return Complete(one, HookResult.CONTINUE, f"{why}; a true-up admits one that comes later")
+            return Complete(waiting, HookResult.CONTINUE, f"{why}; a true-up admits one that comes later")
         case NoAddress.ABANDON:
-            return Complete(one, HookResult.ABANDON, why)
+            return Complete(waiting, HookResult.ABANDON, why)
 
 
-def _termination(
-    one: WaitingInstance,
-    roster: Roster,
-    home: RegionResult,
-    peers: Mapping[Region, RegionResult],
-    now: float,
-    settings: Settings,
-) -> HookDecision:
-    key: RosterKey = roster.key
-    if one.instance in roster.members:
-        return Hold(one, "its group lists it as a member again")
-    if not home.has_released(key, one.instance):
-        return Hold(one, f"its own Region may still admit it: {home.error or 'the guard holds its rules'}")
-    stale = tuple(region for region, peer in sorted(peers.items()) if not peer.has_released(key, one.instance))
+def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
+    if waiting.instance in roster.members:
+        return Hold(waiting, "its group lists it as a member again")
+    if not results.home.has_released(roster.key, waiting.instance):
+        why = results.home.error or "the guard holds its rules"
+        return Hold(waiting, f"its own Region may still admit it: {why}")
+    stale = results.not_released(roster.key, waiting.instance)
     if not stale:
-        return Complete(one, HookResult.CONTINUE, "released everywhere")
-    waited = now - roster.departed.get(one.instance, now)
+        return Complete(waiting, HookResult.CONTINUE, "released everywhere")
+    waited = results.now - roster.departed.get(waiting.instance, results.now)
     required = [region for region in stale if region in settings.required_peers]
+    so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {settings.release_deadline} s"
     if required or waited < settings.release_deadline:
-        return Hold(
-            one,
-            f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {settings.release_deadline} s",
-        )
-    return Complete(
-        one,
-        HookResult.CONTINUE,
-        f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door",
-        stale,
-    )
+        return Hold(waiting, so_far)
+    why = f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door"
+    return Complete(waiting, HookResult.CONTINUE, why, stale)
 
 
 def _names(regions: Iterable[Region]) -> str:

@@ -1,6 +1,6 @@
 """The lifecycle states of Auto Scaling, and what each means for membership.
 
-One table, so that a state is a row and never a branch. Pure.
+Pure. The states are one table: a new state is a new row, not a new branch.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle" and "Warm pool instance lifecycle"; the
 API's `LifecycleState`.
@@ -13,10 +13,10 @@ class Phase(Enum):
     """What a lifecycle state means for the security groups."""
 
     JOINING = "joining"  # on its way into service: admit it
-    SERVING = "serving"  # a node of the cluster, and so is one in standby: it still runs, at its address
+    SERVING = "serving"  # a node of the cluster; an instance in standby is one too, it still runs at its address
     LEAVING = "leaving"  # on its way out, or handed back to its owner: release it
-    WARM = "warm"  # in a warm pool or on its way there: no member
-    UNKNOWN = "unknown"  # a state newer than this table: whatever was known of the instance stands
+    WARM = "warm"  # in a warm pool or on its way there: not a member
+    UNKNOWN = "unknown"  # a state that this table does not have: what was known of the instance stays
 
 
 class Transition(Enum):
@@ -27,7 +27,7 @@ class Transition(Enum):
 
 
 class HookResult(Enum):
-    """What Auto Scaling is told to do with a waiting instance."""
+    """The answer to a waiting hook."""
 
     CONTINUE = "CONTINUE"
     ABANDON = "ABANDON"
@@ -66,8 +66,8 @@ PHASES: dict[str, Phase] = {
     "Warmed:Terminated": Phase.WARM,
 }
 
-# The states in which a hook waits, and the transitions that can have led there. Into a warm pool an instance
-# comes by launching (from EC2) or by terminating (from the group): the state alone does not tell which.
+# The states in which a hook waits, and the transitions that can lead there. An instance enters a warm pool by launching
+# (from EC2) or by terminating (from the group). The state alone does not tell which.
 WAITING: dict[str, tuple[Transition, ...]] = {
     "Pending:Wait": (Transition.LAUNCH,),
     "Terminating:Wait": (Transition.TERMINATE,),
@@ -77,5 +77,5 @@ WAITING: dict[str, tuple[Transition, ...]] = {
 
 
 def phase_of(state: str) -> Phase:
-    """The phase of a `LifecycleState` as DescribeAutoScalingGroups gives it."""
+    """The phase of a `LifecycleState` of DescribeAutoScalingGroups."""
     return PHASES.get(state, Phase.UNKNOWN)

@@ -1,74 +1,77 @@
-"""Decides who the members of an Auto Scaling group are: `(previous roster, observation, events, now) -> next`.
+"""Decides who the members of an Auto Scaling group are: `(roster before, observation, events, now) -> next roster`.
 
 Pure. Knows nothing of rules, of peers' rosters or of hooks.
 
-Describes are eventually consistent, so nothing here takes one stale answer for the truth: the facts of a fresh
-event outrank a describe, a tombstone outranks a listing that may be older than it, and a member that its group
-no longer lists stays until a later look agrees. What could not be described keeps what was known of it.
+AWS's describe calls are eventually consistent, so no single answer is final: a fresh event outranks a describe, a
+tombstone outranks a listing that may be older, and a member that its group no longer lists stays until a later look
+agrees. An instance that could not be described keeps what was known of it.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import Phase
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, RosterKey
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
-from ringfence.core.settings import Mode, Settings
 
 STALE_SECONDS = 60
-"""How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2
-API" advises back-off of up to some minutes for what was just made); ours is an assumption, on the side of holding."""
+"""How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"
+advises a back-off of up to some minutes for new resources). Ours is an assumption, on the side of holding."""
 
 TOMBSTONE_SECONDS = 2 * 3600
-"""How long a departed instance is remembered. It outlives the longest heartbeat of a hook (7200 s)."""
+"""How long the roster remembers a departed instance. It is at least the longest heartbeat of a hook (7200 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """All that is known of one instance of a group. `departed_at` is its tombstone, in epoch seconds."""
+
+    group: str
+    member: Member | None
+    departed_at: int | None
+    event: LifecycleEvent | None
+    listed: Phase | None
+    described: Instance | None
 
 
 def next_roster(
-    key: RosterKey,
-    previous: Roster | None,
-    observation: Observation,
-    events: Iterable[LifecycleEvent],
-    now: int,
-    settings: Settings,
+    before: Roster, observation: Observation, events: Iterable[LifecycleEvent], now: int, settings: Settings
 ) -> Roster:
-    """The roster that should stand now, with the previous one's version and time: publishing sets those.
+    """The roster that should be stored now, with the version and time of the one before: publishing sets those.
 
-    The observation must hold the group. Events of other groups are passed over.
+    The observation must include the group. Events of other groups are ignored. `now` is in epoch seconds.
     """
-    before = previous or Roster(key)
     members: dict[InstanceId, Member] = {}
     departed = dict(before.departed)
-    latest = {event.instance: event for event in latest_of_each(events) if event.group == key.asg}
-    for id in sorted({*before.members, *observation.groups[key.asg], *latest}):
-        event = latest.get(id)
-        event = event if event is not None and is_fresh(event, now) else None
-        phase = _judge(id, key.asg, before, observation, event, now)
+    for id, evidence in _evidence(before, observation, events, now).items():
+        phase = _judge(evidence, now)
         match phase:
             case Phase.JOINING | Phase.SERVING:
                 departed.pop(id, None)
-                members[id] = _member(before.members.get(id), observation.instances.get(id), event, now, settings)
+                members[id] = _member(evidence, now, settings)
             case Phase.LEAVING:
-                departed.setdefault(id, _event_time(event, now))
+                departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.WARM:
-                # What goes from EC2 into the pool, or out of the pool to EC2, was never a member.
-                if id in before.members or (isinstance(event, Terminating) and event.origin is Place.GROUP):
-                    departed.setdefault(id, _event_time(event, now))
+                # An instance on its way from EC2 into the pool, or from the pool to EC2, was never a member.
+                if evidence.member is not None or _leaves_the_group(evidence.event):
+                    departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.UNKNOWN:
-                kept = _kept(before.members.get(id), id in observation.groups[key.asg], now)
+                kept = _kept(evidence, now)
                 if kept is not None:
-                    members[id] = replace(kept, addresses=_addresses(kept, observation.instances.get(id), settings))
+                    members[id] = replace(kept, addresses=_addresses(kept, evidence.described, settings))
             case _:
                 assert_never(phase)
     return Roster(
-        key=key,
+        key=before.key,
         version=before.version,
         members=members,
         departed=departed,
-        owed={region: ids for region, ids in before.owed.items() if region in settings.peers},
+        pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.peers},
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
         account=settings.account,
@@ -77,23 +80,23 @@ def next_roster(
     )
 
 
-def retired(previous: Roster) -> Roster:
-    """The roster of a group that the configuration no longer names: nobody, and no tombstone that would explain it."""
-    return replace(previous, members={}, owed={})
+def retired(before: Roster) -> Roster:
+    """The roster of a group that the configuration no longer names: no members, and no tombstones that explain it."""
+    return replace(before, members={}, pending_releases={})
 
 
 def pruned(roster: Roster, now: int) -> Roster:
-    """The roster without the tombstones that no describe can contradict any more.
+    """The roster without the tombstones that no describe can contradict any more. `now` is in epoch seconds.
 
-    Pruning alone is no reason to write: it happens when the row is written for another one.
+    Pruning alone is no reason to write the row: it happens when the row is written for another reason.
     """
-    owed = {id for ids in roster.owed.values() for id in ids}
-    kept = {id: at for id, at in roster.departed.items() if id in owed or now - at < TOMBSTONE_SECONDS}
+    pending = {id for ids in roster.pending_releases.values() for id in ids}
+    kept = {id: at for id, at in roster.departed.items() if id in pending or now - at < TOMBSTONE_SECONDS}
     return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
 
 
 def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
-    """The latest event of each instance, in whatever order they came."""
+    """The latest event of each instance, in any order of arrival."""
     latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
     for event in events:
         key = (event.group, event.instance)
@@ -103,9 +106,9 @@ def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
 
 
 def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
-    """Whether `event` tells more of where the instance is than `other`, in whatever order they came.
+    """Whether `event` is later than `other`, in any order of arrival.
 
-    An instance terminates after it launches, unless it comes back out of a warm pool.
+    Without times, a termination is later than a launch: an instance launches only once, except out of a warm pool.
     """
     if event.time is not None and other.time is not None and event.time != other.time:
         return event.time > other.time
@@ -113,7 +116,7 @@ def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
 
 
 def is_fresh(event: LifecycleEvent, now: float) -> bool:
-    """Whether a describe may still lag behind the event; later it is only a reason to look."""
+    """Whether a describe may still lag behind the event. An older event is only a reason to look."""
     return event.time is None or now - event.time <= STALE_SECONDS
 
 
@@ -121,17 +124,29 @@ def _event_time(event: LifecycleEvent | None, now: int) -> int:
     return min(now, event.time) if event is not None and event.time is not None else now
 
 
-def _judge(
-    id: InstanceId,
-    group: str,
-    before: Roster,
-    observation: Observation,
-    event: LifecycleEvent | None,
-    now: int,
-) -> Phase:
-    """Where the instance is on its way, weighing the event, the tombstone, EC2 and the group's listing."""
-    described = observation.instances.get(id)
-    listed = observation.phase(group, id)
+def _evidence(
+    before: Roster, observation: Observation, events: Iterable[LifecycleEvent], now: int
+) -> Mapping[InstanceId, _Evidence]:
+    """What is known of every instance that the roster, the group's listing or an event names, sorted by id."""
+    group = before.key.asg
+    latest = {event.instance: event for event in latest_of_each(events) if event.group == group}
+    fresh = {id: event for id, event in latest.items() if is_fresh(event, now)}
+    return {
+        id: _Evidence(
+            group=group,
+            member=before.members.get(id),
+            departed_at=before.departed.get(id),
+            event=fresh.get(id),
+            listed=observation.phase(group, id),
+            described=observation.instances.get(id),
+        )
+        for id in sorted({*before.members, *observation.groups[group], *latest})
+    }
+
+
+def _judge(evidence: _Evidence, now: int) -> Phase:
+    """The instance's phase, from the event, the tombstone, EC2's description and the group's listing."""
+    event, listed, described = evidence.event, evidence.listed, evidence.described
     if described is not None and described.power is Power.TERMINATED:
         return Phase.LEAVING if listed is not Phase.WARM else Phase.WARM
     if isinstance(event, Terminating):
@@ -139,60 +154,63 @@ def _judge(
     into_pool = isinstance(event, Launching) and event.destination is Place.WARM_POOL
     if into_pool and listed not in (Phase.JOINING, Phase.SERVING):  # those come later: it left the pool already
         return Phase.WARM
-    if (
-        id in before.departed
-        and not _returns(event, before.departed[id])
-        and not _came_back(before.departed[id], described, listed, now)
-    ):
+    if evidence.departed_at is not None and not _has_returned(evidence, evidence.departed_at, now):
         return Phase.LEAVING
     if isinstance(event, Launching) and listed in (None, Phase.UNKNOWN, Phase.WARM):
         return Phase.JOINING
-    if listed is None and described is not None and described.group != group:
-        return Phase.LEAVING  # detached: neither its group nor the instance itself says that it belongs there
+    if listed is None and described is not None and described.group != evidence.group:
+        return Phase.LEAVING  # detached: neither the group nor the instance's own tag says that it belongs there
     return Phase.UNKNOWN if listed is None else listed
 
 
-def _returns(event: LifecycleEvent | None, departed_at: int) -> bool:
-    """Whether the event tells of a departed instance that comes out of a warm pool, and not of an earlier time."""
+def _has_returned(evidence: _Evidence, departed_at: int, now: int) -> bool:
+    """Whether a departed instance is back: an event or a listing that is newer than the tombstone says so."""
+    return _launches_out_of_the_pool(evidence.event, departed_at) or _is_listed_again(evidence, departed_at, now)
+
+
+def _launches_out_of_the_pool(event: LifecycleEvent | None, departed_at: int) -> bool:
+    """Whether the event is a launch out of a warm pool that is not older than the departure."""
     comes_out = isinstance(event, Launching) and event.origin is Place.WARM_POOL
     return comes_out and (event is None or event.time is None or event.time >= departed_at)
 
 
-def _came_back(departed_at: int, described: Instance | None, listed: Phase | None, now: int) -> bool:
-    """Whether a departed instance is a member again: out of a warm pool, or attached by hand once more.
+def _is_listed_again(evidence: _Evidence, departed_at: int, now: int) -> bool:
+    """Whether the group lists a departed instance as a member again: it left a warm pool or was attached by hand.
 
-    Only what runs can come back, and only a listing that is no older than the tombstone can say so.
+    Only a running instance can come back, and only a listing that is newer than the tombstone can show it.
     """
+    described = evidence.described
     runs = described is not None and described.power in (Power.PENDING, Power.RUNNING)
-    return runs and listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS
+    return runs and evidence.listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS
 
 
-def _member(
-    before: Member | None,
-    described: Instance | None,
-    event: LifecycleEvent | None,
-    now: int,
-    settings: Settings,
-) -> Member:
-    addresses = _addresses(before, described, settings)
+def _leaves_the_group(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a termination that starts in the group."""
+    return isinstance(event, Terminating) and event.origin is Place.GROUP
+
+
+def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
+    before = evidence.member
+    addresses = _addresses(before, evidence.described, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if not addresses and before is not None and (before.addresses or before.state is MemberState.BARE):
         state = MemberState.BARE
     if before is not None and before.state is state:
         return before if before.addresses == addresses else replace(before, addresses=addresses)
-    return Member(addresses, state, _event_time(event, now) if state is MemberState.WAITING else now)
+    return Member(addresses, state, _event_time(evidence.event, now) if state is MemberState.WAITING else now)
 
 
 def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:
-    """The addresses as described; those known before where nothing was learned: not described, or too early."""
+    """The described addresses, or the earlier ones if nothing was learned: not described, or still pending."""
     addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
     too_early = described is None or described.power is Power.PENDING
     return before.addresses if before is not None and not addresses and too_early else addresses
 
 
-def _kept(before: Member | None, listed: bool, now: int) -> Member | None:
-    """What stays of a member of which nothing new is known; None once its group has not listed it for long."""
-    if before is None or listed:
+def _kept(evidence: _Evidence, now: int) -> Member | None:
+    """What stays of a member of unknown phase. None once its group has not listed it for long enough."""
+    before = evidence.member
+    if before is None or evidence.listed is not None:
         return before
     if before.state is not MemberState.MISSING:
         return replace(before, state=MemberState.MISSING, since=now)

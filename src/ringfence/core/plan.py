@@ -1,31 +1,31 @@
-"""Decides what one security group lacks and what it has too much: `plan(rules, rosters) -> Plan`.
+"""Compares one security group's rules with the rosters: which rules are missing, and which must go.
 
-Pure. Knows nothing of the guard, of quotas or of how rules are changed. A plan is sorted and frozen, so that the
-log, the command line, the simulator and the one who applies it all look at the same object.
+Pure. Knows nothing of the guard, of quotas or of how rules are changed. A plan is sorted and frozen: the log, the
+command line, the simulator and `apply` all use the same value.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import MemberState, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.settings import Mode
-from ringfence.records import dataclass
 
 
 class Reason(StrEnum):
-    """Why a rule goes."""
+    """Why a rule is removed."""
 
-    DEPARTED = "departed"  # its instance left: confirmed by an event or a describe
+    DEPARTED = "departed"  # its instance left: an event or a describe confirmed it
     NO_MEMBER = "no-member"  # no roster wants it any more, and no departure explains that
-    UNKNOWN_INSTANCE = "unknown-instance"  # its roster has never heard of its instance
-    UNKNOWN_ADDRESS = "unknown-address"  # its roster has never heard of an address of its instance
-    PORT = "port-not-managed"  # its port is no longer one that is managed
-    FOREIGN = "foreign"  # nobody's label, and nobody's member (mirror mode)
+    UNKNOWN_INSTANCE = "unknown-instance"  # its roster does not know its instance
+    UNKNOWN_ADDRESS = "unknown-address"  # its roster does not know any address of its instance yet
+    PORT = "port-not-managed"  # its port is no longer managed
+    FOREIGN = "foreign"  # it has no label of the cluster, and its address is no member's (mirror mode)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +38,7 @@ class Addition:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Removal:
-    """A rule that the group has too much. `label` is None for a foreign one; `departed_at` is in epoch seconds."""
+    """A rule that the group must not have. `label` is None for a foreign rule. `departed_at` is in epoch seconds."""
 
     opening: Opening
     rule: RuleId
@@ -48,13 +48,16 @@ class Removal:
 
     @property
     def is_explained(self) -> bool:
-        """Whether a confirmed departure explains it, so that no guard may hold it."""
+        """Whether a confirmed departure explains the removal, so that the guard never holds it."""
         return self.reason is Reason.DEPARTED
 
     @property
     def is_surprising(self) -> bool:
-        """Whether the rule is one of which its roster knows nothing, so that the roster may be the one that is wrong:
-        an invocation that could not write it (the table was down) may have admitted the instance."""
+        """Whether the rule's roster does not know its instance or address.
+
+        The roster may be wrong: an invocation that could not write it, because the table was down, may have admitted
+        the instance.
+        """
         return self.reason in (Reason.UNKNOWN_INSTANCE, Reason.UNKNOWN_ADDRESS)
 
 
@@ -70,7 +73,7 @@ class Relabelling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that one security group needs to say what the rosters say. `owned` counts its owned rules as read."""
+    """What one security group needs to match the rosters. `owned` counts its owned rules as they were read."""
 
     group: SecurityGroupId
     additions: tuple[Addition, ...] = ()
@@ -94,10 +97,10 @@ def digest(group: SecurityGroupId, rules: Iterable[RuleId]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rules a reconcile may change in a group.
+    """Which rules of a group a reconcile may change.
 
-    At home (`home` is the group's Region) that is every owned rule of the cluster; in a peer Region only the rules
-    of the home Region's own rosters.
+    At home (`home` is the group's Region), these are all owned rules of the cluster. In a peer Region, these are the
+    rules of the home Region's own rosters only.
     """
 
     cluster: str
@@ -109,10 +112,10 @@ class Scope:
     mode: Mode = Mode.OWNED
 
     def desired(self, rows: Rows) -> Mapping[Cidr, Label]:
-        """Every address that is to be admitted, with the label of the rules that admit it.
+        """Every address that must be admitted, with the label of the rules that admit it.
 
-        Where two claim one address (an Elastic IP on its way from one instance to another, a static member that
-        is a member too), the first in order names it.
+        If two instances claim one address, the first in order names it. That happens while an Elastic IP moves from
+        one instance to another, or if a static member is a member too.
         """
         wanted: dict[Cidr, Label] = {}
         for key in sorted(rows.rosters):
@@ -127,8 +130,10 @@ class Scope:
         return wanted
 
     def may_remove(self, label: Label, rows: Rows) -> bool:
-        """Whether it is known that the label's roster does not want the rule. Unknown is not absent: a roster
-        that is missing or cannot be trusted keeps its rules."""
+        """Whether the rows show that the label's roster does not want a rule.
+
+        Unknown is not absent: the rules of a roster that is missing or cannot be trusted stay.
+        """
         key = label.roster
         if not self.at_home:
             return key.region == self.home and key in rows.rosters
@@ -139,16 +144,16 @@ class Scope:
         return key in rows.rosters or key.region not in self.regions
 
     def may_relabel(self, label: Label) -> bool:
-        """Whether a rule with the label is one that may be given another's."""
+        """Whether a rule with this label may get the label of another instance."""
         return self.at_home or label.roster.region == self.home
 
-    def knows_everybody(self, rows: Rows) -> bool:
-        """Whether every Region of the cluster has said who its members are, so that nobody else is one."""
+    def has_every_roster(self, rows: Rows) -> bool:
+        """Whether every Region of the cluster has published its members, so that no other address is a member's."""
         return not rows.bad and all(rows.of(region) for region in self.regions)
 
 
 def managed_ports(ports: Ports, group: SecurityGroupId, rules: Iterable[Rule]) -> tuple[PortRange, ...]:
-    """The ports to manage in the group: those given, or those on which the group admits itself."""
+    """The ports to manage in the group: the configured ones, or those on which the group admits itself."""
     if ports.explicit:
         return ports.explicit
     return tuple(sorted({rule.ports for rule in rules if rule.source_group == group}))
@@ -157,16 +162,17 @@ def managed_ports(ports: Ports, group: SecurityGroupId, rules: Iterable[Rule]) -
 def plan_group(
     group: SecurityGroupId, rules: Iterable[Rule], rows: Rows, ports: tuple[PortRange, ...], scope: Scope
 ) -> Plan:
-    """What the group's rules need to say what the rosters say on the given ports, within the scope.
+    """What the group needs to match the rosters on the given ports, within the scope.
 
-    The rules must have been read before the rows wherever the plan's removals are to be applied: then whoever put
-    a rule there had its roster in the table first, and a rule that no roster wants is really not wanted.
+    The rules must be read before the rows if the plan's removals are to be applied. An engine that adds a rule writes
+    its roster first. So a rule that no roster wants in later rows is really not wanted.
     """
+    comparison = _Comparison(rows, ports, scope)
     rules = tuple(rules)
     desired = scope.desired(rows)
     wanted = {Opening(range_, cidr): label for cidr, label in desired.items() for range_ in ports if range_.suits(cidr)}
-    standing = {rule.opening for rule in rules}
-    additions = (Addition(opening, label) for opening, label in wanted.items() if opening not in standing)
+    existing = {rule.opening for rule in rules}
+    additions = (Addition(opening, label) for opening, label in wanted.items() if opening not in existing)
     removals: list[Removal] = []
     relabellings: list[Relabelling] = []
     owned = 0
@@ -175,30 +181,40 @@ def plan_group(
         owned += label is not None
         if rule.opening is None:
             continue
-        now = wanted.get(rule.opening)
-        if now is None:
-            removal = _removal(rule, rule.opening, label, rows, ports, scope)
+        wanted_label = wanted.get(rule.opening)
+        if wanted_label is None:
+            removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
-        elif label is not None and label != now and scope.may_relabel(label):
-            relabellings.append(Relabelling(rule.opening, rule.id, now, label))
+        elif label is not None and label != wanted_label and scope.may_relabel(label):
+            relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
     return Plan(group, tuple(sorted(additions)), tuple(sorted(removals)), owned, tuple(sorted(relabellings)))
 
 
-def _removal(
-    rule: Rule, opening: Opening, label: Label | None, rows: Rows, ports: tuple[PortRange, ...], scope: Scope
-) -> Removal | None:
-    """The removal of an unwanted rule, or None where it is to stay."""
-    if label is None:
-        mirrored = scope.at_home and scope.mode is Mode.MIRROR and opening.ports in ports
-        return Removal(opening, rule.id, Reason.FOREIGN) if mirrored and scope.knows_everybody(rows) else None
-    if not scope.may_remove(label, rows):
-        return None
-    roster = rows.rosters.get(label.roster)
-    instance = InstanceId(label.instance)
-    departed_at = roster.departed.get(instance) if roster is not None else None
-    if roster is not None and instance not in roster.members:
-        reason = Reason.UNKNOWN_INSTANCE if departed_at is None else Reason.DEPARTED
-        return Removal(opening, rule.id, reason, label, departed_at)
-    if roster is not None and roster.members[instance].state is MemberState.WAITING:
-        return Removal(opening, rule.id, Reason.UNKNOWN_ADDRESS, label)
-    return Removal(opening, rule.id, Reason.NO_MEMBER if opening.ports in ports else Reason.PORT, label)
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What a group's rules are compared with."""
+
+    rows: Rows
+    ports: tuple[PortRange, ...]
+    scope: Scope
+
+    def removal(self, rule: Rule, opening: Opening, label: Label | None) -> Removal | None:
+        """The removal of an unwanted rule, or None if the rule stays."""
+        if label is None:
+            return Removal(opening, rule.id, Reason.FOREIGN) if self._is_mirrored(opening) else None
+        if not self.scope.may_remove(label, self.rows):
+            return None
+        roster = self.rows.rosters.get(label.roster)
+        instance = InstanceId(label.instance)
+        departed_at = roster.departed.get(instance) if roster is not None else None
+        if roster is not None and instance not in roster.members:
+            reason = Reason.UNKNOWN_INSTANCE if departed_at is None else Reason.DEPARTED
+            return Removal(opening, rule.id, reason, label, departed_at)
+        if roster is not None and roster.members[instance].state is MemberState.WAITING:
+            return Removal(opening, rule.id, Reason.UNKNOWN_ADDRESS, label)
+        return Removal(opening, rule.id, Reason.NO_MEMBER if opening.ports in self.ports else Reason.PORT, label)
+
+    def _is_mirrored(self, opening: Opening) -> bool:
+        """Whether mirror mode removes a foreign rule with this opening."""
+        mirrors = self.scope.at_home and self.scope.mode is Mode.MIRROR and opening.ports in self.ports
+        return mirrors and self.scope.has_every_roster(self.rows)

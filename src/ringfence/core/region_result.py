@@ -1,55 +1,66 @@
-"""What is known of a Region once it had its turn: who is admitted there, and whose rules still stand.
+"""What is known of a Region after its pass: which instances it admits, and whose rules are still there.
 
 Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ringfence.core.errors import Refused, RingfenceError
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Roster, Rows
-from ringfence.records import dataclass
+
+RosterInstance = tuple[RosterKey, str]
+"""An instance as a rule's label names it: its roster, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionResult:
-    """What is known of a Region after its turn.
+    """What is known of a Region after its pass.
 
-    `error` says why it could not be brought up to date; then nothing else is known of it. `lacking` names the
-    members that are not in every group of it, with the refusal; `borrowed` those that a group admits only by a rule
-    which names another instance; `lingering` the instances whose rules still stand; `doubtful` the rosters of which a
-    rule stands that names an instance nobody knows: it may admit anybody's address.
+    `error` says why the Region could not be brought up to date. In that case nothing else is known of it. The other
+    fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal; `borrowed`
+    those that a group admits only by a rule that names another instance; `lingering` those whose rules are still
+    there. `doubtful` names the rosters for which a rule names an instance that the roster does not know: that rule
+    may admit any instance's address. `rows` are the rows that the groups agree with, and `changed` says whether a
+    rule was changed.
     """
 
     region: Region
     error: RingfenceError | None = None
-    lacking: Mapping[tuple[RosterKey, str], Refused] = field(default_factory=dict)
-    borrowed: frozenset[tuple[RosterKey, str]] = frozenset()
-    lingering: frozenset[tuple[RosterKey, str]] = frozenset()
+    lacking: Mapping[RosterInstance, Refused] = field(default_factory=dict)
+    borrowed: frozenset[RosterInstance] = frozenset()
+    lingering: frozenset[RosterInstance] = frozenset()
     doubtful: frozenset[RosterKey] = frozenset()
     rows: Rows | None = None
     changed: bool = False
 
     def admits(self, roster: RosterKey, instance: str) -> bool:
-        """Whether the instance's addresses are in every group of the Region."""
+        """Whether every group of the Region admits all of the instance's addresses."""
         return self.error is None and (roster, instance) not in self.lacking
 
     def has_released(self, roster: RosterKey, instance: str) -> bool:
-        """Whether no rule of the instance is left in any group of the Region."""
+        """Whether no group of the Region has a rule for the instance."""
         return self.error is None and roster not in self.doubtful and (roster, instance) not in self.lingering
 
 
-def debts(
-    roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], outcomes: Mapping[Region, RegionResult]
+def pending_releases(
+    roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], results: Mapping[Region, RegionResult]
 ) -> dict[Region, frozenset[InstanceId]]:
-    """Which departed instances which peer may still admit: of those that departed just now (`earlier` is the roster
-    before), that still wait, or that were owed before, those whose release there is not confirmed."""
+    """For each peer, the departed instances that it may still admit.
+
+    Candidates are the instances that departed just now (`earlier` is the roster before), that wait in a hook
+    (`waiting`), or whose release was pending before. Those that the peer has released are left out.
+    """
     known = earlier.departed if earlier is not None else {}
-    at_risk = {id for id in roster.departed if id not in known or id in waiting}
-    owed = {}
-    for region, outcome in outcomes.items():
-        candidates = at_risk | roster.owed.get(region, frozenset())
-        if due := frozenset(id for id in candidates if not outcome.has_released(roster.key, id)):
-            owed[region] = due
-    return owed
+    candidates = {id for id in roster.departed if id not in known or id in waiting}
+    pending = {}
+    for region, result in results.items():
+        unreleased = frozenset(
+            id
+            for id in candidates | roster.pending_releases.get(region, frozenset())
+            if not result.has_released(roster.key, id)
+        )
+        if unreleased:
+            pending[region] = unreleased
+    return pending

@@ -1,114 +1,148 @@
 """Applies a plan to one security group: add, then remove, then relabel, in as few calls as EC2 allows.
 
-Knows nothing of rosters or of why a rule is wanted. Writes each change into the journal as it happens.
+Calls interfaces. Knows nothing of rosters or of why a rule is wanted. Yields each change as soon as it is made, so that
+the caller can report it even if the next call fails.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import is_ipv6
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
 from ringfence.reconciler.interfaces import SecurityGroups
-from ringfence.records import dataclass
+
+T = TypeVar("T")
 
 RULES_PER_CALL = 1000
-"""What EC2 takes in one call. Source: ACK EC2 controller, pull request 2186 (not in the API reference)."""
-
-
-@dataclass(slots=True)
-class Applied:
-    """What became of a plan. `refused` holds the additions that EC2 did not take, each with its reason."""
-
-    added: list[tuple[Addition, Rule]] = field(default_factory=list)
-    removed: list[Removal] = field(default_factory=list)
-    relabelled: list[Relabelling] = field(default_factory=list)
-    refused: list[tuple[Addition, Refused]] = field(default_factory=list)
+"""Maximum rules per call. Source: ACK EC2 controller, pull request 2186 (not in the API reference)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Applier:
-    """Applies plans through one Region's port.
+class Added:
+    """A rule was made."""
 
-    `added`, `removed` and `relabelled` are told of each change once it is made; `before_call` may raise to stop between
-    calls.
+    addition: Addition
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A rule was removed."""
+
+    removal: Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """A rule has its new label."""
+
+    relabelling: Relabelling
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdded:
+    """EC2 refused a rule, for a reason that concerns this rule only."""
+
+    addition: Addition
+    refused: Refused
+
+
+Change = Added | Removed | Relabelled | NotAdded
+
+
+def apply(plan: Plan, security_groups: SecurityGroups, before_call: Callable[[], None]) -> Iterator[Change]:
+    """Adds, then removes, then relabels. Removes first only what makes room that the additions lack.
+
+    `before_call` may raise an error to stop between calls. Raises Refused with DUPLICATE or NOT_FOUND if the group no
+    longer has the rules that the plan was made from: read them again. A rule that EC2 refuses for itself (no room,
+    malformed) does not keep the others out.
     """
+    application = _Application(plan, security_groups, before_call)
+    additions = sorted(plan.additions, key=lambda addition: (addition.label, addition.opening))
+    yield from application.add(additions, room_follows=bool(plan.removals))
+    yield from application.remove()
+    yield from application.add(application.take_those_without_room(), room_follows=False)
+    yield from application.relabel()
+    yield from application.refused
 
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """One application of a plan. `refused` collects the rules that EC2 refused so far."""
+
+    plan: Plan
     security_groups: SecurityGroups
-    added: Callable[[Plan, Addition, Rule], None]
-    removed: Callable[[Plan, Removal], None]
-    relabelled: Callable[[Plan, Relabelling], None]
     before_call: Callable[[], None]
+    refused: list[NotAdded] = field(default_factory=list)
 
-    def apply(self, plan: Plan) -> Applied:
-        """Adds, then removes, then relabels; only where the group has no room for both does it remove first.
+    def add(self, additions: Sequence[Addition], *, room_follows: bool) -> Iterator[Change]:
+        """Makes the rules. If EC2 refuses a batch, makes each half, so that every rule that EC2 accepts is made.
 
-        Raises Refused with DUPLICATE or NOT_FOUND where the rules are no longer those that the plan was made of:
-        read them again. A rule that EC2 refuses for itself (no room, malformed) does not keep the others out.
+        With `room_follows`, a batch that lacks room is not halved: the removals make room for it.
         """
-        applied = Applied()
-        additions = sorted(plan.additions, key=lambda addition: (addition.label, addition.opening))
-        self._add(plan, additions, applied, room_follows=bool(plan.removals))
-        self._remove(plan, applied)
-        without_room = [each for each, refused in applied.refused if refused.refusal is Refusal.QUOTA]
-        if without_room and plan.removals:
-            applied.refused = [each for each in applied.refused if each[1].refusal is not Refusal.QUOTA]
-            self._add(plan, without_room, applied, room_follows=False)
-        self._relabel(plan, applied)
-        return applied
-
-    def _add(self, plan: Plan, additions: Sequence[Addition], applied: Applied, room_follows: bool) -> None:
-        """Makes the rules, in halves where EC2 refuses a whole, so that whoever can join does.
-
-        Where there is no room but some follows, what is refused for that is not tried in halves.
-        """
-        pending = [additions[start : start + RULES_PER_CALL] for start in range(0, len(additions), RULES_PER_CALL)]
+        pending = _batches(additions)
         no_room: dict[bool, Refused] = {}  # by address family: EC2 counts IPv4 and IPv6 apart
         while pending:
-            batch = pending.pop(0)
-            applied.refused += [
-                (each, no_room[is_ipv6(each.opening.cidr)]) for each in batch if is_ipv6(each.opening.cidr) in no_room
-            ]
-            batch = [each for each in batch if is_ipv6(each.opening.cidr) not in no_room]
+            batch = self._without_refused_families(pending.pop(0), no_room)
             if not batch:
                 continue
             try:
-                self._authorize(plan, batch, applied)
+                rules = self._authorize(batch)
             except Refused as refused:
                 if refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND):
                     raise
                 if refused.refusal is Refusal.QUOTA and room_follows:
-                    applied.refused += [(each, refused) for each in batch]
-                    continue
-                if len(batch) > 1:
+                    self.refused.extend(NotAdded(addition, refused) for addition in batch)
+                elif len(batch) > 1:
                     pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-                    continue
-                applied.refused.append((batch[0], refused))
-                if refused.refusal is Refusal.QUOTA:
-                    no_room[is_ipv6(batch[0].opening.cidr)] = refused
+                else:
+                    self.refused.append(NotAdded(batch[0], refused))
+                    if refused.refusal is Refusal.QUOTA:
+                        no_room[is_ipv6(batch[0].opening.cidr)] = refused
+            else:
+                yield from (Added(addition, rule) for addition, rule in zip(batch, rules, strict=True))
 
-    def _authorize(self, plan: Plan, batch: Sequence[Addition], applied: Applied) -> None:
-        self.before_call()
-        rules = {rule.opening: rule for rule in self.security_groups.authorize(plan.group, batch)}
+    def _without_refused_families(
+        self, batch: Sequence[Addition], no_room: Mapping[bool, Refused]
+    ) -> Sequence[Addition]:
+        """The part of the batch for which there may be room. The rest is refused without a call."""
         for addition in batch:
-            applied.added.append((addition, rules[addition.opening]))
-            self.added(plan, addition, rules[addition.opening])
+            if is_ipv6(addition.opening.cidr) in no_room:
+                self.refused.append(NotAdded(addition, no_room[is_ipv6(addition.opening.cidr)]))
+        return [addition for addition in batch if is_ipv6(addition.opening.cidr) not in no_room]
 
-    def _remove(self, plan: Plan, applied: Applied) -> None:
-        for start in range(0, len(plan.removals), RULES_PER_CALL):
-            batch = plan.removals[start : start + RULES_PER_CALL]
-            self.before_call()
-            self.security_groups.revoke(plan.group, [removal.rule for removal in batch])
-            for removal in batch:
-                applied.removed.append(removal)
-                self.removed(plan, removal)
+    def take_those_without_room(self) -> list[Addition]:
+        """The additions that lacked room before the removals, which may have made it. They are to be tried again."""
+        if not self.plan.removals:
+            return []
+        lacked_room = [rule.addition for rule in self.refused if rule.refused.refusal is Refusal.QUOTA]
+        self.refused[:] = [rule for rule in self.refused if rule.refused.refusal is not Refusal.QUOTA]
+        return lacked_room
 
-    def _relabel(self, plan: Plan, applied: Applied) -> None:
-        for start in range(0, len(plan.relabellings), RULES_PER_CALL):
-            batch = plan.relabellings[start : start + RULES_PER_CALL]
+    def remove(self) -> Iterator[Change]:
+        """Removes the rules."""
+        for batch in _batches(self.plan.removals):
             self.before_call()
-            self.security_groups.relabel(plan.group, {each.rule: each.label for each in batch})
-            for relabelling in batch:
-                applied.relabelled.append(relabelling)
-                self.relabelled(plan, relabelling)
+            self.security_groups.revoke(self.plan.group, [removal.rule for removal in batch])
+            yield from map(Removed, batch)
+
+    def relabel(self) -> Iterator[Change]:
+        """Gives the rules their new labels."""
+        for batch in _batches(self.plan.relabellings):
+            self.before_call()
+            labels = {relabelling.rule: relabelling.label for relabelling in batch}
+            self.security_groups.relabel(self.plan.group, labels)
+            yield from map(Relabelled, batch)
+
+    def _authorize(self, batch: Sequence[Addition]) -> list[Rule]:
+        """The rules made, in the order of the batch."""
+        self.before_call()
+        made = {rule.opening: rule for rule in self.security_groups.authorize(self.plan.group, batch)}
+        return [made[addition.opening] for addition in batch]
+
+
+def _batches(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + RULES_PER_CALL] for start in range(0, len(items), RULES_PER_CALL)]

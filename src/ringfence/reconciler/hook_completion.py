@@ -1,69 +1,83 @@
-"""Answers the lifecycle hooks that wait: does what `settle` decides.
+"""Answers the waiting lifecycle hooks as `hook_decision` decides.
 
-Part of the shell: it calls ports. Knows nothing of why an instance is admitted or released.
+Calls interfaces. Knows nothing of why an instance is admitted or released.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import LifecycleEvent
-from ringfence.core.hook_decision import Complete, Hold, WaitingInstance, answer, observed, told
+from ringfence.core.hook_decision import Complete, Hold, RegionResults, WaitingInstance, decide, let_go, named_by
 from ringfence.core.lifecycle import Transition
 from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Settings
-from ringfence.reconciler.interfaces import Services, gather
+from ringfence.reconciler.interfaces import Services, run_concurrently
 
 
-def settle_hooks(
-    waits: Iterable[WaitingInstance],
+def complete_hooks(
+    waiting: Iterable[WaitingInstance],
     rows: Rows,
-    outcomes: Mapping[Region, RegionResult],
+    results: Mapping[Region, RegionResult],
     services: Services,
+    *,
     settings: Settings,
 ) -> list[RingfenceError]:
-    """Answers those that can go on, all at a time, and leaves the others waiting. Returns what went wrong."""
-    home = outcomes[settings.region]
-    peers = {region: outcome for region, outcome in outcomes.items() if region != settings.region}
-    now = services.clock.now()
+    """Answers the hooks that can be answered, concurrently, and leaves the others waiting. Returns the failures."""
+    peers = {region: result for region, result in results.items() if region != settings.region}
+    known = RegionResults(results[settings.region], peers, services.clock.now())
     completions = []
-    for one in waits:
-        roster = rows.rosters[RosterKey(settings.region, one.group)]
-        match answer(one, roster, home, peers, now, settings):
+    for instance in waiting:
+        roster = rows.rosters[RosterKey(settings.region, instance.group)]
+        match decide(instance, roster, known, settings):
             case Hold(why=why):
-                services.audit(HookHeld(one.group, one.instance, why))
-            case Complete() as complete:
-                completions.append(partial(_complete, complete, services, settings))
-    return [error for error in gather(services.tasks, completions) if error is not None]
+                services.audit(HookHeld(instance.group, instance.instance, why))
+            case Complete() as decision:
+                completions.append(partial(_complete, decision, services, settings))
+    return [error for error in run_concurrently(services.tasks, completions) if error is not None]
 
 
-def let_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
-    """Lets everybody that an event named go on at once: whoever only observes holds up nobody, whatever else fails."""
-    answers = [observed(told(event, services.clock.now())) for event in latest_of_each(events)]
-    for error in gather(services.tasks, [partial(_complete, each, services, settings) for each in answers]):
+def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
+    """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
+    decisions = [let_go(named_by(event, services.clock.now())) for event in latest_of_each(events)]
+    completions = [partial(_complete, decision, services, settings) for decision in decisions]
+    for error in run_concurrently(services.tasks, completions):
         if error is not None:
             services.audit(Problem(str(error)))
 
 
-def _complete(answer: Complete, services: Services, settings: Settings) -> RingfenceError | None:
-    """Answers one hook. One that is not active (any more) is no error."""
-    one = answer.waiting
+def _complete(decision: Complete, services: Services, settings: Settings) -> RingfenceError | None:
+    """Answers one hook. A hook that is not active (any more) is no error."""
+    waiting = decision.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
-    for hook in (hooks[transition] for transition in one.transitions):
-        # By the token, where the event was of our hook: the instance may have gone on since, and wait anew.
-        token = one.event.token if one.event is not None and one.event.hook == hook else None
+    for hook in (hooks[transition] for transition in waiting.transitions):
+        # With the event's token, if the event is of our hook: the instance may wait for something else by now.
+        token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
         try:
-            active = services.home.auto_scaling.complete(one.group, hook, one.instance, token, answer.result)
+            active = services.home.auto_scaling.complete(waiting.group, hook, waiting.instance, token, decision.result)
         except RingfenceError as error:
             return error
-        time = one.event.time if one.event is not None else None
-        seconds = None if time is None else max(0.0, services.clock.now() - time)
-        result, why = answer.result.value, answer.why
-        services.audit(HookCompleted(one.group, one.instance, hook, result, why, one.launching, active, seconds))
+        services.audit(_completed(decision, hook, services.clock.now(), active=active))
         if active:
             return None
     return None
+
+
+def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> HookCompleted:
+    """What the audit log says of an answered hook."""
+    waiting = decision.waiting
+    event_time = waiting.event.time if waiting.event is not None else None
+    return HookCompleted(
+        group=waiting.group,
+        instance=waiting.instance,
+        hook=hook,
+        result=decision.result.value,
+        why=decision.why,
+        launching=waiting.launching,
+        was_active=active,
+        seconds=None if event_time is None else max(0.0, now - event_time),
+    )

@@ -1,10 +1,11 @@
-"""What the engine needs of the world: only the calls it makes, each with the answers it can get.
+"""What the engine needs of AWS and of its own process: the calls that it makes, with the answers that it can get.
 
-Every call may raise `errors.Retry` (throttled, unreachable, overtaken) or `errors.Permanent` (denied, misconfigured);
-what else a call can raise stands with it. Implemented on AWS by `ringfence.aws`.
+Every call may raise `errors.Retry` (throttled, no answer, overtaken) or `errors.Permanent` (denied, misconfigured).
+What else a call can raise is documented with it. `ringfence.aws` implements these interfaces on AWS.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ringfence.core.audit_events import AuditEvent
@@ -14,100 +15,102 @@ from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
-from ringfence.records import dataclass
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+Rules = Mapping[SecurityGroupId, tuple[Rule, ...]]
+"""The inbound rules of security groups."""
+
 
 class Clock(Protocol):
-    """The one source of time."""
+    """The only source of time."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
 
 
 class Started(Protocol[T_co]):
-    """Work under way."""
+    """Work in progress."""
 
     def result(self) -> T_co:
-        """Waits for the work and gives what it returned, or raises what it raised."""
+        """Waits for the work. Returns what it returned, or raises what it raised."""
 
 
 class Tasks(Protocol):
-    """Runs work on several Regions at a time."""
+    """Runs work concurrently."""
 
     def start(self, work: Callable[[], T]) -> Started[T]:
-        """Starts the work; nobody needs to wait for it."""
+        """Starts the work. The caller need not wait for it."""
 
 
 class AutoScaling(Protocol):
     """The home Region's Auto Scaling groups."""
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
-        """Each group's instances with their `LifecycleState`; a group that does not exist is not in the answer."""
+        """The `LifecycleState` of each instance of each group. A group that does not exist is not in the answer."""
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
-        """Answers a waiting hook: the one wait that the token names, or without one whichever the instance is in.
+        """Answers a waiting hook: the wait that the token names or, without a token, any wait of the instance.
 
-        False where no such action is active (any more): that is no error.
+        Returns False if no such lifecycle action is active. That is no error.
         """
 
 
 class Instances(Protocol):
-    """The home Region's instances, in whatever state. What EC2 does not (yet) know is not in an answer."""
+    """The home Region's instances, in any state. An instance that EC2 does not know (yet) is not in an answer."""
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        """Those tagged with one of the Auto Scaling groups."""
+        """The instances that are tagged with one of the Auto Scaling groups."""
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """Those with the ids."""
+        """The instances with the given ids."""
 
 
 class SecurityGroups(Protocol):
     """A Region's security groups."""
 
-    def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
-        """The inbound rules of each group. Raises Permanent where one of them does not exist."""
+    def rules(self, groups: Sequence[SecurityGroupId]) -> Rules:
+        """The inbound rules of each group. Raises Permanent if one of the groups does not exist."""
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
-        """Makes all of the rules in one call, or none: raises `errors.Refused`. Returns the rules made."""
+        """Makes all of the rules in one call, and returns them. Raises `errors.Refused` and makes none."""
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
-        """Removes all of the rules in one call, or none: raises `errors.Refused`."""
+        """Removes all of the rules in one call. Raises `errors.Refused` and removes none."""
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
-        """Gives all of the rules their labels in one call, or none: raises `errors.Refused`."""
+        """Gives all of the rules their labels in one call. Raises `errors.Refused` and changes none."""
 
 
 class RosterTable(Protocol):
     """A Region's table of rosters. Every read is strongly consistent.
 
-    Every call raises `errors.NotDeployed` where the table does not exist.
+    Every call raises `errors.NotDeployed` if the table does not exist.
     """
 
     def rows(self) -> Rows:
-        """All of the table."""
+        """The whole table."""
 
     def rows_of(self, region: Region) -> Rows:
-        """The rosters whose home is the Region."""
+        """The rosters whose home is the given Region."""
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
-        """Writes the roster if the row is still at the version given (0: not there, or never versioned).
+    def replace(self, roster: Roster, current_version: int) -> None:
+        """Writes the roster if the row still has the given version (0: there is no row, or it has no version).
 
-        Raises `errors.Conflict` where it is not, and Permanent where the roster does not fit into an item.
+        Raises `errors.Conflict` if it has another one, and Permanent if the roster does not fit into an item.
         """
 
     def offer(self, roster: Roster) -> int:
-        """Writes the roster if it is newer than the row. Returns the version that stands there afterwards."""
+        """Writes the roster if it is newer than the row. Returns the version that the row has afterwards."""
 
     def hold(self, held: HeldRemovals) -> None:
-        """Keeps what the guard held, for the next reconcile to agree with or not."""
+        """Keeps the removals that the guard holds, for the next reconcile to confirm or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class HomeServices:
-    """What only the home Region has."""
+    """The services of the home Region only."""
 
     auto_scaling: AutoScaling
     instances: Instances
@@ -115,7 +118,7 @@ class HomeServices:
 
 @dataclass(frozen=True, slots=True)
 class RegionServices:
-    """What every Region has: its table and its security groups."""
+    """The services of every Region."""
 
     table: RosterTable
     security_groups: SecurityGroups
@@ -123,7 +126,7 @@ class RegionServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that the engine touches. `regions` holds the home Region and every peer."""
+    """Everything outside the engine. `regions` includes the home Region. `audit` takes each fact as it happens."""
 
     home: HomeServices
     regions: Mapping[Region, RegionServices]
@@ -132,6 +135,6 @@ class Services:
     audit: Callable[[AuditEvent], None]
 
 
-def gather(tasks: Tasks, work: Sequence[Callable[[], T]]) -> list[T]:
-    """Does all of the work at a time and returns the results in its order."""
-    return [started.result() for started in [tasks.start(each) for each in work]]
+def run_concurrently(tasks: Tasks, work: Sequence[Callable[[], T]]) -> list[T]:
+    """Runs all work concurrently, and returns the results in the order of the work."""
+    return [started.result() for started in [tasks.start(item) for item in work]]

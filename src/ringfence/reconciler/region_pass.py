@@ -1,102 +1,143 @@
-"""Gives each Region its turn: which groups, which rows, which deadline, and what a failure there means.
+"""Gives each Region its pass: which groups, which rows, which deadline, and what a failure there means.
 
-Part of the shell: it calls ports. The home Region's turn covers every owned rule of the cluster in its groups. A peer's
-turn offers it our rosters first (table before group) and covers the rules of our own rosters alone; a peer that holds
-them already, while no hook waits, is left to its own engine.
+Calls interfaces. The home Region's pass covers every owned rule of the cluster in its groups. A peer's pass offers our
+rosters to its table first (table before group), and covers the rules of our own rosters only. A peer that has these
+rosters already is left to its own engine, unless an instance waits.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
-from ringfence.core.model.rules import Label
 from ringfence.core.plan import Scope
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Settings
-from ringfence.reconciler.converge import Convergence, Rules
-from ringfence.reconciler.interfaces import RegionServices, Services, Started
-from ringfence.records import dataclass
+from ringfence.reconciler.change_report import ChangeReport
+from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
+from ringfence.reconciler.interfaces import RegionServices, Rules, Services, Started, run_concurrently
+from ringfence.reconciler.request import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A Region's turn and how it stands. `convergence` is None where there is nothing to validate."""
+class PublishedRosters:
+    """The home table before and after publishing: the rows as first read, the rows now, and what changed."""
 
-    outcome: RegionResult
-    convergence: Convergence | None = None
-
-    def validated(self) -> "Turn":
-        """The turn after its rosters were read once more. Calls the Region only if it was changed."""
-        if self.convergence is None or self.outcome.error is not None:
-            return self
-        try:
-            return Turn(self.convergence.validate(self.outcome), self.convergence)
-        except RingfenceError as error:
-            return Turn(RegionResult(self.outcome.region, error), self.convergence)
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """The turns of one reconcile. `before` are the home table's rows as first read, `rows` those that stand now.
-
-    `changed` are the rosters that were published just now. `hurry` says that only lifecycle events started this: then
-    a peer is offered what changed without being asked first what it holds. `waited_for` are the rosters of which an
-    instance waits, so that the peers must have their turn whatever they hold. `confirmed` are the digests of held
-    removals that an operator approves.
-
-    `releases` says that an instance is to be released. Then rules that were read before the tables took the rosters
-    do not do: an overlapping invocation that still saw the instance as a member may have put one there since.
-    """
-
-    services: Services
-    settings: Settings
     before: Rows
     rows: Rows
     changed: Mapping[RosterKey, Roster]
-    hurry: bool
-    waited_for: frozenset[RosterKey]
-    confirmed: frozenset[str]
-    releases: bool
 
-    def home(self, rules: Rules | Permanent | None, add_only: bool = False) -> Turn:
-        """The home Region's turn, from the rules as they were observed (or why they could not be), if they were.
+    @property
+    def has_departures(self) -> bool:
+        """Whether an instance departed that was not known to have departed before."""
+        return any(
+            roster.departed.keys() - (self.before.rosters[key].departed.keys() if key in self.before.rosters else set())
+            for key, roster in self.changed.items()
+        )
 
-        With `add_only` the Region's table is not asked: the rows are all there is, and nothing may be removed.
-        """
-        region = self.settings.region
-        if isinstance(rules, Permanent):
-            return Turn(RegionResult(region, rules))
-        groups = dict.fromkeys(self.settings.security_groups, self.settings.ports)
-        known_before = None if self.hurry else scope_in(region, self.settings).desired(self.before)
-        convergence = self._convergence(region, groups, self._ports(region).table.rows, _never, known_before)
-        if add_only:
-            convergence = replace(convergence, add_only=True, read_rows=lambda: self.rows)
-        return _run(convergence, None if self.releases else rules, self.rows)
 
-    def peer(self, region: Region, early: Started[Rules] | None) -> Turn:
-        """A peer's turn, under the peers' deadline. `early` is a reading of its rules that is under way."""
-        deadline = self.services.clock.now() + self.settings.peer_deadline
+@dataclass(frozen=True, slots=True)
+class RegionPass:
+    """A Region's pass and its result. `convergence` is None if there is nothing to validate."""
+
+    result: RegionResult
+    convergence: Convergence | None = None
+
+    def validated(self) -> RegionResult:
+        """The result after the rosters were read again. Calls the Region only if it was changed."""
+        if self.convergence is None or self.result.error is not None:
+            return self.result
         try:
-            return self._peer(region, early, deadline)
-        except NotDeployed as error:
-            if self.rows.of(region):
-                return Turn(RegionResult(region, error))
-            return Turn(RegionResult(region))  # it never joined: nothing of ours can be there
+            return self.convergence.validate(self.result)
         except RingfenceError as error:
-            return Turn(RegionResult(region, error))
+            return RegionResult(self.result.region, error)
 
-    def _peer(self, region: Region, early: Started[Rules] | None, deadline: float) -> Turn:
+
+@dataclass(frozen=True, slots=True)
+class RegionPasses:
+    """The passes of one reconcile over every Region. `waiting` are the instances that wait in a hook."""
+
+    services: Services
+    request: Request
+    rosters: PublishedRosters
+    waiting: Sequence[WaitingInstance] = ()
+
+    def converge(
+        self, home_rules: Rules | Permanent | None, early_rules: Mapping[Region, Started[Rules]]
+    ) -> dict[Region, RegionPass]:
+        """Runs every Region's pass concurrently, so that no Region waits for another.
+
+        `home_rules` are the home Region's rules as observed, or why they could not be read, or None. `early_rules` are
+        the readings of peers' rules that are in progress. Raises Conflict if a peer shows that another invocation of
+        ours was faster.
+        """
+        work = [partial(self._home, home_rules)]
+        work += [partial(self._peer, region, early_rules.get(region)) for region in self.request.settings.peers]
+        passes = {done.result.region: done for done in run_concurrently(self.services.tasks, work)}
+        conflicts = [done.result.error for done in passes.values() if isinstance(done.result.error, Conflict)]
+        if conflicts:
+            versions = {key: version for conflict in conflicts for key, version in conflict.minimum_versions.items()}
+            raise Conflict("; ".join(map(str, conflicts)), versions)
+        return passes
+
+    def validate(self, passes: Mapping[Region, RegionPass]) -> dict[Region, RegionResult]:
+        """Reads the rosters of every changed Region again, concurrently. Returns the results that are final."""
+        results = run_concurrently(self.services.tasks, [done.validated for done in passes.values()])
+        return {result.region: result for result in results}
+
+    def add_only_at_home(self, rules: Rules | Permanent | None) -> RegionResult:
+        """The home Region's pass while its table is down: the rows are all there is, and nothing may be removed."""
+        if isinstance(rules, Permanent):
+            return RegionResult(self.request.home, rules)
+        access = self._access(self.request.home, lambda: self.rosters.rows, _no_deadline)
+        convergence = self._convergence(self.request.home, self._home_groups(), access)
+        return _run(replace(convergence, add_only=True), rules, self.rosters.rows).result
+
+    @property
+    def _waited_for(self) -> frozenset[RosterKey]:
+        """The rosters for which an instance waits: their peers need a pass whatever they have already."""
+        return frozenset(RosterKey(self.request.home, instance.group) for instance in self.waiting)
+
+    @property
+    def _releases(self) -> bool:
+        """Whether an instance is to be released.
+
+        Then rules that were read before the tables took the rosters are not enough: an overlapping invocation that
+        still saw the instance as a member may have added one since.
+        """
+        return self.rosters.has_departures or any(not instance.launching for instance in self.waiting)
+
+    def _home(self, rules: Rules | Permanent | None) -> RegionPass:
+        home = self.request.home
+        if isinstance(rules, Permanent):
+            return RegionPass(RegionResult(home, rules))
+        access = self._access(home, self._services(home).table.rows, _no_deadline)
+        convergence = self._convergence(home, self._home_groups(), access)
+        return _run(convergence, None if self._releases else rules, self.rosters.rows)
+
+    def _peer(self, region: Region, early_rules: Started[Rules] | None) -> RegionPass:
+        """A peer's pass, within the peers' deadline."""
+        deadline = self.services.clock.now() + self.request.settings.peer_deadline
+        try:
+            return self._peer_within(deadline, region, early_rules)
+        except NotDeployed as error:
+            if self.rosters.rows.of(region):
+                return RegionPass(RegionResult(region, error))
+            return RegionPass(RegionResult(region))  # it never joined the cluster: it has nothing of ours
+        except RingfenceError as error:
+            return RegionPass(RegionResult(region, error))
+
+    def _peer_within(self, deadline: float, region: Region, early_rules: Started[Rules] | None) -> RegionPass:
         check = partial(self._check, region, deadline)
-        home, table = self.settings.region, self._ports(region).table
-        own = self.rows.of(home)
-        owed = any(region in roster.owed for roster in own.values())
-        if self.hurry and self.changed and self.waited_for <= self.changed.keys() and not owed:
-            held, offered = Rows(), self.changed
+        home, table = self.request.home, self._services(region).table
+        own = self.rosters.rows.of(home)
+        pending = any(region in roster.pending_releases for roster in own.values())
+        if self._needs_no_reading(pending=pending):
+            held, offered = Rows(), self.rosters.changed
         else:
             held = table.rows_of(home)
             _refuse_if_overtaken(region, own, held)
@@ -104,61 +145,74 @@ class Turns:
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
         for key, roster in offered.items():
             check()
-            if (standing := table.offer(roster)) > roster.version:
-                raise _overtaken(region, {key: standing})
-        if not (offered or self.waited_for or owed):
-            return Turn(RegionResult(region))
+            if (version := table.offer(roster)) > roster.version:
+                raise _overtaken(region, {key: version})
+        if not (offered or self._waited_for or pending):
+            return RegionPass(RegionResult(region))
         check()
-        groups = groups_of(region, self.rows) or groups_of(region, table.rows_of(region))
+        groups = announced_groups(region, self.rosters.rows) or announced_groups(region, table.rows_of(region))
         if not groups:
-            return Turn(
-                RegionResult(region)
-            )  # its engine has never run, and will start from the table, or only observes
-        convergence = self._convergence(region, groups, partial(table.rows_of, home), check)
-        if early is None or self.releases:
+            # Its engine never ran, and will start from the table; or the Region is in observe mode.
+            return RegionPass(RegionResult(region))
+        convergence = self._convergence(region, groups, self._access(region, partial(table.rows_of, home), check))
+        if early_rules is None or self._releases:
             return _run(convergence, None, None)
-        return _run(convergence, early.result(), Rows(rosters={**held.rosters, **offered}))
+        return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
+
+    def _needs_no_reading(self, *, pending: bool) -> bool:
+        """Whether the peer is offered what changed without being asked first what it has."""
+        changed = self.rosters.changed
+        return bool(
+            self.request.only_lifecycle_events and changed and self._waited_for <= changed.keys() and not pending
+        )
 
     def _check(self, region: Region, deadline: float) -> None:
         if self.services.clock.now() > deadline:
-            raise Retry(f"{region} did not do its part within {self.settings.peer_deadline} s")
+            raise Retry(f"{region} did not do its part within {self.request.settings.peer_deadline} s")
 
-    def _ports(self, region: Region) -> RegionServices:
+    def _services(self, region: Region) -> RegionServices:
         return self.services.regions[region]
 
+    def _access(self, region: Region, read_rows: Callable[[], Rows], before_call: Callable[[], None]) -> RegionAccess:
+        return RegionAccess(self._services(region).security_groups, read_rows, before_call)
+
+    def _home_groups(self) -> dict[SecurityGroupId, Ports]:
+        return dict.fromkeys(self.request.settings.security_groups, self.request.settings.ports)
+
     def _convergence(
-        self,
-        region: Region,
-        groups: Mapping[SecurityGroupId, Ports],
-        read_rows: Callable[[], Rows],
-        before_call: Callable[[], None],
-        known_before: Mapping[Cidr, Label] | None = None,
+        self, region: Region, groups: Mapping[SecurityGroupId, Ports], access: RegionAccess
     ) -> Convergence:
+        settings, before = self.request.settings, self.rosters.before
+        scope = scope_in(region, settings)
+        reports_drift = scope.at_home and not self.request.only_lifecycle_events
         return Convergence(
             region=region,
-            security_groups=self._ports(region).security_groups,
             groups=groups,
-            scope=scope_in(region, self.settings),
-            read_rows=read_rows,
-            limits=self.settings.guard,
-            rules_quota=self.settings.rules_quota,
-            held_before=self.before.held,
-            confirmed=self.confirmed,
-            hold=self._ports(self.settings.region).table.hold,
-            clock=self.services.clock,
-            audit=self.services.audit,
-            before_call=before_call,
-            known_before=known_before,
-            just_published=frozenset(self.changed),
+            scope=scope,
+            access=access,
+            guard=GuardRecord(
+                limits=settings.guard,
+                held_before=before.held,
+                confirmed=self.request.confirmed,
+                hold=self._services(settings.region).table.hold,
+            ),
+            report=ChangeReport(
+                region=region,
+                clock=self.services.clock,
+                audit=self.services.audit,
+                rules_quota=settings.rules_quota,
+                known_before=scope.desired(before) if reports_drift else None,
+            ),
+            just_published=frozenset(self.rosters.changed),
         )
 
 
-def _never() -> None:
-    """The home Region has no deadline but the function's own."""
+def _no_deadline() -> None:
+    """The home Region has no deadline other than the function's own time-out."""
 
 
 def scope_in(region: Region, settings: Settings) -> Scope:
-    """Whose rules the home Region's engine may change in the groups of a Region."""
+    """Which rules the home Region's engine may change in the groups of a Region."""
     return Scope(
         cluster=settings.cluster,
         home=settings.region,
@@ -170,35 +224,44 @@ def scope_in(region: Region, settings: Settings) -> Scope:
     )
 
 
-def groups_of(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
-    """A Region's security groups with the ports each is managed on, as its own rosters announce them; none of them
-    where the Region is only observed."""
+def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
+    """A Region's security groups with the ports that each is managed on, as its own rosters announce them.
+
+    Empty if the Region is in observe mode.
+    """
     rosters = [roster for roster in rows.of(region).values() if not roster.observed]
     return {group: roster.ports for roster in rosters for group in roster.security_groups}
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:
-    """Raises Conflict where a peer holds a newer row of ours than we do, or another one at the same version: another
-    invocation wrote it, or the home table was made anew and counts from one again. A row that cannot be trusted must
-    be replaced by a newer one, too."""
-    standing = {}
+    """Raises Conflict if a peer has a newer row of ours than we do, or a different one at the same version.
+
+    Then another invocation wrote it, or the home table was made again and counts from the start. A row that cannot be
+    trusted must be replaced by a newer one, too.
+    """
+    versions = {}
     for key, version in held.versions().items():
         if key not in own or version < own[key].version:
             continue
         if version > own[key].version:
-            standing[key] = version
+            versions[key] = version
         elif key in held.bad or not held.rosters[key].says_the_same_as(own[key]):
-            standing[key] = version + 1
-    if standing:
-        raise _overtaken(region, standing)
+            versions[key] = version + 1
+    if versions:
+        raise _overtaken(region, versions)
 
 
-def _overtaken(region: Region, standing: Mapping[RosterKey, int]) -> Conflict:
-    return Conflict(f"{region} holds a newer roster: {', '.join(map(str, standing))}", standing)
+def _overtaken(region: Region, versions: Mapping[RosterKey, int]) -> Conflict:
+    return Conflict(f"{region} has a newer roster: {', '.join(map(str, versions))}", versions)
 
 
-def _run(convergence: Convergence, rules: Rules | None, rows: Rows | None) -> Turn:
+def _run(convergence: Convergence, rules: Rules | None, rows: Rows | None) -> RegionPass:
     try:
-        return Turn(convergence.run(rules, rows), convergence)
+        return RegionPass(convergence.run(rules, rows), convergence)
     except RingfenceError as error:
-        return Turn(RegionResult(convergence.region, error))
+        return RegionPass(RegionResult(convergence.region, error), convergence)
+
+
+def results_of(passes: Mapping[Region, RegionPass]) -> dict[Region, RegionResult]:
+    """The result of each Region's pass."""
+    return {region: done.result for region, done in passes.items()}

@@ -1,10 +1,10 @@
-"""Turns the journal of a reconcile into log lines, metrics and a summary.
+"""Turns the audit events of a reconcile into log lines, metrics and a summary.
 
-The only module that logs. Knows no port: it is told what happened, one entry at a time, and a crash loses none.
+The only module that logs. Calls no AWS API. It gets each event as it happens, so that a crash loses none.
 """
 
 from collections import Counter
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, assert_never
 
 from aws_lambda_powertools import Logger, Metrics
@@ -30,7 +30,6 @@ from ringfence.core.audit_events import (
     StaleDoor,
 )
 from ringfence.core.model.rules import Label, Opening
-from ringfence.records import dataclass
 
 _COUNTED = (
     "RulesAdded",
@@ -46,7 +45,7 @@ _COUNTED = (
 
 @dataclass(slots=True)
 class Telemetry:
-    """Records one invocation. `causes` are the ids of the events and true-ups that it is about."""
+    """The log and the metrics of one invocation. `causes` are the ids of the events that started it."""
 
     logger: Logger
     metrics: Metrics
@@ -57,64 +56,64 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def record(self, entry: AuditEvent) -> None:  # noqa: C901  # one case for each entry there is
-        """Logs one entry and counts it."""
-        match entry:
+    def record(self, event: AuditEvent) -> None:  # noqa: C901  # one case for each audit event
+        """Logs one audit event and counts it."""
+        match event:
             case RuleAdded():
-                self._log("rule added", **_rule(entry.opening, entry.label), **_place(entry), drift=entry.drift)
+                self._log("rule added", **_rule(event.opening, event.label), **_place(event), drift=event.drift)
                 self.counts["RulesAdded"] += 1
-                self.counts["DriftHealed"] += entry.drift
+                self.counts["DriftHealed"] += event.drift
             case RuleRemoved():
-                self._rule_removed(entry)
+                self._rule_removed(event)
             case RuleRelabelled():
-                self._log("rule relabelled", **_rule(entry.opening, entry.label), **_place(entry), was=str(entry.was))
+                self._log("rule relabelled", **_rule(event.opening, event.label), **_place(event), was=str(event.was))
                 self.counts["RulesRelabelled"] += 1
             case RuleWanted():
-                self._log("rule would be added", **_rule(entry.opening, entry.label), **_place(entry))
+                self._log("rule would be added", **_rule(event.opening, event.label), **_place(event))
                 self.counts["RulesWanted"] += 1
             case RuleUnwanted():
-                rule = _rule(entry.opening, entry.label)
-                self._log("rule would be removed", **rule, **_place(entry), reason=entry.reason)
+                rule = _rule(event.opening, event.label)
+                self._log("rule would be removed", **rule, **_place(event), reason=event.reason)
                 self.counts["RulesUnwanted"] += 1
             case RemovalsHeld():
                 self.held.append(
-                    {"region": entry.region, "security_group": entry.group, "digest": entry.digest}
-                    | {"rules": list(entry.rules), "owned": entry.owned}
+                    {"region": event.region, "security_group": event.group, "digest": event.digest}
+                    | {"rules": list(event.rules), "owned": event.owned}
                 )
                 self._warn("removals held until the next reconcile agrees", **self.held[-1])
-                self.counts["RulesHeld"] += len(entry.rules)
+                self.counts["RulesHeld"] += len(event.rules)
             case RuleRefused():
-                rule = _rule(entry.opening, entry.label)
-                self._warn("rule refused", **rule, **_place(entry), refusal=entry.refusal, answer=entry.message)
+                rule = _rule(event.opening, event.label)
+                self._warn("rule refused", **rule, **_place(event), refusal=event.refusal, answer=event.message)
                 self.counts["RulesRefused"] += 1
             case QuotaUsed():
-                self.quota_percent = max(self.quota_percent, 100 * entry.rules / entry.quota)
+                self.quota_percent = max(self.quota_percent, 100 * event.rules / event.quota)
             case RosterPublished():
-                self._log("roster published", **_flat(entry))
+                self._log("roster published", **_flat(event))
             case RowRejected():
-                self._problem("row rejected, nothing is removed because of it", **_flat(entry))
+                self._problem("row rejected, nothing is removed because of it", **_flat(event))
             case RegionFailed():
-                self._problem("Region not brought up to date", **_flat(entry))
-                self.counts["PeersUnreachable"] += not entry.at_home
+                self._problem("Region not brought up to date", **_flat(event))
+                self.counts["PeersUnreachable"] += not event.at_home
             case HookCompleted():
-                self._hook_completed(entry)
+                self._hook_completed(event)
             case HookHeld():
-                self._log("instance left waiting", **_flat(entry))
+                self._log("instance left waiting", **_flat(event))
                 self.counts["WaitingHooks"] += 1
             case StaleDoor():
-                self._warn("stale door", **_flat(entry))
+                self._warn("stale door", **_flat(event))
                 self.counts["StaleDoors"] += 1
-                self._time("StaleDoorSeconds", entry.seconds)
+                self._time("StaleDoorSeconds", event.seconds)
             case EventIgnored():
-                self._log("event ignored", **_flat(entry))
+                self._log("event ignored", **_flat(event))
                 self.counts["EventsIgnored"] += 1
             case Problem():
-                self._problem(entry.what)
+                self._problem(event.what)
             case _:
-                assert_never(entry)
+                assert_never(event)
 
     def close(self, reconcile_seconds: float, error: BaseException | None) -> dict[str, Any]:
-        """Logs the reconcile's one line, emits its metrics, and returns the line's content."""
+        """Logs the line of the whole reconcile, emits its metrics, and returns the content of that line."""
         summary = {
             "added": self.counts["RulesAdded"],
             "removed": self.counts["RulesRemoved"],
@@ -139,22 +138,22 @@ class Telemetry:
         self._emit(reconcile_seconds, error is not None)
         return summary
 
-    def _rule_removed(self, entry: RuleRemoved) -> None:
-        rule = _rule(entry.opening, entry.label)
-        stale = {} if entry.stale_seconds is None else {"stale_seconds": round(entry.stale_seconds, 3)}
-        self._log("rule removed", **rule, **_place(entry), reason=entry.reason, drift=entry.drift, **stale)
+    def _rule_removed(self, event: RuleRemoved) -> None:
+        rule = _rule(event.opening, event.label)
+        stale = {} if event.stale_seconds is None else {"stale_seconds": round(event.stale_seconds, 3)}
+        self._log("rule removed", **rule, **_place(event), reason=event.reason, drift=event.drift, **stale)
         self.counts["RulesRemoved"] += 1
-        self.counts["DriftHealed"] += entry.drift
-        if entry.stale_seconds is not None:
-            self._time("StaleDoorSeconds", entry.stale_seconds)
+        self.counts["DriftHealed"] += event.drift
+        if event.stale_seconds is not None:
+            self._time("StaleDoorSeconds", event.stale_seconds)
 
-    def _hook_completed(self, entry: HookCompleted) -> None:
-        said = "instance let go on" if entry.was_active else "hook was not active any more"
-        self._log(said, **_flat(entry))
-        if entry.was_active:
-            self._time("admitted" if entry.launching else "released", 0.0)
-            if entry.seconds is not None:
-                self._time("AdmissionSeconds" if entry.launching else "ReleaseSeconds", entry.seconds)
+    def _hook_completed(self, event: HookCompleted) -> None:
+        said = "instance let go on" if event.was_active else "hook was not active any more"
+        self._log(said, **_flat(event))
+        if event.was_active:
+            self._time("admitted" if event.launching else "released", 0.0)
+            if event.seconds is not None:
+                self._time("AdmissionSeconds" if event.launching else "ReleaseSeconds", event.seconds)
 
     def _time(self, name: str, seconds: float) -> None:
         self.seconds.setdefault(name, []).append(seconds)
@@ -171,7 +170,7 @@ class Telemetry:
         self._warn(message, **fields)
 
     def _emit(self, reconcile_seconds: float, failed: bool) -> None:
-        """Emits the metrics. Those that an alarm watches are there each time, so that an alarm can end."""
+        """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end."""
         for name in _COUNTED:
             self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
         self.metrics.add_metric("Errors", MetricUnit.Count, int(failed))
@@ -190,7 +189,7 @@ class Telemetry:
 
 
 def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
-    """The fields of a rule in the log."""
+    """The log's fields of a rule."""
     ports = opening.ports
     fields: dict[str, object] = {
         "address": opening.cidr,
@@ -203,18 +202,18 @@ def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
 
 
 def _place(
-    entry: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
+    event: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
 ) -> dict[str, object]:
-    """Where a rule stands, or would."""
-    place: dict[str, object] = {"region": entry.region, "security_group": entry.group}
-    return place if isinstance(entry, RuleRefused | RuleWanted) else place | {"rule": entry.rule}
+    """The log's fields of the place of a rule."""
+    place: dict[str, object] = {"region": event.region, "security_group": event.group}
+    return place if isinstance(event, RuleRefused | RuleWanted) else place | {"rule": event.rule}
 
 
-def _flat(entry: Any) -> dict[str, object]:
-    """An entry's fields as JSON values, under names that the logger does not use itself."""
-    fields = {name: str(value) if isinstance(value, dict) else value for name, value in asdict(entry).items()}
+def _flat(event: Any) -> dict[str, object]:
+    """An audit event's fields as JSON values, under names that the logger does not use itself."""
+    fields = {name: str(value) if isinstance(value, dict) else value for name, value in asdict(event).items()}
     if "roster" in fields:
-        fields["roster"] = str(entry.roster)
+        fields["roster"] = str(event.roster)
     if "group" in fields:
         fields["auto_scaling_group"] = fields.pop("group")
     return fields

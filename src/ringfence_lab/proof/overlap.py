@@ -13,10 +13,10 @@ from typing import Generic, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import Roster
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import (
     AutoScaling,
     HomeServices,

@@ -22,9 +22,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services, Tasks
 from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.clock import VirtualClock

@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler

@@ -6,9 +6,9 @@ It must not know what happens to the cluster.
 import random
 from collections.abc import Mapping
 
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Mode, Settings
 from ringfence_lab.sim.cloud import Cloud
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")

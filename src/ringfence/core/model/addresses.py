@@ -8,7 +8,7 @@ from typing import NewType
 Cidr = NewType("Cidr", str)
 
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
-"""Addresses of no host. Source: RFC 1122, 3.2.1.3."""
+"""Addresses that no host has. Source: RFC 1122, 3.2.1.3."""
 
 
 class AddressKind(Enum):
@@ -19,30 +19,30 @@ class AddressKind(Enum):
     IPV6 = "ipv6"
 
 
-@lru_cache(maxsize=4096)  # an address is looked at in its instance, its rules and its row, in each of the Regions
+@lru_cache(maxsize=4096)  # the same address is parsed for its instance, its rules and its row, in every Region
 def host(address: str) -> Cidr:
     """The canonical CIDR of one unicast host, from an address or a host's CIDR.
 
-    Raises ValueError for a network and for what is no unicast host (0.0.0.0, multicast, loopback, link-local,
-    reserved): such an entry would admit more than one member, or none.
+    Raises ValueError for a network, and for an address that is not a unicast host's (0.0.0.0, multicast, loopback,
+    link-local, reserved): such an entry would admit more than one member, or none.
     """
     network = ipaddress.ip_network(address, strict=True)
     if network.num_addresses != 1:
         raise ValueError(f"{address} is a network, not a single host")
-    one = network.network_address
-    scoped = isinstance(one, ipaddress.IPv6Address) and one.scope_id is not None
-    if scoped or one in _THIS_NETWORK or one.is_multicast or one.is_unspecified or one.is_loopback:
+    parsed = network.network_address
+    scoped = isinstance(parsed, ipaddress.IPv6Address) and parsed.scope_id is not None
+    if scoped or parsed in _THIS_NETWORK or parsed.is_multicast or parsed.is_unspecified or parsed.is_loopback:
         raise ValueError(f"{address} is not the address of a unicast host")
-    if one.is_link_local or one.is_reserved:
+    if parsed.is_link_local or parsed.is_reserved:
         raise ValueError(f"{address} is not the address of a unicast host")
     return Cidr(str(network))
 
 
 @lru_cache(maxsize=4096)
 def network(cidr: str) -> Cidr:
-    """The canonical CIDR of a static member: a host or a network, never everybody.
+    """The canonical CIDR of a static member: a host or a network, but not all addresses.
 
-    Raises ValueError for a malformed one, for one with host bits set, and for 0.0.0.0/0 and ::/0.
+    Raises ValueError for a malformed CIDR, for one with host bits set, and for 0.0.0.0/0 and ::/0.
     """
     parsed = ipaddress.ip_network(cidr, strict=True)
     if parsed.prefixlen == 0:
@@ -51,5 +51,5 @@ def network(cidr: str) -> Cidr:
 
 
 def is_ipv6(cidr: Cidr) -> bool:
-    """Whether a canonical CIDR is one of IPv6."""
+    """Whether a canonical CIDR is an IPv6 one."""
     return ":" in cidr

@@ -1,8 +1,7 @@
 """The names of things: Regions, instances, security groups, rules and rosters."""
 
+from dataclasses import dataclass
 from typing import NewType
-
-from ringfence.records import dataclass
 
 Region = NewType("Region", str)
 InstanceId = NewType("InstanceId", str)
@@ -10,13 +9,12 @@ SecurityGroupId = NewType("SecurityGroupId", str)
 RuleId = NewType("RuleId", str)
 
 STATIC = "(static)"
-"""Stands for an Auto Scaling group in the label of a static member's rule; no group's name has parentheses
-and nothing else."""
+"""In the label of a static member's rule, this is in the place of the Auto Scaling group. No group has such a name."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RosterKey:
-    """Names a roster: an Auto Scaling group in its home Region."""
+    """The name of a roster: an Auto Scaling group in its home Region."""
 
     region: Region
     asg: str

@@ -1,15 +1,15 @@
 """Ports: what `tcp/9042` or `auto` means, and which ports a security group is managed on."""
 
 import re
+from dataclasses import dataclass
 from typing import Self
 
 from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PortRange:
-    """A protocol with its ports as EC2 has them: for ICMP a type and a code, for `-1` (all) none: -1 and -1."""
+    """A protocol with its ports as EC2 has them. ICMP has a type and a code, and `-1` (all protocols) has -1 and -1."""
 
     protocol: str
     from_port: int
@@ -17,7 +17,7 @@ class PortRange:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `tcp/9042` or `udp/7000-7001`. Raises ValueError that says what is wrong."""
+        """Parses `tcp/9042` or `udp/7000-7001`. Raises ValueError, which says what is wrong."""
         match = _PORT_SYNTAX.fullmatch(text.strip().lower())
         if match is None:
             raise ValueError(f"{text!r} is not a port: write tcp/9042 or udp/7000-7001")
@@ -27,7 +27,7 @@ class PortRange:
         return cls(match[1], first, last)
 
     def suits(self, cidr: Cidr) -> bool:
-        """Whether EC2 takes the protocol together with addresses of the CIDR's family."""
+        """Whether EC2 accepts the protocol for addresses of the CIDR's family."""
         return self.protocol != ("icmp" if is_ipv6(cidr) else "icmpv6")
 
     def __str__(self) -> str:
@@ -43,14 +43,14 @@ _PORT_SYNTAX = re.compile(r"(tcp|udp)/(\d{1,5})(?:-(\d{1,5}))?")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Which ports a security group is managed on: those given, or with none given (`auto`) those on which the
+    """The ports that a security group is managed on: the explicit ones or, without any (`auto`), those on which the
     group admits itself."""
 
     explicit: tuple[PortRange, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `auto` or `tcp/7000-7001,tcp/9042`. Raises ValueError that says what is wrong."""
+        """Parses `auto` or `tcp/7000-7001,tcp/9042`. Raises ValueError, which says what is wrong."""
         if text.strip().lower() == "auto":
             return cls()
         return cls(tuple(sorted({PortRange.parse(part) for part in text.split(",")})))

@@ -1,26 +1,26 @@
-"""Security group rules: what a rule admits, and the label that says for which instance we made it."""
+"""Security group rules: what a rule admits, and the label that names the instance that it was made for."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.records import dataclass
 
 _DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
 DESCRIPTION_LIMIT = 255
-"""Characters in a rule's description. Source: EC2 API reference, `IpRange`."""
+"""Maximum characters in a rule's description. Source: EC2 API reference, `IpRange`."""
 
 
 def is_describable(text: str) -> bool:
-    """Whether EC2 takes the text within a rule's description."""
+    """Whether EC2 accepts the text in a rule's description."""
     return _DESCRIBABLE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Label:
-    """What the description of an owned rule says: which instance of which group the rule is for."""
+    """The description of an owned rule: which instance of which group the rule is for."""
 
     cluster: str
     roster: RosterKey
@@ -30,9 +30,9 @@ class Label:
         return f"ringfence {self.cluster} {self.roster} {self.instance}"
 
     @staticmethod
-    @lru_cache(maxsize=4096)  # a group's descriptions are looked at several times in each reconcile
+    @lru_cache(maxsize=4096)  # a reconcile parses the same descriptions several times
     def parse(description: str) -> "Label | None":
-        """The label in a rule's description; None where the rule is not Ringfence's."""
+        """The label in a rule's description, or None if the rule is not Ringfence's."""
         match = _LABEL_SYNTAX.fullmatch(description)
         if match is None:
             return None
@@ -44,13 +44,13 @@ _LABEL_SYNTAX = re.compile(r"ringfence (\S+) ([a-z0-9-]+)/(.+) (\S+)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Opening:
-    """What a rule lets in: a source address on a range of ports. EC2 allows one rule for each in a group."""
+    """What a rule admits: a source CIDR on a range of ports. A group can have only one rule for each."""
 
     ports: PortRange
     cidr: Cidr
 
     def __hash__(self) -> int:
-        """Of the address alone: few rules of a group share one."""
+        """Hashes only the address: few rules of a group share one."""
         return hash(self.cidr)
 
     def __str__(self) -> str:
@@ -59,9 +59,9 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An inbound rule that stands in a security group.
+    """An inbound rule of a security group.
 
-    `opening` is None where the source is no CIDR; `source_group` is the group that it admits, if any.
+    `opening` is None if the source is not a CIDR. `source_group` is the group that the rule admits, if any.
     """
 
     id: RuleId
@@ -72,6 +72,6 @@ class Rule:
     description: str = ""
 
     def label(self, cluster: str) -> Label | None:
-        """The rule's label if the cluster owns the rule; None for every foreign rule."""
+        """The rule's label if the cluster owns the rule, or None for every foreign rule."""
         label = Label.parse(self.description)
         return label if label is not None and label.cluster == cluster and self.opening is not None else None

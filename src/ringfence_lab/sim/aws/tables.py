@@ -86,7 +86,7 @@ class DynamoDbTable:
     def _check(self, roster: Roster) -> int:
         """The current version of the row. Raises NotDeployed, and Permanent for an invalid item."""
         self._must_exist()
-        if any(not ids for ids in roster.owed.values()):
+        if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
@@ -112,5 +112,5 @@ def _frozen(roster: Roster) -> Roster:
         roster,
         members=MappingProxyType(dict(roster.members)),
         departed=MappingProxyType(dict(roster.departed)),
-        owed=MappingProxyType(dict(roster.owed)),
+        pending_releases=MappingProxyType(dict(roster.pending_releases)),
     )

@@ -6,8 +6,8 @@ have no conditional writes. The checks allow that only while the author of the r
 
 from collections.abc import Mapping
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence_lab.sim.aws.history import CloudChange
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.properties.catalogue import CHECKS

@@ -6,11 +6,11 @@ It must not know any property.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
-from ringfence.core.settings import Settings
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud

@@ -68,8 +68,8 @@ def _table_differences(context: CheckContext) -> Iterator[str]:
             for name, rows in tables.items():
                 if key not in rows or rows[key].version != roster.version:
                     yield f"{name} does not hold {key} at version {roster.version}"
-            if roster.owed:
-                yield f"{key} has pending releases {dict(roster.owed)}"
+            if roster.pending_releases:
+                yield f"{key} has pending releases {dict(roster.pending_releases)}"
 
 
 def _waiting_instances(context: CheckContext) -> Iterator[str]:

@@ -26,7 +26,7 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                     continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
-                pending = roster is not None and change.instance in roster.owed.get(region, ())
+                pending = roster is not None and change.instance in roster.pending_releases.get(region, ())
                 waited = 0.0 if since is None else context.now() - since
                 if not pending or waited < settings.release_deadline:
                     yield (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringfence.core.settings import Mode
+from ringfence.core.configuration.settings import Mode
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleRevoked
 from ringfence_lab.sim.properties.context import CheckContext
 

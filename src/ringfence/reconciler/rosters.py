@@ -1,0 +1,117 @@
+"""Reads, decides and writes the home Region's own rosters.
+
+Calls interfaces. Knows nothing of rules or of how hooks are answered. What is written must be newer than what was read:
+the rows are read before anything is observed, and each write is conditional on the version that was read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ringfence.core.audit_events import RosterPublished, RowRejected
+from ringfence.core.errors import Conflict, Permanent, Retry
+from ringfence.core.hook_decision import WaitingInstance
+from ringfence.core.membership import next_roster, pruned, retired
+from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.region_result import RegionResult, pending_releases
+from ringfence.reconciler.interfaces import Services
+from ringfence.reconciler.observe import Sighting
+from ringfence.reconciler.region_pass import PublishedRosters
+from ringfence.reconciler.report import Problems
+from ringfence.reconciler.request import Request
+
+
+class HomeTableDown(Exception):
+    """The home Region's table cannot be used at the moment, for the given reason."""
+
+    def __init__(self, reason: Retry) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+@contextmanager
+def _home_table() -> Iterator[None]:
+    """Raises HomeTableDown if the table does not answer. A Conflict is an answer."""
+    try:
+        yield
+    except Conflict:
+        raise
+    except Retry as error:
+        raise HomeTableDown(error) from error
+
+
+def read_home_table(request: Request, services: Services) -> Rows:
+    """The home table's rows. Reports those that cannot be trusted. Raises HomeTableDown."""
+    with _home_table():
+        rows = services.regions[request.home].table.rows()
+    for key, bad in rows.bad.items():
+        services.audit(RowRejected(request.home, key, bad.reason))
+    return rows
+
+
+def next_rosters(
+    request: Request, services: Services, before: Rows, sighting: Sighting, problems: Problems
+) -> list[Roster]:
+    """The members of each of our groups now. A group that does not exist is a problem, not an empty group."""
+    settings, home, now = request.settings, request.home, int(services.clock.now())
+    observation, events = sighting.observation, request.lifecycle_events
+    rosters = []
+    for name in settings.auto_scaling_groups:
+        key = RosterKey(home, name)
+        if name in observation.groups:
+            rosters.append(next_roster(before.rosters.get(key, Roster(key)), observation, events, now, settings))
+        else:
+            why = f"the Auto Scaling group {name} does not exist in {home}"
+            problems.add(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
+    own = before.of(home).items()
+    removed = (roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members)
+    return rosters + [retired(roster) for roster in removed]
+
+
+def publish(request: Request, services: Services, before: Rows, rosters: Sequence[Roster]) -> PublishedRosters:
+    """Writes the rosters that changed into the home table.
+
+    Raises Conflict if another invocation was faster, and HomeTableDown.
+    """
+    versions, now = before.versions(), int(services.clock.now())
+    changed: dict[RosterKey, Roster] = {}
+    for roster in rosters:
+        previous, version_read = before.rosters.get(roster.key), versions.get(roster.key, 0)
+        minimum = request.minimum_versions.get(roster.key, 0)
+        if previous is not None and roster.says_the_same_as(previous) and version_read >= minimum:
+            continue
+        # A first version is the time: a table that was made again starts above everything that peers still have.
+        version = max(version_read or now, minimum) + 1
+        changed[roster.key] = replace(pruned(roster, now), version=version, updated_at=now)
+        with _home_table():
+            _write(request, services, changed[roster.key], version_read)
+    return PublishedRosters(before, replace(before, rosters={**before.rosters, **changed}), changed)
+
+
+def record_pending_releases(
+    request: Request,
+    services: Services,
+    rosters: PublishedRosters,
+    results: Mapping[Region, RegionResult],
+    waiting: Sequence[WaitingInstance],
+) -> Rows:
+    """Records which departed instances which peer may still admit, before any of them is let go.
+
+    Later reconciles retry these releases. Returns the rows that are stored now.
+    """
+    peers = {region: results[region] for region in request.settings.peers}
+    updated: dict[RosterKey, Roster] = {}
+    for key, roster in rosters.rows.of(request.home).items():
+        waiting_here = frozenset(instance.instance for instance in waiting if instance.group == key.asg)
+        pending = pending_releases(roster, rosters.before.rosters.get(key), waiting_here, peers)
+        if pending != roster.pending_releases:
+            now = int(services.clock.now())
+            updated[key] = replace(roster, pending_releases=pending, version=roster.version + 1, updated_at=now)
+            _write(request, services, updated[key], roster.version)
+    return replace(rosters.rows, rosters={**rosters.rows.rosters, **updated}) if updated else rosters.rows
+
+
+def _write(request: Request, services: Services, roster: Roster, version_read: int) -> None:
+    services.regions[request.home].table.replace(roster, version_read)
+    services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))
