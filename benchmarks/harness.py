@@ -170,23 +170,21 @@ class EngineSide:
 
     def invoke(self, payload: object, home: str = HOME) -> None:
         """Invokes a Region's function once."""
-        handler = _handler(home, tuple(self.testbed.regions))
         with quietly():
-            handler(payload, SimpleNamespace(aws_request_id="bench"))
+            _handler(home, tuple(self.testbed.regions))(payload, SimpleNamespace(aws_request_id="bench"))
 
 
 @cache
 def _handler(home: str, regions: tuple[str, ...]) -> Handler:
-    """The handler of a Region's function. Its clients use the service models of the artefact."""
+    """The handler of a Region's function, whose clients use the service models of the artefact."""
     variables = environment(home, regions)
     os.environ.update(variables, AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
     try:
-        with quietly():
-            handler = Handler(variables)
-            handler.prepare()
-        return handler
+        handler = Handler(variables)
+        handler.prepare()
     finally:
         del os.environ["AWS_DATA_PATH"]  # the baseline uses the complete models
+    return handler
 
 
 class BaselineSide:
