@@ -13,10 +13,10 @@ from ringfence.core.configuration.settings import Mode, NoAddress
 from ringfence.core.model.addresses import AddressKind, network
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse, shared_defaults, without
 from ringfence_ops.cluster.cluster_text import written
+from ringfence_ops.errors import CommandError
 
 PATH = Path("ringfence.toml")
 TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"

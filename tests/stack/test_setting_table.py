@@ -14,9 +14,9 @@ from ringfence.core.configuration.setting_table import DEFAULTS, TABLE
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
 from ringfence.runtime import config
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.cluster_file import parse, shared_defaults
 from ringfence_ops.cluster.cluster_text import written
+from ringfence_ops.errors import CommandError
 
 PATH = Path("ringfence.toml")
 FILE = """\

@@ -22,8 +22,6 @@ from ringfence.aws.error_codes import code_of, is_denied, is_unknown_credentials
 from ringfence.core.errors import RingfenceError
 from ringfence_ops.errors import CommandError
 
-__all__ = ["CommandError", "in_one_line"]
-
 
 def in_one_line(error: BaseException) -> str:
     """What went wrong with a call to AWS, why, and what to do."""

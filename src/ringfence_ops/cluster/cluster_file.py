@@ -21,8 +21,8 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.toml_lines import line_of, without_region
+from ringfence_ops.errors import CommandError
 
 NAME = "ringfence.toml"
 
