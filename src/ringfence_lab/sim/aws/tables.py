@@ -4,12 +4,20 @@ Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency
 consistent. Stored values are immutable.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
-from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
+from ringfence.aws.roster_item import (
+    GUARD,
+    Item,
+    from_item,
+    held_from_item,
+    held_to_item,
+    key_of,
+    to_item,
+    version_of,
+)
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
@@ -29,6 +37,7 @@ class DynamoDbTable:
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
+        self._as_written: dict[RosterKey, Item] = {}
         self._record = record
 
     def scan(self) -> Rows:
@@ -66,11 +75,12 @@ class DynamoDbTable:
 
     # Actions of an operator, a migration or an accident.
 
-    def put_item(self, item: Mapping[str, Any]) -> None:
+    def put_item(self, item: Item) -> None:
         """Writes any item, as DynamoDB's attribute values: a row of the original sample, or a row that is no roster."""
         key = key_of(item)
         self.rosters.pop(key, None)
         self.bad.pop(key, None)
+        self._as_written[key] = item
         try:
             self.rosters[key] = _frozen(from_item(item))
         except Unsafe as error:
@@ -79,9 +89,29 @@ class DynamoDbTable:
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
         self.exists = True
-        for items in (self.rosters, self.bad, self.held):
+        for items in (self.rosters, self.bad, self.held, self._as_written):
             items.clear()
         self._record(TableRecreated(self.region))
+
+    # Items, for an engine of another version: it shares nothing with this one but the items of the tables.
+
+    def items(self) -> list[Item]:
+        """Every item, with the attributes that its writer gave it. Raises NotDeployed."""
+        self._must_exist()
+        rosters = [self._as_written.get(key) or to_item(roster) for key, roster in self.rosters.items()]
+        bad = [self._as_written[key] for key in self.bad]
+        return rosters + bad + [held_to_item(held) for held in self.held.values()]
+
+    def write_item(self, item: Item, by: Invocation) -> None:
+        """Writes an engine's item. Raises NotDeployed. The conditions of the write are the caller's."""
+        self._must_exist()
+        key = key_of(item)
+        if key.region == GUARD:
+            self.hold(held_from_item(item))
+            return
+        previous = self.scan().versions().get(key, 0)
+        self.put_item(item)
+        self._record(RowWritten(self.region, key, version_of(item), previous, by))
 
     def _check(self, roster: Roster) -> int:
         """The current version of the row. Raises NotDeployed, and Permanent for an invalid item."""
@@ -98,6 +128,7 @@ class DynamoDbTable:
     def _write(self, roster: Roster, previous: int, by: Invocation | None) -> None:
         self.rosters[roster.key] = _frozen(roster)
         self.bad.pop(roster.key, None)
+        self._as_written.pop(roster.key, None)
         self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
 
     def _must_exist(self) -> None:
