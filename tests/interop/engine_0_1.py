@@ -166,7 +166,8 @@ class Items:
         ReturnValuesOnConditionCheckFailure: str = "NONE",  # noqa: ARG002, N803
         ExpressionAttributeValues: Mapping[str, Mapping[str, str]] | None = None,  # noqa: N803
     ) -> None:
-        table, by, found = self.table.region.table, self.table.invocation, {}
+        table, by = self.table.region.table, self.table.invocation
+        found: dict[str, Any] = {}
 
         def put(_age: float) -> bool:
             found.update(next((item for item in table.items() if key_of(item) == key_of(Item)), {}))
@@ -213,4 +214,3 @@ _CONDITIONS: Mapping[str | None, Callable[[Item, Values], bool]] = {
     ),
 }
 """What the condition expressions of 0.1.0 mean."""
-
