@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SIMULATOR = Path(__file__).parent / "tests" / "simulator"
+SIMULATED = tuple(Path(__file__).parent / "tests" / name for name in ("interop", "simulator"))
 
 
 def pytest_configure() -> None:
@@ -21,5 +21,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tests of the simulator share nothing. They stay without a group, so that the long ones run on all cores.
     """
     for item in items:
-        if not item.path.is_relative_to(SIMULATOR):
+        if not any(item.path.is_relative_to(directory) for directory in SIMULATED):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
