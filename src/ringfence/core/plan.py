@@ -73,13 +73,17 @@ class Relabelling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one security group needs to match the rosters. `owned` counts its owned rules as they were read."""
+    """What one security group needs to match the rosters. `owned` counts its owned rules as they were read.
+
+    `unconfirmed` are the additions for members that AWS does not show at the moment. They are not made.
+    """
 
     group: SecurityGroupId
     additions: tuple[Addition, ...] = ()
     removals: tuple[Removal, ...] = ()
     owned: int = 0
     relabellings: tuple[Relabelling, ...] = ()
+    unconfirmed: tuple[Addition, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -172,7 +176,9 @@ def plan_group(
     desired = scope.desired(rows)
     wanted = {Opening(range_, cidr): label for cidr, label in desired.items() for range_ in ports if range_.suits(cidr)}
     existing = {rule.opening for rule in rules}
-    additions = (Addition(opening, label) for opening, label in wanted.items() if opening not in existing)
+    missing = sorted(Addition(opening, label) for opening, label in wanted.items() if opening not in existing)
+    unconfirmed = tuple(addition for addition in missing if _is_missing(addition.label, rows))
+    additions = tuple(addition for addition in missing if addition not in unconfirmed)
     removals: list[Removal] = []
     relabellings: list[Relabelling] = []
     owned = 0
@@ -187,7 +193,14 @@ def plan_group(
             removals += [removal] if removal is not None else []
         elif label is not None and label != wanted_label and scope.may_relabel(label):
             relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
-    return Plan(group, tuple(sorted(additions)), tuple(sorted(removals)), owned, tuple(sorted(relabellings)))
+    return Plan(group, additions, tuple(sorted(removals)), owned, tuple(sorted(relabellings)), unconfirmed)
+
+
+def _is_missing(label: Label, rows: Rows) -> bool:
+    """Whether AWS does not show the label's member at the moment: its rules stay, but none is made."""
+    roster = rows.rosters.get(label.roster)
+    member = roster.members.get(InstanceId(label.instance)) if roster is not None else None
+    return member is not None and member.state is MemberState.MISSING
 
 
 @dataclass(frozen=True, slots=True)

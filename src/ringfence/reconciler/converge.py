@@ -9,7 +9,7 @@ rows are read again, and if they differ, another pass follows.
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from ringfence.core.errors import Permanent, Refused, Retry
+from ringfence.core.errors import Permanent, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
@@ -24,6 +24,9 @@ from ringfence.reconciler.interfaces import Rules, SecurityGroups
 
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
+
+
+_UNCONFIRMED = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,8 @@ class Convergence:
         borrowed = [relabelling.label for plan in plans for relabelling in plan.relabellings if self.add_only]
         return RegionResult(
             region=self.region,
-            lacking={_named_by(change.addition.label): change.refused for change in refused},
+            lacking={_named_by(addition.label): _UNCONFIRMED for plan in plans for addition in plan.unconfirmed}
+            | {_named_by(change.addition.label): change.refused for change in refused},
             borrowed=frozenset(map(_named_by, borrowed)),
             lingering=frozenset(_named_by(label) for _, label in held),
             doubtful=frozenset(label.roster for removal, label in held if removal.reason is Reason.UNKNOWN_INSTANCE),

@@ -43,6 +43,9 @@ class Tasks(Protocol):
     def start(self, work: Callable[[], T]) -> Started[T]:
         """Starts the work. The caller need not wait for it."""
 
+    def sleep(self, seconds: float) -> None:
+        """Waits, while other work goes on."""
+
 
 class AutoScaling(Protocol):
     """The home Region's Auto Scaling groups."""

@@ -6,19 +6,18 @@ the rows are read before anything is observed, and each write is conditional on 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ringfence.core.audit_events import RosterPublished, RowRejected
 from ringfence.core.errors import Conflict, Permanent, Retry
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.membership import next_roster, pruned, retired
-from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.membership import RosterDecision, decide_members, pruned, retired
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, pending_releases
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.observe import Sighting
 from ringfence.reconciler.region_pass import PublishedRosters
-from ringfence.reconciler.report import Problems
 from ringfence.reconciler.request import Request
 
 
@@ -50,23 +49,37 @@ def read_home_table(request: Request, services: Services) -> Rows:
     return rows
 
 
-def next_rosters(
-    request: Request, services: Services, before: Rows, sighting: Sighting, problems: Problems
-) -> list[Roster]:
-    """The members of each of our groups now. A group that does not exist is a problem, not an empty group."""
+@dataclass(frozen=True, slots=True)
+class RosterDecisions:
+    """The rosters that should be stored now, and the instances that need a second look.
+
+    `errors` are about groups that could not be decided.
+    """
+
+    rosters: tuple[Roster, ...]
+    look_again: frozenset[InstanceId] = frozenset()
+    errors: tuple[Permanent, ...] = ()
+
+
+def decide_rosters(request: Request, services: Services, before: Rows, observation: Observation) -> RosterDecisions:
+    """The members of each of our groups now. A group that does not exist is an error, not an empty group."""
     settings, home, now = request.settings, request.home, int(services.clock.now())
-    observation, events = sighting.observation, request.lifecycle_events
-    rosters = []
+    decisions: list[RosterDecision] = []
+    errors = []
     for name in settings.auto_scaling_groups:
-        key = RosterKey(home, name)
+        roster = before.rosters.get(RosterKey(home, name), Roster(RosterKey(home, name)))
         if name in observation.groups:
-            rosters.append(next_roster(before.rosters.get(key, Roster(key)), observation, events, now, settings))
+            decisions.append(decide_members(roster, observation, request.lifecycle_events, now, settings))
         else:
             why = f"the Auto Scaling group {name} does not exist in {home}"
-            problems.add(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
+            errors.append(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
     own = before.of(home).items()
-    removed = (roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members)
-    return rosters + [retired(roster) for roster in removed]
+    removed = [roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members]
+    return RosterDecisions(
+        rosters=(*(decision.roster for decision in decisions), *map(retired, removed)),
+        look_again=frozenset[InstanceId]().union(*(decision.look_again for decision in decisions)),
+        errors=tuple(errors),
+    )
 
 
 def publish(request: Request, services: Services, before: Rows, rosters: Sequence[Roster]) -> PublishedRosters:
