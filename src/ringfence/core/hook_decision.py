@@ -12,7 +12,7 @@ from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
-from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
 from ringfence.core.settings import Mode, NoAddress, Settings
@@ -160,7 +160,7 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     listed_for = results.now - waiting.seen_at
     if waiting.warm and waiting.event is None and listed_for > STILL_WAITS:
         return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
-    if waiting.warm and waiting.instance not in roster.departed:
+    if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         if admitting := results.lingering(roster.key, waiting.instance):
             why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
             return Hold(waiting, why)
@@ -214,8 +214,11 @@ def _without_address(waiting: WaitingInstance, waited: float, settings: Settings
 
 
 def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
-    if waiting.instance in roster.members:
-        return Hold(waiting, "its group lists it as a member again")
+    member = roster.members.get(waiting.instance)
+    if member is not None and member.state is MemberState.MISSING:
+        return Hold(waiting, "AWS does not show yet that it has left its group")
+    if member is not None:
+        return Hold(waiting, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
         why = results.home.error or "the guard holds its rules"
         return Hold(waiting, f"its own Region may still admit it: {why}")
