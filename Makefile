@@ -1,41 +1,54 @@
-# What a user and CI run. Everything lives in .venv; nothing is installed by hand.
-PYTHON ?= python3
+# What users and CI run. Everything is installed in .venv, and the locks in requirements/ name what.
+# `make PYTHON=...` names the Python to use instead of the one that tools/find-python finds.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := requirements/development.txt requirements/sam.txt
 
-.PHONY: help set-up demo sim bench test lint types conformance docs lock clean build-RingfenceFunction
+# Sets $$python in a recipe's shell, or ends the recipe with the one line that tools/find-python prints.
+FIND_PYTHON = python="$(PYTHON)"; [ -n "$$python" ] || python=$$(tools/find-python) || exit 1
+INSTALL = -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes
+
+# What `make docs` writes in these files stands between `[[[cog` and `[[[end]]]`.
+DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
+COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
+
+.PHONY: help set-up demo sim bench lint imports workflows types test-fast test documents unit everything conformance \
+	docs docs-measured lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.ready: $(LOCKS) pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/development.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m ringfence_ops.cloudformation.artefact
+# A new environment where another Python is asked for: one environment never holds two versions.
+$(VENV)/pyvenv.cfg: .python-version tools/find-python
+	@$(FIND_PYTHON); echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/pyvenv.cfg requirements/development.txt
+	@echo "Installing what the project needs: some minutes where nothing is in pip's cache"
+	$(BIN)/python $(INSTALL) -r requirements/development.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.installed pyproject.toml
+	@echo "Installing the command and building the Lambda artefact"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m ringfence_ops.cloudformation.artefact
 	@touch $@
 
 # The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.
-$(VENV)/sam/.ready: requirements/sam.txt
-	$(PYTHON) -m venv $(VENV)/sam
-	$(VENV)/sam/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/sam.txt
+$(VENV)/sam/.ready: $(VENV)/pyvenv.cfg requirements/sam.txt
+	@echo "Installing the SAM CLI"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/sam
+	$(VENV)/sam/bin/python $(INSTALL) -r requirements/sam.txt
 	@touch $@
 
-# Nothing but the plots of the documentation needs what draws them.
-$(VENV)/plots/.ready: requirements/plots.txt
-	$(PYTHON) -m venv $(VENV)/plots
-	$(VENV)/plots/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/plots.txt
+# Only the plots of the documentation need what draws them.
+$(VENV)/plots/.ready: $(VENV)/pyvenv.cfg requirements/plots.txt
+	@echo "Installing what draws the plots"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/plots
+	$(VENV)/plots/bin/python $(INSTALL) -r requirements/plots.txt
 	@touch $@
 
-set-up: $(VENV)/.ready ## Make .venv with everything the project needs
-
-lint: set-up ## Style and imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-
-types: set-up ## Static types
-	$(BIN)/mypy
+set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
 
 demo: set-up ## Play the whole story on a private AWS on this machine
 	$(BIN)/ringfence lab demo
@@ -46,29 +59,64 @@ sim: set-up ## Play histories of the engine under faults, from a fresh seed: [HI
 bench: set-up ## Measure the engine beside a baseline, in under five minutes: [SHORT=1: the calls alone]
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short)
 
-test: lint types $(VENV)/sam/.ready ## Prove everything
-	$(BIN)/python tools/generate_docs.py --check
-	$(BIN)/pytest -n 2 --dist loadfile # a file's tests share a lab, and some build on those before them
+test-fast: set-up ## Check style, layers and types, run the tests of the engine: 90 seconds
+	@$(MAKE) --no-print-directory --keep-going -j 2 lint types unit
+
+test: set-up ## Prove everything: 10 minutes with set-up
+	@$(MAKE) --no-print-directory --keep-going -j 2 lint types documents everything
+
+lint: imports workflows ## Check style, layers and the CI workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+imports: set-up
+	$(BIN)/lint-imports
+
+workflows: set-up
+	$(BIN)/zizmor --offline --quiet .github
+
+types: set-up ## Check static types
+	$(BIN)/mypy
+
+documents: set-up
+	$(COG) --check --diff $(DOCUMENTS)
+
+unit: set-up
+	$(BIN)/pytest tests/unit tests/engine
+
+# conftest.py says which tests stay together.
+everything: set-up $(VENV)/sam/.ready
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \
 		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
-docs: set-up $(VENV)/plots/.ready ## Write into the documents what is made by a command
-	$(BIN)/python tools/generate_docs.py --demo
-	$(BIN)/python tools/generate_docs.py --captures
+docs: set-up ## Write the generated parts of the documents
+	$(COG) -r $(DOCUMENTS)
+
+docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes: the demo, the screens, the benchmarks
+	$(BIN)/python tools/write_measured_parts.py
 	$(BIN)/python -m benchmarks --write
 	$(VENV)/plots/bin/python tools/draw_plots.py
 
-lock: set-up ## Pin every dependency anew
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra operator --extra lab --extra development --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/development.txt
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.13 --generate-hashes --no-header --no-annotate -c requirements/development.txt -o requirements/engine.txt
-	$(BIN)/uv pip compile requirements/sam.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/sam.txt
-	$(BIN)/uv pip compile requirements/plots.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/plots.txt
+lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
+	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
+	$(LOCK) pyproject.toml --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
+	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
+	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 
-clean: ## Remove what was built
-	rm -rf .build .aws-sam .mypy_cache .ruff_cache .pytest_cache
+# Without headers and annotations: they would name the machine's paths and package index.
+LOCK = $(BIN)/uv pip compile $(if $(UPGRADE),--upgrade) --quiet --universal --generate-hashes --no-header --no-annotate
+
+clean: ## Remove what was built and cached
+	rm -rf .build .aws-sam build dist src/*.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .grimp_cache
+	find benchmarks distribution src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv as well
+	rm -rf $(VENV)
 
 build-RingfenceFunction: # what `sam build` calls
-	$(PYTHON) -m distribution.build_artefact "$(ARTIFACTS_DIR)"
+	@$(FIND_PYTHON); "$$python" -m distribution.build_artefact "$(ARTIFACTS_DIR)"

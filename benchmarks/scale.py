@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from benchmarks.harness import REGIONS
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
+from ringfence_lab.sim.aws.region import CloudRegion
+from ringfence_lab.sim.cloud import Cloud
 
 SIZES = (10, 30, 100, 300, 1000)
 REGION_COUNTS = (2, 5, 10)

@@ -1,9 +1,9 @@
-"""Builds the Lambda artefact: the engine and its locked dependencies, and nothing else; from the same, the same bytes.
+"""Builds the Lambda artefact: the engine and its locked dependencies only. The same sources give the same bytes.
 
 Usage: build_artefact.py DIRECTORY
 
-`make build-RingfenceFunction`, which `sam build` calls, runs this with the directory that it zips. Needs nothing but
-Python with pip, and knows nothing of the project's own environment.
+`make build-RingfenceFunction`, which `sam build` calls, runs this with the directory that it zips. Needs only Python
+with pip. Knows nothing of the project's own environment.
 """
 
 import py_compile
@@ -18,11 +18,11 @@ from distribution import prune_models
 PROJECT = Path(__file__).resolve().parent.parent
 
 WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
-"""Wheels for the function's own architecture and runtime, whatever machine builds."""
+"""Wheels for the architecture and runtime of the function, on every machine that builds."""
 
 
 def build(destination: Path) -> None:
-    """Fills the directory, which is made where it does not exist."""
+    """Fills the directory, and creates it if it does not exist."""
     destination.mkdir(parents=True, exist_ok=True)
     install_dependencies(destination)
     prune_models.prune(destination / "botocore" / "data")
@@ -33,13 +33,15 @@ def build(destination: Path) -> None:
 
 
 def install_dependencies(destination: Path) -> None:
-    """Installs exactly what the lock names, with its hashes."""
+    """Installs exactly the versions that the lock names, and checks their hashes."""
     lock = PROJECT / "requirements" / "engine.txt"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", *WHEELS, f"--target={destination}", f"--requirement={lock}"]
     subprocess.run(command, check=True)  # noqa: S603  # our own command, no shell
     shutil.rmtree(destination / "bin", ignore_errors=True)
-    for record in destination.glob("*.dist-info/RECORD"):  # with digests of scripts, which name this machine's Python
+    for record in destination.glob(
+        "*.dist-info/RECORD"
+    ):  # its digests of scripts depend on the path of this machine's Python
         record.unlink()
 
 

@@ -1,8 +1,8 @@
-"""Leaves of botocore's descriptions of AWS only what the engine calls and reads, so that it has little to read itself.
+"""Reduces botocore's descriptions of AWS to what the engine calls and reads, so that botocore has less to load.
 
-Most of a cold start would go into the description of EC2, of whose hundreds of operations the engine calls five; and
-most of understanding an answer into members of an instance that the engine never looks at: botocore looks for each
-that is described. Needs nothing but the standard library, and knows nothing of how the artefact is built.
+Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls five. Most of
+parsing an answer would search for members of an instance that the engine never reads: botocore searches for each member
+that is described. Needs only the standard library. Knows nothing of how the artefact is built.
 """
 
 import gzip
@@ -26,7 +26,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
     ),
     "sqs": frozenset({"SendMessage"}),
 }
-"""What the adapters in `ringfence.aws` call of each service."""
+"""The operations of each service that the adapters in `ringfence.aws` call."""
 
 MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "autoscaling": {
@@ -56,10 +56,10 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         ),
     },
 }
-"""What the adapters read of the large structures in answers; of those that are not named here all is kept."""
+"""The members of large structures that the adapters read. Structures that are not named keep all members."""
 
 _KEPT = ("service-2", "paginators-1", "paginators-1.sdk-extras", "endpoint-rule-set-1")
-"""The descriptions that a client reads; the others are for waiters, documentation and examples."""
+"""The files that a client reads; the others are for waiters, documentation and examples."""
 
 
 def prune(data: Path) -> None:
@@ -90,8 +90,8 @@ def _prune_service(directory: Path, operations: frozenset[str]) -> None:
 def _service(
     model: dict[str, Any], operations: frozenset[str], members: Mapping[str, frozenset[str]]
 ) -> dict[str, Any]:
-    """The model with the operations alone, and the shapes that they reach, of some of them only the members given.
-    Raises KeyError for an operation, a shape or a member that there is not."""
+    """The model with only these operations and the shapes that they reach, some with only the members given. Raises
+    KeyError for an operation, a shape or a member that does not exist."""
     few = {name: _only(model, name, kept) for name, kept in members.items()}
     model = {**model, "shapes": {**model["shapes"], **few}}
     kept = {name: model["operations"][name] for name in sorted(operations)}
@@ -107,7 +107,7 @@ def _service(
 
 
 def _only(model: Mapping[str, Any], shape: str, members: frozenset[str]) -> dict[str, Any]:
-    """The structure with the members alone."""
+    """The structure with only these members."""
     whole = model["shapes"][shape]
     return {**whole, "members": {name: whole["members"][name] for name in sorted(members)}}
 
@@ -124,20 +124,20 @@ def _shapes_named(parts: Iterable[Any]) -> Iterable[str]:
 
 
 def _undocumented(part: Any) -> Any:
-    """The part without its texts. A member of a structure may itself be called `documentation`: it is no text."""
+    """The part without its documentation. A structure can have a member of that name, which is no text and stays."""
     if isinstance(part, dict):
         return {
             name: _undocumented(value)
             for name, value in part.items()
             if not (name == "documentation" and isinstance(value, str))
         }
-    return [_undocumented(each) for each in part] if isinstance(part, list) else part
+    return [_undocumented(item) for item in part] if isinstance(part, list) else part
 
 
 def _endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Every partition and Region, of the services that are called."""
+    """All partitions and Regions, with only the services that are called."""
     for partition in endpoints["partitions"]:
-        partition["services"] = {name: of for name, of in partition["services"].items() if name in OPERATIONS}
+        partition["services"] = {name: service for name, service in partition["services"].items() if name in OPERATIONS}
     return endpoints
 
 
@@ -148,6 +148,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _rewrite(path: Path, content: dict[str, Any]) -> None:
-    """Uncompressed: the artefact is zipped as a whole."""
+    """Writes without compression: the artefact is zipped as a whole."""
     path.unlink()
     path.with_name(path.name.removesuffix(".gz")).write_text(json.dumps(content, separators=(",", ":")))

@@ -1,6 +1,6 @@
 """Captures the screens of the documentation: real commands in a real terminal, against a cluster on the lab.
 
-`generate_docs.py --captures` writes them into docs/cli.md.
+`make docs-measured` writes them into docs/cli.md.
 """
 
 import os
@@ -25,28 +25,28 @@ COMMAND = str(Path(sys.executable).with_name("ringfence"))
 REGIONS = ("us-east-1", "us-west-2")
 COLUMNS, LINES = 100, 60
 TIMEOUT = 60
-"""Seconds within which a command ends."""
+"""Seconds after which a command counts as hung."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A cluster on a lab, with its cluster file in a directory of its own."""
+class Playground:
+    """A cluster on a lab, and a directory for its cluster file."""
 
     lab: Lab
     directory: Path
     regions: dict[str, Observer]
 
     def screen(self, *arguments: str, keys: bytes = b"") -> str:
-        """What a terminal shows once the command has ended."""
+        """What a terminal shows when the command has ended."""
         return on_terminal([COMMAND, *arguments], self.directory, self.environment, keys)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of whoever captures the screens."""
+        """The variables of the command, without the AWS settings of the user who captures the screens."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME")}
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-        return kept | credentials | nowhere | {"AWS_ENDPOINT_URL": self.lab.endpoint_url, "TERM": "xterm-256color"}
+        no_files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        return kept | credentials | no_files | {"AWS_ENDPOINT_URL": self.lab.endpoint_url, "TERM": "xterm-256color"}
 
 
 def on_terminal(command: list[str], directory: Path, environment: dict[str, str], keys: bytes = b"") -> str:
@@ -55,7 +55,7 @@ def on_terminal(command: list[str], directory: Path, environment: dict[str, str]
     stream = pyte.ByteStream(screen)
     primary, secondary = pty.openpty()
     modes = termios.tcgetattr(secondary)
-    modes[3] &= ~termios.ECHO  # what is typed ahead would stand above all else
+    modes[3] &= ~termios.ECHO  # keys typed before the prompt would appear above all output
     termios.tcsetattr(secondary, termios.TCSANOW, modes)
     sized = environment | {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}
     process = subprocess.Popen(  # noqa: S603  # our own command
@@ -71,7 +71,7 @@ def on_terminal(command: list[str], directory: Path, environment: dict[str, str]
 
 
 def _output(primary: int) -> Iterator[bytes]:
-    """What is written to the terminal, until nobody has it open any more."""
+    """What is written to the terminal, until no process has it open."""
     deadline = time.monotonic() + TIMEOUT
     while select.select([primary], [], [], max(0.0, deadline - time.monotonic()))[0]:
         try:
@@ -85,56 +85,60 @@ def _output(primary: int) -> Iterator[bytes]:
 
 
 def captures() -> str:
-    """Every screen, as Markdown."""
+    """All screens, as Markdown."""
     lines = []
     with tempfile.TemporaryDirectory() as directory, Lab(regions=list(REGIONS)) as lab:
         regions = {}
         for region in REGIONS:
-            one = lab.deploy(region)
+            deployed = lab.deploy(region)
             regions[region] = Observer(
-                lab.endpoint_url, region, one.auto_scaling_group, one.security_group, one.function
+                lab.endpoint_url, region, deployed.auto_scaling_group, deployed.security_group, deployed.function
             )
-        stage = Stage(lab, Path(directory), regions)
-        _settle(stage)
+        playground = Playground(lab, Path(directory), regions)
+        _scale_and_wait(playground)
         for title, command, prepare in SCREENS:
-            arguments = [part.format(**prepare(stage)) for part in command]
-            shown = stage.screen(*arguments, keys=b"n\n" if command == ["adopt"] else b"")  # it asks
+            arguments = [part.format(**prepare(playground)) for part in command]
+            shown = playground.screen(
+                *arguments, keys=b"n\n" if command == ["adopt"] else b""
+            )  # it asks for confirmation
             lines += [f"**{title}**", "", "```", f"$ ringfence {' '.join(arguments)}", shown.rstrip(), "```", ""]
     return "\n".join(lines)
 
 
-def _settle(stage: Stage) -> None:
-    """Two members in the one Region, one in the other, known everywhere."""
-    for size, region in enumerate(stage.regions.values(), 1):
+def _scale_and_wait(playground: Playground) -> None:
+    """Starts one member in the first Region and two in the second, and waits until both Regions admit all of them."""
+    for size, region in enumerate(playground.regions.values(), 1):
         region.scale_to(size)
-    wanted = {region: size for size, region in enumerate(stage.regions, 1)}
+    wanted = {region: size for size, region in enumerate(playground.regions, 1)}
     deadline = time.monotonic() + TIMEOUT
     while any(
-        sum(one.lifecycle_state == "InService" for one in stage.regions[region].instances().values()) != size
+        sum(instance.lifecycle_state == "InService" for instance in playground.regions[region].instances().values())
+        != size
         for region, size in wanted.items()
     ):
         if time.monotonic() > deadline:
             raise TimeoutError("the groups did not reach their size")
         time.sleep(0.1)
-    for region in stage.regions.values():
+    for region in playground.regions.values():
         region.true_up()
-    initialise = [COMMAND, "init", "--name", stage.lab.cluster]
+    initialise = [COMMAND, "init", "--name", playground.lab.cluster]
     for name in REGIONS:
         initialise += ["--region", name]
-    subprocess.run(initialise, cwd=stage.directory, env=stage.environment, check=True, capture_output=True)  # noqa: S603  # our own command
+    subprocess.run(initialise, cwd=playground.directory, env=playground.environment, check=True, capture_output=True)  # noqa: S603  # our own command
 
 
-def _nothing(_stage: Stage) -> dict[str, str]:
+def _nothing(_playground: Playground) -> dict[str, str]:
     return {}
 
 
-def _member(stage: Stage) -> dict[str, str]:
-    return {"address": next(one.address for one in stage.regions["us-east-1"].instances().values() if one.address)}
+def _member(playground: Playground) -> dict[str, str]:
+    addresses = (instance.address for instance in playground.regions["us-east-1"].instances().values())
+    return {"address": next(address for address in addresses if address)}
 
 
-def _by_hand(stage: Stage) -> dict[str, str]:
-    """A member's rule loses its label, as one that was made by hand has none; and a stranger's is made."""
-    west = stage.regions["us-west-2"]
+def _by_hand(playground: Playground) -> dict[str, str]:
+    """Replaces the label of a member's rule, as if it was made by hand, and adds a rule for an unknown address."""
+    west = playground.regions["us-west-2"]
     ec2, rule = west.client("ec2"), west.rules()[0]
     relabelled: list[Any] = [{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "Description": "opened for Alice"}]
     ec2.update_security_group_rule_descriptions_ingress(
@@ -146,28 +150,28 @@ def _by_hand(stage: Stage) -> dict[str, str]:
     return {}
 
 
-def _stranger(_stage: Stage) -> dict[str, str]:
+def _unknown_address(_playground: Playground) -> dict[str, str]:
     return {"address": "203.0.113.9"}
 
 
-def _revoked(stage: Stage) -> dict[str, str]:
-    """Somebody takes a member's rule away."""
-    east = stage.regions["us-east-1"]
+def _revoked(playground: Playground) -> dict[str, str]:
+    """Revokes a member's rule by hand."""
+    east = playground.regions["us-east-1"]
     id = east.rules()[0]["SecurityGroupRuleId"]
     east.client("ec2").revoke_security_group_ingress(GroupId=east.security_group, SecurityGroupRuleIds=[id])
     return {}
 
 
-SCREENS: list[tuple[str, list[str], Callable[[Stage], dict[str, str]]]] = [
+SCREENS: list[tuple[str, list[str], Callable[[Playground], dict[str, str]]]] = [
     ("All in sync", ["status"], _nothing),
-    ("Who is this?", ["explain", "{address}"], _member),
+    ("Which member has this address?", ["explain", "{address}"], _member),
     ("What happened in the last hour?", ["history", "--since", "1h"], _nothing),
-    ("Is everything well?", ["doctor"], _nothing),
+    ("Is every part in order?", ["doctor"], _nothing),
     ("Rules that were made by hand", ["adopt"], _by_hand),
-    ("A stranger", ["explain", "{address}"], _stranger),
-    ("Somebody took a rule away", ["plan"], _revoked),
+    ("An address that is no member's", ["explain", "{address}"], _unknown_address),
+    ("A rule was revoked by hand", ["plan"], _revoked),
 ]
-"""What each screen shows, the command, and what is done before it (which gives what the command's words need)."""
+"""The title of each screen, its command, and what runs before it and returns the values for its arguments."""
 
 
 if __name__ == "__main__":

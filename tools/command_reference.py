@@ -1,6 +1,6 @@
 """The reference of the command line, made from the commands' own help and from the schemas of what they print.
 
-`generate_docs.py` writes it into docs/cli.md.
+`make docs` writes it into docs/cli.md.
 """
 
 import inspect

@@ -1,6 +1,6 @@
-"""The table of the contract's clauses, made from the tests themselves: behaviour, source, worlds.
+"""The table of the contract's clauses, made from its tests: the behaviour, its source, and where it is tested.
 
-`generate_docs.py` writes it into docs/conformance.md.
+`make docs` writes it into docs/conformance.md.
 """
 
 import ast
@@ -11,7 +11,7 @@ from pathlib import Path
 CONTRACT = Path(__file__).resolve().parent.parent / "tests" / "contract"
 
 WORLDS = "simulator, lab"
-"""Where `make test` holds every clause. Nobody has held AWS itself to them yet."""
+"""Where `make test` runs every clause. No clause has been run against AWS itself yet."""
 
 _WRITTEN = {
     "cidr": "CIDR",
@@ -22,14 +22,14 @@ _WRITTEN = {
 
 
 def conformance_table() -> str:
-    """One table for each module of the contract, under the module's own words."""
+    """One table for each module of the contract, under the first line of the module's docstring."""
     return "\n".join(line for path in sorted(CONTRACT.glob("test_*.py")) for line in _table(path))
 
 
 def _table(path: Path) -> Iterator[str]:
     module = ast.parse(path.read_text())
-    words = (ast.get_docstring(module) or "").partition("\n")[0]
-    yield from (f"**{words.rstrip('.')}**", "", "| behaviour | source | held in |", "|---|---|---|")
+    title = (ast.get_docstring(module) or "").partition("\n")[0]
+    yield from (f"**{title.rstrip('.')}**", "", "| behaviour | source | held in |", "|---|---|---|")
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield f"| {_behaviour(node.name)} | {_source(node)} | {WORLDS} |"
@@ -37,7 +37,7 @@ def _table(path: Path) -> Iterator[str]:
 
 
 def _behaviour(name: str) -> str:
-    """The clause's name as a sentence, with what a Python name cannot hold."""
+    """The clause's name as a sentence, with the characters that a Python name cannot have."""
     words = name.removeprefix("test_").replace("_", " ")
     for lower, written in _WRITTEN.items():
         words = re.sub(rf"\b{lower}\b", written, words)
@@ -45,9 +45,11 @@ def _behaviour(name: str) -> str:
 
 
 def _source(function: ast.FunctionDef) -> str:
-    """What the clause's decorator says. Raises SystemExit where it has none."""
+    """The source that the clause's decorator names. Raises SystemExit if the clause has no such decorator."""
     for decorator in function.decorator_list:
         match decorator:
-            case ast.Call(func=ast.Name(id="documented" | "assumed" as kind), args=[ast.Constant(value=str() as said)]):
-                return (f"*assumed:* {said}" if kind == "assumed" else said).replace("|", "\\|")
-    raise SystemExit(f"{function.name} names no document of AWS's, nor what it assumes")
+            case ast.Call(
+                func=ast.Name(id="documented" | "assumed" as kind), args=[ast.Constant(value=str() as source)]
+            ):
+                return (f"*assumed:* {source}" if kind == "assumed" else source).replace("|", "\\|")
+    raise SystemExit(f"{function.name} names neither a document of AWS nor an assumption")

@@ -1,7 +1,7 @@
-"""What Ringfence costs a month, from AWS's list prices and from what a reconcile does: for the README and docs/cost.md.
+"""The monthly cost of Ringfence, from AWS's list prices and the calls of a reconcile: for the README and docs/cost.md.
 
-The prices are those of us-east-1 without any free tier, as their pages had them in November 2026; the pages are named.
-What a reconcile does is what the tests of costs count (tests/engine/test_costs.py), and what is assumed says so.
+The prices are those of us-east-1 in November 2026, without any free tier; each names its page. The calls of a reconcile
+are those that tests/engine/test_costs.py counts. Assumptions are marked as such.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 DAYS = 30
 TRUE_UPS = DAYS * 24 * 60
-"""Of one Region in a month: one a minute."""
+"""True-ups of one Region in a month, at one a minute."""
 
 # Prices in US dollars.
 LAMBDA_GB_SECOND = 0.0000133334  # arm64; aws.amazon.com/lambda/pricing
@@ -21,7 +21,7 @@ SCHEDULER_INVOCATION = 1.00e-6  # aws.amazon.com/eventbridge/pricing
 BETWEEN_REGIONS_GB = 0.02  # aws.amazon.com/ec2/pricing/on-demand, data transfer
 TRANSIT_ATTACHMENT_HOUR, TRANSIT_GB = 0.05, 0.02  # aws.amazon.com/transit-gateway/pricing
 
-# What a Region's stack has, by the template; and what is assumed.
+# What the stack of one Region has in template.yaml, and assumptions.
 MEMORY_GB = 0.5
 METRICS, ALARMS = 14, 5
 SECONDS = 0.4  # of one invocation; assumed
@@ -34,7 +34,7 @@ HOURS = 730
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One part of the bill of the whole cluster, in dollars a month."""
+    """One part of the bill of the whole cluster, in US dollars a month."""
 
     part: str
     quantity: str
@@ -42,7 +42,7 @@ class Cost:
 
 
 def costs(regions: int, events_a_day: int) -> list[Cost]:
-    """The bill of a cluster of so many Regions, with so many launches and terminations a day in all of it."""
+    """The bill of a cluster: `events_a_day` counts the launches and terminations of all its Regions."""
     events = events_a_day * DAYS
     invocations = regions * TRUE_UPS + events
     requests = regions * POLLS + 3 * invocations
@@ -70,21 +70,21 @@ def costs(regions: int, events_a_day: int) -> list[Cost]:
 
 
 def transit_gateway(regions: int) -> float:
-    """What joining one VPC in each Region costs in dollars a month, before a byte goes over it: a gateway in each, with
+    """The cost of joining one VPC in each Region in US dollars a month, without traffic: a gateway in each Region with
     its VPC attached, and a peering attachment on both sides of every pair."""
     return (regions + regions * (regions - 1)) * TRANSIT_ATTACHMENT_HOUR * HOURS
 
 
 def bill(regions: int, events_a_day: int) -> str:
-    """One bill, part by part."""
+    """The bill of one cluster, a row for each part."""
     found = costs(regions, events_a_day)
     lines = ["| what | how much | cost |", "|---|---|---:|"]
-    lines += [f"| {one.part} | {one.quantity} | ${one.dollars:.2f} |" for one in found]
+    lines += [f"| {cost.part} | {cost.quantity} | ${cost.dollars:.2f} |" for cost in found]
     return "\n".join([*lines, f"| **together** | | **${_total(found):.2f}** |", ""])
 
 
 def comparison() -> str:
-    """Every size, beside a transit gateway."""
+    """The totals of clusters of all sizes, and of a transit gateway instead."""
     lines = ["| scaling events a day | 2 Regions | 5 Regions | 10 Regions |", "|---|---:|---:|---:|"]
     lines += [f"| {events:,} | {' | '.join(_cells(events))} |" for events in (10, 100, 1000)]
     gateways = " | ".join(f"${transit_gateway(regions):,.2f}" for regions in SIZES)
@@ -101,4 +101,4 @@ def _cells(events: int) -> Iterator[str]:
 
 
 def _total(found: list[Cost]) -> float:
-    return sum(one.dollars for one in found)
+    return sum(cost.dollars for cost in found)

@@ -2,7 +2,7 @@
 
 Usage: draw_plots.py
 
-Runs in an environment of its own (requirements/plots.txt), since nothing else of the project draws.
+Runs in an environment of its own (requirements/plots.txt): no other part of the project needs matplotlib.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # once it is said where to
+from matplotlib import pyplot as plt  # after the backend is selected
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FIGURES = DOCS / "performance.json"
@@ -24,11 +24,11 @@ BY_REGIONS = {2: "#7cc6a4", 5: "#2f9c74", 10: "#0b6e4f"}
 
 
 def launch(figures: list[dict[str, Any]]) -> None:
-    """How long one launch takes, by the size of the group, for both sides and both latencies."""
+    """The duration of one launch by the size of the group, for the engine and the baseline, at both latencies."""
     _, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
     for axis, latency in zip(axes, ("15/70", "2/70"), strict=True):
-        found = [(re.fullmatch(rf"one launch, n = (\d+), {latency} ms: .*", one["name"]), one) for one in figures]
-        points = sorted((int(match[1]), one["engine"], one["baseline"]) for match, one in found if match)
+        found = [(re.fullmatch(rf"one launch, n = (\d+), {latency} ms: .*", row["name"]), row) for row in figures]
+        points = sorted((int(match[1]), row["engine"], row["baseline"]) for match, row in found if match)
         sizes, engine, baseline = zip(*points, strict=True)
         axis.plot(sizes, baseline, "o-", color=BASELINE, label="the original, rewritten")
         axis.plot(sizes, engine, "o-", color=ENGINE, label="Ringfence")
@@ -41,17 +41,17 @@ def launch(figures: list[dict[str, Any]]) -> None:
 
 
 def scale(growth: list[dict[str, Any]]) -> None:
-    """What the engine needs, by members and Regions."""
+    """Calls and processor time of the engine by members and Regions."""
     _, axes = plt.subplots(1, 3, figsize=(11, 3.4))
     quantities = {
-        "calls of one launch": [one["launch_calls"] for one in growth],
-        "µs of the processor a rule made": [1e6 * one["seconds"] / one["changes"] for one in growth],
-        "ms of the processor for one launch": [1e3 * one["launch_seconds"] for one in growth],
+        "calls of one launch": [row["launch_calls"] for row in growth],
+        "µs of the processor a rule made": [1e6 * row["seconds"] / row["changes"] for row in growth],
+        "ms of the processor for one launch": [1e3 * row["launch_seconds"] for row in growth],
     }
     for axis, (title, quantity) in zip(axes, quantities.items(), strict=True):
         for regions, color in BY_REGIONS.items():
             found = zip(growth, quantity, strict=True)
-            points = [(one["members"], number) for one, number in found if one["regions"] == regions]
+            points = [(row["members"], number) for row, number in found if row["regions"] == regions]
             axis.plot(*zip(*points, strict=True), "o-", color=color, label=f"{regions} Regions")
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("members in each Region")
@@ -72,7 +72,7 @@ def _save(name: str) -> None:
 
 
 def main() -> None:
-    """See the module's own words."""
+    """Draws all plots. See the docstring of the module."""
     if len(sys.argv) != 1:
         sys.exit(__doc__)
     mpl.rcParams.update({"svg.hashsalt": "ringfence", "font.size": 9, "svg.fonttype": "none"})

@@ -1,4 +1,4 @@
-"""Answers of AWS as its description allows them, with everything in them, in the XML of EC2 and of Auto Scaling."""
+"""Answers of AWS with every member that its service description allows, in the XML of EC2 and Auto Scaling."""
 
 from typing import Any
 from xml.etree import ElementTree
@@ -14,20 +14,20 @@ LEAVES = {
     "Key": "aws:autoscaling:groupName",
     "LifecycleState": "InService",
     "Name": "running",
-    "NextToken": "",  # there is no other page
+    "NextToken": "",  # the only page
     "PrivateIpAddress": "10.0.0.7",
     "PublicIp": "203.0.113.7",
     "PublicIpAddress": "198.51.100.7",
     "SecurityGroupRuleId": "sgr-1",
     "Value": "db",
 }
-"""What the engine reads, as it can be; everything else is a text of its own name."""
+"""The members that the engine reads, with possible values. Any other member has its own name as its value."""
 
 SIMPLE = {"boolean": "false", "integer": "9042", "long": "9042", "double": "1.5", "timestamp": "2026-01-01T00:00:00Z"}
 
 
 def answer(operation: Any) -> bytes:
-    """An answer to botocore's operation with every member of every structure in it, and one element in every list."""
+    """An answer to botocore's operation with every member of every structure, and one element in every list."""
     root = ElementTree.Element(f"{operation.name}Response")
     shape = operation.output_shape
     if shape is not None:
@@ -37,13 +37,13 @@ def answer(operation: Any) -> bytes:
 
 
 def _fill(element: ElementTree.Element, shape: Any, name: str, above: tuple[str, ...]) -> None:
-    if shape.name in above:  # a structure within itself
+    if shape.name in above:  # a recursive structure
         return
     match shape.type_name:
         case "structure":
-            for member, each in shape.members.items():
-                tag = each.serialization.get("name", member)
-                _fill(ElementTree.SubElement(element, tag), each, member, (*above, shape.name))
+            for member, inner in shape.members.items():
+                tag = inner.serialization.get("name", member)
+                _fill(ElementTree.SubElement(element, tag), inner, member, (*above, shape.name))
         case "list":
             tag = shape.member.serialization.get("name", "member")
             _fill(ElementTree.SubElement(element, tag), shape.member, name, (*above, shape.name))

@@ -1,4 +1,4 @@
-"""Every call that the engine can make, as an example."""
+"""An example of every call that the engine can make."""
 
 from typing import Any
 

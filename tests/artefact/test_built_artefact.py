@@ -1,4 +1,4 @@
-"""What is deployed, as it was built: small, quick to start, and still able to make every call."""
+"""The artefact as it was built: it is small, it starts fast, and it can make every call."""
 
 import json
 import os
@@ -14,87 +14,83 @@ from ringfence_ops.cloudformation.artefact import artefact
 from tests.artefact.calls import CALLS
 
 BUDGET = 4_500_000
-"""Bytes of the zipped artefact. Lambda fetches it at every cold start."""
+"""Maximum bytes of the zipped artefact. Lambda downloads it at every cold start."""
 
 UNPACKED_BUDGET = 15_000_000
-"""Bytes of what is in it. Lambda's own limit is 250 MB."""
+"""Maximum bytes of its unpacked files. Lambda's own limit is 250 MB."""
 
-NEVER_NEEDED = ("aws_xray_sdk", "boto3", "html.parser", "importlib.metadata", "typing_extensions", "zipfile")
-"""What some library would import at every start, and the engine has no use for."""
+NEVER_NEEDED = ("aws_xray_sdk", "boto3", "pydantic", "ringfence_lab", "ringfence_ops", "s3transfer")
+"""Packages that a library could import at every start, and that the engine does not need."""
 
 REQUESTS = """
 import json, sys
 from botocore.session import Session
-{session}
 
 def requests():
     for service, operation, arguments in json.load(sys.stdin):
-        made = session().create_client(
+        client = Session().create_client(
             service, "eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret"
         )
         found = []
         def keep(request, **_):
-            headers = {{name: str(value) for name, value in request.headers.items()}}
+            headers = {name: str(value) for name, value in request.headers.items()}
             for changing in ("User-Agent", "X-Amz-Date", "Authorization", "amz-sdk-invocation-id"):
                 headers.pop(changing, None)
             found.extend([request.method, request.url, str(request.body), headers])
             raise KeyboardInterrupt
-        made.meta.events.register("before-send", keep)
+        client.meta.events.register("before-send", keep)
         try:
-            made._make_api_call(operation, arguments)
+            client._make_api_call(operation, arguments)
         except KeyboardInterrupt:
             yield found
 
 print(json.dumps(list(requests())))
 """
-"""Prints what each call would send."""
-
-OURS = "from ringfence.aws.clients import session"
-WHOLE = "session = Session"
+"""Prints the request of each call. Sends no request."""
 
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artefact's content."""
+    """The directory with the artefact's unpacked files."""
     directory = tmp_path_factory.mktemp("artefact")
     with zipfile.ZipFile(artefact()) as archive:
         archive.extractall(directory)
     return directory
 
 
-def run(program: str, directory: Path | None = None, said: str = "") -> str:
-    """What a fresh process prints, with the artefact and nothing else installed, or with what is installed here."""
-    alone = [] if directory is None else ["-I", "-S"]
+def run(program: str, directory: Path | None = None, stdin: str = "") -> str:
+    """What a new process prints. It imports only from the artefact's directory or, without one, what is installed."""
+    isolated = [] if directory is None else ["-I", "-S"]
     path = "" if directory is None else f"import sys; sys.path.insert(0, {str(directory)!r})\n"
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    command = [sys.executable, *alone, "-c", path + program]
-    done = subprocess.run(command, input=said, env=variables, check=True, capture_output=True, text=True)
+    command = [sys.executable, *isolated, "-c", path + program]
+    done = subprocess.run(command, input=stdin, env=variables, check=True, capture_output=True, text=True)
     return done.stdout
 
 
-def test_it_keeps_within_its_budget(unpacked: Path) -> None:
+def test_the_artefact_is_within_its_budgets(unpacked: Path) -> None:
     assert artefact().stat().st_size < BUDGET
     assert sum(path.stat().st_size for path in unpacked.rglob("*") if path.is_file()) < UNPACKED_BUDGET
 
 
-def test_it_makes_every_call_as_an_unpruned_botocore_does(unpacked: Path) -> None:
+def test_the_artefact_makes_the_same_request_for_every_call_as_an_unpruned_botocore(unpacked: Path) -> None:
     calls = json.dumps(CALLS)
 
-    ours: list[Any] = json.loads(run(REQUESTS.format(session=OURS), unpacked, calls))
+    ours: list[Any] = json.loads(run(REQUESTS, unpacked, calls))
 
-    assert ours == json.loads(run(REQUESTS.format(session=WHOLE), said=calls))
+    assert ours == json.loads(run(REQUESTS, stdin=calls))
     assert len(ours) == len(CALLS)
 
 
-def test_a_start_imports_nothing_that_is_never_needed(unpacked: Path) -> None:
+def test_a_start_imports_no_package_that_is_never_needed(unpacked: Path) -> None:
     imported = set(run("import sys, ringfence.runtime.entry\nprint(*sys.modules)", unpacked).split())
 
     assert not imported & set(NEVER_NEEDED)
     assert "botocore.client" in imported
 
 
-def test_a_start_compiles_nothing(unpacked: Path) -> None:
+def test_every_source_of_the_artefact_is_compiled(unpacked: Path) -> None:
     sources = sorted(path for path in unpacked.rglob("*.py"))
     tag = sys.implementation.cache_tag
 
-    assert [one for one in sources if not (one.parent / "__pycache__" / f"{one.stem}.{tag}.pyc").exists()] == []
+    assert [path for path in sources if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists()] == []

@@ -1,4 +1,4 @@
-"""The artefact's pruned descriptions of AWS: everything that the engine calls, with the same requests and answers."""
+"""The artefact's pruned service descriptions: every call of the engine has the same request and the same answer."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ FULL = Path(botocore.__file__).parent / "data"
 
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of botocore's descriptions of our services and one more, pruned."""
+    """A pruned copy of botocore's descriptions of our services and of another service."""
     data = tmp_path_factory.mktemp("botocore") / "data"
     data.mkdir()
     for path in FULL.glob("*.json"):
@@ -43,13 +43,13 @@ def pruned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def client(data: Path, service: str) -> Any:
-    """A client that knows of AWS only what the directory says."""
+    """A client that reads service descriptions only from the directory."""
     session = botocore.session.get_session()
     session.register_component("data_loader", Loader([str(data)], include_default_search_paths=False))
     return session.create_client(service, REGION, aws_access_key_id="key", aws_secret_access_key="secret")
 
 
-class NotSent(Exception):  # no error: it carries the request out
+class NotSent(Exception):  # no error: it returns the request
     """The request that a call would have sent."""
 
 
@@ -69,38 +69,38 @@ def request(data: Path, call: Call) -> tuple[str, str, Any]:
 
 
 def methods_called() -> set[str]:
-    """The operations that the adapters' source calls, in Python's spelling."""
+    """The methods of clients that the adapters' source calls."""
     source = "\n".join(path.read_text() for path in (PROJECT / "src" / "ringfence" / "aws").glob("*.py"))
     return set(re.findall(r"client\.(?!get_paginator|meta)(\w+)\(", source)) | set(
         re.findall(r'get_paginator\("(\w+)"\)', source)
     )
 
 
-def test_the_pruned_operations_are_those_that_the_adapters_call() -> None:
+def test_the_kept_operations_are_the_operations_that_the_adapters_call() -> None:
     named = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for names in OPERATIONS.values() for name in names}
 
     assert named == methods_called() - {"client"}
 
 
-def test_the_services_that_are_kept_are_those_that_the_engine_has_sessions_for() -> None:
+def test_the_kept_services_are_the_engines_services() -> None:
     assert OPERATIONS.keys() == {"autoscaling", "dynamodb", "ec2", "sqs"}
 
 
-def test_every_operation_is_run_here() -> None:
+def test_the_example_calls_cover_every_kept_operation() -> None:
     assert {(service, operation) for service, operation, _ in CALLS} == {
         (service, operation) for service, operations in OPERATIONS.items() for operation in operations
     }
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[operation for _, operation, _ in CALLS])
-def test_an_operation_makes_the_same_request_from_the_pruned_description(pruned: Path, call: Call) -> None:
+def test_an_operation_has_the_same_request_with_the_pruned_description(pruned: Path, call: Call) -> None:
     method, url, data = request(pruned, call)
 
     assert (method, url, data) == request(FULL, call)
 
 
 def _tree(shape: Any, above: tuple[str, ...] = ()) -> Any:
-    """All that a parser reads of a shape, down to the leaves."""
+    """Everything that a parser reads of a shape, down to its leaves."""
     if shape is None or shape.name in above:
         return None
     members = dict(getattr(shape, "members", {}))
@@ -113,15 +113,15 @@ WHOLE = [call for call in CALLS if call[0] not in MEMBERS]
 
 
 @pytest.mark.parametrize("call", WHOLE, ids=[operation for _, operation, _ in WHOLE])
-def test_an_operation_reads_the_same_answer_from_the_pruned_description(pruned: Path, call: Call) -> None:
+def test_an_operation_has_the_same_answer_with_the_pruned_description(pruned: Path, call: Call) -> None:
     service, operation, _ = call
-    few, all_ = (client(data, service).meta.service_model.operation_model(operation) for data in (pruned, FULL))
+    few, full = (client(data, service).meta.service_model.operation_model(operation) for data in (pruned, FULL))
 
-    assert _tree(few.output_shape) == _tree(all_.output_shape)
+    assert _tree(few.output_shape) == _tree(full.output_shape)
 
 
 def answered(data: Path, service: str) -> Any:
-    """A client whose every call is answered with all that the full description has for it."""
+    """A client whose calls get answers with every member of the full description."""
     made, full = client(data, service), client(FULL, service).meta.service_model
 
     def send(request: Any, **_: object) -> AWSResponse:
@@ -135,14 +135,14 @@ def answered(data: Path, service: str) -> Any:
 
 
 class _Body(BytesIO):
-    """A body, as botocore reads it."""
+    """A response body, as botocore reads it."""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         yield self.read()
 
 
-def what_is_read(data: Path) -> dict[str, Any]:
-    """What the adapters make of such answers."""
+def adapters_values(data: Path) -> dict[str, Any]:
+    """The values that the adapters read from such answers."""
     ec2, group = answered(data, "ec2"), SecurityGroupId("sg-1")
     opening = Opening(PortRange("tcp", 9042, 9042), Cidr("198.51.100.7/32"))
     addition = Addition(opening, Label("demo", RosterKey(Region(REGION), "db"), "i-1"))
@@ -154,11 +154,11 @@ def what_is_read(data: Path) -> dict[str, Any]:
     }
 
 
-def test_the_adapters_read_the_same_of_whatever_aws_can_answer(pruned: Path) -> None:
-    few, all_ = what_is_read(pruned), what_is_read(FULL)
+def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) -> None:
+    few, full = adapters_values(pruned), adapters_values(FULL)
 
-    assert few == all_
-    # and that is everything that there is for them
+    assert few == full
+    # and the answer has every value that they read
     (instance,), (rule,) = few["instances"].values(), few["rules"]["sg-1"]
     assert instance.group == "db"
     assert instance.addresses == {
@@ -181,23 +181,25 @@ def test_the_adapters_read_the_same_of_whatever_aws_can_answer(pruned: Path) -> 
         ("ec2", "describe_security_group_rules"),
     ],
 )
-def test_pages_are_read_as_before(pruned: Path, service: str, method: str) -> None:
-    few, all_ = (client(data, service).get_paginator(method)._pagination_cfg for data in (pruned, FULL))
+def test_a_paginator_has_the_same_configuration_with_the_pruned_description(
+    pruned: Path, service: str, method: str
+) -> None:
+    few, full = (client(data, service).get_paginator(method)._pagination_cfg for data in (pruned, FULL))
 
-    assert few == all_
+    assert few == full
 
 
-def test_what_the_engine_does_not_call_is_gone(pruned: Path) -> None:
+def test_the_pruned_descriptions_have_no_service_and_no_operation_that_the_engine_does_not_call(pruned: Path) -> None:
     assert not (pruned / "sns").exists()
     assert not hasattr(client(pruned, "ec2"), "describe_vpcs")
     assert sum(path.stat().st_size for path in pruned.rglob("*") if path.is_file()) < 250_000
 
 
 @pytest.mark.parametrize("service", sorted(OPERATIONS))
-def test_endpoints_are_found_by_the_same_rules(pruned: Path, service: str) -> None:
-    few, all_ = (
+def test_a_service_has_the_same_endpoint_rules_with_the_pruned_description(pruned: Path, service: str) -> None:
+    few, full = (
         Loader([str(data)], include_default_search_paths=False).load_service_model(service, "endpoint-rule-set-1")
         for data in (pruned, FULL)
     )
 
-    assert few == all_
+    assert few == full

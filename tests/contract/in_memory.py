@@ -10,11 +10,13 @@ from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.reconciler.interfaces import RegionServices
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
-from ringfence_lab.sim.cloud.queue import Message
-from ringfence_lab.sim.cloud.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.lifecycle import Hook
+from ringfence_lab.sim.aws.queue import Message
+from ringfence_lab.sim.aws.queue import Queue as SimulatedQueue
+from ringfence_lab.sim.aws.region import CloudRegion
+from ringfence_lab.sim.cloud import Cloud
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
 T = TypeVar("T")
@@ -44,11 +46,11 @@ class InMemory:
 
     def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:
         """See `World.allow`."""
-        return self._home.security_groups.one(group).allow(cidr, str(ports), description)
+        return self._home.security_groups.group(group).allow(cidr, str(ports), description)
 
     def allow_itself(self, group: SecurityGroupId, ports: PortRange) -> RuleId:
         """See `World.allow_itself`."""
-        return self._home.security_groups.one(group).allow_group(group, str(ports))
+        return self._home.security_groups.group(group).allow_group(group, str(ports))
 
     def auto_scaling_group(self, heartbeat: int = 600, default: HookResult = HookResult.CONTINUE) -> "InMemoryGroup":
         """See `World.auto_scaling_group`."""

@@ -1,15 +1,15 @@
-"""A cluster of two Regions in memory, in sync, for the tests of what the engine does to it."""
+"""A cluster of two Regions in memory, in sync, on which the tests run the engine."""
 
 import pytest
 
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 
 EAST, WEST = "us-east-1", "us-west-2"
 TRUE_UP = {"trueup": True}
 
 
 def settled(cloud: Cloud) -> Cloud:
-    """Two true-ups in each Region: after that everybody knows everybody."""
+    """The cloud after two true-ups in each Region, so that every Region admits every member. Clears its history."""
     for _ in range(2):
         for region in cloud.regions:
             cloud.invoke(region, TRUE_UP)

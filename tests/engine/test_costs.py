@@ -1,8 +1,8 @@
-"""How many calls a reconcile makes: exact, since every call is latency, throttling and money."""
+"""The number of calls that a reconcile makes, because every call costs time, quota and money."""
 
 import pytest
 
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 
@@ -11,7 +11,7 @@ def mutating(cloud: Cloud) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [1, 10, 50])
-def test_one_launch_in_two_regions_takes_twelve_calls_whatever_the_groups_size(size: int) -> None:
+def test_a_launch_in_two_regions_takes_twelve_calls_at_any_group_size(size: int) -> None:
     # given
     cloud = Cloud([EAST, WEST], quota=200)
     for region in cloud.regions.values():
@@ -25,7 +25,7 @@ def test_one_launch_in_two_regions_takes_twelve_calls_whatever_the_groups_size(s
     assert len(cloud.calls) <= 12
 
 
-def test_one_termination_in_two_regions_takes_fourteen_calls(cloud: Cloud) -> None:
+def test_a_termination_in_two_regions_takes_fourteen_calls(cloud: Cloud) -> None:
     cloud.region(EAST).groups["db"].scale_to(1)
     cloud.poll(EAST)
     assert len(cloud.calls) <= 14
@@ -36,13 +36,13 @@ def test_a_burst_is_one_reconcile(cloud: Cloud) -> None:
     cloud.region(EAST).groups["db"].scale_to(12)
     # when
     cloud.poll(EAST)
-    # then eleven calls, and one answer for each of the ten
+    # then eleven calls, and an answer for each of the ten instances
     assert set(cloud.region(EAST).groups["db"].listed().values()) == {"InService"}
     assert len(cloud.calls) <= 11 + 10
     assert cloud.poll(EAST) is None
 
 
-def test_a_quiet_true_up_changes_nothing_and_reads_each_peer_once(cloud: Cloud) -> None:
+def test_a_true_up_without_changes_reads_each_peer_once(cloud: Cloud) -> None:
     # when
     cloud.invoke(EAST, TRUE_UP)
     # then
@@ -56,7 +56,7 @@ def test_a_quiet_true_up_changes_nothing_and_reads_each_peer_once(cloud: Cloud) 
     ]
 
 
-def test_a_true_up_after_a_launch_went_into_service_is_quiet(cloud: Cloud) -> None:
+def test_a_true_up_after_a_launch_changes_nothing(cloud: Cloud) -> None:
     # given
     cloud.region(EAST).groups["db"].scale_to(3)
     cloud.poll(EAST)
@@ -68,7 +68,7 @@ def test_a_true_up_after_a_launch_went_into_service_is_quiet(cloud: Cloud) -> No
     assert mutating(cloud) == []
 
 
-def test_ten_regions_cost_ten_times_one_and_not_a_hundred() -> None:
+def test_the_calls_of_a_launch_grow_linearly_with_the_regions() -> None:
     # given
     names = [f"eu-test-{number}" for number in range(1, 11)]
     cloud = Cloud(names, quota=200)

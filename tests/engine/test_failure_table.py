@@ -1,18 +1,20 @@
-"""What each failure does: every row of the table in the README, on the real engine in a cloud in memory."""
+"""The effect of each failure: every row of the README's table, with the real engine in a cloud in memory."""
 
 import json
 
 import pytest
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
+from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
-from ringfence.core.settings import NoAddress
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.engine.line import Killed
+from ringfence_lab.sim.invocation import Invocation
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 MUTATIONS_OF_RULES = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")
@@ -37,14 +39,19 @@ def polled(cloud: Cloud, region: str, **settings: object) -> Invocation:
     return invocation
 
 
+def sources_of(group: SecurityGroup) -> set[Cidr]:
+    """Every address that the group admits."""
+    return {rule.opening.cidr for rule in group.rules.values() if rule.opening}
+
+
 def rule_changes(cloud: Cloud) -> list[str]:
     return [call.operation for call in cloud.calls if call.operation in MUTATIONS_OF_RULES and call.outcome == "ok"]
 
 
-# Nothing fails.
+# No failure.
 
 
-def test_a_launch_is_admitted_everywhere_before_it_goes_into_service(cloud: Cloud) -> None:
+def test_every_region_admits_a_launch_before_it_goes_into_service(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -57,7 +64,7 @@ def test_a_launch_is_admitted_everywhere_before_it_goes_into_service(cloud: Clou
     assert all(address in region.admitted() for region in cloud.regions.values())
 
 
-def test_a_termination_is_released_everywhere_before_its_address_is_free(cloud: Cloud) -> None:
+def test_every_region_releases_a_termination_before_its_address_is_free(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(1)
@@ -75,7 +82,7 @@ def test_a_termination_is_released_everywhere_before_its_address_is_free(cloud: 
 
 @pytest.mark.parametrize("operation", ["DescribeAutoScalingGroups", "DescribeInstances"])
 @pytest.mark.parametrize("desired", [3, 1])
-def test_a_describe_that_fails_at_home_holds_the_hook_and_changes_nothing(
+def test_a_failed_describe_at_home_holds_the_hook_and_changes_nothing(
     cloud: Cloud, operation: str, desired: int
 ) -> None:
     # given
@@ -98,7 +105,7 @@ def test_a_describe_that_fails_at_home_holds_the_hook_and_changes_nothing(
 
 
 @pytest.mark.parametrize("desired", [3, 1])
-def test_rules_that_cannot_be_described_at_home_hold_the_hook(cloud: Cloud, desired: int) -> None:
+def test_a_failed_describe_of_rules_at_home_holds_the_hook(cloud: Cloud, desired: int) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(desired)
@@ -120,7 +127,7 @@ def test_rules_that_cannot_be_described_at_home_hold_the_hook(cloud: Cloud, desi
 # The group does not exist, or the configuration is wrong.
 
 
-def test_a_group_that_does_not_exist_is_an_error_and_not_an_empty_group(cloud: Cloud) -> None:
+def test_a_group_that_does_not_exist_raises_permanent_and_removes_nothing(cloud: Cloud) -> None:
     # given
     admitted = cloud.region(EAST).admitted()
     del cloud.region(EAST).groups["db"]
@@ -132,7 +139,7 @@ def test_a_group_that_does_not_exist_is_an_error_and_not_an_empty_group(cloud: C
     assert cloud.region(EAST).admitted() == cloud.region(WEST).admitted() == admitted
 
 
-def test_an_event_of_a_group_that_does_not_exist_goes_to_the_dead_letters_at_once(cloud: Cloud) -> None:
+def test_an_event_of_a_group_that_does_not_exist_becomes_a_dead_letter_at_once(cloud: Cloud) -> None:
     # given
     group_of(cloud, EAST).scale_to(3)
     settings = cloud.settings(EAST)
@@ -145,7 +152,7 @@ def test_an_event_of_a_group_that_does_not_exist_goes_to_the_dead_letters_at_onc
     assert len(cloud.region(EAST).queue.dead_letters) == 1
 
 
-def test_one_group_that_does_not_exist_leaves_the_others_to_be_served(cloud: Cloud) -> None:
+def test_a_group_that_does_not_exist_does_not_delay_the_others(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -157,7 +164,7 @@ def test_one_group_that_does_not_exist_leaves_the_others_to_be_served(cloud: Clo
     assert not cloud.region(EAST).queue.dead_letters
 
 
-def test_a_security_group_that_admits_itself_nowhere_is_an_error_that_removes_nothing(cloud: Cloud) -> None:
+def test_a_security_group_that_does_not_admit_itself_raises_permanent_and_keeps_its_rules(cloud: Cloud) -> None:
     # given
     east = cloud.region(EAST)
     admitted = east.admitted()
@@ -170,10 +177,31 @@ def test_a_security_group_that_admits_itself_nowhere_is_an_error_that_removes_no
     assert east.admitted() == admitted
 
 
+@pytest.mark.parametrize("number", [0, 1], ids=["the first", "the second"])
+def test_a_security_group_that_does_not_admit_itself_does_not_stop_the_changes_of_another(
+    cloud: Cloud, number: int
+) -> None:
+    # given two security groups, of which only one admits itself, and a member that terminates
+    east = cloud.region(EAST)
+    groups = [east.security_group, east.add_security_group("sg-second", "tcp/9142")]
+    cloud.invoke(EAST, TRUE_UP)
+    without_ports = groups[number]
+    own = next(rule for rule in without_ports.rules.values() if rule.source_group)
+    without_ports.revoke_by_hand(own.id)
+    group_of(cloud, EAST).scale_to(1)
+    address = public_address(cloud, EAST, only_waiting(group_of(cloud, EAST)))
+    # when
+    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
+        cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert f"security group {without_ports.id} in" in str(raised.value)
+    assert [group for group in groups if address in sources_of(group)] == [without_ports]
+
+
 # The instance has no address of the configured kind.
 
 
-def test_a_launch_without_an_address_waits_and_then_goes_on_with_a_warning(cloud: Cloud) -> None:
+def test_a_launch_without_an_address_waits_and_then_continues(cloud: Cloud) -> None:
     # given
     cloud.region(EAST).ec2.assigns_public_addresses = False
     group = group_of(cloud, EAST)
@@ -183,7 +211,7 @@ def test_a_launch_without_an_address_waits_and_then_goes_on_with_a_warning(cloud
     first = polled(cloud, EAST)
     # then
     assert group.listed()[instance] == "Pending:Wait"
-    assert any(isinstance(entry, HookHeld) and "no public-ipv4 address" in entry.why for entry in first.audit_events)
+    assert any(isinstance(event, HookHeld) and "no public-ipv4 address" in event.why for event in first.audit_events)
     # when
     cloud.clock.advance(120)
     cloud.invoke(EAST, TRUE_UP)
@@ -191,7 +219,7 @@ def test_a_launch_without_an_address_waits_and_then_goes_on_with_a_warning(cloud
     assert group.listed()[instance] == "InService"
 
 
-def test_a_launch_without_an_address_is_abandoned_where_the_configuration_says_so(cloud: Cloud) -> None:
+def test_a_launch_without_an_address_is_abandoned_if_so_configured(cloud: Cloud) -> None:
     # given
     cloud.region(EAST).ec2.assigns_public_addresses = False
     group = group_of(cloud, EAST)
@@ -205,7 +233,7 @@ def test_a_launch_without_an_address_is_abandoned_where_the_configuration_says_s
     assert group.listed().get(instance, "gone") in ("Terminating:Wait", "gone")
 
 
-def test_an_address_that_comes_late_is_found_by_a_true_up(cloud: Cloud) -> None:
+def test_a_true_up_finds_an_address_that_is_assigned_late(cloud: Cloud) -> None:
     # given
     cloud.region(EAST).ec2.assigns_public_addresses = False
     group = group_of(cloud, EAST)
@@ -224,7 +252,7 @@ def test_an_address_that_comes_late_is_found_by_a_true_up(cloud: Cloud) -> None:
 # The home table is unreachable.
 
 
-def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_goes_on(cloud: Cloud) -> None:
+def test_a_launch_continues_after_its_own_region_admits_it_while_the_home_table_is_down(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -247,10 +275,10 @@ def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_goes_on(cloud
     assert address in cloud.region(WEST).admitted()
 
 
-def test_with_the_home_table_down_a_launch_does_not_go_on_by_the_rule_of_the_one_whose_address_it_has_now(
+def test_a_launch_does_not_continue_by_the_rule_of_its_addresss_earlier_owner_while_the_home_table_is_down(
     cloud: Cloud,
 ) -> None:
-    # given: a member vanished, and the instance in its place was given its address, too
+    # given a member that vanished, and an instance in its place that also got its address
     group = group_of(cloud, EAST)
     gone = sorted(group.listed())[0]
     address = public_address(cloud, EAST, gone)
@@ -267,13 +295,13 @@ def test_with_the_home_table_down_a_launch_does_not_go_on_by_the_rule_of_the_one
     cloud.heal(fault)
     cloud.clock.advance(60)
     polled(cloud, EAST)
-    # then its rule names it
+    # then the rule names the instance
     assert group.listed()[instance] == "InService"
     rules = cloud.region(EAST).security_groups.groups[SecurityGroupId("sg-us-east-1")].rules.values()
     assert [instance in rule.description for rule in rules if rule.opening and rule.opening.cidr == address] == [True]
 
 
-def test_with_the_home_table_down_a_termination_is_held_and_nothing_is_removed(cloud: Cloud) -> None:
+def test_a_termination_is_held_and_nothing_is_removed_while_the_home_table_is_down(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(1)
@@ -292,7 +320,7 @@ def test_with_the_home_table_down_a_termination_is_held_and_nothing_is_removed(c
     assert instance not in group.listed()
 
 
-def test_a_home_table_that_only_refuses_writes_counts_as_down(cloud: Cloud) -> None:
+def test_a_home_table_that_refuses_only_writes_counts_as_down(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -311,7 +339,7 @@ def test_a_home_table_that_only_refuses_writes_counts_as_down(cloud: Cloud) -> N
 
 @pytest.mark.parametrize("effect", [Effect.UNREACHABLE, Effect.THROTTLE, Effect.DENY])
 @pytest.mark.parametrize("service", ["ec2", "dynamodb", None])
-def test_a_launch_goes_on_while_a_peer_fails_and_the_debt_is_paid_later(
+def test_a_launch_continues_while_a_peer_fails_and_a_later_true_up_admits_it_there(
     cloud: Cloud, effect: Effect, service: str | None
 ) -> None:
     # given
@@ -326,7 +354,7 @@ def test_a_launch_goes_on_while_a_peer_fails_and_the_debt_is_paid_later(
     assert invocation.error is None
     assert group.listed()[instance] == "InService"
     assert address in cloud.region(EAST).admitted()
-    assert any(isinstance(entry, RegionFailed) and entry.region == WEST for entry in invocation.audit_events)
+    assert any(isinstance(event, RegionFailed) and event.region == WEST for event in invocation.audit_events)
     # when
     cloud.heal(fault)
     cloud.invoke(EAST, TRUE_UP)
@@ -335,14 +363,14 @@ def test_a_launch_goes_on_while_a_peer_fails_and_the_debt_is_paid_later(
     assert address in cloud.region(WEST).admitted()
 
 
-def test_a_peer_that_hangs_costs_no_more_than_its_deadline(cloud: Cloud) -> None:
-    # given a peer that answers each call after 2.9 s, just within a client's patience
+def test_a_peer_that_hangs_delays_a_reconcile_by_its_deadline_at_most(cloud: Cloud) -> None:
+    # given a peer that answers each call after 2.9 s, just within a client's time-out
     group_of(cloud, EAST).scale_to(3)
     cloud.fault(Effect.SLOW, region=WEST, seconds=2.9)
     started = cloud.clock.now()
     # when
     polled(cloud, EAST, peer_deadline=5)
-    # then the one call that was under way at the deadline, and the reading ahead, are all that is added to it
+    # then only the call in progress at the deadline, and the early read of the rules, add to the deadline
     assert cloud.clock.now() - started <= 5 + 2 * 2.9
 
 
@@ -361,28 +389,28 @@ def test_a_termination_is_held_for_a_failing_peer_until_the_release_deadline(clo
     # when the deadline has passed
     cloud.clock.advance(300)
     late = cloud.invoke(EAST, TRUE_UP)
-    # then it is let go, as a stale door
+    # then the termination continues, as a stale door
     assert instance not in group.listed()
-    answered = [entry for entry in late.audit_events if isinstance(entry, HookCompleted)]
-    assert [entry.why for entry in answered] == ["us-west-2 may still admit it after 300 s: a stale door"]
+    completed = [event for event in late.audit_events if isinstance(event, HookCompleted)]
+    assert [event.why for event in completed] == ["us-west-2 may still admit it after 300 s: a stale door"]
     # when the next true-up comes
     cloud.clock.advance(60)
     later = cloud.invoke(EAST, TRUE_UP)
     # then the door is reported for as long as it may be open
-    assert [entry.seconds for entry in later.audit_events if isinstance(entry, StaleDoor)] == [360.0]
+    assert [event.seconds for event in later.audit_events if isinstance(event, StaleDoor)] == [360.0]
     # when the peer is back
     cloud.heal(fault)
     cloud.invoke(EAST, TRUE_UP)
     after = cloud.invoke(EAST, TRUE_UP)
     # then
     assert address not in cloud.region(WEST).admitted()
-    assert not [entry for entry in after.audit_events if isinstance(entry, StaleDoor)]
+    assert not [event for event in after.audit_events if isinstance(event, StaleDoor)]
 
 
 def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
     # given
     west = cloud.region(WEST)
-    west.security_group.quota = west.security_group.used(False)
+    west.security_group.quota = west.security_group.used(ipv6=False)
     group = group_of(cloud, EAST)
     group.scale_to(3)
     instance = only_waiting(group)
@@ -390,9 +418,9 @@ def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
     invocation = polled(cloud, EAST)
     # then
     assert group.listed()[instance] == "InService"
-    refused = [entry for entry in invocation.audit_events if isinstance(entry, RuleRefused)]
-    assert [(entry.region, entry.refusal) for entry in refused] == [(WEST, "quota")]
-    # when there is room, the peer's own engine pays
+    refused = [event for event in invocation.audit_events if isinstance(event, RuleRefused)]
+    assert [(event.region, event.refusal) for event in refused] == [(WEST, "quota")]
+    # when there is room, and the peer's own engine runs
     west.security_group.quota += 10
     cloud.invoke(WEST, TRUE_UP)
     # then
@@ -400,9 +428,7 @@ def test_a_peer_without_room_does_not_hold_a_launch(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(("desired", "state"), [(3, "Pending:Wait"), (1, "Terminating:Wait")])
-def test_a_required_peer_that_fails_holds_for_as_long_as_the_hook_lets_it(
-    cloud: Cloud, desired: int, state: str
-) -> None:
+def test_a_required_peer_that_fails_holds_a_hook_until_it_is_back(cloud: Cloud, desired: int, state: str) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(desired)
@@ -425,30 +451,30 @@ def test_a_required_peer_that_fails_holds_for_as_long_as_the_hook_lets_it(
 # The home group is over its quota.
 
 
-def test_a_launch_for_which_its_own_region_has_no_room_is_sent_away_with_the_figures(cloud: Cloud) -> None:
+def test_a_launch_without_room_in_its_own_region_is_abandoned_and_the_reason_has_the_figures(cloud: Cloud) -> None:
     # given
     east = cloud.region(EAST)
     admitted = east.admitted()
-    east.security_group.quota = east.security_group.used(False)
+    east.security_group.quota = east.security_group.used(ipv6=False)
     group = group_of(cloud, EAST)
     group.scale_to(3)
     instance = only_waiting(group)
     # when
     invocation = polled(cloud, EAST)
     # then
-    answers = [entry for entry in invocation.audit_events if isinstance(entry, HookCompleted)]
-    assert [(entry.instance, entry.result) for entry in answers] == [(instance, "ABANDON")]
+    answers = [event for event in invocation.audit_events if isinstance(event, HookCompleted)]
+    assert [(event.instance, event.result) for event in answers] == [(instance, "ABANDON")]
     assert "5 and 1 more, of 5" in answers[0].why
     assert east.admitted() >= admitted
 
 
-def test_without_room_for_both_what_left_is_removed_first(cloud: Cloud) -> None:
-    # given a rolling replacement in a group that is full
+def test_a_full_group_removes_the_departed_instance_first(cloud: Cloud) -> None:
+    # given the replacement of an instance in a full group
     group = group_of(cloud, EAST)
     leaving = next(iter(group.listed()))
     group.terminate(leaving)
     for region in cloud.regions.values():
-        region.security_group.quota = region.security_group.used(False)
+        region.security_group.quota = region.security_group.used(ipv6=False)
     # when
     polled(cloud, EAST)
     # then
@@ -456,12 +482,12 @@ def test_without_room_for_both_what_left_is_removed_first(cloud: Cloud) -> None:
     assert len(cloud.region(EAST).admitted()) == len(cloud.region(WEST).admitted()) == 4
 
 
-# An answer that is lost, a process that is killed (at every call: tests/simulator/test_crashes.py).
+# A lost answer, a killed process (at every call: tests/simulator/test_crashes.py).
 
 
 @pytest.mark.parametrize("desired", [3, 1])
 @pytest.mark.parametrize("nth", range(16))
-def test_a_lost_answer_of_any_call_is_healed_by_the_redelivery(cloud: Cloud, desired: int, nth: int) -> None:
+def test_the_next_delivery_repairs_the_lost_answer_of_any_call(cloud: Cloud, desired: int, nth: int) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(desired)
@@ -480,13 +506,13 @@ def test_a_lost_answer_of_any_call_is_healed_by_the_redelivery(cloud: Cloud, des
     assert cloud.region(EAST).admitted() == cloud.region(WEST).admitted() == expected
 
 
-def test_a_killed_direct_invoke_is_seen_by_its_caller(cloud: Cloud) -> None:
+def test_a_killed_direct_invoke_raises_an_error_for_its_caller(cloud: Cloud) -> None:
     cloud.fault(Effect.KILL_BEFORE, home=EAST, times=1)
     with pytest.raises(Killed):
         cloud.invoke(EAST, TRUE_UP)
 
 
-def test_a_hook_that_timed_out_meanwhile_is_no_error(cloud: Cloud) -> None:
+def test_a_hook_that_has_timed_out_is_no_error(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -500,22 +526,22 @@ def test_a_hook_that_timed_out_meanwhile_is_no_error(cloud: Cloud) -> None:
     assert public_address(cloud, EAST, instance) in cloud.region(WEST).admitted()
 
 
-def test_an_event_that_comes_twice_has_no_effect_the_second_time(cloud: Cloud) -> None:
+def test_a_repeated_event_changes_nothing(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
-    event = cloud.region(EAST).queue.receive()[0].body
+    body = cloud.region(EAST).queue.receive()[0].body
     cloud.region(EAST).queue.delete(cloud.region(EAST).queue.receive())
-    cloud.invoke(EAST, json.loads(event))
+    cloud.invoke(EAST, json.loads(body))
     cloud.calls.clear()
     # when
-    second = cloud.invoke(EAST, json.loads(event))
+    second = cloud.invoke(EAST, json.loads(body))
     # then
     assert second.error is None
     assert not [call for call in cloud.calls if call.mutating]
 
 
-def test_a_launch_told_after_the_termination_does_not_bring_the_address_back(cloud: Cloud) -> None:
+def test_a_launch_event_after_the_termination_does_not_admit_the_address_again(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)
@@ -534,7 +560,7 @@ def test_a_launch_told_after_the_termination_does_not_bring_the_address_back(clo
     assert all(address not in region.admitted() for region in cloud.regions.values())
 
 
-def test_a_lost_event_is_healed_by_the_next_true_up(cloud: Cloud) -> None:
+def test_the_next_true_up_answers_the_hook_of_a_lost_event(cloud: Cloud) -> None:
     # given
     group = group_of(cloud, EAST)
     group.scale_to(3)

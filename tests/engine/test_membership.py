@@ -1,4 +1,4 @@
-"""Who is a member, as the security groups show it: every way into and out of a cluster."""
+"""Which instances are members, as the security groups show: every way into and out of a cluster."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from ringfence.core.model.addresses import AddressKind, Cidr, network
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rules import Label
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
@@ -25,11 +25,11 @@ def addresses(cloud: Cloud, region: str, instance: InstanceId) -> set[Cidr]:
 
 def in_service(cloud: Cloud, region: str) -> set[Cidr]:
     listed = cloud.region(region).groups["db"].listed()
-    return {each for id, state in listed.items() if state == "InService" for each in addresses(cloud, region, id)}
+    return {cidr for id, state in listed.items() if state == "InService" for cidr in addresses(cloud, region, id)}
 
 
 def drain(cloud: Cloud, region: str) -> None:
-    """Lets the function take all there is in its queue."""
+    """Invokes the function until its queue is empty."""
     while cloud.poll(region):
         pass
 
@@ -41,13 +41,13 @@ def true_up_everywhere(cloud: Cloud, times: int = 1) -> None:
 
 
 def admitted_everywhere(cloud: Cloud) -> set[Cidr]:
-    """What all Regions agree to admit."""
+    """The addresses that every Region admits. Fails if two Regions differ."""
     (agreed,) = {frozenset(region.admitted()) for region in cloud.regions.values()}
     return set(agreed)
 
 
 def vanish(cloud: Cloud) -> None:
-    """From now on neither Auto Scaling nor EC2 shows an instance in the east, and nothing says why."""
+    """Makes Auto Scaling and EC2 list no instance in EAST, without any event."""
     for operation in ("DescribeAutoScalingGroups", "DescribeInstances"):
         cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=10_000)
 
@@ -60,7 +60,7 @@ def test_an_instance_in_standby_stays_a_member(cloud: Cloud) -> None:
     assert admitted_everywhere(cloud) == before
 
 
-def test_a_detached_instance_is_no_member_any_more(cloud: Cloud) -> None:
+def test_a_detached_instance_is_no_longer_a_member(cloud: Cloud) -> None:
     group = cloud.region(EAST).groups["db"]
     leaving = next(iter(group.listed()))
     gone = addresses(cloud, EAST, leaving)
@@ -69,7 +69,7 @@ def test_a_detached_instance_is_no_member_any_more(cloud: Cloud) -> None:
     assert not admitted_everywhere(cloud) & gone
 
 
-def test_an_instance_attached_by_hand_is_a_member_from_the_next_true_up(cloud: Cloud) -> None:
+def test_the_next_true_up_admits_an_instance_attached_by_hand(cloud: Cloud) -> None:
     east = cloud.region(EAST)
     instance = east.ec2.launch().id
     east.groups["db"].attach(instance)
@@ -77,7 +77,7 @@ def test_an_instance_attached_by_hand_is_a_member_from_the_next_true_up(cloud: C
     assert admitted_everywhere(cloud) >= addresses(cloud, EAST, instance)
 
 
-def test_an_instance_on_its_way_into_a_warm_pool_is_let_go_at_once_and_is_no_member(cloud: Cloud) -> None:
+def test_an_instance_on_its_way_into_a_warm_pool_continues_at_once_and_is_no_member(cloud: Cloud) -> None:
     # given
     group = cloud.region(EAST).groups["db"]
     before = admitted_everywhere(cloud)
@@ -89,8 +89,8 @@ def test_an_instance_on_its_way_into_a_warm_pool_is_let_go_at_once_and_is_no_mem
     assert admitted_everywhere(cloud) == before
 
 
-def test_an_instance_comes_out_of_the_warm_pool_goes_back_and_comes_again(cloud: Cloud) -> None:
-    # given a group that puts what it does not need back into its pool
+def test_the_members_follow_an_instance_that_leaves_and_reenters_its_warm_pool(cloud: Cloud) -> None:
+    # given a group that returns instances to its warm pool on scale-in
     group = cloud.region(EAST).groups["db"]
     group.put_warm_pool(1, reuse_on_scale_in=True)
     drain(cloud, EAST)
@@ -109,8 +109,8 @@ def test_an_instance_comes_out_of_the_warm_pool_goes_back_and_comes_again(cloud:
         assert admitted_everywhere(cloud) == in_service(cloud, EAST) | in_service(cloud, WEST)
 
 
-def test_a_lost_address_goes_and_its_successor_comes(cloud: Cloud) -> None:
-    # given an Elastic IP is associated with a member, which releases the address it had
+def test_a_new_address_replaces_the_rules_of_a_lost_address(cloud: Cloud) -> None:
+    # given a member with a new Elastic IP, which releases its earlier address
     east = cloud.region(EAST)
     instance = next(iter(east.groups["db"].listed()))
     lost = addresses(cloud, EAST, instance)
@@ -122,7 +122,7 @@ def test_a_lost_address_goes_and_its_successor_comes(cloud: Cloud) -> None:
     assert not admitted_everywhere(cloud) & lost
 
 
-def test_every_interface_of_an_instance_counts(cloud: Cloud) -> None:
+def test_every_region_admits_the_addresses_of_every_interface(cloud: Cloud) -> None:
     east = cloud.region(EAST)
     instance = next(iter(east.groups["db"].listed()))
     east.ec2.add_interface(instance, AddressKind.PUBLIC_IPV4, Cidr("54.1.2.3/32"))
@@ -130,22 +130,22 @@ def test_every_interface_of_an_instance_counts(cloud: Cloud) -> None:
     assert Cidr("54.1.2.3/32") in admitted_everywhere(cloud)
 
 
-def test_several_kinds_of_addresses_at_once(cloud: Cloud) -> None:
+def test_every_region_admits_the_addresses_of_all_configured_kinds(cloud: Cloud) -> None:
     kinds = frozenset({AddressKind.PRIVATE_IPV4, AddressKind.IPV6})
     for region in (EAST, WEST, EAST, WEST):
         cloud.invoke(region, TRUE_UP, cloud.settings(region, address_kinds=kinds))
     wanted = {
         address
         for region in cloud.regions.values()
-        for one in region.ec2.instances.values()
+        for instance in region.ec2.instances.values()
         for kind in kinds
-        for address in one.addresses[kind]
+        for address in instance.addresses[kind]
     }
     assert len(wanted) == 8
     assert admitted_everywhere(cloud) == wanted
 
 
-def test_static_members_are_in_every_group_and_go_with_their_configuration(cloud: Cloud) -> None:
+def test_every_group_admits_the_static_members_as_long_as_they_are_configured(cloud: Cloud) -> None:
     # given
     office = network("198.51.100.0/28")
     before = admitted_everywhere(cloud)
@@ -160,16 +160,16 @@ def test_static_members_are_in_every_group_and_go_with_their_configuration(cloud
     assert admitted_everywhere(cloud) == before
 
 
-def test_explicit_ports_replace_those_of_the_self_reference(cloud: Cloud) -> None:
+def test_explicit_ports_replace_the_ports_of_the_self_reference(cloud: Cloud) -> None:
     ports = Ports.parse("tcp/7000-7001,tcp/9142")
     for region in (EAST, WEST, EAST, WEST):
         cloud.invoke(region, TRUE_UP, cloud.settings(region, ports=ports))
-    for each in cloud.regions.values():
-        assert {rule.ports for rule in each.owned_rules()} == set(ports.explicit)
-        assert len(each.owned_rules()) == 4 * 2
+    for owner in cloud.regions.values():
+        assert {rule.ports for rule in owner.owned_rules()} == set(ports.explicit)
+        assert len(owner.owned_rules()) == 4 * 2
 
 
-def test_a_change_of_ports_in_one_region_alone_starts_no_fight(cloud: Cloud) -> None:
+def test_regions_with_different_ports_do_not_change_the_rules_of_each_other(cloud: Cloud) -> None:
     # given
     ports = Ports.parse("tcp/7000")
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_a_change_of_ports_in_one_region_alone_starts_no_fight(cloud: Cloud) -> 
     assert {rule.ports for rule in cloud.region(WEST).owned_rules()} == {PortRange("tcp", 9042, 9042)}
 
 
-def test_three_regions_with_several_groups_each() -> None:
+def test_three_regions_with_several_groups_admit_every_member() -> None:
     # given
     cloud = Cloud([EAST, WEST, SOUTH])
     for region in cloud.regions.values():
@@ -200,18 +200,18 @@ def test_three_regions_with_several_groups_each() -> None:
     cloud.poll(WEST)
     # then
     members = {
-        a
+        cidr
         for name in cloud.regions
-        for g in cloud.region(name).groups.values()
-        for i in g.listed()
-        for a in addresses(cloud, name, i)
+        for group in cloud.region(name).groups.values()
+        for instance in group.listed()
+        for cidr in addresses(cloud, name, instance)
     }
     assert len(members) == 10
     assert admitted_everywhere(cloud) == members
     assert all(len(region.owned_rules()) == 2 * 10 for region in cloud.regions.values())
 
 
-def test_a_region_on_the_list_that_was_never_deployed_holds_nobody() -> None:
+def test_a_listed_region_that_was_never_deployed_holds_no_instance() -> None:
     # given
     cloud = Cloud([EAST, WEST])
     cloud.region(WEST).table.exists = False
@@ -225,7 +225,7 @@ def test_a_region_on_the_list_that_was_never_deployed_holds_nobody() -> None:
     assert sorted(group.listed().values()) == ["InService"]
 
 
-def test_a_region_that_joins_is_picked_up_by_the_others_next_true_up() -> None:
+def test_the_next_true_up_of_the_other_regions_admits_a_region_that_joins() -> None:
     # given
     cloud = Cloud([EAST, WEST])
     cloud.region(WEST).table.exists = False
@@ -241,7 +241,7 @@ def test_a_region_that_joins_is_picked_up_by_the_others_next_true_up() -> None:
     assert len(admitted_everywhere(cloud)) == 4
 
 
-def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) -> None:
+def test_true_ups_rebuild_a_table_that_was_deleted_and_created_again(cloud: Cloud) -> None:
     # given
     before = admitted_everywhere(cloud)
     for _ in range(3):  # so that the peer's copy has a version beyond the first
@@ -249,7 +249,7 @@ def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) ->
         cloud.poll(EAST)
         cloud.region(EAST).groups["db"].scale_to(2)
         cloud.poll(EAST)
-    cloud.region(EAST).table.make_anew()
+    cloud.region(EAST).table.recreate()
     cloud.history.clear()
     # when
     true_up_everywhere(cloud, times=2)
@@ -264,10 +264,10 @@ def test_a_table_that_was_deleted_and_made_anew_rebuilds_itself(cloud: Cloud) ->
     assert len(admitted_everywhere(cloud)) == len(before) + 1
 
 
-def test_a_launch_after_the_table_was_made_anew_reaches_the_peers_table_at_once(cloud: Cloud) -> None:
-    # given a home table that is empty, and a peer's that is not
+def test_a_launch_after_the_table_was_created_again_reaches_the_peers_table_at_once(cloud: Cloud) -> None:
+    # given an empty home table, and a peer's table that is not empty
     cloud.clock.advance(60)
-    cloud.region(EAST).table.make_anew()
+    cloud.region(EAST).table.recreate()
     # when a lifecycle event comes before any true-up
     cloud.region(EAST).groups["db"].scale_to(3)
     cloud.poll(EAST)
@@ -276,7 +276,7 @@ def test_a_launch_after_the_table_was_made_anew_reaches_the_peers_table_at_once(
     assert cloud.region(WEST).table.scan().rosters[key] == cloud.region(EAST).table.scan().rosters[key]
 
 
-def test_a_peers_row_that_says_something_else_at_our_version_is_replaced(cloud: Cloud) -> None:
+def test_a_true_up_replaces_a_peers_row_that_differs_at_our_version(cloud: Cloud) -> None:
     # given
     key = RosterKey(Region(EAST), "db")
     ours = cloud.region(EAST).table.scan().rosters[key]
@@ -289,7 +289,7 @@ def test_a_peers_row_that_says_something_else_at_our_version_is_replaced(cloud: 
     assert theirs.version > ours.version
 
 
-def test_a_peers_row_at_our_version_that_cannot_be_trusted_is_replaced(cloud: Cloud) -> None:
+def test_a_true_up_replaces_a_peers_bad_row_at_our_version(cloud: Cloud) -> None:
     # given
     key = RosterKey(Region(EAST), "db")
     item = to_item(cloud.region(EAST).table.scan().rosters[key])
@@ -303,7 +303,7 @@ def test_a_peers_row_at_our_version_that_cannot_be_trusted_is_replaced(cloud: Cl
     assert theirs.rosters[key] == cloud.region(EAST).table.scan().rosters[key]
 
 
-def test_a_row_that_cannot_be_trusted_is_an_error_and_removes_nothing(cloud: Cloud) -> None:
+def test_a_bad_row_is_reported_and_removes_nothing(cloud: Cloud) -> None:
     # given
     before = admitted_everywhere(cloud)
     key = RosterKey(Region(WEST), "db")
@@ -313,11 +313,11 @@ def test_a_row_that_cannot_be_trusted_is_an_error_and_removes_nothing(cloud: Clo
     # when
     invocation = cloud.invoke(EAST, TRUE_UP)
     # then
-    assert [entry.roster for entry in invocation.audit_events if isinstance(entry, RowRejected)] == [key]
+    assert [event.roster for event in invocation.audit_events if isinstance(event, RowRejected)] == [key]
     assert admitted_everywhere(cloud) == before
 
 
-def test_a_group_that_leaves_the_configuration_takes_its_members_along(cloud: Cloud) -> None:
+def test_the_members_of_a_group_that_left_the_configuration_are_removed(cloud: Cloud) -> None:
     # given
     east = cloud.region(EAST)
     east.auto_scaling_group("batch", desired=2)
@@ -332,14 +332,14 @@ def test_a_group_that_leaves_the_configuration_takes_its_members_along(cloud: Cl
     assert len(admitted_everywhere(cloud)) == 4
 
 
-def test_a_region_that_leaves_the_list_takes_its_rules_along(cloud: Cloud) -> None:
+def test_the_rules_of_a_region_that_left_the_list_are_removed(cloud: Cloud) -> None:
     # when
     cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, regions=(Region(EAST),)))
     # then
     assert cloud.region(EAST).admitted() == in_service(cloud, EAST)
 
 
-def test_a_row_of_the_original_sample_admits_its_addresses(cloud: Cloud) -> None:
+def test_the_addresses_of_a_row_of_the_original_sample_are_admitted(cloud: Cloud) -> None:
     # given
     row = {"region": {"S": WEST}, "asg": {"S": "legacy"}, "ips": {"SS": ["54.9.9.9/32"]}}
     cloud.region(EAST).table.put_item(row)
@@ -349,8 +349,8 @@ def test_a_row_of_the_original_sample_admits_its_addresses(cloud: Cloud) -> None
     assert Cidr("54.9.9.9/32") in cloud.region(EAST).admitted()
 
 
-def test_many_members_that_vanish_at_once_without_a_word_are_held_until_a_second_look_agrees() -> None:
-    # given a Region whose group of twenty loses its instances without a trace
+def test_the_guard_holds_many_members_that_vanish_until_a_second_observation_confirms() -> None:
+    # given a Region whose group of twenty loses its instances without any event
     cloud = Cloud([EAST, WEST])
     cloud.region(EAST).auto_scaling_group("db", desired=20)
     cloud.region(WEST).auto_scaling_group("db", desired=2)
@@ -361,22 +361,22 @@ def test_many_members_that_vanish_at_once_without_a_word_are_held_until_a_second
     # when
     first = cloud.invoke(EAST, TRUE_UP)
     # then
-    held = [entry for entry in first.audit_events if isinstance(entry, RemovalsHeld) and entry.region == EAST]
+    held = [event for event in first.audit_events if isinstance(event, RemovalsHeld) and event.region == EAST]
     assert len(held[0].rules) == 20
     assert len(cloud.region(EAST).admitted()) == 22
-    # when a look agrees that may be the same stale answer
+    # when a second observation follows that may be the same stale answer
     cloud.clock.advance(59)
     cloud.invoke(EAST, TRUE_UP)
-    # then it is not enough
+    # then it confirms no removal
     assert len(cloud.region(EAST).admitted()) == 22
-    # when one agrees that can be none
+    # when a second observation follows after a minute
     cloud.clock.advance(1)
     cloud.invoke(EAST, TRUE_UP)
     # then
     assert len(cloud.region(EAST).admitted()) == 2
 
 
-def test_an_operator_overrides_the_guard_with_the_digest_of_what_is_held() -> None:
+def test_an_operator_overrides_the_guard_with_the_digest_of_the_held_removals() -> None:
     # given
     cloud = Cloud([EAST])
     cloud.region(EAST).auto_scaling_group("db", desired=20)
@@ -384,15 +384,15 @@ def test_an_operator_overrides_the_guard_with_the_digest_of_what_is_held() -> No
     vanish(cloud)
     cloud.invoke(EAST, TRUE_UP)
     cloud.clock.advance(61)
-    held = [e for e in cloud.invoke(EAST, TRUE_UP).audit_events if isinstance(e, RemovalsHeld)]
-    # when the earlier observation is gone, so that only the operator can agree
+    held = [event for event in cloud.invoke(EAST, TRUE_UP).audit_events if isinstance(event, RemovalsHeld)]
+    # when the earlier observation is lost, so that only the operator can confirm
     cloud.region(EAST).table.held.clear()
     cloud.invoke(EAST, {"trueup": True, "confirm": held[0].digest})
     # then
     assert cloud.region(EAST).admitted() == set()
 
 
-def test_a_cluster_that_really_terminates_is_not_held() -> None:
+def test_the_guard_does_not_hold_the_removals_of_terminated_instances() -> None:
     # given
     cloud = Cloud([EAST, WEST])
     group = cloud.region(EAST).auto_scaling_group("db", desired=20)
@@ -406,21 +406,21 @@ def test_a_cluster_that_really_terminates_is_not_held() -> None:
     assert len(admitted_everywhere(cloud)) == 1
 
 
-def test_a_true_up_in_the_originals_form_names_its_group(cloud: Cloud) -> None:
+def test_a_true_up_that_names_an_unknown_group_raises_permanent(cloud: Cloud) -> None:
     cloud.invoke(EAST, {"detail": {"AutoScalingGroupName": "db"}})
     with pytest.raises(Permanent, match="typo is none of this Region's groups: db"):
         cloud.invoke(EAST, {"detail": {"AutoScalingGroupName": "typo"}, "trueup": True})
 
 
-def test_what_is_no_event_is_ignored_with_its_reason(cloud: Cloud) -> None:
+def test_a_payload_that_is_no_event_is_ignored_with_a_reason(cloud: Cloud) -> None:
     payloads: list[object] = [None, 7, "x", [], {}, {"source": "aws.ec2", "detail-type": "x"}, {"detail": []}]
     for payload in payloads:
         invocation = cloud.invoke(EAST, payload)
-        assert [type(entry) for entry in invocation.audit_events] == [EventIgnored]
+        assert [type(event) for event in invocation.audit_events] == [EventIgnored]
     assert not cloud.calls
 
 
-def test_a_rule_is_named_after_the_instance_that_has_its_address_now(cloud: Cloud) -> None:
+def test_a_rule_names_the_instance_that_has_its_address_now(cloud: Cloud) -> None:
     # given an Elastic IP that a true-up finds on another member than before
     east = cloud.region(EAST)
     first, second = east.groups["db"].listed()
@@ -431,7 +431,7 @@ def test_a_rule_is_named_after_the_instance_that_has_its_address_now(cloud: Clou
     # when
     cloud.clock.advance(61)
     settled(cloud)
-    # then every Region's rule says so, without having been away for a moment
+    # then the rule of every Region names the other member
     for region in cloud.regions.values():
         labels = [
             rule.label("demo")

@@ -1,13 +1,13 @@
-"""`Mode=observe`: everything is looked at and said, no rule is changed, and no instance is held for a moment."""
+"""`Mode=observe`: the engine reports all changes that it would make, changes no rule, and holds no instance."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from ringfence.core.audit_events import HookCompleted, RuleUnwanted, RuleWanted
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.errors import RingfenceError
-from ringfence.core.settings import Mode
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
@@ -31,20 +31,20 @@ def changes(cloud: Cloud) -> Iterator[str]:
     return (str(call) for call in cloud.calls if call.operation in CHANGES)
 
 
-def test_it_says_what_it_would_add_and_adds_nothing(fresh: Cloud) -> None:
+def test_observe_mode_reports_the_rules_that_it_would_add_and_adds_none(fresh: Cloud) -> None:
     # given a peer whose members are known
     observe = {region: fresh.settings(region, mode=Mode.OBSERVE) for region in fresh.regions}
     fresh.invoke(WEST, TRUE_UP, observe[fresh.region(WEST).name])
     # when
     seen = fresh.invoke(EAST, TRUE_UP, observe[fresh.region(EAST).name])
     # then
-    wanted = {entry.opening.cidr for entry in seen.audit_events if isinstance(entry, RuleWanted)}
+    wanted = {event.opening.cidr for event in seen.audit_events if isinstance(event, RuleWanted)}
     assert len(wanted) == 4
     assert not list(changes(fresh))
 
 
-def test_it_says_what_it_would_remove_and_removes_nothing(cloud: Cloud) -> None:
-    # given a member that was let go, in a cluster that was in sync before it is only observed
+def test_observe_mode_reports_the_rules_that_it_would_remove_and_removes_none(cloud: Cloud) -> None:
+    # given a cluster in sync, whose member terminates in observe mode
     east = cloud.region(EAST)
     group = east.groups["db"]
     settings = cloud.settings(EAST, mode=Mode.OBSERVE)
@@ -54,14 +54,13 @@ def test_it_says_what_it_would_remove_and_removes_nothing(cloud: Cloud) -> None:
     seen = cloud.poll(EAST, settings)
     # then
     assert seen is not None
-    assert {entry.label.instance for entry in seen.audit_events if isinstance(entry, RuleUnwanted) and entry.label} == {
-        leaving
-    }
+    unwanted = [event for event in seen.audit_events if isinstance(event, RuleUnwanted)]
+    assert {event.label.instance for event in unwanted if event.label} == {leaving}
     assert leaving not in group.listed()
     assert not list(changes(cloud))
 
 
-def test_a_launch_is_let_in_though_it_has_no_address_and_its_table_is_down(cloud: Cloud) -> None:
+def test_observe_mode_continues_a_launch_without_an_address_while_the_table_is_down(cloud: Cloud) -> None:
     # given
     east = cloud.region(EAST)
     east.ec2.assigns_public_addresses = False
@@ -73,14 +72,14 @@ def test_a_launch_is_let_in_though_it_has_no_address_and_its_table_is_down(cloud
     assert set(east.groups["db"].listed().values()) == {"InService"}
 
 
-def test_nobody_waits_though_nothing_can_be_described(cloud: Cloud) -> None:
+def test_observe_mode_continues_a_termination_while_no_describe_succeeds(cloud: Cloud) -> None:
     cloud.fault(Effect.FAIL, region=EAST, operation="DescribeAutoScalingGroups")
     cloud.region(EAST).groups["db"].scale_to(1)
     cloud.poll(EAST, cloud.settings(EAST, mode=Mode.OBSERVE))
     assert len(cloud.region(EAST).groups["db"].listed()) == 1
 
 
-def test_who_waits_and_of_whom_no_event_told_is_let_go_by_the_true_up(cloud: Cloud) -> None:
+def test_a_true_up_in_observe_mode_continues_a_launch_whose_event_was_lost(cloud: Cloud) -> None:
     # given
     group = cloud.region(EAST).groups["db"]
     group.scale_to(3)
@@ -88,11 +87,11 @@ def test_who_waits_and_of_whom_no_event_told_is_let_go_by_the_true_up(cloud: Clo
     # when
     seen = cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, mode=Mode.OBSERVE))
     # then
-    assert [entry.was_active for entry in seen.audit_events if isinstance(entry, HookCompleted)] == [True]
+    assert [event.was_active for event in seen.audit_events if isinstance(event, HookCompleted)] == [True]
     assert set(group.listed().values()) == {"InService"}
 
 
-def test_a_hook_that_cannot_be_answered_is_said_and_left_to_the_redelivery(cloud: Cloud) -> None:
+def test_the_next_delivery_answers_a_hook_that_could_not_be_answered(cloud: Cloud) -> None:
     fault = cloud.fault(Effect.FAIL, region=EAST, operation="CompleteLifecycleAction")
     settings = cloud.settings(EAST, mode=Mode.OBSERVE)
     group = cloud.region(EAST).groups["db"]
@@ -106,13 +105,13 @@ def test_a_hook_that_cannot_be_answered_is_said_and_left_to_the_redelivery(cloud
     assert set(group.listed().values()) == {"InService"}
 
 
-def test_the_groups_of_a_region_that_is_only_observed_are_changed_by_no_other(fresh: Cloud) -> None:
-    # given an observed Region in the east, and an owning one in the west
+def test_no_other_region_changes_the_groups_of_a_region_in_observe_mode(fresh: Cloud) -> None:
+    # given EAST in observe mode, and WEST in owned mode
     observe = fresh.settings(EAST, mode=Mode.OBSERVE)
     for _ in range(2):
         fresh.invoke(EAST, TRUE_UP, observe)
         fresh.invoke(WEST, TRUE_UP)
-    # when the west scales
+    # when WEST scales out
     fresh.region(WEST).groups["db"].scale_to(3)
     fresh.poll(WEST)
     # then
@@ -121,7 +120,7 @@ def test_the_groups_of_a_region_that_is_only_observed_are_changed_by_no_other(fr
     assert set(fresh.region(WEST).groups["db"].listed().values()) == {"InService"}
 
 
-def test_once_it_owns_it_does_what_it_said(fresh: Cloud) -> None:
+def test_owned_mode_after_observe_mode_makes_the_reported_changes(fresh: Cloud) -> None:
     for region in fresh.regions:
         fresh.invoke(region, TRUE_UP, fresh.settings(region, mode=Mode.OBSERVE))
     settled(fresh)

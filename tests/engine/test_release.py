@@ -1,4 +1,4 @@
-"""What a release rests on: rules that were read after the table took the roster, never those read before."""
+"""A release depends on rules that were read after the table took the roster, never on rules read before."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.history import Change, RowWritten
+from ringfence_lab.sim.aws.history import Change, RowWritten
+from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
 
 @pytest.mark.parametrize("where", [EAST, WEST])
-@pytest.mark.parametrize("told_of", ["nothing", "a launch"])
-def test_a_rule_that_an_overlapping_invocation_puts_back_is_seen_before_its_instance_is_let_go(
-    cloud: Cloud, where: str, told_of: str
+@pytest.mark.parametrize("cause", ["a true-up", "a launch"])
+def test_a_rule_that_an_overlapping_invocation_adds_again_is_removed_before_the_termination_continues(
+    cloud: Cloud, where: str, cause: str
 ) -> None:
-    # given an instance that waits to leave, of whose waiting no event told, and whose rule is not there
+    # given an instance that waits to terminate, whose event was lost and whose rule does not exist
     east, region = cloud.region(EAST), cloud.region(where)
     group = east.groups["db"]
     leaving = next(iter(group.listed()))
@@ -25,26 +25,26 @@ def test_a_rule_that_an_overlapping_invocation_puts_back_is_seen_before_its_inst
     opening = Opening(PortRange("tcp", 9042, 9042), address)
     group.terminate(leaving, decrement=True)
     east.queue.delete(east.queue.receive())
-    standing = region.security_group.admits(opening)
-    assert standing is not None
-    region.security_group.revoke_by_hand(standing.id)
-    # and an invocation that still took it for a member, which puts its rule back just before the table says otherwise
+    existing = region.security_group.admits(opening)
+    assert existing is not None
+    region.security_group.revoke_by_hand(existing.id)
+    # and an invocation with an older roster, which adds the rule again just before the table takes the newer one
     label = Label("demo", RosterKey(Region(EAST), "db"), leaving)
-    put_back: list[Change] = []
+    added_again: list[Change] = []
 
     def overlap(change: Change) -> None:
-        if isinstance(change, RowWritten) and change.region == where and not put_back:
-            put_back.append(change)
+        if isinstance(change, RowWritten) and change.region == where and not added_again:
+            added_again.append(change)
             region.security_group.authorize([Addition(opening, label)], None)
 
     cloud.watchers.append(overlap)
     # when
-    if told_of == "a launch":
+    if cause == "a launch":
         group.scale_to(2)
         cloud.poll(EAST)
     else:
         cloud.invoke(EAST, TRUE_UP)
     # then
-    assert put_back
+    assert added_again
     assert leaving not in group.listed()
-    assert all(address not in each.admitted() for each in cloud.regions.values())
+    assert all(address not in observed.admitted() for observed in cloud.regions.values())

@@ -81,7 +81,7 @@ class Raced(FakeSecurityGroups):
 
     def relabel(self, group: SecurityGroupId, labels: Any) -> None:
         while self.taken:
-            del self.standing[self.taken.pop()]
+            del self.existing[self.taken.pop()]
         FakeSecurityGroups.relabel(self, group, labels)
 
 
@@ -94,7 +94,7 @@ def test_what_was_shown_is_adopted_and_doing_it_again_changes_nothing() -> None:
     groups = FakeSecurityGroups.holding([BY_HAND, rule("sgr-9", address(9))])
     adoption = region(groups)
     assert adoption.adopt(adoption.plan()) == {"sgr-1"}
-    assert groups.standing[BY_HAND.id] == replace(BY_HAND, description=str(label(I1)))
+    assert groups.existing[BY_HAND.id] == replace(BY_HAND, description=str(label(I1)))
     groups.calls.clear()
     assert adoption.adopt(adoption.plan()) == set()
     assert "relabel" not in {call for call, _ in groups.calls}
@@ -110,7 +110,7 @@ def test_a_rule_whose_member_went_after_it_was_shown_is_not_adopted() -> None:
     groups = FakeSecurityGroups.holding([BY_HAND])
     shown = region(groups).plan()
     assert region(groups, rows(roster({}, {I1: 1}))).adopt(shown) == set()
-    assert groups.standing[BY_HAND.id] == BY_HAND
+    assert groups.existing[BY_HAND.id] == BY_HAND
 
 
 def test_a_rule_that_was_not_shown_is_not_adopted() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.settings import Settings
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import (
     Chart,
@@ -139,7 +139,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], Chart]]] = [
     (
         "engine",
         Severity.PROBLEM,
-        "RINGFENCE_MODE: 'no' is not a valid Mode",
+        "RINGFENCE_MODE: must be one of observe, owned, mirror, got 'no'",
         lambda: chart(function=Function("Active", ENVIRONMENT | {"RINGFENCE_MODE": "no"}, "")),
     ),
     ("events", Severity.PROBLEM, "does not exist", lambda: chart(event_rule=None)),

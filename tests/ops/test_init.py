@@ -134,7 +134,10 @@ def test_ctrl_c_at_a_question_leaves_nothing(operator: Shell) -> None:
     [
         ((), "there is no terminal to ask on: give --name"),
         (("--name", "demo"), "there is no terminal to ask on: give --region"),
-        (("--name", "Demo", "--region", EAST), "name: expected one such as my-cluster, got 'Demo'"),
+        (
+            ("--name", "Demo", "--region", EAST),
+            "name: must be 1 to 32 of a-z, 0-9 and hyphen, the first a letter, such as my-cluster, got 'Demo'",
+        ),
         (("--name", "demo", "--region", "eu-west-1"), "eu-west-1 has no Auto Scaling group"),
         (("--name", "demo", "--region", EAST, "--mode", "own"), "--mode: 'own' is not a valid Mode"),
         (("--name", "demo", "--region", EAST, "--ports", "9042"), "--ports: "),

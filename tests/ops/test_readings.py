@@ -12,10 +12,10 @@ from botocore.config import Config
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.doctor.access import check_access

@@ -1,5 +1,4 @@
-"""Thousands of histories hold, from seeds that are always the same and from fresh ones; and a campaign counts, keeps
-and shows what it finds."""
+"""Thousands of histories hold, from fixed seeds and random ones. A campaign counts, saves and shows its results."""
 
 import json
 import re
@@ -12,62 +11,70 @@ from pathlib import Path
 import pytest
 
 import ringfence
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.commands.sim import EXIT_CODES, SEEDS, Order, command, prove, section, told
-from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, Kind, OtherCampaign, Tally, campaign, play
+from ringfence_lab.commands.sim import (
+    EXIT_CODES,
+    SEEDS,
+    CampaignOptions,
+    command,
+    failure_lines,
+    prove,
+    section,
+)
+from ringfence_lab.proof.campaign import NOT_PLAYED, Checkpoint, FailureKind, OtherCampaign, Tally, campaign, play
 from ringfence_lab.proof.coverage import counts, happenings, shown
 from ringfence_lab.proof.shorten import from_ranges, ranges, replay, shortened
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Reconcile
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 
-FIXED, FRESH, AT_ONCE = 10_000, 1_000, 500
-"""Histories from seeds that are always the same, from fresh ones, and in one test, so that tests share them out."""
+FIXED, RANDOM, PER_TEST = 10_000, 1_000, 500
+"""Histories from fixed seeds, from random ones, and in one test: small tests spread over the workers."""
 
 
 def _hold(first: int) -> None:
-    tally = play(first, AT_ONCE)
-    assert not tally.failures, "\n".join(told(tally.failures[0]))
-    assert tally.histories == AT_ONCE
+    tally = play(first, PER_TEST)
+    assert not tally.failures, "\n".join(failure_lines(tally.failures[0]))
+    assert tally.histories == PER_TEST
 
 
-@pytest.mark.parametrize("first", range(0, FIXED, AT_ONCE))
+@pytest.mark.parametrize("first", range(0, FIXED, PER_TEST))
 def test_every_property_holds_for_the_engine(first: int) -> None:
     _hold(first)
 
 
-@pytest.mark.parametrize("_part", range(0, FRESH, AT_ONCE))
-def test_every_property_holds_for_the_engine_in_histories_that_nobody_played_before(_part: int) -> None:
+@pytest.mark.parametrize("_part", range(0, RANDOM, PER_TEST))
+def test_every_property_holds_for_the_engine_in_new_histories(_part: int) -> None:
     _hold(secrets.randbelow(SEEDS))
 
 
-def test_every_call_meets_faults_and_everything_else_happens() -> None:
+def test_every_call_meets_faults_and_every_other_happening_occurs() -> None:
     # given
     tally = play(0, 1500)
-    # then every call has been made, and has failed
+    # then every call was made, and failed
     assert [operation for operation, row in counts(tally.coverage) if not row[0]] == []
     reads = ("DescribeAutoScalingGroups", "DescribeInstances", "DescribeSecurityGroupRules", "Scan", "Query", "PutItem")
     assert [(name, row) for name, row in counts(tally.coverage) if name in reads and 0 in row] == []
     assert [name for name, count in happenings(tally.coverage) if not count] == []
 
 
-# Engines that go wrong.
+# Engines with a defect.
 
 
 def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
-    """Leaves everything as it is."""
+    """Changes nothing."""
 
 
 def breaks(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
-    """Raises what no engine may raise."""
+    """Raises an error that no engine may raise."""
     raise ZeroDivisionError("on purpose")
 
 
 def revokes_everything(events: Sequence[Event], services: Services, settings: Settings) -> None:
-    """Reconciles, then revokes every rule at home that it finds."""
+    """Reconciles, then revokes every rule at home."""
     reconcile(events, services, settings)
     port = services.regions[settings.region].security_groups
     for group, rules in port.rules(settings.security_groups).items():
@@ -77,68 +84,72 @@ def revokes_everything(events: Sequence[Event], services: Services, settings: Se
 
 @pytest.mark.parametrize(
     ("engine", "kind", "code"),
-    [(does_nothing, Kind.LIVENESS, 72), (revokes_everything, Kind.SAFETY, 71), (breaks, Kind.CRASH, 70)],
+    [
+        (does_nothing, FailureKind.LIVENESS, 72),
+        (revokes_everything, FailureKind.SAFETY, 71),
+        (breaks, FailureKind.CRASH, 70),
+    ],
 )
-def test_a_failure_is_told_with_its_kind_its_command_and_a_short_history(
-    engine: Engine, kind: Kind, code: int, capsys: pytest.CaptureFixture[str]
+def test_a_failure_is_shown_with_its_kind_its_command_and_a_short_history(
+    engine: Reconcile, kind: FailureKind, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # when
-    exit_code = prove(Order(histories=40, processes=1, seed=0), engine)
+    exit_code = prove(CampaignOptions(histories=40, processes=1, seed=0), engine)
     # then
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert exit_code == code == EXIT_CODES[kind]
-    assert f", {kind.value}: " in said
+    assert f", {kind.value}: " in output
     again = re.search(
-        r"shortened: ringfence lab sim --replay (\d+)(?: --without (\S+))?  \((\d+) of (\d+) steps\)", said
+        r"shortened: ringfence lab sim --replay (\d+)(?: --without (\S+))?  \((\d+) of (\d+) steps\)", output
     )
     assert again is not None
     seed, without, kept, steps = again.groups()
     assert int(kept) <= int(steps)
-    # and the command that it gives shows the same failure again
+    # and the command shows the same failure again
     found = replay(int(seed), from_ranges(without or ""), engine)
     assert found.failure is not None
     assert found.failure.kind is kind
-    assert found.trace[-1] in said
+    assert found.trace[-1] in output
 
 
-def test_no_step_can_be_left_out_of_a_shortened_history() -> None:
+def test_a_shortened_history_needs_all_of_its_steps() -> None:
     # given
     whole = replay(2, engine=revokes_everything)
     # when
     without = shortened(2, revokes_everything)
     # then
     kept = frozenset(range(whole.steps)) - without
-    assert replay(2, without, revokes_everything).way == whole.way
+    assert replay(2, without, revokes_everything).reason == whole.reason
     for step in kept:
-        assert replay(2, without | {step}, revokes_everything).way != whole.way
+        assert replay(2, without | {step}, revokes_everything).reason != whole.reason
 
 
 def test_a_history_without_a_failure_cannot_be_shortened() -> None:
-    with pytest.raises(ValueError, match="nothing is wrong with the history of seed 2"):
+    with pytest.raises(ValueError, match="the history of seed 2 does not fail"):
         shortened(2)
 
 
-def test_a_campaign_ends_at_its_first_failure_unless_it_is_to_keep_going() -> None:
+def test_a_campaign_ends_at_its_first_failure_unless_it_keeps_going() -> None:
     assert len(list(campaign(0, 1000, 1, engine=does_nothing))) == 1
     assert len(list(campaign(0, 1000, 1, keep_going=True, engine=does_nothing))) == 4
 
 
-def test_several_processes_count_what_one_counts() -> None:
+def test_several_processes_count_the_same_as_one() -> None:
     # when
-    one, two = Tally(0), Tally(0)
+    single, double = Tally(0), Tally(0)
     for tally in campaign(0, 600, 1):
-        one.add(tally)
+        single.add(tally)
     for tally in campaign(0, 600, 2):
-        two.add(tally)
+        double.add(tally)
     # then
-    assert (two.histories, two.steps, two.coverage) == (one.histories, one.steps, one.coverage)
+    assert (double.histories, double.steps, double.coverage) == (single.histories, single.steps, single.coverage)
 
 
-# A campaign that is kept in a file.
+# Checkpoints.
 
 
-def test_a_campaign_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    # given one that was cut off after its first slice
+def test_an_interrupted_campaign_continues_where_it_ended(tmp_path: Path) -> None:
+    # given a campaign that was interrupted after its first slice
     path = tmp_path / "campaign.json"
     for _ in zip(range(1), Checkpoint.open(path, 0, 600).play(1, path), strict=False):
         pass
@@ -191,41 +202,41 @@ def test_the_command_shows_one_history() -> None:
     done = _run("--replay", "3", "--without", "0-2")
 
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == "every property held"
+    assert done.stdout.splitlines()[-1] == "all properties held"
     assert "everything heals" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (["--replay", "3", "--without", "soon"], "'soon' is no list of steps such as 3,7-12"),
-        (["--checkpoint", "x.json"], "a campaign with a checkpoint needs its --seed"),
+        (["--replay", "3", "--without", "soon"], "'soon' is not a list of steps such as 3,7-12"),
+        (["--checkpoint", "x.json"], "a checkpoint requires --seed"),
         (["--histories", "0"], "greater than or equal to 1"),
     ],
 )
-def test_bad_input_gets_one_clear_message(arguments: list[str], said: str) -> None:
+def test_bad_input_gets_one_clear_message(arguments: list[str], message: str) -> None:
     done = _run(*arguments)
 
     assert done.returncode != 0
-    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert message in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("numbers", [set(), {0}, {0, 1, 2, 5}, {3, 7, 8, 9, 10, 11, 12}])
-def test_steps_are_written_as_they_are_read(numbers: set[int]) -> None:
+def test_step_ranges_round_trip(numbers: set[int]) -> None:
     assert from_ranges(ranges(numbers)) == numbers
 
 
-def test_the_command_of_a_replay_names_what_is_left_out() -> None:
+def test_the_replay_command_names_the_omitted_steps() -> None:
     assert command(4711, frozenset({3, 7, 8, 9})) == "ringfence lab sim --replay 4711 --without 3,7-9"
 
 
-def test_tables_have_a_place_for_what_never_happened() -> None:
+def test_tables_show_a_zero_for_what_never_happened() -> None:
     assert len(list(shown({}))) == 2
     assert "| Scan | 0 |" in section(Tally(0), 1.0)
 
 
-def test_the_version_of_the_code_covers_all_that_a_history_loads() -> None:
+def test_the_code_version_covers_every_module_that_a_history_loads() -> None:
     code = (
         "import sys, ringfence_lab.sim.simulation;"
         "print(*(module.__file__ for name, module in sys.modules.items() if name.split('.')[0] == 'ringfence'))"

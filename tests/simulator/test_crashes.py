@@ -1,57 +1,56 @@
-"""A kill before and after every call of every scenario is healed; of an engine that forgets, it is seen not to be."""
+"""Every scenario recovers from a kill before and after every call. The proof detects an engine that does not."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event, Launching, Terminating
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.crashes import Kill, crash_everywhere, play
 from ringfence_lab.proof.harness import first_ready, last_ready
 from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.sim.cloud.function import Engine
 from ringfence_lab.sim.engine.call_faults import Effect
+from ringfence_lab.sim.engine.function import Reconcile
 
 LAUNCH = BY_NAME["launch, two Regions"]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
 def test_every_crash_converges(scenario: Scenario) -> None:
-    tally = crash_everywhere(scenario, orders=(first_ready,))
+    counts = crash_everywhere(scenario, orders=(first_ready,))
 
-    assert tally.crashes == 2 * tally.calls > 0
-    assert not tally.failed, str(tally.failed[0])
+    assert counts.crashes == 2 * counts.calls > 0
+    assert not counts.failed, str(counts.failed[0])
 
 
-def test_a_second_crash_on_the_way_out_of_the_first_converges() -> None:
-    # given a termination killed just after its roster was written
+def test_a_second_crash_during_the_recovery_from_the_first_converges() -> None:
+    # given a termination that is killed right after its roster was written
     termination = BY_NAME["termination, two Regions"]
     first = Kill(5, Effect.KILL_AFTER)
     calls = play(termination, (first,)).calls_with_recovery
-    # when each of the calls that follow is the last one of its process
+    # when each of the later calls is the last one of its process
     runs = [play(termination, (first, Kill(call, Effect.KILL_AFTER))) for call in range(6, calls + 1)]
     # then
     assert len(runs) > 20
     assert not [str(run) for run in runs if run.problems]
 
 
-def test_a_kill_before_a_call_makes_no_call_more_than_a_kill_after_the_one_before_it() -> None:
+def test_a_kill_before_a_call_equals_a_kill_after_the_previous_call() -> None:
     before, after = (play(LAUNCH, (Kill(call, effect),), forgets()) for call, effect in KILLS_AT_ONE_MOMENT)
 
     assert before.problems == after.problems
-    assert len(before.trace) == len(after.trace) + 1  # the call that was not made any more
+    assert len(before.trace) == len(after.trace) + 1  # the call that was not completed
 
 
 KILLS_AT_ONE_MOMENT = ((6, Effect.KILL_BEFORE), (5, Effect.KILL_AFTER))
 
 
-def forgets() -> Engine:
-    """An engine that takes what it once began for done, as one does that keeps its state in the process; and that no
-    schedule starts."""
+def forgets() -> Reconcile:
+    """An engine that handles each event only once, as if it kept its state in the process, and that has no schedule."""
     begun: set[str] = set()
 
     def engine(events: Sequence[Event], services: Services, settings: Settings) -> None:
@@ -62,21 +61,21 @@ def forgets() -> Engine:
     return engine
 
 
-def test_an_engine_that_forgets_what_it_had_begun_is_seen_by_every_crash_that_matters() -> None:
-    # given an engine that does well as long as it lives
+def test_every_relevant_crash_detects_an_engine_that_forgets_events() -> None:
+    # given an engine that works unless it is killed
     assert not play(LAUNCH, engine=forgets()).problems
     # when it is killed at each call
     runs = [play(LAUNCH, (Kill(call, Effect.KILL_BEFORE),), forgets()) for call in range(1, 13)]
-    # then it is seen at each one up to the answer to the hook
+    # then each kill up to the answer to the hook detects it
     assert [bool(run.problems) for run in runs] == [True] * 10 + [False] * 2
 
 
-def test_the_order_of_the_regions_turns_decides_what_was_done_by_the_moment_of_a_kill() -> None:
-    in_turns, at_length = (
+def test_the_order_of_the_passes_determines_what_was_done_before_a_kill() -> None:
+    alternating, sequential = (
         play(LAUNCH, (Kill(9, Effect.KILL_BEFORE),), forgets(), order).trace for order in (first_ready, last_ready)
     )
 
-    assert in_turns != at_length
+    assert alternating != sequential
 
 
 def test_a_kill_that_meets_no_call_is_an_error() -> None:
@@ -84,22 +83,22 @@ def test_a_kill_that_meets_no_call_is_an_error() -> None:
         play(LAUNCH, (Kill(10_000, Effect.KILL_BEFORE),))
 
 
-def test_a_scenario_that_goes_wrong_without_any_kill_is_an_error() -> None:
+def test_a_scenario_that_fails_without_any_kill_is_an_error() -> None:
     def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
-        """Leaves everything as it is."""
+        """Changes nothing."""
 
     with pytest.raises(AssertionError, match="without any kill"):
         crash_everywhere(LAUNCH, does_nothing)
 
 
-def test_a_section_is_written_anew_in_its_place_and_a_new_one_comes_last(tmp_path: Path) -> None:
+def test_a_section_is_replaced_in_its_place_and_a_new_one_comes_last(tmp_path: Path) -> None:
     # given
     document = tmp_path / "reliability.md"
     put_section(document, "one", "first")
     put_section(document, "two", "second")
     # when
-    put_section(document, "one", "anew")
+    put_section(document, "one", "again")
     # then
-    assert document.read_text() == (
-        "# Reliability\n\n<!-- one:begin -->\nanew\n<!-- one:end -->\n\n<!-- two:begin -->\nsecond\n<!-- two:end -->\n"
-    )
+    one, two = (f'<!-- [[[cog cog.out(measured("{name}")) ]]] -->' for name in ("one", "two"))
+    end = "<!-- [[[end]]] -->"
+    assert document.read_text() == f"# Reliability\n\n{one}\nagain\n{end}\n\n{two}\nsecond\n{end}\n"

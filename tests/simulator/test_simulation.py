@@ -1,4 +1,4 @@
-"""Histories of the real engine hold; those of engines with one defect each do not, and each is seen for what it is."""
+"""Histories of the real engine hold. Each engine with a defect violates the property that names the defect."""
 
 import hashlib
 import subprocess
@@ -8,24 +8,26 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.function import Engine
-from ringfence_lab.sim.properties import Properties, strangers_are_admitted_nowhere
-from ringfence_lab.sim.simulation import simulate
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.function import Reconcile
+from ringfence_lab.sim.properties.context import CheckContext
+from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
+from ringfence_lab.sim.simulation import History, simulate
 
 
 def test_a_seed_is_the_same_history_in_every_process() -> None:
     program = (
-        "from ringfence_lab.sim.simulation import simulate; print([simulate(n, traced=True).trace for n in (3, 4)])"
+        "from ringfence_lab.sim.simulation import History;"
+        "print([History(seed, traced=True).play().trace for seed in (3, 4)])"
     )
 
     def digest(hash_seed: str) -> str:
@@ -39,18 +41,18 @@ def test_a_seed_is_the_same_history_in_every_process() -> None:
 
 
 def test_seeds_differ() -> None:
-    assert len({tuple(simulate(seed, traced=True).trace) for seed in range(5)}) == 5
+    assert len({tuple(History(seed, traced=True).play().trace) for seed in range(5)}) == 5
 
 
-# Engines with a defect each.
+# Engines with one defect each.
 
 
 def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings) -> None:
-    """Leaves everything as it is."""
+    """Changes nothing."""
 
 
 def answers_hooks_first(_events: Sequence[Event], services: Services, settings: Settings) -> None:
-    """Lets everybody in and out without looking at any rule."""
+    """Continues every launch and termination without reading any rule."""
     for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
             for hook in (settings.launch_hook, settings.terminate_hook):
@@ -58,29 +60,29 @@ def answers_hooks_first(_events: Sequence[Event], services: Services, settings: 
 
 
 def lets_go_first(events: Sequence[Event], services: Services, settings: Settings) -> None:
-    """Lets everybody out before it reconciles."""
+    """Continues every termination before it reconciles."""
     for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
         for instance in instances:
             services.home.auto_scaling.complete(group, settings.terminate_hook, instance, None, HookResult.CONTINUE)
     reconcile(events, services, settings)
 
 
-def revokes_all(which: Callable[[Rule, Settings], bool]) -> Engine:
-    """Reconciles, then revokes every rule at home of a kind."""
+def revokes_all(which: Callable[[Rule, Settings], bool]) -> Reconcile:
+    """Reconciles, then revokes the rules at home that `which` selects."""
 
     def engine(events: Sequence[Event], services: Services, settings: Settings) -> None:
         reconcile(events, services, settings)
-        port = services.regions[settings.region].security_groups
-        for group, rules in port.rules(settings.security_groups).items():
+        groups = services.regions[settings.region].security_groups
+        for group, rules in groups.rules(settings.security_groups).items():
             doomed = [rule.id for rule in rules if rule.opening is not None and which(rule, settings)]
             if doomed:
-                port.revoke(group, doomed)
+                groups.revoke(group, doomed)
 
     return engine
 
 
 def writes_for_others(events: Sequence[Event], services: Services, settings: Settings) -> None:
-    """Reconciles, then writes what it read of the others' rosters."""
+    """Reconciles, then writes the rosters of other Regions."""
     reconcile(events, services, settings)
     table = services.regions[settings.region].table
     for key, roster in table.rows().rosters.items():
@@ -98,7 +100,7 @@ def counts_down(events: Sequence[Event], services: Services, settings: Settings)
 
 @dataclass(frozen=True)
 class Restless:
-    """A table to which something is written whenever it is scanned."""
+    """A table to which every scan writes."""
 
     table: RosterTable
 
@@ -122,35 +124,36 @@ class Restless:
 def never_rests(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Writes at every reconcile."""
     regions = {
-        name: RegionServices(Restless(ports.table), ports.security_groups) for name, ports in services.regions.items()
+        name: RegionServices(Restless(region.table), region.security_groups)
+        for name, region in services.regions.items()
     }
     reconcile(events, replace(services, regions=regions), settings)
 
 
 @dataclass(frozen=True)
 class WithoutRevoke:
-    """Security groups from which nothing is revoked, though the engine believes it is."""
+    """Security groups that ignore every revoke without an error."""
 
-    port: SecurityGroups
+    inner: SecurityGroups
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
-        return dict(self.port.rules(groups))
+        return dict(self.inner.rules(groups))
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
-        return self.port.authorize(group, additions)
+        return self.inner.authorize(group, additions)
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
-        """Swallowed."""
+        """Ignored."""
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
-        self.port.relabel(group, labels)
+        self.inner.relabel(group, labels)
 
 
 def never_revokes(events: Sequence[Event], services: Services, settings: Settings) -> None:
-    """Believes that it revokes."""
+    """Reconciles, but every revoke is ignored."""
     regions = {
-        name: RegionServices(ports.table, WithoutRevoke(ports.security_groups))
-        for name, ports in services.regions.items()
+        name: RegionServices(region.table, WithoutRevoke(region.security_groups))
+        for name, region in services.regions.items()
     }
     reconcile(events, replace(services, regions=regions), settings)
 
@@ -172,41 +175,40 @@ def never_revokes(events: Sequence[Event], services: Services, settings: Setting
         (never_rests, "quiet_once_converged"),
     ],
 )
-def test_a_defect_is_caught(engine: Engine, caught_by: str) -> None:
+def test_a_defect_is_caught(engine: Reconcile, caught_by: str) -> None:
     found = {result.violation.name for result in (simulate(seed, engine) for seed in range(40)) if result.violation}
 
     assert caught_by in found
 
 
-def test_a_stranger_who_is_still_admitted_is_seen() -> None:
-    # given an instance that was lost, whose rule still stands
+def test_a_stranger_that_is_still_admitted_is_found() -> None:
+    # given an admitted instance
     cloud = Cloud(["us-east-1"])
     region = cloud.region("us-east-1")
     group = region.auto_scaling_group("db", desired=1)
     cloud.invoke("us-east-1", {"trueup": True})
-    properties = Properties(cloud, {region.name: cloud.settings("us-east-1")})
+    context = CheckContext(cloud, {region.name: cloud.settings("us-east-1")})
     (instance,) = group.listed()
-    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+    assert not list(strangers_are_not_admitted(context, cloud.invocations[-1]))
 
     # when a stranger has its address
     group.lose(instance)
 
-    # then that is seen until the rule is gone
-    assert list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+    # then the check finds it until the rule is gone
+    assert list(strangers_are_not_admitted(context, cloud.invocations[-1]))
     cloud.invoke("us-east-1", {"trueup": True})
-    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocations[-1]))
+    assert not list(strangers_are_not_admitted(context, cloud.invocations[-1]))
 
 
-def test_a_rule_of_another_roster_is_anothers_matter() -> None:
+def test_a_rule_of_another_regions_roster_is_not_checked() -> None:
     cloud = Cloud(["us-east-1", "us-west-2"])
     east, west = cloud.region("us-east-1"), cloud.region("us-west-2")
-    one = west.ec2.launch()
-    label = str(Label("demo", RosterKey(west.name, "db"), one.id))
+    instance = west.ec2.launch()
+    label = str(Label("demo", RosterKey(west.name, "db"), instance.id))
     (address,) = (cidr for cidr in west.ec2.holders if cidr.startswith("198.18."))
     east.security_group.allow(address, "tcp/9042", label)
-    west.ec2.terminate(one.id)
+    west.ec2.terminate(instance.id)
 
-    properties = Properties(cloud, {})
-    properties.settings = {region: cloud.settings(region) for region in cloud.regions}
+    context = CheckContext(cloud, {region: cloud.settings(region) for region in cloud.regions})
 
-    assert not list(strangers_are_admitted_nowhere(properties, cloud.invocation("us-east-1")))
+    assert not list(strangers_are_not_admitted(context, cloud.invocation("us-east-1")))

@@ -1,6 +1,6 @@
-"""What Auto Scaling does with a group's instances, as the simulated one does it.
+"""The simulated Auto Scaling group behaves as documented.
 
-Source where none is named: Amazon EC2 Auto Scaling User Guide, "How lifecycle hooks work".
+Default source: Amazon EC2 Auto Scaling User Guide, "How lifecycle hooks work".
 """
 
 from collections import Counter
@@ -12,8 +12,10 @@ from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, Hook
-from ringfence_lab.sim.cloud.cloud import Cloud, CloudRegion
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.lifecycle import Hook
+from ringfence_lab.sim.aws.region import CloudRegion
+from ringfence_lab.sim.cloud import Cloud
 
 LAUNCH_HOOK, TERMINATE_HOOK = "ringfence-demo-launch", "ringfence-demo-terminate"
 
@@ -42,7 +44,7 @@ def newest(group: AutoScalingGroup) -> InstanceId:
 
 
 def in_service(group: AutoScalingGroup) -> InstanceId:
-    """Scales out by one, and lets it in."""
+    """Scales out by one instance, and continues its launch."""
     group.scale_to(group.desired + 1)
     instance = newest(group)
     assert group.complete(LAUNCH_HOOK, instance, HookResult.CONTINUE)
@@ -65,7 +67,7 @@ def test_a_terminating_instance_keeps_its_address_until_its_hook_is_answered(
     assert not group.listed()
 
 
-def test_an_abandoned_termination_retains_the_instance_where_the_policy_says_so(
+def test_an_abandoned_termination_retains_the_instance_if_the_policy_says_so(
     region: CloudRegion, group: AutoScalingGroup
 ) -> None:
     # CloudFormation, AWS::AutoScaling::AutoScalingGroup RetentionTriggers.
@@ -80,7 +82,7 @@ def test_an_abandoned_termination_retains_the_instance_where_the_policy_says_so(
 
 
 @pytest.mark.parametrize(("default", "outcome"), [(HookResult.CONTINUE, "InService"), (HookResult.ABANDON, None)])
-def test_a_heartbeat_that_is_over_takes_the_default_result(
+def test_after_the_heartbeat_the_default_result_applies(
     cloud: Cloud, group: AutoScalingGroup, default: HookResult, outcome: str | None
 ) -> None:
     group.hooks[LAUNCH_HOOK] = Hook(LAUNCH_HOOK, Transition.LAUNCH, 300, default)
@@ -143,7 +145,7 @@ def test_one_abandon_ends_all_hooks(group: AutoScalingGroup) -> None:
     assert not group.complete(LAUNCH_HOOK, instance, HookResult.CONTINUE)
 
 
-def test_what_is_terminated_by_hand_is_replaced(group: AutoScalingGroup) -> None:
+def test_an_instance_terminated_by_hand_is_replaced(group: AutoScalingGroup) -> None:
     # Auto Scaling API reference, TerminateInstanceInAutoScalingGroup, ShouldDecrementDesiredCapacity.
     instance = in_service(group)
 
@@ -155,7 +157,7 @@ def test_what_is_terminated_by_hand_is_replaced(group: AutoScalingGroup) -> None
     assert states(group) == {"Terminating:Wait": 2}
 
 
-def test_what_is_lost_releases_its_address_before_its_hook_is_answered(
+def test_a_lost_instance_releases_its_address_before_its_hook_is_answered(
     region: CloudRegion, group: AutoScalingGroup
 ) -> None:
     instance = in_service(group)
@@ -168,7 +170,7 @@ def test_what_is_lost_releases_its_address_before_its_hook_is_answered(
 
 
 def test_an_attached_instance_raises_the_desired_capacity(region: CloudRegion, group: AutoScalingGroup) -> None:
-    # Auto Scaling User Guide, "Detach or attach instances". That no hook runs is assumed.
+    # Auto Scaling User Guide, "Detach or attach instances". Assumed: no hook runs.
     instance = region.ec2.launch().id
 
     group.attach(instance)
@@ -191,7 +193,7 @@ def test_standby_is_neither_counted_nor_replaced(group: AutoScalingGroup) -> Non
     assert group.desired == 1
 
 
-def test_the_states_between_take_time_where_they_do(cloud: Cloud, group: AutoScalingGroup) -> None:
+def test_intermediate_states_can_take_time(cloud: Cloud, group: AutoScalingGroup) -> None:
     group.proceed_seconds = 2
     group.scale_to(1)
     group.complete(LAUNCH_HOOK, newest(group), HookResult.CONTINUE)
@@ -228,14 +230,14 @@ def test_scaling_out_takes_from_the_warm_pool_and_fills_it_again(region: CloudRe
     assert states(group) == {"Pending:Wait": 1, "Warmed:Pending:Wait": 1}
     assert region.ec2.instances[instance].addresses[AddressKind.PUBLIC_IPV4]
     origins = [
-        event.origin for event in (parse(one, "") for one in region.events.emitted) if isinstance(event, Launching)
+        event.origin
+        for event in (parse(emitted, "") for emitted in region.events.emitted)
+        if isinstance(event, Launching)
     ]
     assert origins == [Place.EC2, Place.WARM_POOL, Place.EC2]
 
 
-def test_scaling_in_gives_back_to_the_warm_pool_where_it_is_reused(
-    region: CloudRegion, group: AutoScalingGroup
-) -> None:
+def test_scaling_in_returns_to_the_warm_pool_with_a_reuse_policy(region: CloudRegion, group: AutoScalingGroup) -> None:
     # Auto Scaling User Guide, "Use lifecycle hooks with a warm pool", instance reuse policy.
     instance = in_service(group)
     group.put_warm_pool(0, reuse_on_scale_in=True)

@@ -1,4 +1,4 @@
-"""What a caller and the cloud see of each fault."""
+"""The effect of each fault on the caller and on the cloud."""
 
 import pytest
 
@@ -9,9 +9,9 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, Secu
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from ringfence_lab.sim.engine.calls import Killed
+from ringfence_lab.sim.engine.line import Killed
 
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
 GROUP = SecurityGroupId("sg-us-east-1")
@@ -30,7 +30,7 @@ def authorize(cloud: Cloud) -> None:
     cloud.engine_services(EAST).regions[EAST].security_groups.authorize(GROUP, [ADDITION])
 
 
-def stands(cloud: Cloud) -> bool:
+def is_admitted(cloud: Cloud) -> bool:
     return cloud.region(EAST).security_group.admits(ADDITION.opening) is not None
 
 
@@ -54,7 +54,7 @@ def test_a_fault_fails_the_call_before_or_after_it_takes_effect(
     with pytest.raises(error):
         authorize(cloud)
 
-    assert stands(cloud) is takes_effect
+    assert is_admitted(cloud) is takes_effect
     assert [(call.operation, call.mutating, call.outcome) for call in cloud.calls] == [
         ("AuthorizeSecurityGroupIngress", True, effect.value)
     ]
@@ -74,21 +74,21 @@ def test_a_call_that_hangs_takes_its_time(cloud: Cloud, effect: Effect, passed: 
     assert cloud.clock.now() - before == passed
 
 
-def test_a_stale_describe_answers_what_was_true(cloud: Cloud) -> None:
+def test_a_stale_describe_returns_an_earlier_state(cloud: Cloud) -> None:
     group = cloud.region(EAST).auto_scaling_group("db")
     cloud.clock.advance(10)
     group.put_in_service(1)
     cloud.clock.advance(1)
-    port = cloud.engine_services(EAST).home.auto_scaling
+    auto_scaling = cloud.engine_services(EAST).home.auto_scaling
 
     fault = cloud.fault(Effect.STALE, operation="DescribeAutoScalingGroups", seconds=5)
-    assert port.groups(["db"]) == {"db": {}}
+    assert auto_scaling.groups(["db"]) == {"db": {}}
     cloud.heal(fault)
 
-    assert len(port.groups(["db"])["db"]) == 1
+    assert len(auto_scaling.groups(["db"])["db"]) == 1
 
 
-def test_a_fault_meets_only_the_calls_that_it_names(cloud: Cloud) -> None:
+def test_a_fault_affects_only_the_calls_that_it_selects(cloud: Cloud) -> None:
     cloud.fault(Effect.FAIL, region=WEST)
     cloud.fault(Effect.FAIL, service="dynamodb")
     cloud.fault(Effect.FAIL, operation="RevokeSecurityGroupIngress")
@@ -96,7 +96,7 @@ def test_a_fault_meets_only_the_calls_that_it_names(cloud: Cloud) -> None:
 
     authorize(cloud)
 
-    assert stands(cloud)
+    assert is_admitted(cloud)
 
 
 def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:
@@ -111,27 +111,27 @@ def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:
     assert [call.outcome for call in cloud.calls] == ["ok", "fail", "ok"]
 
 
-def test_nothing_of_a_killed_invocation_runs_on(cloud: Cloud) -> None:
-    ports = cloud.engine_services(EAST)
+def test_a_killed_invocation_makes_no_further_calls(cloud: Cloud) -> None:
+    services = cloud.engine_services(EAST)
     cloud.fault(Effect.KILL_BEFORE, times=1)
     with pytest.raises(Killed):
-        ports.regions[EAST].table.rows()
+        services.regions[EAST].table.rows()
 
     with pytest.raises(Killed):
-        ports.regions[EAST].table.rows()
+        services.regions[EAST].table.rows()
     with pytest.raises(Killed):
-        ports.home.auto_scaling.complete("db", "hook", InstanceId("i-1"), None, HookResult.CONTINUE)
+        services.home.auto_scaling.complete("db", "hook", InstanceId("i-1"), None, HookResult.CONTINUE)
 
     assert len(cloud.calls) == 1
 
 
-def test_an_invocation_knows_which_regions_disturbed_it(cloud: Cloud) -> None:
-    ports = cloud.engine_services(EAST)
+def test_an_invocation_records_which_regions_disturbed_it(cloud: Cloud) -> None:
+    services = cloud.engine_services(EAST)
     cloud.fault(Effect.THROTTLE, region=WEST, times=1)
 
-    ports.regions[EAST].table.rows()
+    services.regions[EAST].table.rows()
     with pytest.raises(Retry):
-        ports.regions[WEST].table.rows()
+        services.regions[WEST].table.rows()
 
     assert cloud.invocations[-1].reached(EAST)
     assert not cloud.invocations[-1].reached(WEST)

@@ -4,8 +4,8 @@ import pytest
 
 from ringfence.core.audit_events import HookCompleted
 from ringfence.core.errors import Permanent
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.cloud.cloud import Cloud
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -36,13 +36,13 @@ def test_true_ups_open_every_region_to_every_member(cloud: Cloud) -> None:
         assert region.admitted() == members
 
 
-def test_a_launch_is_let_in_by_the_event_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
+def test_the_event_in_the_queue_admits_a_launch(cloud: Cloud, group: AutoScalingGroup) -> None:
     group.scale_to(3)
 
     invocation = cloud.poll(EAST)
 
     assert invocation is not None
-    assert [entry.result for entry in invocation.audit_events if isinstance(entry, HookCompleted)] == ["CONTINUE"]
+    assert [event.result for event in invocation.audit_events if isinstance(event, HookCompleted)] == ["CONTINUE"]
     assert set(group.listed().values()) == {"InService"}
     assert len(cloud.region(WEST).admitted()) == 4
     assert cloud.poll(EAST) is None
@@ -56,7 +56,7 @@ def test_a_quiet_true_up_changes_nothing(cloud: Cloud) -> None:
     assert [str(call) for call in cloud.calls[before:] if call.mutating] == []
 
 
-def test_what_may_work_later_stays_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
+def test_a_message_that_may_succeed_later_stays_in_the_queue(cloud: Cloud, group: AutoScalingGroup) -> None:
     group.scale_to(3)
     fault = cloud.fault(Effect.THROTTLE, operation="DescribeAutoScalingGroups")
     cloud.poll(EAST)
@@ -70,7 +70,7 @@ def test_what_may_work_later_stays_in_the_queue(cloud: Cloud, group: AutoScaling
     assert set(group.listed().values()) == {"InService"}
 
 
-def test_what_never_can_succeed_becomes_a_dead_letter(cloud: Cloud, group: AutoScalingGroup) -> None:
+def test_a_message_that_can_never_succeed_becomes_a_dead_letter(cloud: Cloud, group: AutoScalingGroup) -> None:
     group.scale_to(3)
     cloud.fault(Effect.DENY, operation="DescribeAutoScalingGroups")
 
@@ -94,7 +94,7 @@ def test_a_killed_function_leaves_its_messages_in_the_queue(cloud: Cloud, group:
     assert set(group.listed().values()) == {"InService"}
 
 
-def test_a_lost_event_is_made_good_by_the_schedule(cloud: Cloud, group: AutoScalingGroup) -> None:
+def test_the_schedule_repairs_a_lost_event(cloud: Cloud, group: AutoScalingGroup) -> None:
     cloud.region(EAST).events.fate = lambda _: ()
     group.scale_to(3)
     assert cloud.poll(EAST) is None
@@ -105,6 +105,6 @@ def test_a_lost_event_is_made_good_by_the_schedule(cloud: Cloud, group: AutoScal
     assert set(group.listed().values()) == {"InService"}
 
 
-def test_a_person_hears_of_a_group_that_is_none_of_ours(cloud: Cloud) -> None:
+def test_a_direct_invoke_for_an_unknown_group_raises(cloud: Cloud) -> None:
     with pytest.raises(Permanent, match="none of this Region's groups"):
         cloud.invoke(EAST, {"trueup": True, "detail": {"AutoScalingGroupName": "other"}})

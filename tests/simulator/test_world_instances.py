@@ -1,6 +1,6 @@
-"""What EC2 does with addresses, as the simulated one does it.
+"""The simulated EC2 assigns and releases addresses as documented.
 
-Source where none is named: EC2 User Guide, "Amazon EC2 instance IP addressing".
+Default source: EC2 User Guide, "Amazon EC2 instance IP addressing".
 """
 
 import random
@@ -9,9 +9,9 @@ import pytest
 
 from ringfence.core.model.addresses import AddressKind, Cidr, host
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.addresses import AddressPool
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.instances import Ec2
+from ringfence_lab.sim.aws.addresses import AddressPool
+from ringfence_lab.sim.aws.instances import Ec2
+from ringfence_lab.sim.cloud import Cloud
 
 PUBLIC = AddressKind.PUBLIC_IPV4
 
@@ -35,42 +35,42 @@ def test_every_address_is_a_canonical_unicast_host(cloud: Cloud) -> None:
 
 def test_no_two_instances_share_an_address(cloud: Cloud) -> None:
     launched = [region.ec2.launch() for region in cloud.regions.values() for _ in range(300)]
-    addresses = [address for one in launched for each in one.addresses.values() for address in each]
+    addresses = [cidr for instance in launched for cidrs in instance.addresses.values() for cidr in cidrs]
 
     assert len(set(addresses)) == len(addresses)
 
 
 def test_a_stopped_instance_releases_its_public_address_and_starts_with_another(ec2: Ec2) -> None:
-    one = ec2.launch("db")
-    before = one.addresses[PUBLIC]
+    instance = ec2.launch("db")
+    before = instance.addresses[PUBLIC]
 
-    ec2.stop(one.id)
-    assert ec2.by_id([one.id], 0)[one.id].addresses.get(PUBLIC, ()) == ()
+    ec2.stop(instance.id)
+    assert ec2.by_id([instance.id], 0)[instance.id].addresses.get(PUBLIC, ()) == ()
     assert set(before) <= set(ec2.pool.strangers)
-    ec2.start(one.id)
+    ec2.start(instance.id)
 
-    assert one.power is Power.RUNNING
-    assert one.addresses[PUBLIC] != before
+    assert instance.power is Power.RUNNING
+    assert instance.addresses[PUBLIC] != before
 
 
 def test_an_elastic_ip_releases_the_public_address_and_survives_a_stop(ec2: Ec2) -> None:
-    one = ec2.launch("db")
-    before = one.addresses[PUBLIC]
+    instance = ec2.launch("db")
+    before = instance.addresses[PUBLIC]
 
-    ec2.assign_public_address(one.id, elastic=True)
-    elastic = one.addresses[PUBLIC]
-    ec2.stop(one.id)
+    ec2.assign_public_address(instance.id, elastic=True)
+    elastic = instance.addresses[PUBLIC]
+    ec2.stop(instance.id)
 
     assert set(before) <= set(ec2.pool.strangers)
-    assert one.addresses[PUBLIC] == elastic != before
+    assert instance.addresses[PUBLIC] == elastic != before
 
 
 def test_a_terminated_instance_is_still_described_for_an_hour_without_addresses(cloud: Cloud, ec2: Ec2) -> None:
     # EC2 User Guide, "Instance lifecycle".
-    one = ec2.launch("db")
+    instance = ec2.launch("db")
 
-    ec2.terminate(one.id)
-    described = ec2.of_groups(["db"], 0)[one.id]
+    ec2.terminate(instance.id)
+    described = ec2.of_groups(["db"], 0)[instance.id]
     assert (described.power, described.addresses) == (Power.TERMINATED, {})
     cloud.clock.advance(3601)
 
@@ -78,34 +78,34 @@ def test_a_terminated_instance_is_still_described_for_an_hour_without_addresses(
 
 
 def test_instances_are_found_by_their_groups_tag(ec2: Ec2) -> None:
-    mine, other = ec2.launch("db"), ec2.launch("web")
+    database, web = ec2.launch("db"), ec2.launch("web")
 
-    assert list(ec2.of_groups(["db"], 0)) == [mine.id]
-    assert set(ec2.by_id([mine.id, other.id], 0)) == {mine.id, other.id}
+    assert list(ec2.of_groups(["db"], 0)) == [database.id]
+    assert set(ec2.by_id([database.id, web.id], 0)) == {database.id, web.id}
 
 
-def test_an_address_may_come_after_the_instance(cloud: Cloud, ec2: Ec2) -> None:
+def test_an_address_may_appear_after_the_instance(cloud: Cloud, ec2: Ec2) -> None:
     # Assumed: an instance can be described before its address shows.
     ec2.address_seconds = 5
-    one = ec2.launch("db")
+    instance = ec2.launch("db")
 
-    assert PUBLIC not in ec2.by_id([one.id], 0)[one.id].addresses
+    assert PUBLIC not in ec2.by_id([instance.id], 0)[instance.id].addresses
     cloud.clock.advance(5)
 
-    assert ec2.by_id([one.id], 0)[one.id].addresses[PUBLIC]
+    assert ec2.by_id([instance.id], 0)[instance.id].addresses[PUBLIC]
 
 
-def test_a_stale_describe_does_not_know_what_is_new(cloud: Cloud, ec2: Ec2) -> None:
+def test_a_stale_describe_does_not_show_a_new_instance(cloud: Cloud, ec2: Ec2) -> None:
     # EC2 API reference, "Eventual consistency".
     cloud.clock.advance(10)
-    one = ec2.launch("db")
+    instance = ec2.launch("db")
     cloud.clock.advance(1)
 
-    assert ec2.by_id([one.id], 5) == {}
-    assert list(ec2.by_id([one.id], 0)) == [one.id]
+    assert ec2.by_id([instance.id], 5) == {}
+    assert list(ec2.by_id([instance.id], 0)) == [instance.id]
 
 
-def test_a_released_address_comes_to_a_stranger_and_later_to_an_instance() -> None:
+def test_a_stranger_has_a_released_address_until_an_instance_receives_it() -> None:
     pool = AddressPool(0)
     address = pool.allocate()
 
@@ -117,7 +117,7 @@ def test_a_released_address_comes_to_a_stranger_and_later_to_an_instance() -> No
     assert not pool.strangers
 
 
-def test_chance_hands_strangers_addresses_to_instances() -> None:
+def test_an_instance_sometimes_receives_the_address_of_a_stranger() -> None:
     pool = AddressPool(0, random.Random(1))  # a simulation
     released: set[Cidr] = set()
     for _ in range(20):
@@ -126,4 +126,4 @@ def test_chance_hands_strangers_addresses_to_instances() -> None:
             return
         released.add(address)
         pool.release(address)
-    pytest.fail("no address was ever handed out again")
+    pytest.fail("no address was reused")

@@ -1,9 +1,9 @@
-"""What the FIFO queue does with messages, as the simulated one does it. Source: SQS Developer Guide, FIFO queues."""
+"""The simulated FIFO queue behaves as documented. Source: SQS Developer Guide, FIFO queues."""
 
 import pytest
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.queue import Queue
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.queue import Queue
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def bodies(queue: Queue) -> list[str]:
     return [message.body for message in queue.receive()]
 
 
-def test_the_same_content_within_five_minutes_is_taken_once(clock: VirtualClock, queue: Queue) -> None:
+def test_the_same_content_within_five_minutes_is_accepted_once(clock: VirtualClock, queue: Queue) -> None:
     # "Exactly-once processing": content-based deduplication, even after the first one was received and deleted.
     queue.send("tick")
     queue.delete(queue.receive())

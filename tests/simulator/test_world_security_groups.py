@@ -1,4 +1,4 @@
-"""What EC2 does with the rules of a security group, as the simulated one does it."""
+"""The simulated security group behaves as EC2 documents."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.security_groups import SecurityGroup
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud import Cloud
 
 TCP = PortRange("tcp", 9042, 9042)
 
@@ -23,7 +23,7 @@ def group() -> SecurityGroup:
     return Cloud(["us-east-1"], quota=4).region("us-east-1").security_group
 
 
-def test_a_revoked_source_has_room_again_under_another_id(group: SecurityGroup) -> None:
+def test_a_revoked_source_can_be_authorized_again_with_another_id(group: SecurityGroup) -> None:
     (first,) = group.authorize([addition("198.18.0.1/32")], None)
     group.revoke([first.id], None)
 
@@ -37,7 +37,7 @@ def test_a_revoked_source_has_room_again_under_another_id(group: SecurityGroup) 
     "bad",
     [
         addition("198.18.0.1/32", instance="i" * 256),  # EC2 API reference, IpRange: 255 characters
-        addition("198.18.0.1/32", instance="i<1>"),  # likewise: the characters it takes
+        addition("198.18.0.1/32", instance="i<1>"),  # the same: allowed characters
         addition("198.18.0.1/32", ports=PortRange("icmpv6", -1, -1)),
     ],
 )
@@ -51,7 +51,7 @@ def test_one_malformed_rule_refuses_the_whole_call(group: SecurityGroup, bad: Ad
     assert group.described() == before
 
 
-def test_a_stale_describe_shows_what_was_there(group: SecurityGroup) -> None:
+def test_a_stale_describe_shows_earlier_rules(group: SecurityGroup) -> None:
     # EC2 API reference, "Eventual consistency".
     cloud = Cloud(["us-east-1"])
     group = cloud.region("us-east-1").security_group

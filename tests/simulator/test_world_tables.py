@@ -1,6 +1,6 @@
-"""What a DynamoDB table does with rosters, as the simulated one does it.
+"""The simulated DynamoDB table stores rosters as documented.
 
-Source where none is named: DynamoDB Developer Guide, "Condition expressions".
+Default source: DynamoDB Developer Guide, "Condition expressions".
 """
 
 from dataclasses import replace
@@ -11,8 +11,8 @@ from ringfence.core.errors import NotDeployed
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.tables import Table
+from ringfence_lab.sim.aws.tables import DynamoDbTable
+from ringfence_lab.sim.cloud import Cloud
 
 EAST = Region("us-east-1")
 KEY = RosterKey(EAST, "db")
@@ -20,17 +20,18 @@ KEY = RosterKey(EAST, "db")
 
 def roster(version: int, *instances: str) -> Roster:
     members = {
-        InstanceId(id): Member((Cidr(f"198.18.0.{n}/32"),), MemberState.MEMBER, 0) for n, id in enumerate(instances, 1)
+        InstanceId(id): Member((Cidr(f"198.18.0.{number}/32"),), MemberState.MEMBER, 0)
+        for number, id in enumerate(instances, 1)
     }
     return Roster(KEY, version, members)
 
 
 @pytest.fixture
-def table() -> Table:
+def table() -> DynamoDbTable:
     return Cloud([EAST]).region(EAST).table
 
 
-def test_what_is_stored_does_not_change_with_what_was_handed_in(table: Table) -> None:
+def test_a_stored_row_does_not_change_with_its_input(table: DynamoDbTable) -> None:
     members = dict(roster(1, "i-1").members)
     table.offer(replace(roster(1), members=members), None)
 
@@ -39,7 +40,7 @@ def test_what_is_stored_does_not_change_with_what_was_handed_in(table: Table) ->
     assert list(table.scan().rosters[KEY].members) == ["i-1"]
 
 
-def test_a_table_that_is_not_deployed_says_so(table: Table) -> None:
+def test_a_table_that_is_not_deployed_raises(table: DynamoDbTable) -> None:
     # DynamoDB API reference, ResourceNotFoundException.
     table.exists = False
 
@@ -48,11 +49,11 @@ def test_a_table_that_is_not_deployed_says_so(table: Table) -> None:
             call()
 
 
-def test_a_table_that_is_made_anew_is_empty(table: Table) -> None:
+def test_a_recreated_table_is_empty(table: DynamoDbTable) -> None:
     table.offer(roster(4), None)
     table.hold(HeldRemovals(SecurityGroupId("sg-1"), frozenset(), "digest", 0))
 
-    table.make_anew()
+    table.recreate()
 
     rows = table.scan()
     assert not rows.rosters

@@ -1,4 +1,4 @@
-"""Overlapping work: who runs when, and what becomes of it."""
+"""Overlapping work: the order of the tasks, their results and errors."""
 
 import random
 from collections.abc import Callable
@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from ringfence.core.errors import Retry
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.line import Killed
 from ringfence_lab.sim.engine.tasks import Cooperative, Immediate, Scheduler
+from ringfence_lab.sim.invocation import Invocation
 
 
 def fails() -> None:
@@ -29,14 +30,14 @@ def cooperative(clock: VirtualClock, choose: Callable[[int], int] = lambda _: 0)
     return Cooperative(scheduler(clock, choose), Cloud(["us-east-1"]).invocation("us-east-1"))
 
 
-def test_immediate_work_raises_where_its_result_is_asked_for(clock: VirtualClock) -> None:
+def test_immediate_work_raises_when_its_result_is_read(clock: VirtualClock) -> None:
     started = Immediate(clock).start(fails)
 
     with pytest.raises(Retry):
         started.result()
 
 
-def test_what_nobody_awaits_fails_where_it_runs(clock: VirtualClock) -> None:
+def test_the_error_of_a_task_that_is_not_awaited_ends_the_run(clock: VirtualClock) -> None:
     tasks = scheduler(clock)
     tasks.spawn(Cloud(["us-east-1"]).invocation("us-east-1"), fails)
 
@@ -44,7 +45,7 @@ def test_what_nobody_awaits_fails_where_it_runs(clock: VirtualClock) -> None:
         tasks.run()
 
 
-def test_what_is_awaited_fails_where_its_result_is_asked_for(clock: VirtualClock) -> None:
+def test_the_error_of_an_awaited_task_is_raised_with_its_result(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
     started = tasks.start(fails)
 
@@ -54,7 +55,7 @@ def test_what_is_awaited_fails_where_its_result_is_asked_for(clock: VirtualClock
         started.result()
 
 
-def test_tasks_take_turns_at_every_pause(clock: VirtualClock) -> None:
+def test_tasks_alternate_at_every_pause(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
     seen: list[str] = []
 
@@ -70,7 +71,7 @@ def test_tasks_take_turns_at_every_pause(clock: VirtualClock) -> None:
     assert seen == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_a_choice_decides_who_goes_on(clock: VirtualClock) -> None:
+def test_choose_selects_the_task_that_continues(clock: VirtualClock) -> None:
     tasks = cooperative(clock, choose=lambda n: n - 1)
     seen: list[str] = []
 
@@ -86,7 +87,7 @@ def test_a_choice_decides_who_goes_on(clock: VirtualClock) -> None:
     assert seen == ["b0", "b1", "a0", "a1"]
 
 
-def test_a_task_waits_for_another_and_gets_its_result(clock: VirtualClock) -> None:
+def test_a_task_waits_for_another_task_and_gets_its_result(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
 
     def slow() -> int:
@@ -99,7 +100,7 @@ def test_a_task_waits_for_another_and_gets_its_result(clock: VirtualClock) -> No
     assert outer.result() == 43
 
 
-def test_a_task_gets_the_error_of_the_one_it_waits_for(clock: VirtualClock) -> None:
+def test_a_task_gets_the_error_of_the_task_it_waits_for(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
     outer = tasks.start(lambda: tasks.start(fails).result())
     tasks.scheduler.run()
@@ -108,7 +109,7 @@ def test_a_task_gets_the_error_of_the_one_it_waits_for(clock: VirtualClock) -> N
         outer.result()
 
 
-def test_sleepers_sleep_at_the_same_time(clock: VirtualClock) -> None:
+def test_tasks_sleep_concurrently(clock: VirtualClock) -> None:
     tasks = cooperative(clock)
     before = clock.now()
     for _ in range(3):
@@ -119,10 +120,10 @@ def test_sleepers_sleep_at_the_same_time(clock: VirtualClock) -> None:
     assert clock.now() - before == 5
 
 
-def test_a_kill_ends_all_of_an_invocations_tasks_and_no_other(clock: VirtualClock) -> None:
-    together = scheduler(clock)
+def test_a_kill_ends_only_the_tasks_of_its_invocation(clock: VirtualClock) -> None:
+    shared = scheduler(clock)
     cloud = Cloud(["us-east-1"])
-    doomed, spared = (Cooperative(together, cloud.invocation("us-east-1")) for _ in range(2))
+    doomed, spared = (Cooperative(shared, cloud.invocation("us-east-1")) for _ in range(2))
     seen: list[str] = []
 
     def work(tasks: Cooperative, name: str) -> None:
@@ -136,16 +137,16 @@ def test_a_kill_ends_all_of_an_invocations_tasks_and_no_other(clock: VirtualCloc
     killed = doomed.start(lambda: waits(doomed))
     spared.start(lambda: work(spared, "spared"))
     for _ in range(3):
-        together.step()
+        shared.step()
     doomed.invocation.killed = True
-    together.run()
+    shared.run()
 
     assert seen == ["spared"]
     with pytest.raises(Killed):
         killed.result()
 
 
-def test_one_seed_decides_the_whole_interleaving(clock: VirtualClock) -> None:
+def test_one_seed_determines_the_whole_interleaving(clock: VirtualClock) -> None:
     def run(seed: int) -> list[str]:
         tasks = cooperative(clock, random.Random(seed).randrange)  # a simulation
         seen: list[str] = []
@@ -164,17 +165,17 @@ def test_one_seed_decides_the_whole_interleaving(clock: VirtualClock) -> None:
     assert len({tuple(run(seed)) for seed in range(20)}) > 10
 
 
-def test_an_invocation_is_told_apart_by_number_and_region() -> None:
+def test_an_invocation_is_identified_by_number_and_region() -> None:
     cloud = Cloud(["us-east-1", "us-west-2"])
 
     first, second = cloud.invocation("us-east-1"), cloud.invocation("us-west-2")
 
-    assert [str(one) for one in (first, second)] == ["#1 us-east-1", "#2 us-west-2"]
+    assert [str(invocation) for invocation in (first, second)] == ["#1 us-east-1", "#2 us-west-2"]
     assert isinstance(first, Invocation)
 
 
-def test_a_closed_scheduler_ends_whoever_still_waits(clock: VirtualClock) -> None:
-    # given a task that waits for ever, and one that has not begun
+def test_a_closed_scheduler_ends_waiting_tasks(clock: VirtualClock) -> None:
+    # given a task that waits forever, and one that has not started
     tasks = cooperative(clock)
     ended: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What the engine's role may do: as much as the engine calls, where it calls it, and nothing else."""
+"""The permissions of the engine's role: exactly the calls that the engine makes, on the resources that it calls."""
 
 import ast
 import json
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from tests.stack.rendered import ACCOUNT, PROJECT, REGION, Statement, policies, rendered, statements
 
 OF_THE_MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-"""What Lambda itself does with the role, to take messages from the queue."""
+"""What Lambda itself calls with the role, to receive messages from the queue."""
 
 OF_THE_RUNTIME = {"logs:CreateLogStream", "logs:PutLogEvents"}
-"""What Lambda's runtime does with the role, to write the log."""
+"""What Lambda's runtime calls with the role, to write the log."""
 
 CHANGES = {
     "ec2:AuthorizeSecurityGroupIngress",
@@ -20,17 +20,17 @@ CHANGES = {
 }
 
 ROLE_POLICY_LIMIT = 10_240
-"""Characters of all inline policies of a role, white space not counted. Source: IAM and AWS STS quotas."""
+"""Maximum characters of all inline policies of a role, without white space. Source: IAM and AWS STS quotas."""
 
 
 def actions_called() -> set[str]:
-    """Every AWS action that the engine's adapters call, read off their source."""
+    """Every AWS action that the engine's adapters call, as their source shows."""
     modules = (PROJECT / "src" / "ringfence" / "aws").glob("*.py")
     return {action for module in modules for action in actions_in(module.read_text())}
 
 
 def actions_in(source: str) -> Iterator[str]:
-    """The actions that a module's classes call on the boto3 client which each names, with its type, as `client`."""
+    """The actions that a module's classes call on their field `client`, whose type names the service."""
     for adapter in ast.walk(ast.parse(source)):
         if isinstance(adapter, ast.ClassDef) and (service := service_of(adapter)):
             for node in ast.walk(adapter):
@@ -47,7 +47,7 @@ def service_of(adapter: ast.ClassDef) -> str | None:
 
 
 def method_called(call: ast.Call) -> str | None:
-    """The client's method that a call is of; that of the pages where it makes a paginator."""
+    """The client's method that a call is of. For a paginator, the method that it pages."""
     if not isinstance(call.func, ast.Attribute) or ast.unparse(call.func.value) != "self.client":
         return None
     if call.func.attr != "get_paginator":
@@ -61,7 +61,7 @@ def allowing(action: str, granted: list[Statement]) -> list[Statement]:
     return [statement for statement in granted if action in statement.actions]
 
 
-def test_the_scan_of_the_adapters_finds_calls_and_pages_of_any_service() -> None:
+def test_the_scan_of_the_adapters_finds_calls_and_paginators_of_any_service() -> None:
     source = """
 class Topics:
     client: "SNSClient"
@@ -77,27 +77,29 @@ def test_the_role_grants_exactly_the_actions_that_are_called() -> None:
     assert granted == actions_called() | OF_THE_MAPPING | OF_THE_RUNTIME
 
 
-def test_only_descriptions_have_no_resource_and_they_are_bound_to_their_regions() -> None:
+def test_only_describe_actions_have_no_resource_and_they_are_limited_to_their_regions() -> None:
     regions = f"{REGION},us-west-2"
     for statement in statements(regions):
         if statement.resource == "*":
             assert all(":Describe" in action for action in statement.actions)
-            bound = statement.condition["StringEquals"]["aws:RequestedRegion"]
-            assert bound == (regions.split(",") if "ec2:DescribeSecurityGroupRules" in statement.actions else REGION)
+            limit = statement.condition["StringEquals"]["aws:RequestedRegion"]
+            assert limit == (regions.split(",") if "ec2:DescribeSecurityGroupRules" in statement.actions else REGION)
 
 
-def test_at_home_only_the_security_groups_of_the_stack_can_be_changed() -> None:
+def test_the_role_can_change_only_the_stacks_security_groups_at_home() -> None:
     granted = statements(f"{REGION},us-west-2", security_groups="sg-1,sg-2")
     for action in CHANGES:
-        at_home = [each for each in allowing(action, granted) if "StringNotEquals" not in each.condition]
-        assert {each.resource for each in at_home} == {
+        at_home = [statement for statement in allowing(action, granted) if "StringNotEquals" not in statement.condition]
+        assert {statement.resource for statement in at_home} == {
             f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{id}" for id in ("sg-1", "sg-2")
         }
 
 
-def test_in_peer_regions_only_groups_that_carry_the_clusters_tag_can_be_changed() -> None:
+def test_the_role_can_change_only_groups_with_the_clusters_tag_in_peer_regions() -> None:
     # when
-    (peers,) = (each for each in statements(f"{REGION},us-west-2") if "StringNotEquals" in each.condition)
+    (peers,) = (
+        statement for statement in statements(f"{REGION},us-west-2") if "StringNotEquals" in statement.condition
+    )
     # then
     assert peers.actions == CHANGES
     assert peers.resource == f"arn:aws:ec2:*:{ACCOUNT}:security-group/*"
@@ -107,40 +109,41 @@ def test_in_peer_regions_only_groups_that_carry_the_clusters_tag_can_be_changed(
     }
 
 
-def test_without_the_clusters_tag_no_group_can_be_changed_anywhere() -> None:
-    changing = [each for each in statements(f"{REGION},us-west-2") if each.actions & CHANGES]
+def test_the_role_can_change_no_group_without_the_clusters_tag() -> None:
+    changing = [statement for statement in statements(f"{REGION},us-west-2") if statement.actions & CHANGES]
     assert len(changing) == 2
     for statement in changing:
         assert statement.condition["StringEquals"]["aws:ResourceTag/ringfence-cluster"] == "demo"
 
 
-def test_rosters_are_written_only_in_the_clusters_own_tables_in_its_regions() -> None:
+def test_the_role_can_write_only_the_clusters_own_tables_in_its_regions() -> None:
     (writing,) = allowing("dynamodb:PutItem", statements(f"{REGION},us-west-2"))
     assert writing.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
     assert writing.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
 
 
-def test_hooks_are_answered_only_for_the_groups_of_the_stack() -> None:
+def test_the_role_can_answer_hooks_only_of_the_stacks_groups() -> None:
     answering = allowing("autoscaling:CompleteLifecycleAction", statements(groups="db,seed.nodes"))
-    assert {each.resource for each in answering} == {
+    assert {statement.resource for statement in answering} == {
         f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/{name}"
         for name in ("db", "seed.nodes")
     }
 
 
-def test_the_role_has_room_for_every_region_and_many_groups() -> None:
+def test_the_roles_policies_have_room_for_forty_regions_and_many_groups() -> None:
     # given
     regions = ",".join([REGION, *(f"ap-southeast-{number}" for number in range(1, 40))])
     groups = ",".join(f"a-group-with-a-name-of-some-length-{number}" for number in range(1, 16))
     security_groups = ",".join(f"sg-{number:017x}" for number in range(5))
     # when
-    characters = sum(len(re.sub(r"\s", "", json.dumps(each))) for each in policies(regions, groups, security_groups))
+    documents = policies(regions, groups, security_groups)
+    characters = sum(len(re.sub(r"\s", "", json.dumps(document))) for document in documents)
     # then
     assert characters < ROLE_POLICY_LIMIT
 
 
-def test_the_names_of_the_policies_are_such_as_iam_takes() -> None:
-    """IAM User Guide, "IAM and AWS STS quotas": 128 of letters, digits and +=,.@_-"""
+def test_the_names_of_the_policies_are_valid_in_iam() -> None:
+    """IAM User Guide, "IAM and AWS STS quotas": at most 128 letters, digits and characters of +=,.@_-"""
     longest = "g" * 112
     for resource in rendered(groups=f"{longest},a+b=c.d@e_f-g").values():
         if resource["Type"] == "AWS::IAM::Policy":
@@ -148,7 +151,7 @@ def test_the_names_of_the_policies_are_such_as_iam_takes() -> None:
             assert re.fullmatch(r"[\w+=,.@-]{1,128}", name if isinstance(name, str) else name["Fn::Sub"])
 
 
-def test_the_schedule_may_send_to_the_queue_alone_and_only_for_this_accounts_schedules() -> None:
+def test_the_schedules_role_can_only_send_to_the_queue_and_only_for_this_accounts_schedules() -> None:
     role = rendered()["ScheduleRole"]["Properties"]
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -157,7 +160,7 @@ def test_the_schedule_may_send_to_the_queue_alone_and_only_for_this_accounts_sch
     assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
 
 
-def test_only_the_rule_may_send_to_the_queue_from_outside_of_roles() -> None:
+def test_the_queues_policy_lets_only_the_stacks_event_rule_send() -> None:
     policy = rendered()["QueuePolicy"]["Properties"]["PolicyDocument"]
     (statement,) = policy["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}

@@ -17,9 +17,8 @@ SAM = PROJECT / ".venv" / "sam" / "bin" / "sam"
 
 
 def sam(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the SAM CLI in the checkout, with this Python first, as in an activated environment."""
-    path = f"{PROJECT / '.venv' / 'bin'}:{os.environ['PATH']}"
-    settings = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, "PATH": path}
+    """Runs the SAM CLI in the checkout. What it builds is built with the Python that runs this test."""
+    settings = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, "PYTHON": sys.executable}
     return subprocess.run(
         [SAM, *arguments],
         cwd=PROJECT,
@@ -65,7 +64,7 @@ def test_the_artefact_holds_the_engine_alone(built: Path) -> None:
         "ringfence",
         "urllib3",
     }
-    assert (artefact / "ringfence" / "handler.py").exists()
+    assert (artefact / "ringfence" / "runtime" / "handler.py").exists()
     models = {path.name for path in (artefact / "botocore" / "data").iterdir() if path.is_dir()}
     assert models == {"autoscaling", "dynamodb", "ec2", "sqs"}
     assert sum(path.stat().st_size for path in artefact.rglob("*") if path.is_file()) < 30_000_000
@@ -73,7 +72,8 @@ def test_the_artefact_holds_the_engine_alone(built: Path) -> None:
 
 def test_the_same_source_builds_the_same_bytes(built: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    subprocess.run([sys.executable, PROJECT / "tools" / "build_artefact.py", again], check=True, capture_output=True)
+    build = [sys.executable, "-m", "distribution.build_artefact", str(again)]
+    subprocess.run(build, cwd=PROJECT, check=True, capture_output=True)
     assert contents(again) == contents(built / "RingfenceFunction")
 
 

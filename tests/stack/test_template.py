@@ -5,7 +5,9 @@ import subprocess
 from typing import Any
 
 import pytest
+from cogapp import Cog  # type: ignore[import-untyped]  # ships no types
 
+from ringfence.core.configuration.schedule import period
 from ringfence.core.errors import Permanent
 from ringfence.runtime import config
 from tests.stack.rendered import PROJECT, TEMPLATE, refusal, rendered, source
@@ -76,9 +78,21 @@ def test_a_value_of_another_form_is_refused_with_what_it_must_be(given: dict[str
 
 def test_the_heartbeats_outlast_what_the_engine_waits_for() -> None:
     defaults = {name: parameter.get("Default") for name, parameter in source()["Parameters"].items()}
-    schedule = 60
+    schedule = period(defaults["ScheduleExpression"])
     assert defaults["LaunchHeartbeat"] > defaults["AddressWait"] + schedule
     assert defaults["TerminateHeartbeat"] > defaults["ReleaseDeadline"] + schedule
+
+
+def test_the_parameters_of_the_template_are_those_of_the_table() -> None:
+    generated = Cog()
+    generated.options.prologue = "from document_parts import *"
+    assert generated.process_string(TEMPLATE.read_text(), str(TEMPLATE)) == TEMPLATE.read_text()
+
+
+def test_a_label_with_a_comma_is_shown_whole() -> None:
+    labels = source()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterLabels"]
+    assert labels["GuardPercent"] == {"default": "Guard, share of a group's rules (percent)"}
+    assert all(label.keys() == {"default"} for label in labels.values())
 
 
 def test_a_message_is_hidden_for_longer_than_the_function_may_run() -> None:

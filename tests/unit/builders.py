@@ -1,9 +1,10 @@
-"""Small values of the engine for the unit tests: what a test does not speak of is the same in all of them."""
+"""Builders of the engine's values for unit tests. What a test does not name has the same default in all tests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Launching, Place, Terminating
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
@@ -12,7 +13,6 @@ from ringfence.core.model.rosters import Member, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Instance, Observation, Power
 from ringfence.core.plan import Addition, Reason, Removal, Scope
-from ringfence.core.settings import Settings
 
 NOW = 1_800_000_000
 CLUSTER = "demo"
@@ -25,12 +25,12 @@ I1, I2, I3 = InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")
 
 
 def address(number: int) -> Cidr:
-    """The nth of the addresses set aside for benchmarks (RFC 2544)."""
+    """The nth address of the range that is reserved for benchmarks (RFC 2544)."""
     return Cidr(f"198.18.{number // 256}.{number % 256}/32")
 
 
 def settings(**changes: Any) -> Settings:
-    """The east of a cluster of two Regions."""
+    """The settings of the Region EAST in a cluster of two Regions."""
     return replace(
         Settings(
             cluster=CLUSTER,
@@ -46,10 +46,31 @@ def settings(**changes: Any) -> Settings:
     )
 
 
+def environment(**changes: str) -> dict[str, str]:
+    """The variables that template.yaml gives the function in the Region EAST, as far as they have no default."""
+    variables = {
+        "AWS_REGION": str(EAST),
+        "RINGFENCE_CLUSTER": CLUSTER,
+        "RINGFENCE_REGIONS": f"{EAST},{WEST}",
+        "RINGFENCE_AUTO_SCALING_GROUPS": DB.asg,
+        "RINGFENCE_SECURITY_GROUPS": str(GROUP),
+        "RINGFENCE_ACCOUNT": "123456789012",
+        "RINGFENCE_LAUNCH_HOOK": "ringfence-demo-launch",
+        "RINGFENCE_TERMINATE_HOOK": "ringfence-demo-terminate",
+        "RINGFENCE_TABLE": "ringfence-demo",
+        "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters.fifo",
+    }
+    return variables | changes
+
+
 def launching(
-    instance: InstanceId = I1, at: int | None = NOW, origin: Place = Place.EC2, destination: Place = Place.GROUP
+    instance: InstanceId = I1,
+    at: int | None = NOW,
+    origin: Place = Place.EC2,
+    destination: Place = Place.GROUP,
+    group: str = DB.asg,
 ) -> Launching:
-    return Launching(f"launch-{instance}-{at}", at, DB.asg, instance, "ringfence-demo-launch", origin, destination)
+    return Launching(f"launch-{instance}-{at}", at, group, instance, "ringfence-demo-launch", origin, destination)
 
 
 def terminating(
@@ -65,14 +86,14 @@ def instance(
     group: str | None = DB.asg,
     **kinds: tuple[Cidr, ...],
 ) -> Instance:
-    """An instance with public addresses, and with those of other kinds by name: `ipv6=(...)`."""
-    named = {AddressKind[kind.upper()]: found for kind, found in kinds.items()}
-    return Instance(id, power, group, {AddressKind.PUBLIC_IPV4: addresses, **named})
+    """An instance with public addresses. Keywords add addresses of other kinds: `ipv6=(...)`."""
+    others = {AddressKind[kind.upper()]: cidrs for kind, cidrs in kinds.items()}
+    return Instance(id, power, group, {AddressKind.PUBLIC_IPV4: addresses, **others})
 
 
 def observed(states: Mapping[InstanceId, str], *instances: Instance) -> Observation:
-    """What is seen of the one group there is."""
-    return Observation({DB.asg: states}, {each.id: each for each in instances})
+    """An observation of the Auto Scaling group `db`."""
+    return Observation({DB.asg: states}, {instance.id: instance for instance in instances})
 
 
 def member(*addresses: Cidr, state: MemberState = MemberState.MEMBER, since: int = NOW - 1000) -> Member:
@@ -85,13 +106,14 @@ def roster(
     key: RosterKey = DB,
     **fields: Any,
 ) -> Roster:
-    """A roster whose members have one address each, or are given as they are."""
-    named = {id: one if isinstance(one, Member) else member(one) for id, one in (members or {}).items()}
-    return Roster(key, fields.pop("version", 1), named, departed or {}, **fields)
+    """A roster. A member is given as its only address, or as a `Member`."""
+    given = (members or {}).items()
+    built = {id: entry if isinstance(entry, Member) else member(entry) for id, entry in given}
+    return Roster(key, fields.pop("version", 1), built, departed or {}, **fields)
 
 
 def rows(*rosters: Roster, **fields: Any) -> Rows:
-    return Rows(rosters={one.key: one for one in rosters}, **fields)
+    return Rows(rosters={roster.key: roster for roster in rosters}, **fields)
 
 
 def label(instance: str = I1, key: RosterKey = DB, cluster: str = CLUSTER) -> Label:
@@ -99,7 +121,7 @@ def label(instance: str = I1, key: RosterKey = DB, cluster: str = CLUSTER) -> La
 
 
 def rule(id: str, cidr: Cidr | None, owner: Label | None = None, ports: PortRange = TCP, **fields: Any) -> Rule:
-    """A rule of the one group; with an owner it is owned, without it is foreign."""
+    """A rule of GROUP. It is owned if it has an owner, else foreign."""
     opening = None if cidr is None else Opening(ports, cidr)
     description = str(owner) if owner is not None else fields.pop("description", "by hand")
     return Rule(RuleId(id), GROUP, ports, opening, description=description, **fields)
@@ -110,7 +132,7 @@ def addition(cidr: Cidr, instance: str = I1, ports: PortRange = TCP) -> Addition
 
 
 def removals(numbers: Iterable[int], reason: Reason = Reason.NO_MEMBER) -> tuple[Removal, ...]:
-    """The removal of owned rules, one for each number."""
+    """The removal of an owned rule for each number."""
     return tuple(
         Removal(Opening(TCP, address(number)), RuleId(f"sgr-{number:04}"), reason, label(f"i-{number}"))
         for number in numbers
@@ -118,7 +140,7 @@ def removals(numbers: Iterable[int], reason: Reason = Reason.NO_MEMBER) -> tuple
 
 
 def scope(**changes: Any) -> Scope:
-    """The home Region's own scope."""
+    """The scope of the engine in its home Region."""
     return replace(
         Scope(cluster=CLUSTER, home=EAST, at_home=True, regions=(EAST, WEST), groups=(DB.asg,)),
         **changes,

@@ -1,4 +1,4 @@
-"""The clients: every call names its cause, and a peer that is down costs one short attempt. Nothing is sent."""
+"""The clients: every call names its cause, and a peer that is down costs one short attempt. No request is sent."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -34,7 +34,7 @@ def session() -> Session:
 
 @pytest.fixture
 def make(session: Session) -> Callable[[str, Region, Attribution], tuple[Any, Sent]]:
-    """Makes a client of the home Region's engine with what it would send; whatever it sends fails to connect."""
+    """Makes a client of the home Region's engine and a list of what it would send. Every request fails to connect."""
 
     def made(service: str, region: Region, attribution: Attribution) -> tuple[Any, Sent]:
         client, sent = Clients(session, EAST, attribution).make(service, region), Sent()
@@ -72,7 +72,7 @@ def test_every_call_of_every_service_carries_the_ids_of_its_events(make: Make, s
     assert "Botocore/" in agent
 
 
-def test_a_client_that_is_kept_names_the_cause_of_each_invocation(make: Make) -> None:
+def test_a_kept_client_names_the_cause_of_each_invocation(make: Make) -> None:
     # given
     attribution = Attribution(("first",))
     client, sent = make("ec2", WEST, attribution)
@@ -91,14 +91,14 @@ def test_each_attempt_names_its_cause_once(make: Make) -> None:
     assert [request.headers["User-Agent"].count("cause/") for request in sent] == [1, 1, 1]
 
 
-def test_a_call_without_a_cause_says_so(make: Make) -> None:
+def test_a_call_without_a_cause_names_none(make: Make) -> None:
     client, sent = make("ec2", EAST, Attribution())
     call(client, "ec2")
     assert sent[0].headers["User-Agent"].endswith(" cause/none")
 
 
 @pytest.mark.parametrize("hostile", ["a\r\nX-Evil: 1", "a b", 'a"b', "grüße", "a/b(c)", "\x00"])
-def test_a_hostile_id_breaks_out_of_nothing(make: Make, hostile: str) -> None:
+def test_a_hostile_id_stays_within_the_cause(make: Make, hostile: str) -> None:
     client, sent = make("ec2", EAST, Attribution((hostile,)))
     call(client, "ec2")
     cause = sent[0].headers["User-Agent"].rpartition("cause/")[2]
@@ -107,7 +107,7 @@ def test_a_hostile_id_breaks_out_of_nothing(make: Make, hostile: str) -> None:
     assert not set(cause) & set(' \r\n"/()\x00')
 
 
-def test_a_batch_of_ten_events_fits_whole(make: Make) -> None:
+def test_the_causes_of_a_batch_of_ten_events_fit_into_the_user_agent(make: Make) -> None:
     ids = tuple(f"6a7e8feb-b491-4cf7-a9f1-bf370346771{n}" for n in range(10))
     client, sent = make("ec2", EAST, Attribution(ids))
     call(client, "ec2")
@@ -116,7 +116,7 @@ def test_a_batch_of_ten_events_fits_whole(make: Make) -> None:
     assert len(agent) <= 1024
 
 
-def test_however_many_causes_there_are_the_user_agent_stays_within_what_cloudtrail_keeps(make: Make) -> None:
+def test_any_number_of_causes_stays_within_the_user_agent_that_cloudtrail_keeps(make: Make) -> None:
     client, sent = make("ec2", EAST, Attribution(("x" * 100,) * 100))
     call(client, "ec2")
     assert len(sent[0].headers["User-Agent"]) <= 1024
@@ -131,12 +131,12 @@ def test_a_peer_gets_one_attempt_and_home_gets_three(make: Make, service: str, r
 
 
 @pytest.mark.parametrize(("region", "read"), [(WEST, 3), (EAST, 5)], ids=["peer", "home"])
-def test_no_call_waits_longer_than_a_peers_deadline_allows(make: Make, region: Region, read: int) -> None:
+def test_the_time_outs_of_a_call_fit_into_the_peers_deadline(make: Make, region: Region, read: int) -> None:
     client, _ = make("ec2", region, Attribution())
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (1, read)
 
 
-def test_a_client_speaks_to_its_own_region(make: Make) -> None:
+def test_a_client_calls_its_own_region(make: Make) -> None:
     client, _ = make("ec2", WEST, Attribution())
     assert client.meta.region_name == WEST
     assert WEST in client.meta.endpoint_url

@@ -2,10 +2,10 @@
 
 import pytest
 
+from ringfence.core.configuration.settings import GuardLimits, Mode, NoAddress
 from ringfence.core.errors import Permanent
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.ports import PortRange
-from ringfence.core.settings import GuardLimits, Mode, NoAddress
 from ringfence.runtime import config
 
 RIGHT = {
@@ -35,28 +35,28 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("RINGFENCE_CLUSTER", "Demo!", "no cluster's name"),
+        ("RINGFENCE_CLUSTER", "Demo!", "must be 1 to 32 of a-z, 0-9 and hyphen"),
         ("RINGFENCE_CLUSTER", "", "RINGFENCE_CLUSTER is missing"),
         ("RINGFENCE_REGIONS", "us-west-2", "us-east-1 itself is not among the Regions"),
         ("RINGFENCE_AUTO_SCALING_GROUPS", "", "RINGFENCE_AUTO_SCALING_GROUPS is missing"),
-        ("RINGFENCE_AUTO_SCALING_GROUPS", "grün", "cannot stand in a rule's description"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "grün", "cannot be part of a rule's description"),
         ("RINGFENCE_AUTO_SCALING_GROUPS", "a" * 240, "too long for a rule's description"),
-        ("RINGFENCE_AUTO_SCALING_GROUPS", "(static)", "cannot stand in a rule's description"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "(static)", "cannot be part of a rule's description"),
         ("RINGFENCE_PORTS", "9042", "is not a port"),
-        ("RINGFENCE_ADDRESS_KINDS", "public", "'public' is not a valid AddressKind"),
+        ("RINGFENCE_ADDRESS_KINDS", "public", "must be a list of public-ipv4, private-ipv4 and ipv6, got 'public'"),
         ("RINGFENCE_STATIC_MEMBERS", "0.0.0.0/0", "admits everybody"),
         ("RINGFENCE_STATIC_MEMBERS", "10.0.0.1/8", "has host bits set"),
-        ("RINGFENCE_MODE", "strict", "not a valid Mode"),
-        ("RINGFENCE_REQUIRED_PEERS", "eu-west-1", "a required peer is no peer of us-east-1"),
-        ("RINGFENCE_ADDRESS_WAIT", "-1", "'-1' is not a whole number"),
-        ("RINGFENCE_ADDRESS_WAIT", "2m", "'2m' is not a whole number"),
-        ("RINGFENCE_PEER_DEADLINE", "0", "0 is no time to wait"),
-        ("RINGFENCE_RELEASE_DEADLINE", "1.5", "'1.5' is not a whole number"),
-        ("RINGFENCE_GUARD_PERCENT", "30%", "'30%' is not a whole number"),
-        ("RINGFENCE_GUARD_MINIMUM", "few", "'few' is not a whole number"),
-        ("RINGFENCE_RULES_QUOTA", "-60", "'-60' is not a whole number"),
-        ("RINGFENCE_NO_ADDRESS", "wait", "'wait' is not a valid NoAddress"),
-        ("RINGFENCE_REQUIRED_PEERS", "us-east-1", "a required peer is no peer of us-east-1"),
+        ("RINGFENCE_MODE", "strict", "must be one of observe, owned, mirror, got 'strict'"),
+        ("RINGFENCE_REQUIRED_PEERS", "eu-west-1", "a required peer is not a peer of us-east-1"),
+        ("RINGFENCE_ADDRESS_WAIT", "-1", "must be a whole number, 1 to 3600 seconds, got -1"),
+        ("RINGFENCE_ADDRESS_WAIT", "2m", "must be a whole number, 1 to 3600 seconds, got 2m"),
+        ("RINGFENCE_PEER_DEADLINE", "0", "must be a whole number, 1 to 15 seconds, got 0"),
+        ("RINGFENCE_RELEASE_DEADLINE", "1.5", "must be a whole number, 1 to 6900 seconds, got 1.5"),
+        ("RINGFENCE_GUARD_PERCENT", "30%", "must be a whole number, 0 to 100 percent, got 30%"),
+        ("RINGFENCE_GUARD_MINIMUM", "few", "must be a whole number, 1 to 1000 rules, got few"),
+        ("RINGFENCE_RULES_QUOTA", "-60", "must be a whole number, 1 to 1000 rules, got -60"),
+        ("RINGFENCE_NO_ADDRESS", "wait", "must be one of continue, abandon, got 'wait'"),
+        ("RINGFENCE_REQUIRED_PEERS", "us-east-1", "a required peer is not a peer of us-east-1"),
         ("RINGFENCE_STATIC_MEMBERS", "203.0.113.7,office", "'office' does not appear to be"),
         ("RINGFENCE_ADDRESS_KINDS", ",", "RINGFENCE_ADDRESS_KINDS is missing"),
     ],
@@ -126,3 +126,37 @@ def test_a_groups_name_may_fill_a_rules_description_to_the_last_character(spare:
     else:
         with pytest.raises(Permanent, match="too long"):
             config.read(environment)
+
+
+# Warnings: the engine continues.
+
+HEARTBEATS = {
+    "RINGFENCE_LAUNCH_HEARTBEAT": "300",
+    "RINGFENCE_TERMINATE_HEARTBEAT": "900",
+    "RINGFENCE_SCHEDULE": "rate(1 minute)",
+}
+
+
+@pytest.mark.parametrize("environment", [RIGHT, RIGHT | HEARTBEATS], ids=["of a stack of 0.1", "of this version"])
+def test_an_environment_that_is_right_has_no_warnings(environment: dict[str, str]) -> None:
+    assert config.read(environment).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("RINGFENCE_TERMINATE_HEARTBEAT", "360", "terminate_heartbeat must be longer than release_deadline plus the"),
+        ("RINGFENCE_LAUNCH_HEARTBEAT", "180", "which is 120 + 60 = 180 seconds, got 180: write launch_heartbeat = 181"),
+        ("RINGFENCE_SCHEDULE", "rate(1 minutes)", "RINGFENCE_SCHEDULE: rate(1 minutes) is not a schedule"),
+        ("RINGFENCE_LAUNCH_HEARTBEAT", "long", "RINGFENCE_LAUNCH_HEARTBEAT: must be a whole number"),
+        ("RINGFENCE_PEER_DEADLINE", "16", "RINGFENCE_PEER_DEADLINE: must be a whole number, 1 to 15 seconds, got 16"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "g" * 113, "RINGFENCE_AUTO_SCALING_GROUPS: must be a list of names"),
+    ],
+)
+def test_what_the_engine_can_work_with_is_a_warning(variable: str, value: str, said: str) -> None:
+    (warning,) = config.read(RIGHT | HEARTBEATS | {variable: value}).warnings
+    assert said in warning
+
+
+def test_a_value_beyond_its_bounds_is_used_as_it_is() -> None:
+    assert config.read(RIGHT | {"RINGFENCE_PEER_DEADLINE": "16"}).settings.peer_deadline == 16

@@ -1,4 +1,4 @@
-"""One Region's turn: what is read in which order, what is validated, and what is known of it afterwards."""
+"""A Region's pass: the order of its reads, its validation, and its result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
+from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
@@ -14,7 +15,6 @@ from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import GuardLimits
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import PASSES, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
@@ -38,11 +38,12 @@ from tests.unit.fakes import FakeSecurityGroups
 E = TypeVar("E")
 
 X, Y = address(1), address(2)
+OTHER = SecurityGroupId("sg-2")
 
 
 @dataclass(slots=True)
-class StoppedClock:
-    """A clock that is turned by hand."""
+class ManualClock:
+    """A clock that only the test moves."""
 
     time: float = NOW
 
@@ -52,12 +53,12 @@ class StoppedClock:
 
 
 @dataclass(slots=True)
-class Place:
-    """A Region with one security group and a table that the test writes."""
+class RegionInMemory:
+    """A Region with security groups in memory and a table that the test writes."""
 
     groups: FakeSecurityGroups
     table: Rows
-    clock: StoppedClock = field(default_factory=StoppedClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     audit: list[AuditEvent] = field(default_factory=list)
     held: dict[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
     on_read: Callable[[], None] = lambda: None
@@ -82,8 +83,8 @@ class Place:
             report=ChangeReport(EAST, self.clock, self.audit.append, rules_quota=60, known_before=known_before),
         )
 
-    def turn(self) -> RegionResult:
-        """One reconcile's work in the Region, with what an earlier one held."""
+    def run_pass(self) -> RegionResult:
+        """Converges and validates as a reconcile does. Knows the removals that an earlier pass held."""
         convergence = self.convergence()
         return convergence.validate(convergence.run(None, None))
 
@@ -97,256 +98,320 @@ class Place:
 
 
 def of(kind: type[E], audit: Sequence[AuditEvent]) -> list[E]:
-    return [each for each in audit if isinstance(each, kind)]
+    """The audit events of one type."""
+    return [event for event in audit if isinstance(event, kind)]
 
 
-def place(rules: list[Rule], table: Rows, quota: int = 60) -> Place:
-    return Place(FakeSecurityGroups.holding(rules, quota), table)
+def region_with(rules: list[Rule], table: Rows, quota: int = 60) -> RegionInMemory:
+    return RegionInMemory(FakeSecurityGroups.holding(rules, quota), table)
 
 
-def operations(at: Place) -> list[str]:
-    return [name for name, _ in at.groups.calls]
+def operations(region: RegionInMemory) -> list[str]:
+    return [name for name, _ in region.groups.calls]
 
 
 # The order of the reads.
 
 
-def test_rules_are_read_before_the_rows_that_they_are_compared_with() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW - 4})))
-    outcome = at.turn()
-    assert operations(at) == ["rules", "rows", "revoke", "rows"]
-    assert outcome.changed
-    assert at.groups.standing == {}
+def test_a_pass_reads_the_rules_before_the_rows() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW - 4})))
+    result = region.run_pass()
+    assert operations(region) == ["rules", "rows", "revoke", "rows"]
+    assert result.changed
+    assert region.groups.existing == {}
 
 
-def test_rules_that_are_newer_than_the_rows_remove_nothing_before_the_rows_are_read_again() -> None:
-    # given an old reading of the rows, which does not know yet that the rule's instance is a member
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
+def test_a_pass_reads_older_rows_again_before_it_removes_a_rule() -> None:
+    # given rows that were read before the rule's instance became a member
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
     # when
-    outcome = at.convergence().run(at.groups.rules([GROUP]), rows(roster(version=1)))
+    result = region.convergence().run(region.groups.rules([GROUP]), rows(roster(version=1)))
     # then
-    assert at.groups.admitted() == {X}
-    assert not outcome.changed
+    assert region.groups.admitted() == {X}
+    assert not result.changed
 
 
-def test_what_an_older_row_wants_is_not_added_before_the_rows_are_read_again() -> None:
-    at = place([], rows(roster(departed={I1: NOW}, version=2)))
-    at.convergence().run({GROUP: ()}, rows(roster({I1: X}, version=1)))
-    assert at.groups.admitted() == set()
+def test_a_pass_reads_older_rows_again_before_it_adds_a_rule() -> None:
+    region = region_with([], rows(roster(departed={I1: NOW}, version=2)))
+    region.convergence().run({GROUP: ()}, rows(roster({I1: X}, version=1)))
+    assert region.groups.admitted() == set()
 
 
-def test_what_was_just_published_is_added_at_once() -> None:
-    at = place([], rows(roster({I1: X})))
-    replace(at.convergence(), just_published=frozenset({DB})).run({GROUP: ()}, rows(roster({I1: X})))
-    assert operations(at) == ["authorize"]
+def test_a_pass_adds_the_rules_of_a_roster_just_published_without_reading_it_again() -> None:
+    region = region_with([], rows(roster({I1: X})))
+    replace(region.convergence(), just_published=frozenset({DB})).run({GROUP: ()}, rows(roster({I1: X})))
+    assert operations(region) == ["authorize"]
 
 
-def test_what_was_read_already_is_not_read_again() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
-    at.convergence().run({GROUP: tuple(at.groups.standing.values())}, None)
-    assert operations(at) == ["rows"]
+def test_a_pass_does_not_read_given_rules_again() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    region.convergence().run({GROUP: tuple(region.groups.existing.values())}, None)
+    assert operations(region) == ["rows"]
 
 
-def test_one_group_with_something_to_remove_is_enough_to_read_the_rows_again() -> None:
-    # given a second group, which lacks nothing and has nothing too much by the old rows, and by the new ones has
-    other = SecurityGroupId("sg-2")
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
-    rules = {GROUP: tuple(at.groups.standing.values()), other: ()}
+def test_a_removal_in_one_of_two_groups_makes_the_pass_read_the_rows_again() -> None:
+    # given a second group that needs no change by the older rows, and an addition by the current rows
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X}, version=2)))
+    rules = {GROUP: tuple(region.groups.existing.values()), OTHER: ()}
     # when
-    at.convergence(groups=(GROUP, other)).run(rules, rows(roster(version=1)))
+    region.convergence(groups=(GROUP, OTHER)).run(rules, rows(roster(version=1)))
     # then
-    assert (at.groups.admitted(), at.groups.admitted(other)) == ({X}, {X})
+    assert (region.groups.admitted(), region.groups.admitted(OTHER)) == ({X}, {X})
 
 
-def test_nothing_to_do_is_one_reading_and_no_validation() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
-    assert not at.turn().changed
-    assert operations(at) == ["rules", "rows"]
+def test_a_pass_without_changes_reads_once_and_validates_nothing() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    assert not region.run_pass().changed
+    assert operations(region) == ["rules", "rows"]
 
 
-# Validation and repetition.
+# Validation and further passes.
 
 
-def test_a_roster_that_changed_while_rules_were_changed_is_followed() -> None:
-    # given a roster that another invocation writes right after it was first read
-    at = place([], rows(roster({I1: X}, version=1)))
+def test_a_pass_follows_a_roster_that_changes_while_it_runs() -> None:
+    # given a roster that another invocation writes right after the first read
+    region = region_with([], rows(roster({I1: X}, version=1)))
     newer = rows(roster({I2: Y}, departed={I1: NOW}, version=2))
-    at.on_read = lambda: setattr(at, "table", newer) if at.groups.admitted() else None
+    region.on_read = lambda: setattr(region, "table", newer) if region.groups.admitted() else None
     # when
-    outcome = at.turn()
+    result = region.run_pass()
     # then
-    assert at.groups.admitted() == {Y}
-    assert outcome.rows == newer
-    assert outcome.changed
+    assert region.groups.admitted() == {Y}
+    assert result.rows == newer
+    assert result.changed
 
 
-def test_rosters_that_change_in_every_round_are_left_to_another_delivery() -> None:
-    # given rosters of which none stands until it is validated
-    at = place([], rows(roster({I1: X}, version=1)))
+def test_rosters_that_change_during_every_pass_raise_retry() -> None:
+    # given a roster that changes before every read
+    region = region_with([], rows(roster({I1: X}, version=1)))
     versions = iter(range(2, 100))
 
-    def another() -> None:
+    def publish_another() -> None:
         version = next(versions)
-        at.table = rows(roster({I1: address(version)}, version=version))
+        region.table = rows(roster({I1: address(version)}, version=version))
 
-    at.on_read = another
+    region.on_read = publish_another
     # when / then
     with pytest.raises(Retry, match="changed during every pass"):
-        at.turn()
+        region.run_pass()
 
 
-def test_a_rule_that_somebody_else_made_meanwhile_is_taken_for_made() -> None:
-    # given a reading of the rules that is older than the group
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
-    convergence = replace(at.convergence(), just_published=frozenset({DB}))
+def test_a_pass_accepts_a_rule_that_another_invocation_added_first() -> None:
+    # given rules that were read before the rule existed
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    convergence = replace(region.convergence(), just_published=frozenset({DB}))
     # when
-    outcome = convergence.run({GROUP: ()}, rows(roster({I1: X})))
+    result = convergence.run({GROUP: ()}, rows(roster({I1: X})))
     # then
-    assert outcome.admits(DB, I1)
-    assert at.groups.admitted() == {X}
+    assert result.admits(DB, I1)
+    assert region.groups.admitted() == {X}
 
 
-def test_rules_that_change_under_every_attempt_are_left_to_another_delivery() -> None:
-    # given a group that always has the rule, and never says so
-    class Forgetful(FakeSecurityGroups):
+def test_rules_that_change_during_every_attempt_raise_retry() -> None:
+    # given a group that has the rule, and never lists it
+    class Unlisted(FakeSecurityGroups):
         def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
             self.calls.append(("rules", len(groups)))
             return {GROUP: ()}
 
-    at = Place(Forgetful.holding([rule("sgr-1", X, label(I1))]), rows(roster({I1: X})))
-    at.groups = Forgetful(at.groups.standing)
+    region = RegionInMemory(Unlisted.holding([rule("sgr-1", X, label(I1))]), rows(roster({I1: X})))
+    region.groups = Unlisted(region.groups.existing)
     # when / then
     with pytest.raises(Retry, match="changed during every attempt"):
-        at.turn()
-    assert operations(at).count("authorize") == PASSES
+        region.run_pass()
+    assert operations(region).count("authorize") == PASSES
 
 
-# What is known afterwards.
+# The result.
 
 
-def test_a_member_that_the_group_has_no_room_for_is_lacking() -> None:
-    at = place([rule("sgr-1", Y)], rows(roster({I1: X})), quota=1)
-    outcome = at.turn()
-    assert not outcome.admits(DB, I1)
-    assert "1 of 1" in str(outcome.lacking[DB, I1])
+def test_the_result_names_a_member_that_the_group_has_no_room_for() -> None:
+    region = region_with([rule("sgr-1", Y)], rows(roster({I1: X})), quota=1)
+    result = region.run_pass()
+    assert not result.admits(DB, I1)
+    assert "1 of 1" in str(result.lacking[DB, I1])
 
 
-def test_an_instance_whose_rules_the_guard_holds_is_lingering() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
-    assert not at.turn().has_released(DB, I1)
-    assert at.groups.admitted() == {X}
+def test_an_instance_whose_rules_the_guard_holds_is_not_released() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster()))
+    assert not region.run_pass().has_released(DB, I1)
+    assert region.groups.admitted() == {X}
 
 
-def test_rules_that_are_held_for_their_number_hold_nobody_else() -> None:
-    # given as many members that lost their addresses as the guard finds too many
+def test_rules_held_for_their_number_do_not_delay_other_releases() -> None:
+    # given so many members without addresses that the guard holds their rules
     many = [InstanceId(f"i-{number}") for number in range(10, 20)]
     rules = [rule(f"sgr-{id}", address(number), label(id)) for number, id in enumerate(many, 10)]
-    at = place(rules, rows(roster({id: member(state=MemberState.WAITING) for id in many}, {I1: NOW})))
+    region = region_with(rules, rows(roster({id: member(state=MemberState.WAITING) for id in many}, {I1: NOW})))
     # when
-    outcome = at.turn()
+    result = region.run_pass()
     # then
-    assert not outcome.has_released(DB, many[0])
-    assert outcome.has_released(DB, I1)
+    assert not result.has_released(DB, many[0])
+    assert result.has_released(DB, I1)
 
 
-def test_a_second_turn_that_agrees_releases_it() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
-    at.turn()
-    at.clock.time += 60
-    assert at.turn().has_released(DB, I1)
-    assert at.groups.admitted() == set()
-    assert at.held[GROUP].rules == frozenset()
+def test_a_second_pass_after_a_minute_removes_the_held_rules() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster()))
+    region.run_pass()
+    region.clock.time += 60
+    assert region.run_pass().has_released(DB, I1)
+    assert region.groups.admitted() == set()
+    assert region.held[GROUP].rules == frozenset()
 
 
-def test_a_second_turn_that_comes_too_soon_agrees_with_nothing() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
-    at.turn()
-    first = at.held[GROUP]
-    at.clock.time += 59
-    assert not at.turn().has_released(DB, I1)
-    assert at.held[GROUP] == first
+def test_a_second_pass_within_a_minute_confirms_no_held_rule() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster()))
+    region.run_pass()
+    first = region.held[GROUP]
+    region.clock.time += 59
+    assert not region.run_pass().has_released(DB, I1)
+    assert region.held[GROUP] == first
 
 
-def test_an_observation_that_is_too_old_begins_anew_and_is_agreed_with_next_time() -> None:
-    # given removals that were held, and then nobody looked for more than an hour
-    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
-    at.turn()
-    at.clock.time += 2 * 3600
-    at.turn()
-    assert at.groups.admitted() == {X}
+def test_an_observation_older_than_an_hour_starts_over_and_the_next_pass_confirms_it() -> None:
+    # given held removals, and no pass for more than an hour
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster()))
+    region.run_pass()
+    region.clock.time += 2 * 3600
+    region.run_pass()
+    assert region.groups.admitted() == {X}
     # when
-    at.clock.time += 60
-    at.turn()
+    region.clock.time += 60
+    region.run_pass()
     # then
-    assert at.groups.admitted() == set()
+    assert region.groups.admitted() == set()
 
 
-def test_nobody_is_released_while_a_rule_of_an_earlier_owner_still_admits_its_address() -> None:
-    # given a rule that was made for an instance long forgotten, whose address another member has now
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: X})))
-    at.turn()
+def test_no_instance_is_released_while_the_rule_of_an_earlier_owner_admits_its_address() -> None:
+    # given a rule that names an unknown instance, and a member that has its address
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I2: X})))
+    region.run_pass()
     # when that member departs
-    at.table = rows(roster(departed={I2: NOW}, version=2))
-    outcome = at.turn()
+    region.table = rows(roster(departed={I2: NOW}, version=2))
+    result = region.run_pass()
     # then
-    assert X not in at.groups.admitted() or not outcome.has_released(DB, I2)
+    assert X not in region.groups.admitted() or not result.has_released(DB, I2)
 
 
-def test_a_group_that_admits_nobody_on_any_port_cannot_be_managed_by_auto() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+def test_a_group_without_ports_under_auto_raises_permanent_and_keeps_its_rules() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
     with pytest.raises(Permanent, match="does not admit itself on any port"):
-        at.convergence(ports=Ports()).run(None, None)
-    assert at.groups.admitted() == {X}
+        region.convergence(ports=Ports()).run(None, None)
+    assert region.groups.admitted() == {X}
 
 
-def test_when_only_adding_nothing_is_removed() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: Y}, departed={I1: NOW})))
-    replace(at.convergence(), add_only=True).run(None, None)
-    assert at.groups.admitted() == {X, Y}
+def test_an_add_only_pass_removes_no_rule() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I2: Y}, departed={I1: NOW})))
+    replace(region.convergence(), add_only=True).run(None, None)
+    assert region.groups.admitted() == {X, Y}
 
 
-# What is told.
+# Two security groups in a Region.
 
 
-def test_each_change_is_told_with_its_place_its_rule_and_its_reason() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster({I2: Y}, departed={I1: NOW - 4})))
-    at.turn()
-    (added,), (removed,) = of(RuleAdded, at.audit), of(RuleRemoved, at.audit)
+def in_group(group: SecurityGroupId, rule: Rule) -> Rule:
+    return replace(rule, id=RuleId(f"{rule.id}-{group}"), group=group)
+
+
+def test_a_pass_changes_both_of_two_groups() -> None:
+    # given two groups that both lack a rule and have a rule too many
+    stale = rule("sgr-1", X, label(I1))
+    region = region_with([in_group(GROUP, stale), in_group(OTHER, stale)], rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(GROUP) == region.groups.admitted(OTHER) == {Y}
+    assert [event.group for event in of(RuleAdded, region.audit)] == [GROUP, OTHER]
+    assert [event.group for event in of(RuleRemoved, region.audit)] == [GROUP, OTHER]
+    assert result.admits(DB, I2)
+    assert result.has_released(DB, I1)
+
+
+@pytest.mark.parametrize(("managed", "unmanaged"), [(GROUP, OTHER), (OTHER, GROUP)], ids=["first", "second"])
+def test_a_group_without_ports_does_not_stop_the_changes_of_another(
+    managed: SecurityGroupId, unmanaged: SecurityGroupId
+) -> None:
+    # given two groups under `auto`, of which only one admits itself
+    stale = rule("sgr-1", X, label(I1))
+    itself = rule("sgr-2", None, source_group=managed)
+    rules = [in_group(managed, stale), in_group(managed, itself), in_group(unmanaged, stale)]
+    region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
+        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(managed) == {Y}
+    assert region.groups.admitted(unmanaged) == {X}
+    assert unmanaged in str(raised.value)
+    assert managed not in str(raised.value)
+
+
+def test_the_error_names_every_group_without_ports() -> None:
+    region = region_with([], rows(roster()))
+    with pytest.raises(Permanent, match="security group sg-1, sg-2 in us-east-1 does not admit itself"):
+        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+
+
+@pytest.mark.parametrize("full", [GROUP, OTHER], ids=["first", "second"])
+def test_a_member_that_only_one_of_two_groups_has_no_room_for_is_lacking(full: SecurityGroupId) -> None:
+    region = region_with([in_group(full, rule("sgr-1", Y))], rows(roster({I1: X})), quota=1)
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    assert not result.admits(DB, I1)
+    assert [event.group for event in of(RuleAdded, region.audit)] == [OTHER if full == GROUP else GROUP]
+
+
+@pytest.mark.parametrize("holding", [GROUP, OTHER], ids=["first", "second"])
+def test_an_instance_is_not_released_while_one_of_two_groups_holds_its_rule(holding: SecurityGroupId) -> None:
+    region = region_with([in_group(holding, rule("sgr-1", X, label(I1)))], rows(roster()))
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    assert not result.has_released(DB, I1)
+    assert region.held.keys() == {holding}
+
+
+# Audit events.
+
+
+def test_the_audit_event_of_a_change_names_its_region_group_rule_and_reason() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I2: Y}, departed={I1: NOW - 4})))
+    region.run_pass()
+    (added,), (removed,) = of(RuleAdded, region.audit), of(RuleRemoved, region.audit)
     assert (added.region, added.group, added.opening.cidr, added.label) == (EAST, GROUP, Y, label(I2))
-    assert added.rule in at.groups.standing
+    assert added.rule in region.groups.existing
     assert (removed.rule, removed.reason, removed.stale_seconds) == (RuleId("sgr-1"), "departed", 4)
 
 
-def test_a_repair_of_what_was_wanted_before_is_drift() -> None:
-    # given a rule that somebody deleted and one that nobody ever wanted
-    at = place([rule("sgr-1", Y, label(I1))], rows(roster({I1: X})))
+def test_a_repair_of_rules_wanted_before_counts_as_drift() -> None:
+    # given a rule that was deleted by hand, and a rule that no roster wanted
+    region = region_with([rule("sgr-1", Y, label(I1))], rows(roster({I1: X})))
     # when
-    at.convergence(known_before={X: label(I1)}).run(None, None)
+    region.convergence(known_before={X: label(I1)}).run(None, None)
     # then
-    assert [each.drift for each in of(RuleAdded, at.audit)] == [True]
-    assert [each.drift for each in of(RuleRemoved, at.audit)] == [True]
+    assert [event.drift for event in of(RuleAdded, region.audit)] == [True]
+    assert [event.drift for event in of(RuleRemoved, region.audit)] == [True]
 
 
-def test_a_departure_that_a_true_up_finds_is_no_drift() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
-    at.convergence(known_before={}).run(None, None)
-    assert [each.drift for each in of(RuleRemoved, at.audit)] == [False]
+def test_a_departure_that_a_true_up_finds_does_not_count_as_drift() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+    region.convergence(known_before={}).run(None, None)
+    assert [event.drift for event in of(RuleRemoved, region.audit)] == [False]
 
 
-def test_what_an_event_explains_is_no_drift() -> None:
-    at = place([rule("sgr-1", Y, label(I2))], rows(roster({I1: X}, departed={I2: NOW})))
-    at.turn()
-    assert [each.drift for each in of(RuleAdded, at.audit)] == [False]
-    assert [each.drift for each in of(RuleRemoved, at.audit)] == [False]
+def test_a_change_that_an_event_explains_does_not_count_as_drift() -> None:
+    region = region_with([rule("sgr-1", Y, label(I2))], rows(roster({I1: X}, departed={I2: NOW})))
+    region.run_pass()
+    assert [event.drift for event in of(RuleAdded, region.audit)] == [False]
+    assert [event.drift for event in of(RuleRemoved, region.audit)] == [False]
 
 
-def test_what_is_held_is_told_with_its_digest() -> None:
-    at = place([rule("sgr-1", X, label(I1))], rows(roster()))
-    at.turn()
-    assert of(RemovalsHeld, at.audit) == [RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, at.held[GROUP].digest)]
+def test_the_audit_event_of_held_removals_has_their_digest() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster()))
+    region.run_pass()
+    assert of(RemovalsHeld, region.audit) == [
+        RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, region.held[GROUP].digest)
+    ]
 
 
-def test_the_quota_is_told_as_it_stands_after_the_changes() -> None:
+def test_the_quota_event_counts_the_rules_after_the_changes() -> None:
     # given a rule whose source is a group, which counts in both families (Amazon VPC User Guide, "Amazon VPC quotas")
     rules = [
         rule("sgr-0", None, source_group=GROUP),
@@ -354,14 +419,13 @@ def test_the_quota_is_told_as_it_stands_after_the_changes() -> None:
         rule("sgr-2", Cidr("2001:db8::1/128")),
         rule("sgr-3", Cidr("2001:db8::2/128")),
     ]
-    at = place(rules, rows(roster({I2: Y}, departed={I1: NOW})))
-    other = SecurityGroupId("sg-2")
+    region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
     # when
-    at.convergence(groups=(GROUP, other)).run(None, None)
+    region.convergence(groups=(GROUP, OTHER)).run(None, None)
     # then
-    assert {(each.group, each.family, each.rules, each.quota) for each in of(QuotaUsed, at.audit)} == {
+    assert {(event.group, event.family, event.rules, event.quota) for event in of(QuotaUsed, region.audit)} == {
         (GROUP, "ipv4", 2, 60),
         (GROUP, "ipv6", 3, 60),
-        (other, "ipv4", 1, 60),
-        (other, "ipv6", 0, 60),
+        (OTHER, "ipv4", 1, 60),
+        (OTHER, "ipv6", 0, 60),
     }

@@ -1,4 +1,4 @@
-"""The table of rosters: what a conditional write means, and that one bad row spoils no other. Nothing is sent."""
+"""The table of rosters: what a conditional write means; a bad row does not affect others. No request is sent."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +21,7 @@ HELD = HeldRemovals(GROUP, frozenset({RuleId("sgr-1")}), "0123456789ab", NOW)
 
 @pytest.fixture
 def stub() -> Iterator[Stubber]:
-    """A client of DynamoDB that answers what it is told to, and must be asked for all of it."""
+    """A stub of a DynamoDB client. A test fails if it leaves an answer unused."""
     client = boto3.client("dynamodb", region_name=EAST, aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stubber:
         yield stubber
@@ -33,12 +33,12 @@ def table(stub: Stubber) -> AwsRosterTable:
     return AwsRosterTable(client, EAST, NAME)
 
 
-def refuse(stub: Stubber, standing: dict[str, Any]) -> None:
-    """The condition does not hold for the item that stands there."""
-    stub.add_client_error("put_item", "ConditionalCheckFailedException", modeled_fields={"Item": standing})
+def refuse(stub: Stubber, existing: dict[str, Any]) -> None:
+    """The condition does not hold for the existing item."""
+    stub.add_client_error("put_item", "ConditionalCheckFailedException", modeled_fields={"Item": existing})
 
 
-def test_a_read_is_consistent_and_takes_every_page(stub: Stubber) -> None:
+def test_a_read_is_consistent_and_reads_every_page(stub: Stubber) -> None:
     # given
     more = {"LastEvaluatedKey": key(DB.region, DB.asg)}
     stub.add_response("scan", {"Items": [to_item(ROSTER)], **more}, {"TableName": NAME, "ConsistentRead": True})
@@ -53,7 +53,7 @@ def test_a_read_is_consistent_and_takes_every_page(stub: Stubber) -> None:
     assert rows.bad == {}
 
 
-def test_the_rows_of_one_region_are_asked_for_by_its_key(stub: Stubber) -> None:
+def test_the_rows_of_a_region_are_queried_by_its_key(stub: Stubber) -> None:
     expected = {
         "TableName": NAME,
         "ConsistentRead": True,
@@ -65,9 +65,9 @@ def test_the_rows_of_one_region_are_asked_for_by_its_key(stub: Stubber) -> None:
     assert table(stub).rows_of(WEST).rosters == {}
 
 
-def test_one_bad_row_spoils_no_other(stub: Stubber) -> None:
+def test_a_bad_row_does_not_affect_the_others(stub: Stubber) -> None:
     # given
-    bad = {**to_item(roster(key=WEST_DB, version=9)), "members": {"S": "nobody"}}
+    bad = {**to_item(roster(key=WEST_DB, version=9)), "members": {"S": "none"}}
     stub.add_response("scan", {"Items": [bad, to_item(ROSTER)]})
     # when
     rows = table(stub).rows()
@@ -76,14 +76,14 @@ def test_one_bad_row_spoils_no_other(stub: Stubber) -> None:
     assert rows.versions() == {DB: 5, WEST_DB: 9}
 
 
-def test_a_record_of_the_guard_that_cannot_be_read_counts_as_none(stub: Stubber) -> None:
+def test_an_unreadable_record_of_the_guard_counts_as_no_record(stub: Stubber) -> None:
     stub.add_response("scan", {"Items": [{**key(GUARD, GROUP), "rules": {"S": "all"}}]})
     rows = table(stub).rows()
     assert (rows.held, rows.bad) == ({}, {})
 
 
 @pytest.mark.parametrize(
-    ("standing", "condition"),
+    ("current_version", "condition"),
     [
         (0, {"ConditionExpression": "attribute_not_exists(version)"}),
         (
@@ -95,29 +95,29 @@ def test_a_record_of_the_guard_that_cannot_be_read_counts_as_none(stub: Stubber)
         ),
     ],
 )
-def test_our_own_row_is_replaced_only_if_it_is_the_one_that_was_read(
-    stub: Stubber, standing: int, condition: dict[str, Any]
+def test_our_own_row_is_replaced_only_if_it_has_the_version_that_was_read(
+    stub: Stubber, current_version: int, condition: dict[str, Any]
 ) -> None:
     item = {"TableName": NAME, "Item": to_item(ROSTER), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     stub.add_response("put_item", {}, item | condition)
-    table(stub).replace(ROSTER, standing)
+    table(stub).replace(ROSTER, current_version)
 
 
-def test_a_row_that_another_invocation_wrote_is_a_conflict(stub: Stubber) -> None:
+def test_a_row_that_another_invocation_wrote_raises_conflict(stub: Stubber) -> None:
     refuse(stub, to_item(roster(version=6)))
     with pytest.raises(Conflict, match="written by another invocation"):
         table(stub).replace(ROSTER, 4)
 
 
-def test_our_own_row_without_a_readable_version_is_for_a_person_to_mend(stub: Stubber) -> None:
-    # given a row that was read as one without a version, and that no condition on a version's absence lets replace
+def test_our_own_row_without_a_readable_version_raises_permanent(stub: Stubber) -> None:
+    # given a row that was read as a row without a version, but whose version attribute exists
     refuse(stub, to_item(ROSTER) | {"version": {"S": "7"}})
     # when / then
     with pytest.raises(Permanent):
         table(stub).replace(ROSTER, 0)
 
 
-def test_a_peer_takes_a_newer_row(stub: Stubber) -> None:
+def test_an_offer_writes_a_newer_row(stub: Stubber) -> None:
     condition = "attribute_not_exists(version) OR version < :version"
     expected = {
         "TableName": NAME,
@@ -131,20 +131,20 @@ def test_a_peer_takes_a_newer_row(stub: Stubber) -> None:
 
 
 @pytest.mark.parametrize("version", [5, 8])
-def test_a_peer_that_holds_as_new_a_row_says_which(stub: Stubber, version: int) -> None:
+def test_an_offer_returns_the_version_of_a_row_that_is_as_new(stub: Stubber, version: int) -> None:
     refuse(stub, to_item(roster(version=version)))
     assert table(stub).offer(ROSTER) == version
 
 
-def test_a_peer_that_refuses_a_row_for_one_without_a_readable_version_has_not_taken_it(stub: Stubber) -> None:
-    # given a row whose version is no number: no comparison with a number holds for it
+def test_an_offer_raises_an_error_if_the_row_has_no_readable_version(stub: Stubber) -> None:
+    # given a row whose version is not a number, so that no comparison with a number is true
     refuse(stub, to_item(ROSTER) | {"version": {"S": "7"}})
     # when / then
     with pytest.raises(RingfenceError):
         table(stub).offer(ROSTER)
 
 
-def test_what_the_guard_holds_is_kept_under_the_groups_name(stub: Stubber) -> None:
+def test_the_removals_that_the_guard_holds_are_stored_under_their_group(stub: Stubber) -> None:
     stub.add_response("put_item", {}, {"TableName": NAME, "Item": held_to_item(HELD)})
     table(stub).hold(HELD)
     assert held_to_item(HELD)["asg"] == {"S": SecurityGroupId("sg-1")}
@@ -154,12 +154,12 @@ def test_what_the_guard_holds_is_kept_under_the_groups_name(stub: Stubber) -> No
     ("operation", "call"),
     [
         ("scan", AwsRosterTable.rows),
-        ("query", lambda one: one.rows_of(WEST)),
-        ("put_item", lambda one: one.hold(HELD)),
-        ("put_item", lambda one: one.offer(ROSTER)),
+        ("query", lambda table: table.rows_of(WEST)),
+        ("put_item", lambda table: table.hold(HELD)),
+        ("put_item", lambda table: table.offer(ROSTER)),
     ],
 )
-def test_a_table_that_does_not_exist_is_a_region_that_is_not_deployed(
+def test_a_table_that_does_not_exist_raises_not_deployed(
     stub: Stubber, operation: str, call: Callable[[AwsRosterTable], object]
 ) -> None:
     stub.add_client_error(operation, "ResourceNotFoundException")

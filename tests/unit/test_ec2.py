@@ -1,4 +1,4 @@
-"""EC2's answers as the engine's values, through botocore's own parsing and validation."""
+"""EC2's answers become the engine's values, through botocore's own parsing and validation."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def described(id: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_every_address_of_every_interface_counts(ec2: tuple[Any, Stubber]) -> None:
+def test_an_instance_has_every_address_of_every_interface(ec2: tuple[Any, Stubber]) -> None:
     # given an instance with two interfaces, secondary addresses and IPv6
     client, stubber = ec2
     interfaces = [
@@ -71,7 +71,7 @@ def test_every_address_of_every_interface_counts(ec2: tuple[Any, Stubber]) -> No
     assert len(found.of_kinds(frozenset(AddressKind))) == 7
 
 
-def test_an_instance_with_an_address_that_cannot_be_a_members_counts_as_not_described(
+def test_an_instance_with_an_invalid_address_counts_as_not_described(
     ec2: tuple[Any, Stubber],
 ) -> None:
     client, stubber = ec2
@@ -81,14 +81,14 @@ def test_an_instance_with_an_address_that_cannot_be_a_members_counts_as_not_desc
     assert set(AwsInstances(client, HOME).of_groups(["db"])) == {"i-2"}
 
 
-def test_many_ids_are_asked_for_in_as_many_calls_as_a_filter_takes(ec2: tuple[Any, Stubber]) -> None:
+def test_many_ids_are_described_in_calls_of_200_ids(ec2: tuple[Any, Stubber]) -> None:
     client, stubber = ec2
     for _ in range(3):
         stubber.add_response("describe_instances", {"Reservations": []})
     AwsInstances(client, HOME).by_id([InstanceId(f"i-{number}") for number in range(401)])
 
 
-def test_rules_are_read_page_by_page_with_what_their_source_is(ec2: tuple[Any, Stubber]) -> None:
+def test_rules_are_read_page_by_page_with_their_source(ec2: tuple[Any, Stubber]) -> None:
     # given
     client, stubber = ec2
     common = {"GroupId": GROUP, "IsEgress": False, "IpProtocol": "tcp", "FromPort": 9042, "ToPort": 9042}
@@ -123,7 +123,7 @@ def addition(cidr: str, ports: PortRange) -> Addition:
     return Addition(Opening(ports, host(cidr)), Label("demo", RosterKey(HOME, "db"), "i-1"))
 
 
-def test_rules_are_made_in_one_call_with_one_permission_for_each_range_of_ports(ec2: tuple[Any, Stubber]) -> None:
+def test_rules_are_made_in_one_call_with_a_permission_for_each_port_range(ec2: tuple[Any, Stubber]) -> None:
     # given
     client, stubber = ec2
     https, everything = PortRange("tcp", 443, 443), PortRange("-1", -1, -1)
@@ -170,7 +170,9 @@ def test_rules_are_made_in_one_call_with_one_permission_for_each_range_of_ports(
         ("InvalidParameterValue", Refusal.MALFORMED),
     ],
 )
-def test_a_refusal_says_what_the_next_step_depends_on(ec2: tuple[Any, Stubber], code: str, refusal: Refusal) -> None:
+def test_an_error_code_of_authorize_raises_refused_with_its_refusal(
+    ec2: tuple[Any, Stubber], code: str, refusal: Refusal
+) -> None:
     client, stubber = ec2
     stubber.add_client_error("authorize_security_group_ingress", code, "60 of 60")
     with pytest.raises(Refused, match="60 of 60") as raised:

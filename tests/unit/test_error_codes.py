@@ -1,4 +1,4 @@
-"""Each of botocore's errors becomes the one that says what the engine does next."""
+"""Each error of botocore becomes the engine's error that says what to do next."""
 
 import pytest
 from botocore.exceptions import (
@@ -47,11 +47,11 @@ def raised(error: Exception, operation: str = "DescribeInstances") -> RingfenceE
         "ExpiredTokenException",
     ],
 )
-def test_what_passes_is_tried_again(code: str) -> None:
+def test_a_temporary_error_is_retried(code: str) -> None:
     assert isinstance(raised(client_error(code)), Retry)
 
 
-def test_an_unknown_code_of_a_server_that_failed_is_tried_again() -> None:
+def test_an_unknown_code_with_a_server_error_is_retried() -> None:
     assert isinstance(raised(client_error("NeverHeardOf", status=500)), Retry)
     assert isinstance(raised(client_error("NeverHeardOf", status=503)), Retry)
     assert type(raised(client_error("NeverHeardOf", status=499))) is Permanent
@@ -68,19 +68,19 @@ def test_an_unknown_code_of_a_server_that_failed_is_tried_again() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_service_that_cannot_be_reached_is_tried_again(error: BotoCoreError) -> None:
+def test_a_service_that_cannot_be_reached_is_retried(error: BotoCoreError) -> None:
     assert isinstance(raised(error), Retry)
 
 
-def test_an_answer_that_cannot_be_read_is_tried_again() -> None:
-    # Botocore raises this one for an answer that was cut off; it is no BotoCoreError.
+def test_an_answer_that_cannot_be_parsed_is_retried() -> None:
+    # Botocore raises this error for an answer that was cut off. It is no BotoCoreError.
     assert isinstance(raised(ResponseParserError("unable to parse response, invalid XML received")), Retry)
 
 
 @pytest.mark.parametrize(
     "code", ["UnauthorizedOperation", "AccessDeniedException", "InvalidGroup.NotFound", "NeverSeen"]
 )
-def test_what_someone_must_mend_is_permanent(code: str) -> None:
+def test_an_error_that_an_operator_must_fix_is_permanent(code: str) -> None:
     assert type(raised(client_error(code))) is Permanent
 
 
@@ -89,7 +89,7 @@ def test_what_someone_must_mend_is_permanent(code: str) -> None:
     [NoCredentialsError(), ParamValidationError(report="unknown parameter")],
     ids=lambda error: type(error).__name__,
 )
-def test_a_call_that_cannot_even_be_made_is_permanent(error: BotoCoreError) -> None:
+def test_a_call_that_cannot_be_made_is_permanent(error: BotoCoreError) -> None:
     assert type(raised(error)) is Permanent
 
 
@@ -105,41 +105,41 @@ def test_a_call_that_cannot_even_be_made_is_permanent(error: BotoCoreError) -> N
     ],
 )
 @pytest.mark.parametrize("operation", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"])
-def test_a_security_group_refuses_for_a_reason(code: str, refusal: Refusal, operation: str) -> None:
+def test_a_refusal_of_a_security_group_has_its_reason(code: str, refusal: Refusal, operation: str) -> None:
     error = raised(client_error(code), operation)
     assert isinstance(error, Refused)
     assert error.refusal is refusal
 
 
-def test_an_invalid_value_elsewhere_is_no_refusal_of_a_security_group() -> None:
+def test_an_invalid_value_in_another_call_is_no_refusal_of_a_security_group() -> None:
     assert type(raised(client_error("InvalidParameterValue"), "DescribeInstances")) is Permanent
 
 
 @pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
-def test_a_table_that_does_not_exist_says_that_ringfence_is_not_deployed(operation: str) -> None:
+def test_a_table_that_does_not_exist_means_that_ringfence_is_not_deployed(operation: str) -> None:
     assert isinstance(raised(client_error("ResourceNotFoundException"), operation), NotDeployed)
 
 
 @pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
-def test_a_table_that_may_not_be_used_is_deployed(operation: str) -> None:
+def test_a_table_that_denies_access_does_not_mean_that_ringfence_is_not_deployed(operation: str) -> None:
     assert type(raised(client_error("AccessDeniedException"), operation)) is Permanent
 
 
-def test_another_resource_that_does_not_exist_is_no_missing_deployment() -> None:
+def test_another_missing_resource_does_not_mean_that_ringfence_is_not_deployed() -> None:
     assert type(raised(client_error("ResourceNotFoundException"), "SendMessage")) is Permanent
 
 
-def test_the_error_names_the_call_the_region_and_what_aws_said() -> None:
+def test_the_error_names_the_call_the_region_and_the_message_of_aws() -> None:
     text = str(raised(client_error("UnauthorizedOperation", "You are not authorized")))
     assert all(part in text for part in ("DescribeInstances", EAST, "UnauthorizedOperation", "You are not authorized"))
 
 
-def test_the_original_error_stays_as_the_cause() -> None:
+def test_the_original_error_is_the_cause() -> None:
     error = client_error("Throttling")
     assert raised(error).__cause__ is error
 
 
-def test_an_error_of_our_own_passes_as_it_is() -> None:
+def test_an_error_that_is_not_botocores_is_not_translated() -> None:
     with pytest.raises(KeyError), translated(EAST, "Scan"):
         raise KeyError("ours")
 
@@ -153,5 +153,5 @@ def test_an_error_of_our_own_passes_as_it_is() -> None:
     ],
 )
 def test_only_the_documented_answer_means_that_no_action_is_active(error: ClientError, inactive: bool) -> None:
-    # Amazon EC2 Auto Scaling API reference, CompleteLifecycleAction: it has no code of its own.
+    # Amazon EC2 Auto Scaling API reference, CompleteLifecycleAction: the error has no code of its own.
     assert is_inactive_lifecycle_action(error) is inactive

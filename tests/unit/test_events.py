@@ -1,4 +1,4 @@
-"""Whatever wakes the engine becomes one of four events, and nothing makes it crash."""
+"""Input becomes one of four events, and no input raises an error."""
 
 from typing import Any
 
@@ -51,13 +51,13 @@ def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
 # Lifecycle events.
 
 
-def test_a_launch_says_who_where_and_when() -> None:
+def test_a_launch_has_its_instance_places_time_and_token() -> None:
     assert parse(lifecycle(), FALLBACK) == Launching(
         "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.EC2, Place.GROUP, TOKEN
     )
 
 
-def test_a_termination_says_who_where_and_when() -> None:
+def test_a_termination_has_its_instance_places_time_and_token() -> None:
     assert parse(lifecycle(TERMINATE), FALLBACK) == Terminating(
         "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.GROUP, Place.EC2, TOKEN
     )
@@ -72,7 +72,7 @@ def test_a_termination_says_who_where_and_when() -> None:
         (TERMINATE, "WarmPool", "EC2", (Place.WARM_POOL, Place.EC2)),
     ],
 )
-def test_the_ways_into_and_out_of_a_warm_pool_are_told_apart(
+def test_a_lifecycle_event_has_its_places_of_a_warm_pool(
     detail_type: str, origin: str, destination: str, places: tuple[Place, Place]
 ) -> None:
     event = parse(lifecycle(detail_type, Origin=origin, Destination=destination), FALLBACK)
@@ -82,29 +82,29 @@ def test_the_ways_into_and_out_of_a_warm_pool_are_told_apart(
 
 @pytest.mark.parametrize("places", [{}, {"Origin": "Moon", "Destination": 7}])
 @pytest.mark.parametrize(
-    ("detail_type", "usual"), [(LAUNCH, (Place.EC2, Place.GROUP)), (TERMINATE, (Place.GROUP, Place.EC2))]
+    ("detail_type", "default"), [(LAUNCH, (Place.EC2, Place.GROUP)), (TERMINATE, (Place.GROUP, Place.EC2))]
 )
-def test_an_event_without_places_goes_the_usual_way(
-    detail_type: str, usual: tuple[Place, Place], places: dict[str, object]
+def test_an_event_without_valid_places_has_the_default_places(
+    detail_type: str, default: tuple[Place, Place], places: dict[str, object]
 ) -> None:
     event = parse(
         {**(bare := without(lifecycle(detail_type), "Origin", "Destination")), "detail": bare["detail"] | places},
         FALLBACK,
     )
     assert isinstance(event, Launching | Terminating)
-    assert (event.origin, event.destination) == usual
+    assert (event.origin, event.destination) == default
 
 
 @pytest.mark.parametrize("name", ["AutoScalingGroupName", "EC2InstanceId", "LifecycleHookName"])
 @pytest.mark.parametrize("value", [None, "", 7, ["db"]])
-def test_a_lifecycle_event_that_does_not_say_enough_is_ignored(name: str, value: object) -> None:
+def test_a_lifecycle_event_without_group_instance_or_hook_is_ignored(name: str, value: object) -> None:
     event = parse(lifecycle(LAUNCH, **{name: value}), FALLBACK)
     assert isinstance(event, Ignored)
     assert "does not name" in event.reason
 
 
 @pytest.mark.parametrize("time", [None, "", "noon", 12])
-def test_an_event_without_a_time_is_an_event_all_the_same(time: object) -> None:
+def test_an_event_without_a_valid_time_is_accepted(time: object) -> None:
     event = parse({**lifecycle(), "time": time}, FALLBACK)
     assert isinstance(event, Launching)
     assert event.time is None
@@ -124,7 +124,7 @@ def test_only_auto_scaling_can_send_a_lifecycle_event() -> None:
         "EC2 Auto Scaling Instance Refresh Started",
     ],
 )
-def test_other_events_of_auto_scaling_are_ignored_by_name(detail_type: str) -> None:
+def test_another_event_of_auto_scaling_is_ignored_and_the_reason_names_it(detail_type: str) -> None:
     event = parse(lifecycle(detail_type), FALLBACK)
     assert isinstance(event, Ignored)
     assert detail_type in event.reason
@@ -133,36 +133,36 @@ def test_other_events_of_auto_scaling_are_ignored_by_name(detail_type: str) -> N
 # True-ups.
 
 
-def test_the_schedule_names_itself_by_its_time() -> None:
+def test_a_scheduled_true_up_is_named_after_its_time() -> None:
     event = {"source": SCHEDULE, "time": "2025-11-30T12:00:00Z"}
     assert parse(event, FALLBACK) == TrueUp("schedule 2025-11-30T12:00:00Z")
 
 
-def test_a_person_asks_for_a_true_up() -> None:
+def test_an_operator_invokes_a_true_up() -> None:
     assert parse({"trueup": True}, FALLBACK) == TrueUp(FALLBACK)
 
 
-def test_a_person_confirms_what_is_held() -> None:
+def test_an_operator_confirms_held_removals() -> None:
     assert parse({"trueup": True, "confirm": "0123456789ab"}, FALLBACK) == TrueUp(FALLBACK, confirm="0123456789ab")
 
 
 @pytest.mark.parametrize("further", [{}, {"trueup": True}, {"trueup": "yes"}, {"trueup": None}])
-def test_the_original_form_is_a_true_up_with_and_without_saying_so(further: dict[str, object]) -> None:
+def test_the_original_form_is_a_true_up_with_any_value_of_trueup(further: dict[str, object]) -> None:
     event = {"detail": {"AutoScalingGroupName": "db"}} | further
     assert parse(event, FALLBACK) == TrueUp(FALLBACK, "db")
 
 
-def test_the_original_form_can_confirm_too() -> None:
+def test_the_original_form_can_confirm_held_removals() -> None:
     event = {"detail": {"AutoScalingGroupName": "db"}, "confirm": "0123456789ab"}
     assert parse(event, FALLBACK) == TrueUp(FALLBACK, "db", "0123456789ab")
 
 
-def test_a_group_in_an_event_of_another_source_is_no_true_up() -> None:
+def test_an_event_of_another_source_that_names_a_group_is_no_true_up() -> None:
     event = {"source": "my.app", "detail": {"AutoScalingGroupName": "db"}}
     assert isinstance(parse(event, FALLBACK), Ignored)
 
 
-# What is ignored.
+# Ignored input.
 
 
 @pytest.mark.parametrize(
@@ -172,14 +172,14 @@ def test_a_group_in_an_event_of_another_source_is_no_true_up() -> None:
         {"source": "aws.autoscaling", "detail": {"Event": "autoscaling:TEST_NOTIFICATION"}},
     ],
 )
-def test_a_test_notification_is_ignored_by_its_name(event: dict[str, Any]) -> None:
+def test_a_test_notification_is_ignored_and_the_reason_names_it(event: dict[str, Any]) -> None:
     ignored = parse(event, FALLBACK)
     assert isinstance(ignored, Ignored)
     assert "test notification" in ignored.reason
 
 
 @pytest.mark.parametrize("event", [None, True, 0, "text", [], [{"trueup": True}], {}, {"detail": "text"}])
-def test_what_is_nothing_of_ours_is_ignored_with_a_reason(event: object) -> None:
+def test_other_input_is_ignored_with_a_reason(event: object) -> None:
     ignored = parse(event, FALLBACK)
     assert isinstance(ignored, Ignored)
     assert ignored.id == FALLBACK
@@ -215,7 +215,7 @@ nearly_events = st.fixed_dictionaries(
 
 
 @given(json_values | nearly_events)
-def test_nothing_makes_it_crash(event: object) -> None:
+def test_no_input_raises_an_error(event: object) -> None:
     parsed = parse(event, FALLBACK)
     assert isinstance(parsed.id, str)
     assert parsed.id

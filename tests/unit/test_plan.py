@@ -1,4 +1,4 @@
-"""What one security group lacks and has too much, and whose rules are never touched."""
+"""The plan of a security group: what it adds, removes and relabels, and which rules it never changes."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import BadRow, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
-from ringfence.core.settings import Mode
 from tests.unit.builders import (
     CLUSTER,
     DB,
@@ -38,58 +38,58 @@ UDP = PortRange("udp", 53, 53)
 HOME = scope()
 MIRROR = scope(mode=Mode.MIRROR)
 PEER = scope(at_home=False)
-"""The east's engine at work in the west's group."""
+"""The scope of EAST's engine in a group of WEST."""
 
 
-def planned(rules: list[Rule], standing: Rows, within: Scope = HOME, ports: tuple[PortRange, ...] = (TCP,)) -> Plan:
-    return plan_group(GROUP, rules, standing, ports, within)
+def planned(rules: list[Rule], table: Rows, within: Scope = HOME, ports: tuple[PortRange, ...] = (TCP,)) -> Plan:
+    return plan_group(GROUP, rules, table, ports, within)
 
 
 def removed(plan: Plan) -> dict[RuleId, Reason]:
-    return {each.rule: each.reason for each in plan.removals}
+    return {removal.rule: removal.reason for removal in plan.removals}
 
 
 def added(plan: Plan) -> set[Opening]:
-    return {each.opening for each in plan.additions}
+    return {addition.opening for addition in plan.additions}
 
 
-# What is added.
+# Additions.
 
 
-def test_a_member_without_a_rule_gets_one_on_every_port_with_its_name_on_it() -> None:
+def test_a_plan_adds_a_labelled_rule_on_every_port_for_a_member_without_rules() -> None:
     plan = planned([], rows(roster({I1: A1})), ports=(TCP, UDP))
     assert added(plan) == {Opening(TCP, A1), Opening(UDP, A1)}
-    assert {each.label for each in plan.additions} == {label(I1)}
+    assert {addition.label for addition in plan.additions} == {label(I1)}
 
 
-def test_at_home_the_members_of_every_region_are_wanted_and_in_a_peers_group_our_own() -> None:
-    standing = rows(roster({I1: A1}), roster({I2: A2}, key=WEST_DB))
-    assert added(planned([], standing)) == {Opening(TCP, A1), Opening(TCP, A2)}
-    assert added(planned([], standing, PEER)) == {Opening(TCP, A1)}
+def test_a_plan_adds_all_members_at_home_and_only_our_own_members_in_a_peer() -> None:
+    table = rows(roster({I1: A1}), roster({I2: A2}, key=WEST_DB))
+    assert added(planned([], table)) == {Opening(TCP, A1), Opening(TCP, A2)}
+    assert added(planned([], table, PEER)) == {Opening(TCP, A1)}
 
 
-def test_a_plan_counts_the_owned_rules_that_it_was_made_of() -> None:
+def test_a_plan_counts_the_owned_rules() -> None:
     rules = [rule("sgr-1", A1, label(I1)), rule("sgr-2", A2, label(I2, WEST_DB)), rule("sgr-3", A3)]
     assert planned(rules, rows()).owned == 2
 
 
-def test_a_plan_is_something_to_do_if_anything_is_to_be_added_or_removed() -> None:
+def test_a_plan_is_true_if_it_adds_or_removes_a_rule() -> None:
     assert planned([], rows(roster({I1: A1})))
     assert planned([rule("sgr-1", A1, label(I1))], rows(roster(departed={I1: NOW})))
     assert not planned([], rows(roster()))
 
 
-def test_whoever_waits_for_an_address_needs_no_rule() -> None:
+def test_a_member_that_waits_for_an_address_needs_no_rule() -> None:
     assert not planned([], rows(roster({I1: member(state=MemberState.WAITING)})))
 
 
-def test_a_missing_member_is_still_wanted() -> None:
-    standing = rows(roster({I1: member(A1, state=MemberState.MISSING)}))
-    assert not planned([rule("sgr-1", A1, label(I1))], standing)
+def test_a_missing_member_keeps_its_rule() -> None:
+    table = rows(roster({I1: member(A1, state=MemberState.MISSING)}))
+    assert not planned([rule("sgr-1", A1, label(I1))], table)
 
 
 @pytest.mark.parametrize("owner", [label(I1), label(cluster="other"), None])
-def test_a_rule_that_admits_a_member_satisfies_whoever_made_it(owner: Label | None) -> None:
+def test_a_rule_that_admits_a_member_satisfies_the_plan_with_any_owner(owner: Label | None) -> None:
     assert not planned([rule("sgr-1", A1, owner)], rows(roster({I1: A1})))
 
 
@@ -101,65 +101,65 @@ def test_a_rule_that_admits_a_member_satisfies_whoever_made_it(owner: Label | No
         rule("sgr-1", A1, ports=PortRange("-1", -1, -1)),
     ],
 )
-def test_a_wider_foreign_rule_does_not_satisfy(wider: Rule) -> None:
+def test_a_wider_foreign_rule_does_not_satisfy_the_plan(wider: Rule) -> None:
     plan = planned([wider], rows(roster({I1: A1})))
     assert added(plan) == {Opening(TCP, A1)}
     assert not plan.removals
 
 
-def test_each_family_gets_the_icmp_that_ec2_takes() -> None:
+def test_each_address_family_gets_its_own_icmp_protocol() -> None:
     v6 = Cidr("2001:db8::1/128")
     icmp, icmpv6, everything = PortRange("icmp", -1, -1), PortRange("icmpv6", -1, -1), PortRange("-1", -1, -1)
     plan = planned([], rows(roster({I1: member(A1, v6)})), ports=(icmp, icmpv6, everything))
     assert added(plan) == {Opening(icmp, A1), Opening(icmpv6, v6), Opening(everything, A1), Opening(everything, v6)}
 
 
-def test_where_two_claim_an_address_one_rule_admits_both() -> None:
+def test_two_members_with_the_same_address_need_one_rule() -> None:
     plan = planned([], rows(roster({I1: A1, I2: A1})))
-    assert [each.label for each in plan.additions] == [label(I1)]
+    assert [addition.label for addition in plan.additions] == [label(I1)]
 
 
-def test_an_address_that_moved_to_another_member_keeps_its_rule_under_the_others_name() -> None:
-    standing = rows(roster({I2: A1}, departed={I1: NOW}))
-    plan = planned([rule("sgr-1", A1, label(I1))], standing)
+def test_a_plan_relabels_the_rule_of_an_address_that_moved_to_another_member() -> None:
+    table = rows(roster({I2: A1}, departed={I1: NOW}))
+    plan = planned([rule("sgr-1", A1, label(I1))], table)
     assert plan == Plan(
         GROUP, owned=1, relabellings=(Relabelling(Opening(TCP, A1), RuleId("sgr-1"), label(I2), label(I1)),)
     )
 
 
-def test_in_a_peer_region_the_rule_of_anothers_roster_keeps_its_name() -> None:
-    standing = rows(roster({I2: A1}))
-    assert not planned([rule("sgr-1", A1, label(I1, key=RosterKey(WEST, "db")))], standing, scope(at_home=False))
+def test_a_plan_in_a_peer_does_not_relabel_the_rule_of_another_regions_roster() -> None:
+    table = rows(roster({I2: A1}))
+    assert not planned([rule("sgr-1", A1, label(I1, key=RosterKey(WEST, "db")))], table, scope(at_home=False))
 
 
 # Static members.
 
 
-def test_a_static_member_belongs_in_the_group_at_home_alone() -> None:
+def test_a_plan_adds_a_static_member_only_at_home() -> None:
     office = Cidr("203.0.113.0/24")
     home = planned([], rows(roster()), scope(static_members=(office,)))
-    assert [(each.opening.cidr, str(each.label)) for each in home.additions] == [
+    assert [(addition.opening.cidr, str(addition.label)) for addition in home.additions] == [
         (office, "ringfence demo us-east-1/(static) static")
     ]
     assert not planned([], rows(roster()), scope(static_members=(office,), at_home=False))
 
 
-def test_a_static_member_that_is_no_longer_configured_goes() -> None:
+def test_a_plan_removes_a_static_member_that_is_no_longer_configured() -> None:
     office = rule("sgr-1", Cidr("203.0.113.0/24"), label("static", RosterKey(EAST, STATIC)))
     assert removed(planned([office], rows(roster()))) == {RuleId("sgr-1"): Reason.NO_MEMBER}
 
 
-# Why a rule goes.
+# Reasons of removals.
 
 
-def test_the_rule_of_a_departed_instance_goes_and_says_since_when() -> None:
+def test_the_removal_of_a_departed_instances_rule_has_the_time_of_the_departure() -> None:
     plan = planned([rule("sgr-1", A1, label(I1))], rows(roster(departed={I1: NOW - 7})))
     (removal,) = plan.removals
     assert (removal.reason, removal.departed_at, removal.is_explained) == (Reason.DEPARTED, NOW - 7, True)
 
 
 @pytest.mark.parametrize(
-    ("standing", "reason"),
+    ("existing", "reason"),
     [
         (roster(), Reason.UNKNOWN_INSTANCE),
         (roster({I1: A2}), Reason.NO_MEMBER),
@@ -167,27 +167,27 @@ def test_the_rule_of_a_departed_instance_goes_and_says_since_when() -> None:
         (roster({I1: member(state=MemberState.BARE)}), Reason.NO_MEMBER),
     ],
 )
-def test_without_a_departure_no_removal_is_explained(standing: Roster, reason: Reason) -> None:
-    (removal,) = planned([rule("sgr-1", A1, label(I1))], rows(standing)).removals
+def test_a_removal_without_a_departure_is_not_explained(existing: Roster, reason: Reason) -> None:
+    (removal,) = planned([rule("sgr-1", A1, label(I1))], rows(existing)).removals
     assert (removal.reason, removal.is_explained) == (reason, False)
 
 
-def test_a_rule_on_a_port_that_is_no_longer_managed_goes() -> None:
+def test_a_plan_removes_a_rule_on_a_port_that_is_no_longer_managed() -> None:
     rules = [rule("sgr-1", A1, label(I1)), rule("sgr-2", A1, label(I1), ports=UDP)]
     assert removed(planned(rules, rows(roster({I1: A1})))) == {RuleId("sgr-2"): Reason.PORT}
 
 
-def test_the_rules_of_a_group_that_is_no_longer_configured_go() -> None:
+def test_a_plan_removes_the_rules_of_a_group_that_is_no_longer_configured() -> None:
     cache = RosterKey(EAST, "cache")
     assert removed(planned([rule("sgr-1", A1, label(I1, cache))], rows(roster()))) == {
         RuleId("sgr-1"): Reason.NO_MEMBER
     }
 
 
-def test_the_rules_of_a_region_that_left_the_cluster_go_and_its_members_with_them() -> None:
+def test_a_plan_removes_the_rules_of_a_region_that_left_the_cluster_and_adds_none() -> None:
     gone = RosterKey(Region("eu-west-1"), "db")
-    standing = rows(roster(), roster({I1: A1}, key=gone))
-    plan = planned([rule("sgr-1", A1, label(I1, gone))], standing)
+    table = rows(roster(), roster({I1: A1}, key=gone))
+    plan = planned([rule("sgr-1", A1, label(I1, gone))], table)
     assert removed(plan).keys() == {RuleId("sgr-1")}
     assert not plan.additions
 
@@ -196,22 +196,22 @@ def test_the_rules_of_a_region_that_left_the_cluster_go_and_its_members_with_the
 
 
 @pytest.mark.parametrize("key", [DB, WEST_DB], ids=["own", "a peer's"])
-def test_a_roster_that_is_missing_keeps_its_rules(key: RosterKey) -> None:
+def test_the_rules_of_a_missing_roster_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows())
 
 
 @pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(EAST, "cache")], ids=["own", "a peer's", "a former group's"])
-def test_a_roster_that_cannot_be_trusted_keeps_its_rules(key: RosterKey) -> None:
+def test_the_rules_of_a_bad_row_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows(bad={key: BadRow("why")}))
 
 
-def test_a_roster_that_cannot_be_trusted_does_not_keep_the_rules_of_others() -> None:
+def test_a_bad_row_does_not_keep_the_rules_of_other_rosters() -> None:
     rules = [rule("sgr-1", A1, label(I1)), rule("sgr-2", A2, label(I2, WEST_DB))]
-    standing = rows(roster(departed={I1: NOW}), bad={WEST_DB: BadRow("why")})
-    assert removed(planned(rules, standing)).keys() == {RuleId("sgr-1")}
+    table = rows(roster(departed={I1: NOW}), bad={WEST_DB: BadRow("why")})
+    assert removed(planned(rules, table)).keys() == {RuleId("sgr-1")}
 
 
-# What is not ours.
+# Foreign rules.
 
 FOREIGN = [
     rule("sgr-9", A3),
@@ -224,13 +224,13 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("foreign", FOREIGN, ids=lambda one: one.description or "-")
+@pytest.mark.parametrize("foreign", FOREIGN, ids=lambda rule: rule.description or "-")
 def test_a_foreign_rule_is_never_removed(foreign: Rule) -> None:
     assert not planned([foreign], rows(roster(), roster(key=WEST_DB))).removals
 
 
-def test_in_a_peers_group_only_the_rules_of_our_own_rosters_are_ours() -> None:
-    # given rules that nobody wants any more
+def test_a_plan_in_a_peer_removes_only_the_rules_of_our_own_rosters() -> None:
+    # given rules that no roster wants any more
     rules = [
         rule("sgr-1", A1, label(I1)),
         rule("sgr-2", A2, label(I2, WEST_DB)),
@@ -238,15 +238,15 @@ def test_in_a_peers_group_only_the_rules_of_our_own_rosters_are_ours() -> None:
         rule("sgr-4", address(4), label(I1, RosterKey(Region("eu-west-1"), "db"))),
         rule("sgr-5", address(5), label(I1, RosterKey(EAST, "cache"))),
     ]
-    standing = rows(roster(departed={I1: NOW}), roster({I1: address(6)}, key=WEST_DB))
+    table = rows(roster(departed={I1: NOW}), roster({I1: address(6)}, key=WEST_DB))
     # when
-    plan = planned(rules, standing, PEER)
+    plan = planned(rules, table, PEER)
     # then
     assert removed(plan).keys() == {RuleId("sgr-1")}
     assert not plan.additions
 
 
-def test_in_a_peers_group_even_a_mirror_removes_nothing_foreign() -> None:
+def test_a_mirror_in_a_peer_removes_no_foreign_rule() -> None:
     peers = scope(at_home=False, mode=Mode.MIRROR)
     assert not planned([rule("sgr-9", A3)], rows(roster(), roster(key=WEST_DB)), peers)
 
@@ -254,7 +254,7 @@ def test_in_a_peers_group_even_a_mirror_removes_nothing_foreign() -> None:
 # Mirror mode.
 
 
-def test_a_mirror_removes_what_is_no_members_on_the_managed_ports_alone() -> None:
+def test_a_mirror_removes_only_addresses_that_are_no_members_on_managed_ports() -> None:
     # given
     rules = [
         rule("sgr-1", A1),
@@ -270,26 +270,26 @@ def test_a_mirror_removes_what_is_no_members_on_the_managed_ports_alone() -> Non
     plan = planned(rules, rows(roster({I1: A1}), roster(key=WEST_DB)), mirror)
     # then
     assert removed(plan) == {RuleId("sgr-2"): Reason.FOREIGN, RuleId("sgr-7"): Reason.FOREIGN}
-    assert not any(each.is_explained for each in plan.removals)
+    assert not any(removal.is_explained for removal in plan.removals)
 
 
 @pytest.mark.parametrize(
-    "standing",
+    "table",
     [
         rows(roster()),
         rows(roster(), bad={WEST_DB: BadRow("why")}),
         rows(roster(), roster(key=WEST_DB), bad={RosterKey(WEST, "x"): BadRow("why")}),
     ],
-    ids=["a peer never spoke", "a peer is not trusted", "one of a peer's groups is not trusted"],
+    ids=["a peer has no row", "a peer has only a bad row", "a peer has a bad row too"],
 )
-def test_a_mirror_waits_until_every_region_has_spoken(standing: Rows) -> None:
-    assert not planned([rule("sgr-9", A3)], standing, MIRROR).removals
+def test_a_mirror_removes_no_foreign_rule_until_every_region_has_a_good_row(table: Rows) -> None:
+    assert not planned([rule("sgr-9", A3)], table, MIRROR).removals
 
 
 # Ports.
 
 
-def test_auto_finds_the_ports_on_which_the_group_admits_itself() -> None:
+def test_auto_manages_the_ports_on_which_the_group_admits_itself() -> None:
     rules = [
         rule("sgr-1", None, source_group=GROUP, ports=UDP),
         rule("sgr-2", None, source_group=GROUP),
@@ -314,16 +314,18 @@ rosters = st.builds(
     keys,
 )
 tables = st.builds(
-    lambda found, bad: Rows({one.key: one for one in found if one.key not in bad}, {key: BadRow("why") for key in bad}),
+    lambda rosters, bad: Rows(
+        {roster.key: roster for roster in rosters if roster.key not in bad}, {key: BadRow("why") for key in bad}
+    ),
     st.lists(rosters, max_size=4),
     st.lists(keys, max_size=1),
 )
 openings = st.builds(Opening, st.sampled_from([*PORTS, PortRange("tcp", 22, 22)]), few.map(address))
 owners = st.none() | st.builds(label, ids, keys, st.sampled_from([CLUSTER, "other"]))
 groups = st.dictionaries(openings, owners, max_size=12).map(
-    lambda found: [
+    lambda rules: [
         rule(f"sgr-{number}", opening.cidr, owner, opening.ports)
-        for number, (opening, owner) in enumerate(found.items())
+        for number, (opening, owner) in enumerate(rules.items())
     ]
 )
 
@@ -341,52 +343,52 @@ scopes = scopes_in(*Mode)
 
 
 def applied(plan: Plan, rules: list[Rule]) -> list[Rule]:
-    gone = {each.rule for each in plan.removals}
+    """The rules of the group after the plan."""
+    removed = {removal.rule for removal in plan.removals}
     made = [
-        rule(f"sgr-new-{number}", each.opening.cidr, each.label, each.opening.ports)
-        for number, each in enumerate(plan.additions)
+        rule(f"sgr-new-{number}", addition.opening.cidr, addition.label, addition.opening.ports)
+        for number, addition in enumerate(plan.additions)
     ]
-    now = {each.rule: str(each.label) for each in plan.relabellings}
-    return [replace(one, description=now.get(one.id, one.description)) for one in rules if one.id not in gone] + made
+    labels = {relabelling.rule: str(relabelling.label) for relabelling in plan.relabellings}
+    kept = [rule for rule in rules if rule.id not in removed]
+    return [replace(rule, description=labels.get(rule.id, rule.description)) for rule in kept] + made
 
 
 @given(groups, tables, scopes)
-def test_a_plan_that_was_applied_leaves_nothing_to_do(rules: list[Rule], standing: Rows, within: Scope) -> None:
-    first = planned(rules, standing, within, PORTS)
-    assert not planned(applied(first, rules), standing, within, PORTS)
+def test_the_plan_after_an_applied_plan_is_empty(rules: list[Rule], table: Rows, within: Scope) -> None:
+    first = planned(rules, table, within, PORTS)
+    assert not planned(applied(first, rules), table, within, PORTS)
 
 
 @given(groups, tables, scopes)
-def test_a_plan_does_not_depend_on_the_order_of_what_was_read(rules: list[Rule], standing: Rows, within: Scope) -> None:
-    backwards = Rows(dict(reversed(list(standing.rosters.items()))), standing.bad)
-    assert planned(rules, standing, within, PORTS) == planned(rules[::-1], backwards, within, PORTS)
+def test_a_plan_does_not_depend_on_the_order_of_rules_and_rows(rules: list[Rule], table: Rows, within: Scope) -> None:
+    backwards = Rows(dict(reversed(list(table.rosters.items()))), table.bad)
+    assert planned(rules, table, within, PORTS) == planned(rules[::-1], backwards, within, PORTS)
 
 
 @given(groups, tables, scopes)
-def test_no_rule_of_a_live_member_is_removed(rules: list[Rule], standing: Rows, within: Scope) -> None:
-    plan = planned(rules, standing, within, PORTS)
-    live = set(within.desired(standing))
-    assert not any(each.opening.cidr in live and each.opening.ports in PORTS for each in plan.removals)
+def test_a_plan_removes_no_rule_of_a_member(rules: list[Rule], table: Rows, within: Scope) -> None:
+    plan = planned(rules, table, within, PORTS)
+    live = set(within.desired(table))
+    assert not any(removal.opening.cidr in live and removal.opening.ports in PORTS for removal in plan.removals)
 
 
 @given(groups, tables, scopes_in(Mode.OWNED, Mode.OBSERVE))
-def test_an_owner_never_removes_what_is_foreign(rules: list[Rule], standing: Rows, within: Scope) -> None:
-    foreign = {one.id for one in rules if one.label(CLUSTER) is None}
-    assert not foreign & {each.rule for each in planned(rules, standing, within, PORTS).removals}
+def test_a_plan_outside_mirror_mode_removes_no_foreign_rule(rules: list[Rule], table: Rows, within: Scope) -> None:
+    foreign = {rule.id for rule in rules if rule.label(CLUSTER) is None}
+    assert not foreign & {removal.rule for removal in planned(rules, table, within, PORTS).removals}
 
 
 @given(groups, tables, scopes)
-def test_everybody_who_is_wanted_is_admitted_once_the_plan_is_applied(
-    rules: list[Rule], standing: Rows, within: Scope
-) -> None:
-    after = {one.opening for one in applied(planned(rules, standing, within, PORTS), rules)}
-    assert {Opening(ports, cidr) for ports in PORTS for cidr in within.desired(standing)} <= after
+def test_an_applied_plan_admits_every_desired_address(rules: list[Rule], table: Rows, within: Scope) -> None:
+    after = {rule.opening for rule in applied(planned(rules, table, within, PORTS), rules)}
+    assert {Opening(ports, cidr) for ports in PORTS for cidr in within.desired(table)} <= after
 
 
 @given(groups, tables, scopes)
-def test_a_digest_names_the_removals_and_nothing_else(rules: list[Rule], standing: Rows, within: Scope) -> None:
-    one = planned(rules, standing, within, PORTS)
-    assert one.digest == Plan(GROUP, (), one.removals[::-1], 0).digest
-    assert one.digest != Plan(SecurityGroupId("sg-2"), (), one.removals, 0).digest
-    if one.removals:
-        assert one.digest != Plan(GROUP, (), one.removals[1:], 0).digest
+def test_a_digest_names_the_group_and_the_removals_and_no_more(rules: list[Rule], table: Rows, within: Scope) -> None:
+    plan = planned(rules, table, within, PORTS)
+    assert plan.digest == Plan(GROUP, (), plan.removals[::-1], 0).digest
+    assert plan.digest != Plan(SecurityGroupId("sg-2"), (), plan.removals, 0).digest
+    if plan.removals:
+        assert plan.digest != Plan(GROUP, (), plan.removals[1:], 0).digest

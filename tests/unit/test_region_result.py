@@ -1,4 +1,4 @@
-"""Which releases a peer has not confirmed."""
+"""The releases that are pending in a peer after its pass."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_a_release_is_pending_in_a_peer_that_may_still_admit_an_instance_that_ju
     assert pending_releases(GONE, earlier, NONE, {WEST: result}) == PENDING
 
 
-def test_no_release_is_pending_in_a_peer_that_did_its_part() -> None:
+def test_no_release_is_pending_in_a_peer_that_released_the_instance() -> None:
     assert pending_releases(GONE, None, NONE, {WEST: DONE}) == {}
     assert pending_releases(roster(departed={I1: NOW}, pending_releases=PENDING), GONE, NONE, {WEST: DONE}) == {}
 

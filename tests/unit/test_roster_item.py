@@ -1,4 +1,4 @@
-"""A roster as an item: what comes back from a table is checked before it is believed."""
+"""A roster as an item: an item is checked before it becomes a roster."""
 
 from typing import Any
 
@@ -45,12 +45,12 @@ ROSTERS = st.builds(
 
 
 @given(ROSTERS)
-def test_a_roster_comes_back_as_it_was_written(roster: Roster) -> None:
+def test_a_written_roster_reads_back(roster: Roster) -> None:
     assert from_item(to_item(roster)) == roster
 
 
 @given(ROSTERS)
-def test_the_originals_attribute_stands_beside_ours_and_is_never_an_empty_set(roster: Roster) -> None:
+def test_an_item_has_the_original_samples_attribute_unless_it_would_be_an_empty_set(roster: Roster) -> None:
     assert to_item(roster).get("ips", {"SS": []})["SS"] == sorted({address for address, _ in roster.addresses()})
     assert to_item(roster).get("ips") != {"SS": []}
 
@@ -65,7 +65,7 @@ def item_with(address: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "address", ["0.0.0.0/0", "54.1.2.0/24", "54.1.2.3", "054.1.2.3/32", "224.0.0.1/32", "::/0", "fe80::1/128", "", "x"]
 )
-def test_an_address_that_is_no_single_unicast_host_spoils_its_row(address: str) -> None:
+def test_an_address_that_is_no_single_unicast_host_makes_its_row_unsafe(address: str) -> None:
     with pytest.raises(Unsafe):
         from_item(item_with(address))
 
@@ -74,7 +74,7 @@ def test_an_address_that_is_no_single_unicast_host_spoils_its_row(address: str) 
     "attribute", ["members", "departed", "owed", "security_groups", "ports", "account", "updated_at"]
 )
 @pytest.mark.parametrize("value", [None, {"S": "x"}, {"N": "1"}, {"M": {"x": {"S": "y"}}}, {"L": [{"N": "1"}]}])
-def test_an_attribute_of_another_kind_is_never_taken_for_right(attribute: str, value: dict[str, Any] | None) -> None:
+def test_an_attribute_of_another_type_makes_its_row_unsafe(attribute: str, value: dict[str, Any] | None) -> None:
     # given
     item = item_with("54.1.2.3/32")
     if value is None:
@@ -86,12 +86,12 @@ def test_an_attribute_of_another_kind_is_never_taken_for_right(attribute: str, v
         roster = from_item(item)
     except Unsafe:
         return
-    # then what was taken is what was meant: text where text belongs
+    # then only text is accepted where text belongs
     assert attribute == "account"
     assert roster.account == "x"
 
 
-def test_a_row_of_the_original_sample_is_read_as_addresses_at_no_version() -> None:
+def test_a_row_of_the_original_sample_has_its_addresses_and_version_zero() -> None:
     row = {"region": {"S": "us-west-2"}, "asg": {"S": "db"}, "ips": {"SS": ["54.1.2.3/32", "54.1.2.4"]}}
     roster = from_item(row)
     assert roster.version == 0
@@ -99,13 +99,13 @@ def test_a_row_of_the_original_sample_is_read_as_addresses_at_no_version() -> No
     assert from_item({"region": {"S": "us-west-2"}, "asg": {"S": "db"}, "ips": {"NULL": True}}).members == {}
 
 
-def test_more_members_than_an_item_holds_are_a_clear_error() -> None:
+def test_more_members_than_an_item_can_hold_raise_permanent() -> None:
     members = {InstanceId(f"i-{n:017x}"): Member((Cidr("54.1.2.3/32"),), MemberState.MEMBER, 1) for n in range(6000)}
     with pytest.raises(Permanent, match=r"us-east-1/db with 6000 members takes \d+ bytes.*split"):
         to_item(Roster(KEY, 1, members))
 
 
-def test_two_thousand_members_fit() -> None:
+def test_two_thousand_members_fit_into_an_item() -> None:
     members = {
         InstanceId(f"i-{n:017x}"): Member((Cidr("54.100.200.3/32"),), MemberState.MEMBER, 1) for n in range(2000)
     }
@@ -113,14 +113,14 @@ def test_two_thousand_members_fit() -> None:
 
 
 @pytest.mark.parametrize("version", [{"S": "7"}, {"N": "seven"}, {"N": "1.5"}, {"NULL": True}, {"L": []}])
-def test_a_row_without_a_readable_version_is_not_trusted(version: dict[str, Any]) -> None:
+def test_a_row_without_a_readable_version_is_unsafe(version: dict[str, Any]) -> None:
     item = item_with("54.1.2.3/32") | {"version": version}
     with pytest.raises(Unsafe):
         from_item(item)
     assert version_of(item) == 0
 
 
-def test_the_version_of_a_bad_row_is_read_all_the_same() -> None:
+def test_the_version_of_a_bad_row_is_readable() -> None:
     assert version_of(item_with("0.0.0.0/0")) == 7
 
 
@@ -135,7 +135,7 @@ def test_the_version_of_a_bad_row_is_read_all_the_same() -> None:
         ("addresses", {"L": [{"M": {}}]}),
     ],
 )
-def test_a_member_that_is_not_one_of_ours_spoils_its_row(field: str, value: dict[str, Any]) -> None:
+def test_an_invalid_member_makes_its_row_unsafe(field: str, value: dict[str, Any]) -> None:
     item = item_with("54.1.2.3/32")
     item["members"]["M"]["i-1"]["M"][field] = value
     with pytest.raises(Unsafe):
@@ -143,7 +143,7 @@ def test_a_member_that_is_not_one_of_ours_spoils_its_row(field: str, value: dict
 
 
 @pytest.mark.parametrize("instance", ["", "i-1 i-2", "i-1\n", "grün", "i" * 250])
-def test_an_instance_that_no_label_can_name_spoils_its_row(instance: str) -> None:
+def test_an_instance_that_no_label_can_name_makes_its_row_unsafe(instance: str) -> None:
     item = item_with("54.1.2.3/32")
     item["members"]["M"] = {instance: item["members"]["M"]["i-1"]}
     with pytest.raises(Unsafe):
@@ -151,36 +151,36 @@ def test_an_instance_that_no_label_can_name_spoils_its_row(instance: str) -> Non
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0/0", "54.1.2.0/24", "x"])
-def test_a_row_of_the_original_sample_is_not_trusted_more_than_ours(address: str) -> None:
+def test_an_invalid_address_makes_a_row_of_the_original_sample_unsafe(address: str) -> None:
     with pytest.raises(Unsafe):
         from_item({"region": {"S": "us-west-2"}, "asg": {"S": "db"}, "ips": {"SS": ["54.1.2.3/32", address]}})
 
 
 @given(st.frozensets(st.integers(0, 99).map(lambda n: RuleId(f"sgr-{n}"))), st.integers(0, 2**33))
-def test_what_the_guard_holds_comes_back_as_it_was_written(rules: frozenset[RuleId], at: int) -> None:
+def test_a_written_record_of_the_guard_reads_back(rules: frozenset[RuleId], at: int) -> None:
     held = HeldRemovals(SecurityGroupId("sg-1"), rules, "0123456789ab", at)
     assert held_from_item(held_to_item(held)) == held
 
 
 @given(ROSTERS)
-def test_the_size_of_an_item_is_never_taken_for_smaller_than_dynamodb_takes_it(roster: Roster) -> None:
+def test_the_computed_size_of_an_item_is_at_least_the_size_that_dynamodb_documents(roster: Roster) -> None:
     # DynamoDB Developer Guide, "DynamoDB item sizes and formats": names and text in UTF-8, 3 bytes for each list or
     # map and 1 for each of its elements, about 1 byte for each two digits of a number and 1 more.
     def size(value: dict[str, Any]) -> int:
-        ((kind, held),) = value.items()
+        ((kind, content),) = value.items()
         match kind:
             case "S":
-                return len(held.encode())
+                return len(content.encode())
             case "N":
-                return (len(held) + 1) // 2 + 1
+                return (len(content) + 1) // 2 + 1
             case "SS":
-                return sum(len(each.encode()) for each in held)
+                return sum(len(text.encode()) for text in content)
             case "BOOL":
                 return 1
             case "L":
-                return 3 + sum(1 + size(each) for each in held)
+                return 3 + sum(1 + size(element) for element in content)
             case _:
-                return 3 + sum(1 + len(name.encode()) + size(each) for name, each in held.items())
+                return 3 + sum(1 + len(name.encode()) + size(element) for name, element in content.items())
 
     item = to_item(roster)
     documented = sum(len(name.encode()) + size(value) for name, value in item.items())

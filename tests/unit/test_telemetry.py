@@ -1,4 +1,4 @@
-"""What is written for people and alarms: one line of JSON for each change, and the metrics of each reconcile."""
+"""The log and the metrics: a line of JSON for each change, and the metrics of each reconcile."""
 
 import json
 from collections.abc import Callable
@@ -54,7 +54,7 @@ COUNTED = {
 
 @dataclass(slots=True)
 class Report:
-    """What became of one reconcile's journal: its log, its metrics and its summary."""
+    """What a reconcile's audit events become: its log, its metrics and its summary."""
 
     lines: list[dict[str, Any]]
     metrics: dict[str, Any]
@@ -70,15 +70,15 @@ Reported = Callable[..., Report]
 
 @pytest.fixture
 def reported(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Reported:
-    """Records entries as one reconcile, and gives what was written of them."""
+    """Records audit events as a reconcile does, and returns what was written."""
 
-    def report(*entries: AuditEvent, error: BaseException | None = None, seconds: float = 1.5) -> Report:
+    def report(*events: AuditEvent, error: BaseException | None = None, seconds: float = 1.5) -> Report:
         # A logger is found again by its name, with the stream that it was made with.
         log = StringIO()
         logger = Logger(service=request.node.name, location=None, stream=log)
         telemetry = Telemetry(logger, Metrics(namespace="Ringfence", service="demo"), CAUSES)
-        for entry in entries:
-            telemetry.record(entry)
+        for event in events:
+            telemetry.record(event)
         summary = telemetry.close(seconds, error)
         lines = [json.loads(line) for line in log.getvalue().splitlines()]
         (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
@@ -87,10 +87,10 @@ def reported(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str])
     return report
 
 
-# One line for each change.
+# The line of a change.
 
 
-def test_an_added_rule_is_one_line_that_says_everything_about_it(reported: Reported) -> None:
+def test_the_line_of_an_added_rule_has_all_of_its_fields(reported: Reported) -> None:
     line = reported(RuleAdded(EAST, GROUP, SGR, OPENING, label(I1, WEST_DB), drift=False)).line("rule added")
     expected = {
         "level": "INFO",
@@ -108,9 +108,9 @@ def test_an_added_rule_is_one_line_that_says_everything_about_it(reported: Repor
     assert line | expected == line
 
 
-def test_a_removed_rule_says_also_why_and_how_long_it_was_stale(reported: Reported) -> None:
-    entry = RuleRemoved(EAST, GROUP, SGR, OPENING, label(), "departed", 3.25, drift=False)
-    line = reported(entry).line("rule removed")
+def test_the_line_of_a_removed_rule_has_its_reason_and_its_stale_time(reported: Reported) -> None:
+    event = RuleRemoved(EAST, GROUP, SGR, OPENING, label(), "departed", 3.25, drift=False)
+    line = reported(event).line("rule removed")
     expected = {
         "address": address(1),
         "protocol": "tcp",
@@ -127,7 +127,7 @@ def test_a_removed_rule_says_also_why_and_how_long_it_was_stale(reported: Report
     assert line | expected == line
 
 
-def test_a_removed_foreign_rule_has_no_instance_and_no_age(reported: Reported) -> None:
+def test_the_line_of_a_removed_foreign_rule_has_no_instance_and_no_stale_time(reported: Reported) -> None:
     line = reported(RuleRemoved(EAST, GROUP, SGR, OPENING, None, "foreign", None, drift=False)).line("rule removed")
     assert not {"instance", "auto_scaling_group", "stale_seconds"} & line.keys()
 
@@ -140,19 +140,19 @@ def test_a_removed_foreign_rule_has_no_instance_and_no_age(reported: Reported) -
         (PortRange("-1", -1, -1), "all", "all"),
     ],
 )
-def test_protocol_and_ports_are_written_apart(
+def test_a_line_has_the_protocol_and_the_ports_in_separate_fields(
     reported: Reported, ports: PortRange, protocol: str, written: str
 ) -> None:
-    entry = RuleAdded(EAST, GROUP, SGR, Opening(ports, Cidr("2001:db8::1/128")), label(), drift=False)
-    line = reported(entry).line("rule added")
+    event = RuleAdded(EAST, GROUP, SGR, Opening(ports, Cidr("2001:db8::1/128")), label(), drift=False)
+    line = reported(event).line("rule added")
     assert (line["protocol"], line["ports"], line["address"]) == (protocol, written, "2001:db8::1/128")
 
 
-# One of each entry: its line, its level, and what it counts.
+# The line of each audit event.
 
 
 @pytest.mark.parametrize(
-    ("entry", "level", "said", "fields"),
+    ("event", "level", "message", "fields"),
     [
         (
             RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
@@ -208,10 +208,10 @@ def test_protocol_and_ports_are_written_apart(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, AuditEvent) else None,
 )
-def test_each_entry_is_one_line_with_its_cause(
-    reported: Reported, entry: AuditEvent, level: str, said: str, fields: dict[str, object]
+def test_each_audit_event_is_a_line_with_its_causes(
+    reported: Reported, event: AuditEvent, level: str, message: str, fields: dict[str, object]
 ) -> None:
-    line = reported(entry).line(said)
+    line = reported(event).line(message)
     expected = {"level": level, "cause": list(CAUSES)} | fields
     assert line | expected == line
 
@@ -219,9 +219,9 @@ def test_each_entry_is_one_line_with_its_cause(
 # The reconcile's own line.
 
 
-def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
+def test_a_reconcile_has_a_line_of_its_own_at_its_end(reported: Reported) -> None:
     # given
-    entries: list[AuditEvent] = [
+    events: list[AuditEvent] = [
         RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True),
         HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
         RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
@@ -229,7 +229,7 @@ def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
         EventIgnored("event-9", "unknown"),
     ]
     # when
-    report = reported(*entries, seconds=1.23456)
+    report = reported(*events, seconds=1.23456)
     # then
     assert report.lines[-1] == report.line("reconciled")
     assert report.lines[-1] | report.summary == report.lines[-1]
@@ -252,7 +252,7 @@ def test_a_reconcile_is_one_line_at_its_end(reported: Reported) -> None:
     }
 
 
-def test_a_reconcile_that_failed_says_why(reported: Reported) -> None:
+def test_the_line_of_a_failed_reconcile_has_its_error(reported: Reported) -> None:
     report = reported(error=Permanent("the group does not exist"))
     line = report.line("reconcile failed: the group does not exist")
     assert (line["level"], line["cause"]) == ("ERROR", list(CAUSES))
@@ -261,20 +261,26 @@ def test_a_reconcile_that_failed_says_why(reported: Reported) -> None:
 # Metrics.
 
 
+def metric_names(report: Report) -> set[str]:
+    """The names of the metrics that were emitted."""
+    return {metric["Name"] for metric in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+
+
 def values(report: Report, name: str) -> list[float]:
+    """The emitted values of a metric."""
     found = report.metrics.get(name, [])
     return found if isinstance(found, list) else [found]
 
 
-def test_a_quiet_reconcile_emits_its_zeros_so_that_alarms_can_end(reported: Reported) -> None:
+def test_a_reconcile_without_events_emits_zeros_so_that_alarms_can_end(reported: Reported) -> None:
     report = reported(seconds=0.25)
-    emitted = {each["Name"] for each in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    emitted = metric_names(report)
     assert emitted == COUNTED | {"ReconcileSeconds", "StaleDoorSeconds", "QuotaUsedPercent"}
     assert all(values(report, name) == [0] for name in emitted - {"ReconcileSeconds"})
     assert values(report, "ReconcileSeconds") == [0.25]
 
 
-def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) -> None:
+def test_metrics_have_the_cluster_as_their_dimension_in_ringfences_namespace(reported: Reported) -> None:
     report = reported()
     (directive,) = report.metrics["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Ringfence"
@@ -283,7 +289,7 @@ def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) ->
 
 
 @pytest.mark.parametrize(
-    ("entry", "metrics"),
+    ("event", "metrics"),
     [
         (RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=False), {"RulesAdded": 1}),
         (RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True), {"RulesAdded": 1, "DriftHealed": 1}),
@@ -311,16 +317,16 @@ def test_metrics_are_the_clusters_in_ringfences_namespace(reported: Reported) ->
         (HookCompleted("db", I1, "h", "CONTINUE", "why", True, False, 0.5), {}),
     ],
 )
-def test_each_entry_moves_its_own_metrics_and_no_other(
-    reported: Reported, entry: AuditEvent, metrics: dict[str, float]
+def test_each_audit_event_changes_its_own_metrics_and_no_others(
+    reported: Reported, event: AuditEvent, metrics: dict[str, float]
 ) -> None:
-    report = reported(entry)
-    emitted = {each["Name"] for each in report.metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    moved = {name: value for name in emitted - {"ReconcileSeconds"} for value in values(report, name) if value}
-    assert moved == metrics
+    report = reported(event)
+    emitted = metric_names(report)
+    changed = {name: value for name in emitted - {"ReconcileSeconds"} for value in values(report, name) if value}
+    assert changed == metrics
 
 
-def test_the_oldest_door_and_the_fullest_group_count(reported: Reported) -> None:
+def test_the_metrics_have_the_oldest_stale_door_and_the_fullest_group(reported: Reported) -> None:
     report = reported(
         StaleDoor(WEST, I1, 301.0),
         StaleDoor(EAST, I1, 20.0),
@@ -332,9 +338,9 @@ def test_the_oldest_door_and_the_fullest_group_count(reported: Reported) -> None
     assert values(report, "QuotaUsedPercent") == [90]
 
 
-def test_each_admission_is_a_value_of_its_own(reported: Reported) -> None:
-    entries = [HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, seconds) for seconds in (0.5, 0.75)]
-    assert values(reported(*entries), "AdmissionSeconds") == [0.5, 0.75]
+def test_each_admission_is_a_separate_value_of_the_metric(reported: Reported) -> None:
+    events = [HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, seconds) for seconds in (0.5, 0.75)]
+    assert values(reported(*events), "AdmissionSeconds") == [0.5, 0.75]
 
 
 def test_a_failure_counts_as_an_error(reported: Reported) -> None:

@@ -7,6 +7,7 @@ hook of an event that was lost.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ringfence.core.configuration.settings import Mode, NoAddress, Settings
 from ringfence.core.errors import Refusal
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
@@ -15,7 +16,6 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Mode, NoAddress, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import Phase
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
-from ringfence.core.settings import Mode, Settings
 
 STALE_SECONDS = 60
 """How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"

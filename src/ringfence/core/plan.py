@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import MemberState, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.settings import Mode
 
 
 class Reason(StrEnum):

@@ -9,6 +9,7 @@ rows are read again, and if they differ, another pass follows.
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import Permanent, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
@@ -17,7 +18,6 @@ from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label
 from ringfence.core.plan import Plan, Reason, Removal, Scope, managed_ports, plan_group
 from ringfence.core.region_result import RegionResult, RosterInstance
-from ringfence.core.settings import GuardLimits, Mode
 from ringfence.reconciler.apply import Change, NotAdded, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups

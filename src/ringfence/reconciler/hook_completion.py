@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import LifecycleEvent
 from ringfence.core.hook_decision import (
@@ -24,7 +25,6 @@ from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import Services, run_concurrently
 
 

@@ -11,11 +11,11 @@ Knows no AWS client, no environment and no logger: it calls interfaces and repor
 from collections.abc import Sequence
 
 from ringfence.core.audit_events import EventIgnored
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.errors import Conflict, Retry
 from ringfence.core.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.hook_decision import waiting_instances
 from ringfence.core.model.identifiers import RosterKey
-from ringfence.core.settings import Mode, Settings
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.observe import start_reading_peers

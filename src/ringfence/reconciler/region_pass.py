@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
@@ -16,7 +17,6 @@ from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.plan import Scope
 from ringfence.core.region_result import RegionResult
-from ringfence.core.settings import Settings
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
 from ringfence.reconciler.interfaces import RegionServices, Rules, Services, Started, run_concurrently

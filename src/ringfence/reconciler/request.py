@@ -6,9 +6,9 @@ Pure. Knows nothing of what the reconcile finds.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.model.identifiers import Region, RosterKey
-from ringfence.core.settings import Mode, Settings
 
 
 @dataclass(frozen=True, slots=True)

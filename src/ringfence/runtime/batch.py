@@ -2,7 +2,7 @@
 
 Pure. The function's handler and the simulator both use it. Knows nothing of SQS's API or of Lambda.
 
-If another delivery may succeed, the whole batch goes back, so that its order stays. A lifecycle event that can never
+Unless the error is permanent, the whole batch goes back, so that its order stays. A lifecycle event that can never
 succeed goes to the dead-letter queue with its reason. A true-up that cannot succeed is only logged and counted: the
 schedule sends the next one.
 """
@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringfence.core.errors import Permanent, Retry, RingfenceError
+from ringfence.core.errors import Permanent, RingfenceError
 from ringfence.core.events import Event, Ignored, Launching, Terminating, parse
 
 
@@ -43,13 +43,13 @@ class BatchResult:
 def after(messages: Sequence[Message], error: RingfenceError | None) -> BatchResult:
     """What becomes of the messages after a reconcile that raised the error, or none. All others are done."""
     match error:
-        case Retry():
-            return BatchResult(delivered_again=tuple(messages))
+        case None:
+            return BatchResult()
         case Permanent():
             hopeless = (message for message in messages if _is_hopeless(message.event, error))
             return BatchResult(dead_letters=tuple(hopeless))
         case _:
-            return BatchResult()
+            return BatchResult(delivered_again=tuple(messages))
 
 
 def _is_hopeless(event: Event, error: Permanent) -> bool:

@@ -18,10 +18,10 @@ from ringfence.aws.assembly import SystemClock, Threads, home_services, region_s
 from ringfence.aws.clients import Attribution, Clients
 from ringfence.aws.sqs import AwsDeadLetters
 from ringfence.core.audit_events import AuditEvent
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent, RingfenceError
 from ringfence.core.events import Event, Ignored, parse
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime import config
@@ -33,7 +33,8 @@ from ringfence.runtime.telemetry import Telemetry
 class Engine:
     """The engine of one Region with its clients. These are all that is kept between invocations.
 
-    `dead_letters` makes the dead-letter queue's client when it is needed, which is hardly ever.
+    `dead_letters` makes the dead-letter queue's client when it is needed, which is hardly ever. `warnings` say what an
+    operator should change in the configuration.
     """
 
     settings: Settings
@@ -43,6 +44,7 @@ class Engine:
     dead_letters: Callable[[], AwsDeadLetters]
     clock: SystemClock
     tasks: Threads
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Engine":
@@ -61,6 +63,7 @@ class Engine:
             ),
             clock=SystemClock(),
             tasks=Threads(worker_threads(len(settings.regions))),
+            warnings=tuple(deployment.warnings),
         )
 
     def services(self, audit: Callable[[AuditEvent], None]) -> Services:
@@ -86,6 +89,8 @@ class Handler:
         """The engine. Raises Permanent if the configuration is wrong."""
         if self._engine is None:
             self._engine = Engine.of(self._environment)
+            for warning in self._engine.warnings:  # once per start of the function, not per invocation
+                self._logger.warning("check the configuration: %s", warning)
         return self._engine
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:

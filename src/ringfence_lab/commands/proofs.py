@@ -1,6 +1,7 @@
 """The proofs as commands of `ringfence lab`: `sim`, `mutants`, `crashes`, `interleavings`.
 
-Only arguments and their help; each command imports its work when it is called, since the simulator takes a while.
+Only arguments and their help. Each command imports its implementation when it is called, because the simulator takes
+long to import.
 """
 
 import os
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-Write = Annotated[Path | None, typer.Option(help="The document whose section of this proof is written anew.")]
+Write = Annotated[Path | None, typer.Option(help="Write the result into its section of this document.")]
 
 _SIM_EXAMPLES = """\b
 Examples:
@@ -18,26 +19,30 @@ Examples:
   ringfence lab sim --replay 4711 --without 3,7-12
 
 \b
-Exit code 0 if every property held; else by the gravest failure:
-70 the engine or the world crashed, 71 safety, 72 liveness.
+Exit code: 0 if all properties held; otherwise, by the gravest failure:
+70 crash of the engine or the simulator, 71 safety, 72 liveness.
 """
 
 
 def sim(
-    histories: Annotated[int, typer.Option(min=1, help="How many to play.")] = 10_000,
-    seed: Annotated[int | None, typer.Option(min=0, help="The first seed; a fresh one if not given.")] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="At a time; as many as there are cores.")] = None,
-    replay: Annotated[int | None, typer.Option(min=0, help="Play the one history of this seed and show it.")] = None,
-    without: Annotated[str, typer.Option(help="Steps that the replayed history leaves out: 3,7-12.")] = "",
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Do not end at the first failure.")] = False,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Keep what is done in this file, and go on from there.")
+    histories: Annotated[int, typer.Option(min=1, help="Number of histories.")] = 10_000,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed. Default: random.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes. Default: the number of cores.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document at the end, and nothing else.")] = False,
+    replay: Annotated[
+        int | None, typer.Option(min=0, help="Replay the history of this seed and print its trace.")
+    ] = None,
+    without: Annotated[str, typer.Option(help="Steps to omit from the replayed history, such as 3,7-12.")] = "",
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Continue after a failure.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Save the progress to this file, and continue from it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only one JSON document at the end.")] = False,
     write: Write = None,
 ) -> None:
-    """Plays histories of the real engine in a simulated cloud under faults, and checks every property at every step."""
-    from ringfence_lab.commands.sim import Order, prove, show_again  # noqa: PLC0415  # see above
+    """Play random histories of the real engine in a simulated cloud with faults, and check all properties."""
+    from ringfence_lab.commands.sim import CampaignOptions, prove, show_again  # noqa: PLC0415  # see above
     from ringfence_lab.proof.campaign import OtherCampaign  # noqa: PLC0415  # see above
     from ringfence_lab.proof.shorten import from_ranges  # noqa: PLC0415  # see above
 
@@ -45,50 +50,54 @@ def sim(
         try:
             left_out = from_ranges(without)
         except ValueError as error:
-            wrong = f"{without!r} is no list of steps such as 3,7-12"
+            wrong = f"{without!r} is not a list of steps such as 3,7-12"
             raise typer.BadParameter(wrong, param_hint="--without") from error
         raise typer.Exit(show_again(replay, left_out))
     if checkpoint is not None and seed is None:
-        raise typer.BadParameter("a campaign with a checkpoint needs its --seed", param_hint="--checkpoint")
+        raise typer.BadParameter("a checkpoint requires --seed", param_hint="--checkpoint")
     cores = processes or os.cpu_count() or 1
-    order = Order(histories, cores, seed, keep_going, checkpoint, as_json, write)
+    options = CampaignOptions(
+        histories, cores, seed=seed, keep_going=keep_going, checkpoint=checkpoint, as_json=as_json, write=write
+    )
     try:
-        raise typer.Exit(prove(order))
+        raise typer.Exit(prove(options))
     except OtherCampaign as error:
         raise typer.BadParameter(str(error), param_hint="--checkpoint") from error
 
 
 def mutants(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="All, if none is given.")] = None,
-    histories: Annotated[int | None, typer.Option(min=1, help="At most so many for each.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Mutants to try. Default: all.")
+    ] = None,
+    histories: Annotated[int | None, typer.Option(min=1, help="Maximum number of histories for each mutant.")] = None,
     write: Write = None,
 ) -> None:
-    """Breaks the engine in every known way: the simulator must notice. Exit code 1 where it does not."""
+    """Insert known defects into the engine: the proofs must catch each. Exit code 1 if one is not caught."""
     from ringfence_lab.proof.mutants.catalogue import BY_NAME  # noqa: PLC0415  # see above
     from ringfence_lab.proof.mutants.hunt import prove  # noqa: PLC0415  # see above
     from ringfence_lab.proof.mutants.trial import HISTORIES  # noqa: PLC0415  # see above
 
     for name in names or []:
         if name not in BY_NAME:
-            raise typer.BadParameter(f"there is no mutant {name}: there are {', '.join(BY_NAME)}")
+            raise typer.BadParameter(f"unknown mutant {name}: use one of {', '.join(BY_NAME)}")
     raise typer.Exit(prove(names or (), histories or HISTORIES, write))
 
 
 def crashes(
-    pairs: Annotated[bool, typer.Option("--pairs", help="Kill the small scenarios twice as well.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Also kill the small scenarios twice.")] = False,
     write: Write = None,
 ) -> None:
-    """Kills the engine before and after every call of every scenario. Exit code 1 where one does not converge."""
+    """Kill the engine before and after every call of every scenario. Exit code 1 if one does not converge."""
     from ringfence_lab.proof.crashes import prove  # noqa: PLC0415  # see above
 
-    raise typer.Exit(prove(pairs, write))
+    raise typer.Exit(prove(pairs=pairs, write=write))
 
 
 def interleavings(
-    all_: Annotated[bool, typer.Option("--all", help="With more preemptions in the large cases.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Allow more preemptions in the large cases.")] = False,
     write: Write = None,
 ) -> None:
-    """Explores every interleaving of two invocations at work at once. Exit code 1 where one is wrong."""
+    """Explore every interleaving of two concurrent invocations. Exit code 1 if one is wrong."""
     from ringfence_lab.proof.interleavings import FEW, MANY, prove  # noqa: PLC0415  # see above
 
     raise typer.Exit(prove(MANY if all_ else FEW, write))

@@ -1,6 +1,6 @@
-"""`ringfence lab sim`: plays histories, shows how far it is and what was met, and of what goes wrong all that helps.
+"""`ringfence lab sim`: plays histories, and shows the progress, the coverage, and the details of each failure.
 
-Knows the terminal, and no more of a history than its seed.
+It knows the terminal; of a history it knows only the seed.
 """
 
 import json
@@ -16,21 +16,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof import coverage
-from ringfence_lab.proof.campaign import Checkpoint, Failure, Kind, Tally, campaign
+from ringfence_lab.proof.campaign import Checkpoint, Failure, FailureKind, Tally, campaign
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.proof.shorten import ranges, replay, shortened
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Reconcile
 
-EXIT_CODES = {None: 0, Kind.CRASH: 70, Kind.SAFETY: 71, Kind.LIVENESS: 72}
-"""By the gravest thing that went wrong."""
+EXIT_CODES = {None: 0, FailureKind.CRASH: 70, FailureKind.SAFETY: 71, FailureKind.LIVENESS: 72}
+"""By the gravest failure."""
 
 SEEDS = 1 << 32
-"""Fresh seeds are smaller than this, so that they can be read out."""
+"""Random first seeds are below this, so that they are easy to read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked for. `seed` None is a fresh one; `keep_going` says that failures end nothing."""
+class CampaignOptions:
+    """The options of the command. Without a `seed` a random one is used. With `keep_going` a failure does not end the
+    campaign."""
 
     histories: int
     processes: int
@@ -41,15 +42,15 @@ class Order:
     write: Path | None = None
 
 
-def prove(order: Order, engine: Engine = reconcile) -> int:
+def prove(options: CampaignOptions, engine: Reconcile = reconcile) -> int:
     """Plays the histories. Returns the exit code.
 
-    Raises OtherCampaign where the checkpoint is one of another campaign.
+    Raises OtherCampaign if the checkpoint file holds another campaign.
     """
-    people, aside = Console(quiet=order.as_json, highlight=False), Console(stderr=True, highlight=False)
-    first = secrets.randbelow(SEEDS) if order.seed is None else order.seed
+    output, aside = Console(quiet=options.as_json, highlight=False), Console(stderr=True, highlight=False)
+    first = secrets.randbelow(SEEDS) if options.seed is None else options.seed
     began, tally = time.monotonic(), Tally(first)
-    people.print(f"{order.histories:,} histories from seed {first} on")
+    output.print(f"{options.histories:,} histories, starting at seed {first}")
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,48 +61,49 @@ def prove(order: Order, engine: Engine = reconcile) -> int:
         transient=True,
         disable=not aside.is_terminal,
     ) as progress:
-        task = progress.add_task("histories", total=order.histories)
-        for done in _tallies(order, first, engine):
+        task = progress.add_task("histories", total=options.histories)
+        for done in _tallies(options, first, engine):
             tally.add(done)
-            wrong = f", {len(tally.failures)} wrong" if tally.failures else ""
-            speed = f"{tally.per_second:.0f} a second and core{wrong}"
+            failed = f", {len(tally.failures)} failed" if tally.failures else ""
+            speed = f"{tally.per_second:.0f} per second and core{failed}"
             progress.update(task, completed=tally.histories, description=speed)
     waited = time.monotonic() - began
-    if order.checkpoint is not None:
-        kept = Checkpoint.open(order.checkpoint, first, order.histories)
+    if options.checkpoint is not None:
+        kept = Checkpoint.open(options.checkpoint, first, options.histories)
         tally, waited = kept.tally, kept.seconds_waited
-    _tell(people, tally, waited, engine)
-    if order.as_json:
+    _print_results(output, tally, waited, engine)
+    if options.as_json:
         sys.stdout.write(json.dumps(document(tally, waited), indent=2) + "\n")
-    if order.write is not None and not tally.failures:
-        put_section(order.write, "campaign", section(tally, waited))
+    if options.write is not None and not tally.failures:
+        put_section(options.write, "campaign", section(tally, waited))
     return EXIT_CODES[tally.worst()]
 
 
-def _tallies(order: Order, first: int, engine: Engine) -> Iterator[Tally]:
-    if order.checkpoint is None:
-        return campaign(first, order.histories, order.processes, order.keep_going, engine)
-    return Checkpoint.open(order.checkpoint, first, order.histories).play(order.processes, order.checkpoint)
+def _tallies(options: CampaignOptions, first: int, engine: Reconcile) -> Iterator[Tally]:
+    if options.checkpoint is None:
+        return campaign(first, options.histories, options.processes, keep_going=options.keep_going, engine=engine)
+    return Checkpoint.open(options.checkpoint, first, options.histories).play(options.processes, options.checkpoint)
 
 
-def _tell(people: Console, tally: Tally, waited: float, engine: Engine) -> None:
+def _print_results(output: Console, tally: Tally, waited: float, engine: Reconcile) -> None:
     for table in coverage.shown(tally.coverage):
-        people.print(table)
-        people.print()
+        output.print(table)
+        output.print()
     for failure in sorted(tally.failures, key=lambda failure: failure.seed)[:3]:
-        for line in told(failure, engine):
-            people.print(line, markup=False, soft_wrap=True)
-        people.print()
-    wrong = f"[red]{len(tally.failures)} went wrong[/red]" if tally.failures else "every property held"
-    people.print(
-        f"{tally.histories:,} histories, {wrong}; {waited:.0f} s, {tally.per_second:.0f} histories a second on one core"
+        for line in failure_lines(failure, engine):
+            output.print(line, markup=False, soft_wrap=True)
+        output.print()
+    verdict = f"[red]{len(tally.failures)} failed[/red]" if tally.failures else "all properties held"
+    output.print(
+        f"{tally.histories:,} histories, {verdict}; {waited:.0f} s,"
+        f" {tally.per_second:.0f} histories per second on one core"
     )
 
 
-def told(failure: Failure, engine: Engine = reconcile) -> Iterator[str]:
-    """A failure as its reader wants it: what, how to see it again, and the shortest history that shows it."""
+def failure_lines(failure: Failure, engine: Reconcile = reconcile) -> Iterator[str]:
+    """A failure for people: what failed, the command that replays it, and the shortest history that shows it."""
     yield f"seed {failure.seed}, {failure.kind.value}: {failure.what}"
-    yield f"  again:     {command(failure.seed)}"
+    yield f"  replay:    {command(failure.seed)}"
     without = shortened(failure.seed, engine)
     again = replay(failure.seed, without, engine)
     yield f"  shortened: {command(failure.seed, without)}  ({again.steps - len(without)} of {again.steps} steps)"
@@ -109,23 +111,23 @@ def told(failure: Failure, engine: Engine = reconcile) -> Iterator[str]:
 
 
 def command(seed: int, without: frozenset[int] = frozenset()) -> str:
-    """The command that plays the history again."""
+    """The command that replays the history."""
     return f"ringfence lab sim --replay {seed}" + (f" --without {ranges(without)}" if without else "")
 
 
-def show_again(seed: int, without: frozenset[int], engine: Engine = reconcile) -> int:
-    """Plays one history and prints all of it. Returns the exit code."""
+def show_again(seed: int, without: frozenset[int], engine: Reconcile = reconcile) -> int:
+    """Replays one history and prints its trace. Returns the exit code."""
     again = replay(seed, without, engine)
-    people = Console(highlight=False, soft_wrap=True)
+    output = Console(highlight=False, soft_wrap=True)
     for line in again.trace:
-        people.print(line, markup=False)
+        output.print(line, markup=False)
     failure = again.failure
-    people.print("every property held" if failure is None else f"{failure.kind.value}: {failure.what}", markup=False)
+    output.print("all properties held" if failure is None else f"{failure.kind.value}: {failure.what}", markup=False)
     return EXIT_CODES[None if failure is None else failure.kind]
 
 
 def document(tally: Tally, waited: float) -> dict[str, object]:
-    """What programs read: seeds, counts, seconds, coverage, and each failure with the command that shows it again."""
+    """The JSON document: seeds, counts, seconds, coverage, and each failure with the command that replays it."""
     return {
         "schema": "ringfence.sim/1",
         "first_seed": tally.first,
@@ -135,15 +137,20 @@ def document(tally: Tally, waited: float) -> dict[str, object]:
         "processor_seconds": round(tally.seconds, 1),
         "histories_per_second_and_core": round(tally.per_second),
         "failures": [
-            {"seed": one.seed, "kind": one.kind.value, "what": one.what, "again": command(one.seed)}
-            for one in tally.failures
+            {
+                "seed": failure.seed,
+                "kind": failure.kind.value,
+                "what": failure.what,
+                "again": command(failure.seed),
+            }
+            for failure in tally.failures
         ],
         "coverage": dict(sorted(tally.coverage.items())),
     }
 
 
 def section(tally: Tally, waited: float) -> str:
-    """What stands in the docs."""
+    """The section of the documentation, in Markdown."""
     calls = sum(count or 0 for _, row in coverage.counts(tally.coverage) for count in row)
     return "\n".join(
         [
@@ -152,8 +159,8 @@ def section(tally: Tally, waited: float) -> str:
             (
                 f"Seeds {tally.first:,} to {tally.first + tally.histories - 1:,}: **{tally.histories:,} histories,"
                 f" {tally.steps:,} steps, {calls:,} calls, no violation**, in {waited / 60:.0f} minutes"
-                f" ({tally.per_second:.0f} histories a second on one core). `ringfence lab sim --histories"
-                f" {tally.histories} --seed {tally.first}` plays them again."
+                f" ({tally.per_second:.0f} histories per second on one core). Run `ringfence lab sim --histories"
+                f" {tally.histories} --seed {tally.first}` to repeat it."
             ),
             "",
             *coverage.markdown(tally.coverage),

@@ -1,1 +1,1 @@
-"""Proofs that the engine is right: mutants it must not survive, crashes and interleavings it must."""
+"""Proofs that the engine is correct: random histories, crashes, interleavings, and mutants that must be caught."""

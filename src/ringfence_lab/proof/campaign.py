@@ -1,7 +1,7 @@
-"""Plays many histories, each from a seed of its own, on several processes, and counts what they met.
+"""Plays many histories, each from its own seed, in several processes, and counts what they covered.
 
-A campaign is a range of seeds. It can be stopped and continued: what is done is kept in a file, slice by slice. Knows
-nothing of how a history is shown or shortened.
+A campaign is a range of seeds. It can be stopped and continued: a checkpoint file keeps the finished slices. It must
+not know how a history is shown or shortened.
 """
 
 import gc
@@ -21,13 +21,13 @@ from typing import Any
 import ringfence
 import ringfence_lab.sim
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.simulation import simulate
 
 SLICE = 250
-"""Histories that a process plays before it tells what came of them."""
+"""Histories that a process plays before it returns their tally."""
 COLLECT_EVERY = 50
-"""Histories between two collections of garbage: a world dies as a whole, so looking for it more often is lost time."""
+"""Histories between two garbage collections. All objects of a history end together, so more collections cost time."""
 
 NOT_PLAYED = frozenset(
     {
@@ -35,29 +35,29 @@ NOT_PLAYED = frozenset(
         *(f"aws/{name}.py" for name in ("auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")),
     }
 )
-"""The parts of the engine in whose place the simulator stands."""
+"""The parts of the engine that the simulator replaces."""
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     """What went wrong in a history, the gravest first."""
 
-    SAFETY = "safety"  # something happened that must never happen
-    CRASH = "crash"  # something raised what nothing there may raise
-    LIVENESS = "liveness"  # something did not happen in time: all was well, and not everything converged
+    SAFETY = "safety"  # something bad happened
+    CRASH = "crash"  # an unexpected error was raised
+    LIVENESS = "liveness"  # something good did not happen in time, such as convergence
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A history that went wrong. `what` names the property first."""
+    """A failed history. `what` begins with the name of the property."""
 
     seed: int
-    kind: Kind
+    kind: FailureKind
     what: str
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the histories of the seeds from `first` on. `seconds` are those of the processors."""
+    """The results of the histories from the seed `first` on. `seconds` is processor time."""
 
     first: int
     histories: int = 0
@@ -66,32 +66,32 @@ class Tally:
     coverage: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
-    def add(self, other: "Tally") -> None:
-        """Takes in what came of other seeds."""
-        self.histories += other.histories
-        self.steps += other.steps
-        self.seconds += other.seconds
-        self.coverage += other.coverage
-        self.failures += other.failures
+    def add(self, tally: "Tally") -> None:
+        """Adds the results of more seeds."""
+        self.histories += tally.histories
+        self.steps += tally.steps
+        self.seconds += tally.seconds
+        self.coverage += tally.coverage
+        self.failures += tally.failures
 
     @property
     def per_second(self) -> float:
-        """Histories a second, on one core."""
+        """Histories per second, on one core."""
         return self.histories / self.seconds if self.seconds else 0.0
 
-    def worst(self) -> Kind | None:
+    def worst(self) -> FailureKind | None:
         """The gravest kind of failure."""
         kinds = {failure.kind for failure in self.failures}
-        return next((kind for kind in Kind if kind in kinds), None)
+        return next((kind for kind in FailureKind if kind in kinds), None)
 
 
-def play(first: int, count: int, engine: Engine = reconcile) -> Tally:
-    """Plays the histories of so many seeds in this process."""
+def play(first: int, count: int, engine: Reconcile = reconcile) -> Tally:
+    """Plays the histories of `count` seeds in this process."""
     tally, started = Tally(first), time.process_time()
     collects = gc.isenabled()
     gc.disable()
     gc.collect()
-    gc.freeze()  # what was there before is no garbage: it need not be looked at again
+    gc.freeze()  # existing objects are no garbage: later collections can skip them
     try:
         for seed in range(first, first + count):
             _play_one(seed, engine, tally)
@@ -105,37 +105,37 @@ def play(first: int, count: int, engine: Engine = reconcile) -> Tally:
     return tally
 
 
-def _play_one(seed: int, engine: Engine, tally: Tally) -> None:
+def _play_one(seed: int, engine: Reconcile, tally: Tally) -> None:
     tally.histories += 1
     try:
         result = simulate(seed, engine)
-    except Exception as error:  # noqa: BLE001  # whatever it is, its seed must be known
-        tally.failures.append(Failure(seed, Kind.CRASH, f"{type(error).__name__}: {error}"))
+    except Exception as error:  # noqa: BLE001  # after any error, its seed is needed
+        tally.failures.append(Failure(seed, FailureKind.CRASH, f"{type(error).__name__}: {error}"))
         return
     tally.steps += result.steps
     tally.coverage += result.coverage
     if result.violation is not None:
-        tally.failures.append(Failure(seed, Kind(result.phase), str(result.violation)))
+        tally.failures.append(Failure(seed, FailureKind(result.phase), str(result.violation)))
 
 
 def campaign(
-    first: int, histories: int, processes: int, keep_going: bool = False, engine: Engine = reconcile
+    first: int, histories: int, processes: int, *, keep_going: bool = False, engine: Reconcile = reconcile
 ) -> Iterator[Tally]:
-    """Plays the histories and yields what came of each slice as it is done, in any order.
+    """Plays the histories and yields the tally of each slice when it is done, in any order.
 
-    Ends after the first slice with a failure, unless it is to keep going.
+    Ends after the first slice with a failure, unless `keep_going`.
     """
     starts = range(first, first + histories, SLICE)
     slices = ((start, min(SLICE, first + histories - start)) for start in starts)
     if processes == 1:
-        for one in slices:
-            tally = play(*one, engine)
+        for start, count in slices:
+            tally = play(start, count, engine)
             yield tally
             if tally.failures and not keep_going:
                 return
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        pending = {pool.submit(play, *one, engine) for one in islice(slices, 2 * processes)}
+        pending = {pool.submit(play, start, count, engine) for start, count in islice(slices, 2 * processes)}
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -144,16 +144,16 @@ def campaign(
                 if tally.failures and not keep_going:
                     pool.shutdown(cancel_futures=True)
                     return
-            pending |= {pool.submit(play, *one, engine) for one in islice(slices, len(done))}
+            pending |= {pool.submit(play, start, count, engine) for start, count in islice(slices, len(done))}
 
 
 class OtherCampaign(Exception):
-    """The file of a checkpoint holds another campaign, or none."""
+    """The checkpoint file holds another campaign, or none."""
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """A long campaign that can be continued: what was asked for, what is done, and by which code."""
+    """A campaign that can be continued: its seeds, the finished slices, and the version of the code."""
 
     first: int
     histories: int
@@ -180,11 +180,13 @@ class Checkpoint:
     def _kept(cls, kept: dict[str, Any]) -> "Checkpoint":
         tally = kept.pop("tally")
         tally["coverage"] = Counter(tally["coverage"])
-        tally["failures"] = [Failure(one["seed"], Kind(one["kind"]), one["what"]) for one in tally["failures"]]
+        tally["failures"] = [
+            Failure(failure["seed"], FailureKind(failure["kind"]), failure["what"]) for failure in tally["failures"]
+        ]
         return cls(**kept, tally=Tally(**tally))
 
     def save(self, path: Path) -> None:
-        """Writes the file, whole or not at all."""
+        """Writes the file atomically."""
         draft = path.with_suffix(".draft")
         kept = asdict(self)
         kept["tally"]["coverage"] = dict(self.tally.coverage)
@@ -192,7 +194,7 @@ class Checkpoint:
         draft.replace(path)
 
     def play(self, processes: int, path: Path) -> Iterator[Tally]:
-        """Plays what is not done yet, saves as it goes, and yields what came of each slice."""
+        """Plays the remaining slices, saves each one when it is done, and yields its tally."""
         missing = [at for at in range(self.first, self.first + self.histories, SLICE) if at not in set(self.done)]
         spans = chain.from_iterable(
             campaign(start, min(stop, self.first + self.histories) - start, processes, keep_going=True)
@@ -223,8 +225,8 @@ def _spans(starts: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def code_version() -> str:
-    """Twelve hexadecimal digits that name what a history plays: the source of the engine and of the simulator, without
-    the adapters to AWS and to Lambda, in whose place the simulator stands."""
+    """Twelve hexadecimal digits that identify the code that a history runs: the source of the engine and of the
+    simulator, without the adapters to AWS and to Lambda, which the simulator replaces."""
     digest = hashlib.sha256()
     for package in (ringfence, ringfence_lab.sim):
         root = Path(str(package.__file__)).parent

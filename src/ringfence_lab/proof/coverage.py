@@ -1,6 +1,6 @@
-"""Shows what a campaign met: which fault at which call, how often; and what was never met.
+"""Shows what a campaign covered: how often each fault met each call, and how often everything else happened.
 
-Every call and every fault that there is has its place, so that a zero is seen. Knows nothing of how histories are
+Every call and every fault has a place in the tables, so that a zero is visible. It must not know how histories are
 played.
 """
 
@@ -15,8 +15,8 @@ from ringfence_lab.sim.engine.services import OPERATIONS
 from ringfence_lab.sim.operators import ACTIONS
 from ringfence_lab.sim.weather import STALE_CALLS
 
-ANSWERS = ("ok", *(effect.value for effect in Effect if effect is not Effect.DENY), "Refused", "Conflict")
-"""How a call can end. Denied ones are left to other tests: no history heals a policy."""
+OUTCOMES = ("ok", *(effect.value for effect in Effect if effect is not Effect.DENY), "Refused", "Conflict")
+"""How a call can end. Other tests cover denied calls: no history heals a policy."""
 
 CAN_BE_REFUSED = frozenset(operation for operation in OPERATIONS if operation.endswith("SecurityGroupIngress"))
 CAN_BE_REFUSED |= {"UpdateSecurityGroupRuleDescriptionsIngress"}
@@ -24,22 +24,22 @@ CAN_CONFLICT = frozenset({"PutItem"})
 
 
 def counts(coverage: Mapping[str, int]) -> Iterator[tuple[str, list[int | None]]]:
-    """Each operation with how often it ended in each of the `ANSWERS`; None where it cannot."""
+    """Each operation with the count of each of the `OUTCOMES`; None if it cannot end so."""
     for operation in OPERATIONS:
-        yield operation, [_count(coverage, operation, answer) for answer in ANSWERS]
+        yield operation, [_count(coverage, operation, outcome) for outcome in OUTCOMES]
 
 
-def _count(coverage: Mapping[str, int], operation: str, answer: str) -> int | None:
+def _count(coverage: Mapping[str, int], operation: str, outcome: str) -> int | None:
     possible = {
         Effect.STALE.value: operation in STALE_CALLS,
         "Refused": operation in CAN_BE_REFUSED,
         "Conflict": operation in CAN_CONFLICT,
-    }.get(answer, True)
-    return coverage.get(f"{operation} {answer}", 0) if possible else None
+    }.get(outcome, True)
+    return coverage.get(f"{operation} {outcome}", 0) if possible else None
 
 
 def happenings(coverage: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    """Everything else that can happen, with how often it did."""
+    """Everything else that can happen, with its count."""
     for name in HAPPENINGS:
         yield name.replace("_", " "), coverage.get(name, 0)
 
@@ -53,7 +53,7 @@ HAPPENINGS = (
     "event lost",
     "event late",
     "event doubled",
-    "table made anew",
+    "table recreated",
     *(action.__name__ for action, _ in ACTIONS),
 )
 
@@ -67,25 +67,25 @@ _HEADS = {
     "Refused": "re-\nfused",
     "Conflict": "con-\nflict",
 }
-"""The wide ones of the `ANSWERS`, so that all fit a terminal of 80 columns."""
+"""The wide ones of the `OUTCOMES`, so that all fit a terminal of 80 columns."""
 _CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def shown(coverage: Mapping[str, int]) -> Iterator[Table]:
-    """For a terminal."""
+    """The tables for a terminal."""
     calls = Table(title="How calls ended", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     calls.add_column("call", min_width=13)
-    for answer in ANSWERS:
-        calls.add_column(_HEADS.get(answer, answer), justify="right", no_wrap=True)
+    for outcome in OUTCOMES:
+        calls.add_column(_HEADS.get(outcome, outcome), justify="right", no_wrap=True)
     for operation, row in counts(coverage):
         calls.add_row(_CAPITAL.sub(" ", operation), *map(_cell, row))
     yield calls
-    others = Table(
+    happened = Table(
         "", "", title="What else happened", title_justify="left", box=SIMPLE_HEAD, show_header=False, pad_edge=False
     )
     for name, count in happenings(coverage):
-        others.add_row(name, _cell(count))
-    yield others
+        happened.add_row(name, _cell(count))
+    yield happened
 
 
 def _cell(count: int | None) -> str:
@@ -95,7 +95,7 @@ def _cell(count: int | None) -> str:
 
 
 def _short(count: int) -> str:
-    """In at most four characters, as long as it is less than a billion."""
+    """The count in at most four characters, below a billion."""
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if count >= size:
             return f"{count / size:.{0 if count >= 10 * size else 1}f}{letter}"
@@ -103,9 +103,9 @@ def _short(count: int) -> str:
 
 
 def markdown(coverage: Mapping[str, int]) -> Iterator[str]:
-    """For a document."""
-    yield "| call | " + " | ".join(ANSWERS) + " |"
-    yield "|---|" + "---:|" * len(ANSWERS)
+    """The tables in Markdown."""
+    yield "| call | " + " | ".join(OUTCOMES) + " |"
+    yield "|---|" + "---:|" * len(OUTCOMES)
     for operation, row in counts(coverage):
         yield f"| {operation} | " + " | ".join("" if count is None else f"{count:,}" for count in row) + " |"
     yield ""

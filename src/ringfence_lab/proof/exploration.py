@@ -1,22 +1,22 @@
-"""Explores every interleaving of a program's concurrent steps, each once: depth first, by replay, with sound pruning.
+"""Explores every interleaving of a program's concurrent steps once: depth first, by replay, with sound pruning.
 
-Two steps are *independent* if neither writes what the other one reads or writes; then their order makes no difference,
-neither to the state nor to what is judged of it. Interleavings that differ only in the order of independent steps are
-one *trace*, and one of each trace is enough. Two prunings see to that; neither leaves a trace out.
+Two steps are *independent* if neither writes what the other one reads or writes. Then their order changes neither the
+state nor what the properties say about it. Interleavings that differ only in the order of independent steps form one
+*trace*, and one interleaving of each trace is enough. Two kinds of pruning do that; neither omits a trace.
 
 - *Source sets*, a dynamic partial order reduction (Abdulla, Aronis, Jonsson, Sagonas, "Optimal Dynamic Partial Order
-  Reduction", POPL 2014, algorithm 1). At first only one task goes on from a state. Each step taken is compared with
-  those before it: where the two are dependent and nothing that happened in between puts them in order, they *race*, and
-  the state before the earlier one is given a task to go on with that leads to the other order.
-- *Sleep sets* (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996, chapter 5). Once
+  Reduction", POPL 2014, algorithm 1). At first only one task continues from a state. Each step is compared with the
+  earlier ones: if two are dependent and nothing in between orders them, they *race*, and the state before the earlier
+  one also continues with a task that leads to the other order.
+- *Sleep sets* (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996, chapter 5). After
   step `a` was explored from a state, it sleeps while its neighbours are explored from there, until a step that depends
-  on it wakes it: to take it any earlier would only repeat an order that was explored with `a` first.
+  on it wakes it: taking it earlier would only repeat an order that was explored with `a` first.
 
-A program that is too large for that can be explored in bounds instead: every interleaving with so many preemptions at
-most, without any reduction (Musuvathi, Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded
-Programs", PLDI 2007).
+A program that is too large for that can be explored within a bound: every interleaving with a limited number of
+preemptions, without any reduction (Musuvathi, Qadeer, "Iterative Context Bounding for Systematic Testing of
+Multithreaded Programs", PLDI 2007).
 
-Knows nothing of what the steps do.
+It must not know what the steps do.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -28,47 +28,47 @@ Resource = Hashable
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a step read and wrote, of all that others can read or write."""
+    """What a step read and wrote of the shared state."""
 
     reads: frozenset[Resource] = frozenset()
     writes: frozenset[Resource] = frozenset()
 
-    def independent_of(self, other: "Footprint") -> bool:
-        """Whether it makes no difference which of the two comes first."""
+    def independent_of(self, second: "Footprint") -> bool:
+        """Whether the order of the two makes no difference."""
         return (
-            self.writes.isdisjoint(other.reads)
-            and self.writes.isdisjoint(other.writes)
-            and self.reads.isdisjoint(other.writes)
+            self.writes.isdisjoint(second.reads)
+            and self.writes.isdisjoint(second.writes)
+            and self.reads.isdisjoint(second.writes)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A step that was taken. `after` numbers the steps (from 0) without which it would not have come to this one: the
-    last one of its own task, that of the task that started it, those of tasks that it waited for."""
+class ExecutedStep:
+    """A step that was executed. `after` are the numbers (from 0) of the steps that had to come before it: the last one
+    of its own task, of the task that started it, and of the tasks that it waited for."""
 
     footprint: Footprint
     after: tuple[int, ...]
 
 
 class Execution(Protocol):
-    """A program under way. It must be deterministic: the same steps lead to the same state."""
+    """A running program. It must be deterministic: the same steps lead to the same state."""
 
     def enabled(self) -> Sequence[str]:
-        """The tasks of which each can take a step now; none once all is over. A task keeps its name in every
-        execution. Only its own steps change which one it takes next, and none disables another's."""
+        """The tasks that can execute a step now; none when the program has ended. A task has the same name in every
+        execution. Only its own steps determine its next step, and no task disables another one."""
 
-    def step(self, task: str) -> Step:
-        """Lets the task take its step."""
+    def step(self, task: str) -> ExecutedStep:
+        """Executes the task's next step."""
 
     def wrong(self) -> str:
-        """What is wrong by now, or nothing."""
+        """What is wrong at this point, or an empty text."""
 
 
 @dataclass(slots=True)
 class Explored:
-    """What was found. `complete` interleavings were played to their end, `pruned` were cut off as repetitions.
-    `counterexample` is the first that was wrong, by the task of each step."""
+    """The result. `complete` interleavings ran to their end, `pruned` ones were cut off as repetitions.
+    `counterexample` is the first wrong interleaving, as the task of each step."""
 
     complete: int = 0
     pruned: int = 0
@@ -79,8 +79,9 @@ class Explored:
 
 @dataclass(slots=True)
 class _Branch:
-    """A state on the way, with the step `taken` from it: what that read and wrote, and (as bits) what came `before` it
-    of necessity. `wanted` are the tasks that must go on from here, `sleep` those that need not (any more)."""
+    """A state of the current interleaving, with the step `taken` from it: what that step read and wrote, and (as bits)
+    the steps that had to come `before` it. `wanted` are the tasks that must continue from here, `sleep` those that no
+    longer need to."""
 
     taken: str
     wanted: set[str]
@@ -92,15 +93,15 @@ class _Branch:
 
     @property
     def preempted_afterwards(self) -> int:
-        """How often a task that could have gone on was not let to, once the step is taken."""
+        """The number of preemptions after the step: a task that could have continued did not."""
         return self.preempted + (self.running not in ("", self.taken))
 
     def sleep_afterwards(self) -> dict[str, Footprint]:
-        """What still sleeps once the step is taken."""
+        """What still sleeps after the step."""
         return {task: footprint for task, footprint in self.sleep.items() if footprint.independent_of(self.footprint)}
 
-    def turn(self) -> bool:
-        """Goes on with the next task. False where none is left."""
+    def next_task(self) -> bool:
+        """Selects the next task. False if none is left."""
         self.sleep[self.taken] = self.footprint
         left = sorted(self.wanted - self.sleep.keys())
         self.taken = left[0] if left else ""
@@ -108,10 +109,10 @@ class _Branch:
 
 
 class Explorer:
-    """Explores a program. `begin` starts it anew; without `reduced` nothing is pruned. With `preemptions` given,
-    nothing is pruned either, and in one interleaving at most so many times a task is not let go on that could."""
+    """Explores a program. `begin` starts it from its first state. Without `reduced` nothing is pruned. With
+    `preemptions` nothing is pruned either, and an interleaving has at most so many preemptions."""
 
-    def __init__(self, begin: Callable[[], Execution], reduced: bool = True, preemptions: int | None = None) -> None:
+    def __init__(self, begin: Callable[[], Execution], *, reduced: bool = True, preemptions: int | None = None) -> None:
         self.found = Explored()
         self._begin = begin
         self._reduced = reduced and preemptions is None
@@ -119,9 +120,9 @@ class Explorer:
         self._path: list[_Branch] = []
 
     def explore(self) -> Explored:
-        """Explores all of it, or up to the first interleaving that is wrong."""
+        """Explores the whole program, or up to the first wrong interleaving."""
         self._extend(self._begin(), {})
-        while not self.found.wrong and self._turn():
+        while not self.found.wrong and self._next_branch():
             run = self._begin()
             for branch in self._path[:-1]:
                 run.step(branch.taken)
@@ -129,8 +130,8 @@ class Explorer:
             self._extend(run, self._path[-1].sleep_afterwards())
         return self.found
 
-    def _turn(self) -> bool:
-        while self._path and not self._path[-1].turn():
+    def _next_branch(self) -> bool:
+        while self._path and not self._path[-1].next_task():
             self._path.pop()
         return bool(self._path)
 
@@ -164,23 +165,23 @@ class Explorer:
         for number in step.after:
             branch.before |= self._path[number].before | 1 << number
         if self._reduced:
-            for earlier in list(self._races(branch)):  # all of them first: they complete what came before
-                self._want_the_other_order(earlier)
+            for earlier in list(self._races(branch)):  # all races first: they complete `branch.before`
+                self._want_reverse_order(earlier)
         if wrong := run.wrong():
             self.found.wrong = wrong
             self.found.counterexample = tuple(branch.taken for branch in self._path)
 
     def _races(self, branch: _Branch) -> Iterator[int]:
-        """The steps that race with the last one. Completes what came before it of necessity."""
+        """The steps that race with the last one. Completes the steps that had to come before it."""
         for number in reversed(range(len(self._path) - 1)):
             earlier = self._path[number]
             if not branch.before >> number & 1 and not branch.footprint.independent_of(earlier.footprint):
                 branch.before |= earlier.before | 1 << number
                 yield number
 
-    def _want_the_other_order(self, earlier: int) -> None:
-        """Sees to it that the last step is also taken before the earlier one: by one of those that come first among all
-        that does not need the earlier one."""
+    def _want_reverse_order(self, earlier: int) -> None:
+        """Makes the exploration also take the last step before the earlier one: by a task that comes first among the
+        steps that do not need the earlier one."""
         last = len(self._path) - 1
         without = [n for n in range(earlier + 1, last) if not self._path[n].before >> earlier & 1] + [last]
         bits = sum(1 << n for n in without)
@@ -190,6 +191,6 @@ class Explorer:
             branch.wanted.add(min(first))
 
 
-def explore(begin: Callable[[], Execution], reduced: bool = True, preemptions: int | None = None) -> Explored:
-    """Explores every interleaving of the program (see `Explorer` for the bounds), up to the first that is wrong."""
-    return Explorer(begin, reduced, preemptions).explore()
+def explore(begin: Callable[[], Execution], *, reduced: bool = True, preemptions: int | None = None) -> Explored:
+    """Explores every interleaving of the program (see `Explorer` for the bounds), up to the first wrong one."""
+    return Explorer(begin, reduced=reduced, preemptions=preemptions).explore()

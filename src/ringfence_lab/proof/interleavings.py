@@ -1,15 +1,15 @@
-"""Every interleaving: two Regions, a launch, a termination, a true-up, and two invocations of the engine at once.
+"""Every interleaving: two Regions, a launch, a termination, a true-up, and two concurrent invocations of the engine.
 
     ringfence lab interleavings [--all] [--write docs/reliability.md]
 
-The real engine runs in the simulated cloud. All properties are judged at every step; after the last one, the schedule
-must make everything converge. What is pruned, and why that is sound, stands in `exploration`; what commutes with what,
-in `overlap`.
+The real engine runs in the simulated cloud. All properties are checked at every step; after the last step, the schedule
+must make everything converge. `exploration` describes what is pruned and why that is sound, `overlap` which calls
+commute.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -18,69 +18,71 @@ from rich.table import Table
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import Explored, explore
 from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST
-from ringfence_lab.proof.overlap import Begin, Play
+from ringfence_lab.proof.overlap import Begin, InterleavedRun
 from ringfence_lab.proof.sections import put_section
-from ringfence_lab.sim.cloud.function import Engine
+from ringfence_lab.sim.engine.function import Reconcile
 
 FEW, MANY = 2, 3
-"""Preemptions at most, in cases that are too large for all interleavings: in short, and with `--all`."""
+"""The bounds on preemptions for the cases that are too large for all interleavings: by default, and with `--all`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What happens, and the invocations that overlap. One that is `large` is explored within bounds: every interleaving
-    with so many preemptions, and with the Regions' turns of an invocation one after the other."""
+    """What happens, and the invocations that overlap. A `large` case is explored within bounds: every interleaving with
+    a limited number of preemptions, and with sequential passes over the Regions in an invocation."""
 
     name: str
     begin: Begin
-    large: bool = False
+    large: bool = field(default=False, kw_only=True)
 
 
-def _launch(play: Play, home: str) -> None:
-    group = play.stage.group(home)
+def _launch(run: InterleavedRun, home: str) -> None:
+    group = run.harness.group(home)
     group.scale_to(group.desired + 1)
-    play.consume(home)
+    run.consume(home)
 
 
-def _launch_meanwhile(play: Play, home: str) -> None:
-    play.invoke_upon(home, lambda: play.stage.unqueued_launch(home))
+def _launch_meanwhile(run: InterleavedRun, home: str) -> None:
+    run.invoke_upon(home, lambda: run.harness.unqueued_launch(home))
 
 
-def _termination(play: Play, home: str) -> None:
-    group = play.stage.group(home)
+def _termination(run: InterleavedRun, home: str) -> None:
+    group = run.harness.group(home)
     group.scale_to(group.desired - 1)
-    play.consume(home)
+    run.consume(home)
 
 
-def _termination_meanwhile(play: Play, home: str) -> None:
-    play.invoke_upon(home, lambda: play.stage.unqueued_termination(home))
+def _termination_meanwhile(run: InterleavedRun, home: str) -> None:
+    run.invoke_upon(home, lambda: run.harness.unqueued_termination(home))
 
 
-def _its_termination_meanwhile(play: Play, home: str) -> None:
-    play.invoke_upon(home, lambda: play.stage.unqueued_termination(home, newest=True))
+def _its_termination_meanwhile(run: InterleavedRun, home: str) -> None:
+    run.invoke_upon(home, lambda: run.harness.unqueued_termination(home, newest=True))
 
 
-def _true_up(play: Play, home: str) -> None:
-    play.invoke(home, TRUE_UP)
+def _true_up(run: InterleavedRun, home: str) -> None:
+    run.invoke(home, TRUE_UP)
 
 
-def _true_up_after_termination(play: Play, home: str) -> None:
-    play.invoke_upon(home, lambda: play.stage.unqueued_termination(home) and TRUE_UP)
+def _true_up_after_termination(run: InterleavedRun, home: str) -> None:
+    run.invoke_upon(home, lambda: run.harness.unqueued_termination(home) and TRUE_UP)
 
 
-def _true_up_after_elastic_ip(play: Play, home: str) -> None:
-    def happens() -> object:
-        (one,) = play.stage.group(home).listed()
-        play.stage.region(home).ec2.assign_public_address(one, elastic=True)
+def _true_up_after_elastic_ip(run: InterleavedRun, home: str) -> None:
+    def associate() -> object:
+        (instance,) = run.harness.group(home).listed()
+        run.harness.region(home).ec2.assign_public_address(instance, elastic=True)
         return TRUE_UP
 
-    play.invoke_upon(home, happens)
+    run.invoke_upon(home, associate)
 
 
-def _both(first: Callable[[Play, str], None], here: str, second: Callable[[Play, str], None], there: str) -> Begin:
-    def begin(play: Play) -> None:
-        first(play, here)
-        second(play, there)
+def _both(
+    first: Callable[[InterleavedRun, str], None], here: str, second: Callable[[InterleavedRun, str], None], there: str
+) -> Begin:
+    def begin(run: InterleavedRun) -> None:
+        first(run, here)
+        second(run, there)
 
     return begin
 
@@ -93,20 +95,24 @@ CASES = (
     Case(
         "launch | a termination begins, true-up, one Region",
         _both(_launch, EAST, _true_up_after_termination, EAST),
-        True,
+        large=True,
     ),
     Case("true-up | a launch begins, its event, one Region", _both(_true_up, EAST, _launch_meanwhile, EAST)),
     Case("true-up | a termination begins, its event, one Region", _both(_true_up, EAST, _termination_meanwhile, EAST)),
     Case(
-        "launch | a termination begins, its event, one Region", _both(_launch, EAST, _termination_meanwhile, EAST), True
+        "launch | a termination begins, its event, one Region",
+        _both(_launch, EAST, _termination_meanwhile, EAST),
+        large=True,
     ),
     Case(
         "launch | the same instance terminates, its event, one Region",
         _both(_launch, EAST, _its_termination_meanwhile, EAST),
-        True,
+        large=True,
     ),
     Case(
-        "termination | a launch begins, its event, one Region", _both(_termination, EAST, _launch_meanwhile, EAST), True
+        "termination | a launch begins, its event, one Region",
+        _both(_termination, EAST, _launch_meanwhile, EAST),
+        large=True,
     ),
     Case("true-up | an Elastic IP comes, true-up, one Region", _both(_true_up, EAST, _true_up_after_elastic_ip, EAST)),
     Case("launch | a termination begins, its event, the peer", _both(_launch, EAST, _termination_meanwhile, WEST)),
@@ -115,8 +121,8 @@ CASES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What came of a case. `preemptions` is its bound, None where there was none."""
+class ExploredCase:
+    """The result of a case. `preemptions` is its bound, None if there was none."""
 
     case: Case
     preemptions: int | None
@@ -130,7 +136,7 @@ class Proof:
 
     @property
     def counts(self) -> tuple[str, ...]:
-        """Interleavings, those cut off as repetitions, violations, seconds."""
+        """Interleavings, repetitions that were cut off, violations, seconds."""
         found = self.explored
         return f"{found.complete:,}", f"{found.pruned:,}", str(int(bool(found.wrong))), f"{self.seconds:.0f}"
 
@@ -138,71 +144,70 @@ class Proof:
         return f"{self.case.name}: {self.explored.wrong}"
 
 
-def interleave(case: Case, engine: Engine = reconcile, preemptions: int = FEW) -> Proof:
-    """Explores every interleaving of a case, of a large one those with so many preemptions at most, up to the first
-    that is wrong."""
+def interleave(case: Case, engine: Reconcile = reconcile, preemptions: int = FEW) -> ExploredCase:
+    """Explores every interleaving of a case, up to the first wrong one. A large case is bounded by `preemptions`."""
     began = time.monotonic()
     bound = preemptions if case.large else None
     settled: dict[str, str] = {}
-    explored = explore(lambda: Play(case.begin, engine, settled, in_turn=case.large), preemptions=bound)
-    return Proof(case, bound, explored, time.monotonic() - began)
+    explored = explore(lambda: InterleavedRun(case.begin, engine, settled, sequential=case.large), preemptions=bound)
+    return ExploredCase(case, bound, explored, time.monotonic() - began)
 
 
-def trace(proof: Proof, engine: Engine = reconcile) -> list[str]:
-    """The calls of the interleaving that was wrong, each with what it changed."""
-    play = Play(proof.case.begin, engine, in_turn=proof.case.large)
-    for task in proof.explored.counterexample:
-        play.step(task)
-    return play.stage.trace()
+def trace(result: ExploredCase, engine: Reconcile = reconcile) -> list[str]:
+    """The calls of the wrong interleaving, each with the changes it made."""
+    run = InterleavedRun(result.case.begin, engine, sequential=result.case.large)
+    for task in result.explored.counterexample:
+        run.step(task)
+    return run.harness.trace()
 
 
-def shown(proofs: Iterable[Proof]) -> Table:
-    """The proofs for a terminal."""
-    table = Table("at once", "bound", title="Every interleaving of two invocations", title_justify="left")
+def shown(results: Iterable[ExploredCase]) -> Table:
+    """The results for a terminal."""
+    table = Table("concurrently", "bound", title="Every interleaving of two invocations", title_justify="left")
     for column in ("interleavings", "pruned", "violations", "s"):
         table.add_column(column, justify="right")
-    for proof in proofs:
-        style = "red" if proof.explored.wrong else None
-        table.add_row(proof.case.name, proof.bound, *proof.counts, style=style)
+    for result in results:
+        style = "red" if result.explored.wrong else None
+        table.add_row(result.case.name, result.bound, *result.counts, style=style)
     return table
 
 
-def section(proofs: Sequence[Proof]) -> str:
-    """What stands in the docs."""
-    total = sum(proof.explored.complete for proof in proofs)
+def section(results: Sequence[ExploredCase]) -> str:
+    """The section of the documentation, in Markdown."""
+    total = sum(result.explored.complete for result in results)
     lines = [
         "## Every interleaving",
         "",
         (
-            'Two Regions with a member each, and two invocations of the real engine at once; "begins" is a step of its'
-            " own, so that it happens before, after and between all calls of the other invocation. Where no bound is"
-            " given, every interleaving of the calls is explored, those of the turns that an invocation gives the"
-            " Regions included, but for those that differ from an explored one only in the order of calls that commute:"
-            " neither writes what the other one reads or writes, or what a property reads as it judges the other one."
-            " The reduction is dynamic (source sets and sleep sets; `ringfence_lab.proof.exploration` explains it). The"
-            " largest cases are bounded instead: every interleaving with so many preemptions at most, the Regions'"
-            " turns of an invocation one after the other. All properties are judged at every step, and after the last"
-            f" one the schedule must make everything converge. **{total:,} interleavings, no violation.**"
-            " `ringfence lab interleavings --all` explores them again."
+            "Two Regions with one member each, and two concurrent invocations of the real engine. An event that"
+            ' "begins" is a step of its own, so it happens before, after and between all calls of the other invocation.'
+            " Without a bound, every interleaving of the calls is explored, including the concurrent passes over the"
+            " Regions of one invocation, except those that differ from an explored one only in the order of calls that"
+            " commute: neither writes what the other one reads or writes, or what a property reads to check the other"
+            " one. The reduction is dynamic (source sets and sleep sets; see `ringfence_lab.proof.exploration`). The"
+            " largest cases are bounded: every interleaving with a limited number of preemptions, and sequential passes"
+            " over the Regions. All properties are checked at every step, and after the last step the schedule must"
+            f" make everything converge. **{total:,} interleavings, no violation.** Run"
+            " `ringfence lab interleavings --all` to repeat the proof."
         ),
         "",
-        "| at once | bound | interleavings | cut off as repetitions | violations | s |",
+        "| concurrently | bound | interleavings | cut off as repetitions | violations | s |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for proof in proofs:
-        name = proof.case.name.replace("|", "and")
-        lines.append(f"| {name} | {proof.bound} | {' | '.join(proof.counts)} |")
+    for result in results:
+        name = result.case.name.replace("|", "and")
+        lines.append(f"| {name} | {result.bound} | {' | '.join(result.counts)} |")
     return "\n".join(lines)
 
 
 def prove(preemptions: int = FEW, write: Path | None = None) -> int:
-    """Explores the cases and prints the counts. Returns the exit code: 1 where an interleaving is wrong."""
+    """Explores the cases and prints the counts. Returns the exit code: 1 if an interleaving is wrong."""
     console = Console()
-    proofs = [interleave(case, preemptions=preemptions) for case in CASES]
-    console.print(shown(proofs))
-    failed = [proof for proof in proofs if proof.explored.wrong]
-    for proof in failed:
-        console.print("\n".join([str(proof), *trace(proof)]), markup=False, soft_wrap=True)
+    results = [interleave(case, preemptions=preemptions) for case in CASES]
+    console.print(shown(results))
+    failed = [result for result in results if result.explored.wrong]
+    for result in failed:
+        console.print("\n".join([str(result), *trace(result)]), markup=False, soft_wrap=True)
     if write is not None and not failed:
-        put_section(write, "interleavings", section(proofs))
+        put_section(write, "interleavings", section(results))
     return 1 if failed else 0

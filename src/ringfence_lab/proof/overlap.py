@@ -1,9 +1,9 @@
 """Invocations that overlap in the simulated cloud, as a program that `exploration` can explore.
 
-A step is one call of an invocation's, with what the engine does until its next one. The turns that an invocation gives
-the Regions are tasks of their own, so that their calls interleave too. What a call reads and writes (`_call`) includes
-what the *properties* look at when it changes something: only then does the order of independent calls make no
-difference to what is judged. What the engine does between calls nobody else can see, and takes no turn. No time passes.
+A step is one call of an invocation, with everything that the engine does until its next call. Each pass over a Region
+is a task of its own, so the calls of concurrent passes interleave, too. What a call reads and writes (`_pending_call`)
+includes what the *properties* read when the call changes something: only then does the order of independent calls not
+change what the properties say. What the engine does between calls is invisible to other tasks. No time passes.
 """
 
 from collections import Counter
@@ -13,10 +13,10 @@ from typing import Generic, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import Roster
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import (
     AutoScaling,
     HomeServices,
@@ -29,116 +29,120 @@ from ringfence.reconciler.interfaces import (
     Tasks,
 )
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.proof.exploration import Footprint, Resource, Step
+from ringfence_lab.proof.exploration import ExecutedStep, Footprint, Resource
 from ringfence_lab.proof.harness import Harness
-from ringfence_lab.sim.cloud.function import Engine
-from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Immediate, Task
+from ringfence_lab.sim.invocation import Invocation
 
 T = TypeVar("T")
 
-Begin = Callable[["Play"], None]
-"""Sets the stage, and starts the invocations that then overlap."""
+Begin = Callable[["InterleavedRun"], None]
+"""Prepares the cluster, and starts the invocations that then overlap."""
 
 
-class Play:
-    """One execution of a case, step by step. See `exploration.Execution`. `settled` remembers which ends converge.
-    With `in_turn` an invocation gives the Regions their turns one after the other, home first: it is one task."""
+class InterleavedRun:
+    """One execution of a case, step by step. See `exploration.Execution`.
+
+    `settled` remembers which final states converge. With `sequential`, an invocation passes over the Regions one after
+    the other, home first, and is one task.
+    """
 
     def __init__(
         self,
         begin: Begin,
-        engine: Engine = reconcile,
-        settled: "dict[str, str] | None" = None,
-        in_turn: bool = False,
+        engine: Reconcile = reconcile,
+        settled: dict[str, str] | None = None,
+        *,
+        sequential: bool = False,
     ) -> None:
-        self._in_turn = in_turn
+        self._sequential = sequential
         self._inner = engine
         self._settled = {} if settled is None else settled
         self._pick = 0
         self._names: dict[greenlet, str] = {}
         self._children: Counter[str] = Counter()
-        self._pending: dict[str, _Call] = {}
+        self._pending: dict[str, _PendingCall] = {}
         self._after: dict[str, set[int]] = {}
         self._steps = 0
-        self.stage = Harness(2, 1, self._engine, lambda _: self._pick)
+        self.harness = Harness(2, 1, self._engine, lambda _: self._pick)
         self._invocations: list[Invocation] = []
         begin(self)
-        self._run_on()
+        self._run_to_calls()
 
-    # What overlaps.
+    # The invocations.
 
     def consume(self, home: str) -> None:
-        """A Region's function takes what is in its queue."""
-        for work in self.stage.consumption(home):
+        """Starts a Region's function on its queue."""
+        for work in self.harness.consumption(home):
             self._spawn(*work)
 
     def invoke(self, home: str, payload: object) -> None:
-        """A Region's function is invoked directly."""
-        self._spawn(*self.stage.invocation(home, lambda: payload))
+        """Invokes a Region's function directly."""
+        self._spawn(*self.harness.invocation(home, lambda: payload))
 
     def invoke_upon(self, home: str, happening: Callable[[], object]) -> None:
-        """Something happens to the Region's Auto Scaling group, which is a step of its own; then its function is
-        invoked with the payload that came of it."""
-        self._spawn(*self.stage.invocation(home, lambda: self._happen(Region(home), happening)))
+        """Lets something happen to the Region's Auto Scaling group, as a separate step; then invokes its function with
+        the payload that `happening` returned."""
+        self._spawn(*self.harness.invocation(home, lambda: self._happen(Region(home), happening)))
 
     def _happen(self, region: Region, happening: Callable[[], object]) -> object:
         self._announce("happens", region, ())
-        self.stage.scheduler.pause()
+        self.harness.scheduler.pause()
         return happening()
 
     def _spawn(self, invocation: Invocation, work: Callable[[], None]) -> None:
         self._invocations.append(invocation)
-        self._name(self.stage.scheduler.spawn(invocation, work), str(invocation))
+        self._name(self.harness.scheduler.spawn(invocation, work), str(invocation))
 
-    # What the exploration asks for.
+    # The interface of the exploration.
 
     def enabled(self) -> Sequence[str]:
-        """The tasks that are about to make a call."""
-        return sorted(self._names[task.greenlet] for task in self.stage.scheduler.ready)
+        """The tasks that are ready to make a call."""
+        return sorted(self._names[task.greenlet] for task in self.harness.scheduler.ready)
 
-    def step(self, task: str) -> Step:
-        """Makes the task's call, and runs on until every task is about to make one or waits for one that is."""
+    def step(self, task: str) -> ExecutedStep:
+        """Makes the task's call, and runs until every task is ready to make a call or waits for another task."""
         call, after = self._pending.pop(task), tuple(self._after[task])
         self._after[task] = {self._steps}
         self._steps += 1
-        running = {one for one in self._invocations if one.running}
-        changes = len(self.stage.changes)
-        self._let(task)
-        self._run_on()
-        ended = {("running", one.number) for one in running if not one.running}
-        if len(self.stage.changes) == changes and call.operation != "hold":  # it changed nothing: it only looked
-            return Step(Footprint(call.looks, frozenset(ended)), after)
-        regions, numbers = self.stage.cloud.regions, [one.number for one in self._invocations]
-        return Step(Footprint(call.looks | call.judged_by(regions, numbers), call.writes | ended), after)
+        running = {invocation for invocation in self._invocations if invocation.running}
+        changes = len(self.harness.changes)
+        self._continue(task)
+        self._run_to_calls()
+        ended = {("running", invocation.number) for invocation in running if not invocation.running}
+        if len(self.harness.changes) == changes and call.operation != "hold":  # it changed nothing: it only read
+            return ExecutedStep(Footprint(call.reads, frozenset(ended)), after)
+        regions, numbers = self.harness.cloud.regions, [invocation.number for invocation in self._invocations]
+        return ExecutedStep(Footprint(call.reads | call.read_by_checks(regions, numbers), call.writes | ended), after)
 
     def wrong(self) -> str:
-        """A property that does not hold; once all is over, what does not converge."""
-        if violations := self.stage.violations():
+        """A violated property; at the end, also what does not converge."""
+        if violations := self.harness.violations():
             return str(violations[0])
-        if self.stage.scheduler.ready:
+        if self.harness.scheduler.ready:
             return ""
-        if left := list(self.stage.left_behind()):
+        if left := list(self.harness.left_behind()):
             return left[0]
         end = self.cloud()
         if end not in self._settled:
-            self._settled[end] = "; ".join([*self.stage.recover(), *map(str, self.stage.violations())])
+            self._settled[end] = "; ".join([*self.harness.recover(), *map(str, self.harness.violations())])
         return self._settled[end]
 
-    # How it is played.
+    # The execution.
 
-    def _let(self, task: str) -> None:
-        self._pick = [self._names[one.greenlet] for one in self.stage.scheduler.ready].index(task)
-        self.stage.scheduler.step()
+    def _continue(self, name: str) -> None:
+        self._pick = [self._names[task.greenlet] for task in self.harness.scheduler.ready].index(name)
+        self.harness.scheduler.step()
         self._pick = 0
 
-    def _run_on(self) -> None:
-        """Lets every task run that is not about to make a call: until it is, nobody else sees what it does."""
+    def _run_to_calls(self) -> None:
+        """Runs every task up to its next call: what it does before that is invisible to the other tasks."""
         while local := [name for name in self.enabled() if name not in self._pending]:
-            self._let(local[0])
+            self._continue(local[0])
 
     def _engine(self, events: Sequence[Event], services: Services, settings: Settings) -> None:
-        if getcurrent() in self._names:  # else it is the recovery
+        if getcurrent() in self._names:  # otherwise it runs in the recovery
             services = self._announcing(services, settings.region)
         self._inner(events, services, settings)
 
@@ -152,59 +156,61 @@ class Play:
             ),
             regions={
                 name: RegionServices(
-                    cast(RosterTable, _Announcing(ports.table, name, tell)),
-                    cast(SecurityGroups, _Announcing(ports.security_groups, name, tell)),
+                    cast(RosterTable, _Announcing(of_region.table, name, tell)),
+                    cast(SecurityGroups, _Announcing(of_region.security_groups, name, tell)),
                 )
-                for name, ports in services.regions.items()
+                for name, of_region in services.regions.items()
             },
-            tasks=Immediate(self.stage.cloud.clock) if self._in_turn else _Following(services.tasks, self),
+            tasks=Immediate(self.harness.cloud.clock) if self._sequential else _Following(services.tasks, self),
         )
 
     def _announce(self, operation: str, region: Region, arguments: tuple[object, ...]) -> None:
-        self._pending[self._names[getcurrent()]] = _call(operation, region, arguments, self.stage.cloud.regions)
+        self._pending[self._names[getcurrent()]] = _pending_call(
+            operation, region, arguments, self.harness.cloud.regions
+        )
 
     def _name(self, task: "Task[T]", name: str, after: Iterable[int] = ()) -> None:
         self._names[task.greenlet] = name
         self._after[name] = set(after)
 
     def started(self, task: object) -> None:
-        """The running task has started another one."""
+        """Notes that the running task started another one."""
         parent = self._names[getcurrent()]
         self._children[parent] += 1
         self._name(cast("Task[object]", task), f"{parent}.{self._children[parent]}", self._after[parent])
 
     def waited_for(self, task: object) -> None:
-        """The running task has the other one's result."""
+        """Notes that the running task has the result of another one."""
         self._after[self._names[getcurrent()]] |= self._after[self._names[cast("Task[object]", task).greenlet]]
 
     def cloud(self) -> str:
-        """The state of the cloud, written out."""
+        """The state of the cloud as a text, to compare states."""
         return repr(
             [
                 (
-                    [group.instances for group in each.groups.values()],
-                    each.ec2.instances,
-                    each.security_group.rules,
-                    each.table.rosters,
-                    each.table.held,
-                    each.queue.messages,
+                    [group.instances for group in region.groups.values()],
+                    region.ec2.instances,
+                    region.security_group.rules,
+                    region.table.rosters,
+                    region.table.held,
+                    region.queue.messages,
                 )
-                for each in self.stage.cloud.regions.values()
+                for region in self.harness.cloud.regions.values()
             ]
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """A call that a task is about to make. `looks` is what its answer depends on."""
+class _PendingCall:
+    """The next call of a task. `reads` is what its answer depends on."""
 
     operation: str
     region: Region
-    looks: frozenset[Resource]
+    reads: frozenset[Resource]
     writes: frozenset[Resource] = frozenset()
 
-    def judged_by(self, regions: Iterable[Region], invocations: Iterable[int]) -> frozenset[Resource]:
-        """What the properties look at when the call changes something."""
+    def read_by_checks(self, regions: Iterable[Region], invocations: Iterable[int]) -> frozenset[Resource]:
+        """What the properties read when the call changes something."""
         match self.operation:
             case "authorize" | "revoke":
                 return frozenset((what, region) for region in regions for what in ("groups", "instances"))
@@ -216,44 +222,48 @@ class _Call:
                 return frozenset()
 
 
-def _call(operation: str, region: Region, arguments: tuple[object, ...], regions: Iterable[Region]) -> _Call:
+def _pending_call(
+    operation: str, region: Region, arguments: tuple[object, ...], regions: Iterable[Region]
+) -> _PendingCall:
     match operation, arguments:
         case "groups", _:
-            return _Call(operation, region, frozenset({("groups", region)}))
+            return _PendingCall(operation, region, frozenset({("groups", region)}))
         case "of_groups" | "by_id", _:
-            return _Call(operation, region, frozenset({("instances", region)}))
+            return _PendingCall(operation, region, frozenset({("instances", region)}))
         case "complete" | "happens", _:
             both = frozenset({("groups", region), ("instances", region)})
-            return _Call(operation, region, both, both)
+            return _PendingCall(operation, region, both, both)
         case "rules", _:
-            return _Call(operation, region, frozenset({("rules", region)}))
+            return _PendingCall(operation, region, frozenset({("rules", region)}))
         case "authorize" | "revoke", _:
             rules = frozenset({("rules", region)})
-            return _Call(operation, region, rules, rules)
+            return _PendingCall(operation, region, rules, rules)
         case "rows", _:
-            return _Call(
+            return _PendingCall(
                 operation, region, frozenset({("held", region), *(("rows", region, home) for home in regions)})
             )
         case "rows_of", (home,):
-            return _Call(operation, region, frozenset({("rows", region, home)}))
+            return _PendingCall(operation, region, frozenset({("rows", region, home)}))
         case "replace" | "offer", (Roster(key=key), *_):
             row = frozenset({("rows", region, key.region)})
-            return _Call(operation, region, row, row)
+            return _PendingCall(operation, region, row, row)
         case "hold", _:
             held = frozenset({("held", region)})
-            return _Call(operation, region, held, held)
+            return _PendingCall(operation, region, held, held)
         case _:
-            raise ValueError(f"what does {operation} read and write?")
+            raise ValueError(f"{operation} is unknown: add what it reads and writes")
 
 
 class _Announcing:
-    """A port that tells of every call before it is made."""
+    """A service that announces every call before it makes it."""
 
-    def __init__(self, port: object, region: Region, tell: Callable[[str, Region, tuple[object, ...]], None]) -> None:
-        self._port, self._region, self._tell = port, region, tell
+    def __init__(
+        self, service: object, region: Region, tell: Callable[[str, Region, tuple[object, ...]], None]
+    ) -> None:
+        self._service, self._region, self._tell = service, region, tell
 
     def __getattr__(self, operation: str) -> Callable[..., object]:
-        make = getattr(self._port, operation)
+        make = getattr(self._service, operation)
 
         def call(*arguments: object) -> object:
             self._tell(operation, self._region, arguments)
@@ -264,28 +274,28 @@ class _Announcing:
 
 @dataclass(frozen=True, slots=True)
 class _Following:
-    """Tasks of which the play is told who starts them and who waits for them."""
+    """Tasks that tell the run which task starts and which one waits for another."""
 
     tasks: Tasks
-    play: Play
+    run: InterleavedRun
 
     def start(self, work: Callable[[], T]) -> Started[T]:
         """See `interfaces.Tasks.start`."""
         task = self.tasks.start(work)
-        self.play.started(task)
-        return _Followed(task, self.play)
+        self.run.started(task)
+        return _Followed(task, self.run)
 
 
 @dataclass(frozen=True, slots=True)
 class _Followed(Generic[T]):
-    """Work under way."""
+    """Work that was started."""
 
     task: Started[T]
-    play: Play
+    run: InterleavedRun
 
     def result(self) -> T:
         """See `interfaces.Started.result`."""
         try:
             return self.task.result()
         finally:
-            self.play.waited_for(self.task)
+            self.run.waited_for(self.task)

@@ -1,7 +1,7 @@
-"""Plays a history that went wrong once more, and shortens it to the few steps that matter.
+"""Replays a failed history, and shortens it to the few steps that matter.
 
-Delta debugging: steps are left out, in halves, then quarters, then one by one, as long as it goes wrong in the same
-way. Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002).
+Delta debugging: leaves out steps, in halves, then quarters, then one by one, as long as the history still fails in the
+same way. Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input" (2002).
 """
 
 import traceback
@@ -9,55 +9,55 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_lab.proof.campaign import Failure, Kind
-from ringfence_lab.sim.cloud.function import Engine
-from ringfence_lab.sim.simulation import STEPS, History
+from ringfence_lab.proof.campaign import Failure, FailureKind
+from ringfence_lab.sim.engine.function import Reconcile
+from ringfence_lab.sim.simulation import History
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A history with its trace. `way` names the property that did not hold, or the error; None where all is well."""
+    """A history with its trace. `reason` is the name of the violated property or of the error; None if all is well."""
 
     steps: int
     trace: tuple[str, ...]
     failure: Failure | None
-    way: str | None
+    reason: str | None
 
 
-def replay(seed: int, without: Set[int] = frozenset(), engine: Engine = reconcile, traced: bool = True) -> Replay:
-    """Plays the history of the seed, but for the steps that are left out."""
-    history = History(seed, engine, traced, without, STEPS)
+def replay(seed: int, without: Set[int] = frozenset(), engine: Reconcile = reconcile, *, traced: bool = True) -> Replay:
+    """Plays the history of the seed without the given steps."""
+    history = History(seed, engine, traced=traced, without=without)
     result = history.result
     try:
         history.play()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the history that led to it is wanted
-        failure = Failure(seed, Kind.CRASH, f"{type(error).__name__}: {error}")
-        told = traceback.format_exception(error) if traced else []
-        return Replay(result.steps, (*result.trace, *"".join(told).splitlines()), failure, type(error).__name__)
+    except Exception as error:  # noqa: BLE001  # after any error, its history is needed
+        failure = Failure(seed, FailureKind.CRASH, f"{type(error).__name__}: {error}")
+        lines = traceback.format_exception(error) if traced else []
+        return Replay(result.steps, (*result.trace, *"".join(lines).splitlines()), failure, type(error).__name__)
     if result.violation is None:
         return Replay(result.steps, tuple(result.trace), None, None)
-    failure = Failure(seed, Kind(result.phase), str(result.violation))
+    failure = Failure(seed, FailureKind(result.phase), str(result.violation))
     return Replay(result.steps, tuple(result.trace), failure, result.violation.name)
 
 
-def shortened(seed: int, engine: Engine = reconcile) -> frozenset[int]:
-    """The steps that the seed's history can do without and still go wrong in the same way.
+def shortened(seed: int, engine: Reconcile = reconcile) -> frozenset[int]:
+    """The steps that the seed's history can omit and still fail in the same way.
 
-    Raises ValueError where nothing is wrong with it.
+    Raises ValueError if it does not fail.
     """
     whole = replay(seed, engine=engine, traced=False)
-    if whole.way is None:
-        raise ValueError(f"nothing is wrong with the history of seed {seed}")
+    if whole.reason is None:
+        raise ValueError(f"the history of seed {seed} does not fail")
     every = frozenset(range(whole.steps))
 
     def fails(kept: Set[int]) -> bool:
-        return replay(seed, every - kept, engine, traced=False).way == whole.way
+        return replay(seed, every - kept, engine, traced=False).reason == whole.reason
 
     return every - _minimal(sorted(every), fails)
 
 
 def _minimal(steps: Sequence[int], fails: Callable[[Set[int]], bool]) -> frozenset[int]:
-    """Steps of which none can be left out any more."""
+    """Steps of which none can be left out."""
     kept, size = list(steps), max(1, len(steps) // 2)
     while True:
         at, left_out = 0, False
@@ -84,7 +84,7 @@ def ranges(numbers: Set[int]) -> str:
 
 
 def from_ranges(text: str) -> frozenset[int]:
-    """The numbers in `3,7-12`. Raises ValueError where it is nothing like it."""
+    """The numbers in `3,7-12`. Raises ValueError for any other text."""
     numbers: set[int] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")

@@ -1,4 +1,5 @@
-"""An AWS in memory, in virtual time, behind the engine's ports: for tests of every failure, and for the simulator.
+"""An AWS in memory and in virtual time, behind the engine's interfaces: for the tests of failures, and for the proofs.
 
-`cloud` is where to start reading.
+`invocation` is who calls, `aws` the state of each Region, `engine` the engine's access to it, `cloud` the whole cluster
+(start there), `properties` what must hold, `simulation` one random history.
 """

@@ -1,6 +1,6 @@
-"""What operators and scaling policies do to a cluster at any time, by chance.
+"""Random actions of operators and scaling policies.
 
-Each action does one thing and says what, in the words of a trace; it says nothing where there was nothing to do it to.
+Each action does one thing and returns a text for the trace, which is empty if it could do nothing.
 """
 
 import random
@@ -9,17 +9,18 @@ from collections.abc import Callable
 from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Power
-from ringfence_lab.sim.cloud.auto_scaling import AutoScalingGroup, GroupInstance
-from ringfence_lab.sim.cloud.cloud import CloudRegion
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
+from ringfence_lab.sim.aws.lifecycle import GroupInstance
+from ringfence_lab.sim.aws.region import CloudRegion
 
-Action = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
+OperatorAction = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
 
 MOST = 4
 """The largest desired capacity of a group."""
 
 
 def change_desired_capacity(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """Scales out or in, also by several at once."""
+    """Scales out or in, by one or several instances."""
     desired = chance.randrange(MOST + 1)
     if desired == group.desired:
         return ""
@@ -29,55 +30,56 @@ def change_desired_capacity(_region: CloudRegion, group: AutoScalingGroup, chanc
 
 def terminate_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """TerminateInstanceInAutoScalingGroup."""
-    one = _one(group, chance, "InService", "Pending:Wait", "Standby")
-    if one is None:
+    instance = _random_instance(group, chance, "InService", "Pending:Wait", "Standby")
+    if instance is None:
         return ""
-    group.terminate(one.id, decrement=chance.random() < 0.5)
-    return f"terminates {one.id} of {group.name}"
+    group.terminate(instance.id, decrement=chance.random() < 0.5)
+    return f"terminates {instance.id} of {group.name}"
 
 
 def lose_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """A Spot interruption, or a termination through EC2."""
-    one = _one(group, chance, "InService", "Pending:Wait")
-    if one is None:
+    instance = _random_instance(group, chance, "InService", "Pending:Wait")
+    if instance is None:
         return ""
-    group.lose(one.id)
-    return f"loses {one.id} of {group.name}"
+    group.lose(instance.id)
+    return f"loses {instance.id} of {group.name}"
 
 
 def detach_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """DetachInstances."""
-    one = _one(group, chance, "InService")
-    if one is None:
+    instance = _random_instance(group, chance, "InService")
+    if instance is None:
         return ""
-    group.detach(one.id)
-    return f"detaches {one.id} from {group.name}"
+    group.detach(instance.id)
+    return f"detaches {instance.id} from {group.name}"
 
 
 def attach_instance(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """AttachInstances, of one that was detached before or of a new one."""
-    loose = [one.id for one in region.ec2.instances.values() if one.group is None and one.power is Power.RUNNING]
+    """AttachInstances, for an instance that was detached before or for a new one."""
+    instances = region.ec2.instances.values()
+    loose = [instance.id for instance in instances if instance.group is None and instance.power is Power.RUNNING]
     if group.desired >= MOST:
         return ""
-    instance = chance.choice(loose) if loose else region.ec2.launch().id
-    group.attach(instance)
-    return f"attaches {instance} to {group.name}"
+    id = chance.choice(loose) if loose else region.ec2.launch().id
+    group.attach(id)
+    return f"attaches {id} to {group.name}"
 
 
 def enter_or_exit_standby(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """EnterStandby, or ExitStandby."""
-    one = _one(group, chance, "InService", "Standby")
-    if one is None:
+    instance = _random_instance(group, chance, "InService", "Standby")
+    if instance is None:
         return ""
-    if one.state == "Standby":
-        group.exit_standby(one.id)
-        return f"takes {one.id} out of standby"
-    group.enter_standby(one.id)
-    return f"puts {one.id} into standby"
+    if instance.state == "Standby":
+        group.exit_standby(instance.id)
+        return f"takes {instance.id} out of standby"
+    group.enter_standby(instance.id)
+    return f"puts {instance.id} into standby"
 
 
 def put_warm_pool(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """PutWarmPool, of whatever size and kind."""
+    """PutWarmPool, of a random size and state."""
     size = chance.randrange(3)
     state = chance.choice(("Warmed:Stopped", "Warmed:Running"))
     group.put_warm_pool(size, state, reuse_on_scale_in=chance.random() < 0.5)
@@ -85,20 +87,21 @@ def put_warm_pool(_region: CloudRegion, group: AutoScalingGroup, chance: random.
 
 
 def associate_elastic_ip(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """An Elastic IP takes the place of an instance's public address: another instance's, where one has one."""
-    one = _one(group, chance, "InService", "Standby")
-    if one is None or region.ec2.instances[one.id].power is not Power.RUNNING:
+    """Associates an Elastic IP, which replaces the public address of an instance: one of another instance, if any."""
+    instance = _random_instance(group, chance, "InService", "Standby")
+    if instance is None or region.ec2.instances[instance.id].power is not Power.RUNNING:
         return ""
-    holders = [each.id for each in region.ec2.instances.values() if each.elastic and each.power is Power.RUNNING]
-    if holders and holders[0] != one.id:
-        region.ec2.move_elastic_address(holders[0], one.id)
-        return f"moves the Elastic IP of {holders[0]} to {one.id}"
-    region.ec2.assign_public_address(one.id, elastic=True)
-    return f"gives {one.id} an Elastic IP"
+    instances = region.ec2.instances.values()
+    holders = [holder.id for holder in instances if holder.elastic and holder.power is Power.RUNNING]
+    if holders and holders[0] != instance.id:
+        region.ec2.move_elastic_address(holders[0], instance.id)
+        return f"moves the Elastic IP of {holders[0]} to {instance.id}"
+    region.ec2.assign_public_address(instance.id, elastic=True)
+    return f"gives {instance.id} an Elastic IP"
 
 
 def write_rule(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
-    """A rule by hand, or another cluster's: anybody's address, maybe a member's, on a managed port or another one."""
+    """Adds a rule by hand or of another cluster: any address, even a member's, on a managed port or another."""
     holders = list(region.ec2.holders)
     cidr = chance.choice(holders) if holders and chance.random() < 0.3 else f"203.0.113.{chance.randrange(1, 255)}/32"
     ports = chance.choice(("tcp/9042", "tcp/22"))
@@ -111,7 +114,7 @@ def write_rule(region: CloudRegion, group: AutoScalingGroup, chance: random.Rand
 
 
 def delete_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Random) -> str:
-    """Deletes any rule whose source is a CIDR, an owned one for one."""
+    """Deletes any rule whose source is a CIDR, even an owned one."""
     rules = [rule for rule in region.security_group.rules.values() if rule.opening is not None]
     if not rules:
         return ""
@@ -121,8 +124,8 @@ def delete_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
 
 
 def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Random) -> str:
-    """ModifySecurityGroupRules: any rule whose source is a CIDR, an owned one for one, gets other ports or another
-    description."""
+    """ModifySecurityGroupRules: changes the ports or the description of any rule whose source is a CIDR, even of an
+    owned one."""
     rules = [rule for rule in region.security_group.rules.values() if rule.opening is not None]
     if not rules:
         return ""
@@ -138,7 +141,7 @@ def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"changes {rule.id} to {ports} [{description}]"
 
 
-ACTIONS: tuple[tuple[Action, int], ...] = (
+ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
     (lose_instance, 2),
@@ -157,13 +160,13 @@ _KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
 
 def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
-    """Does one thing in a Region. Returns the action's name, and what was done or nothing."""
+    """Runs one random action in a Region. Returns its name and its text, which may be empty."""
     group = chance.choice(list(region.groups.values()))
-    action: Action = chance.choices(_KINDS, _WEIGHTS)[0]
-    did = action(region, group, chance)
-    return action.__name__, f"{region.name}: an operator {did}" if did else ""
+    action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]
+    text = action(region, group, chance)
+    return action.__name__, f"{region.name}: an operator {text}" if text else ""
 
 
-def _one(group: AutoScalingGroup, chance: random.Random, *states: str) -> GroupInstance | None:
-    found = [one for one in group.instances.values() if one.state in states]
+def _random_instance(group: AutoScalingGroup, chance: random.Random, *states: str) -> GroupInstance | None:
+    found = [instance for instance in group.instances.values() if instance.state in states]
     return chance.choice(found) if found else None

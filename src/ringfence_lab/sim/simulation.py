@@ -1,69 +1,51 @@
-"""One history from one seed: the real engine in a simulated cluster, under faults and then without.
+"""One history from one seed: the real engine in a simulated cluster, first under faults and then without.
 
-While faults last, the properties must hold at every step (safety). Then all heals, and after a bounded number of
-true-ups everything must be as it should be (liveness). The seed decides all: shape, faults, interleaving.
+Under faults, the properties must hold at every step (safety). Then everything heals, and within a bounded number of
+true-ups everything must converge (liveness). The seed determines everything: shape, faults, interleaving.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 
-from ringfence.core.audit_events import RemovalsHeld, RuleRefused
-from ringfence.core.errors import RingfenceError
-from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Mode, Settings
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.function import Engine, Function
-from ringfence_lab.sim.cloud.history import ActionCompleted, Change
-from ringfence_lab.sim.convergence import unconverged
-from ringfence_lab.sim.engine.calls import Invocation
+from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
-from ringfence_lab.sim.properties import (
-    Properties,
-    Violation,
-    launches_are_answered_without_the_table,
-    strangers_are_admitted_nowhere,
-)
+from ringfence_lab.sim.invocations import Invocations
+from ringfence_lab.sim.properties.checker import Checker
+from ringfence_lab.sim.properties.convergence import unconverged
+from ringfence_lab.sim.properties.violation import Violation
+from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
+from ringfence_lab.sim.trace import Trace
 from ringfence_lab.sim.weather import Weather
 
-NAMES = ("us-east-1", "us-west-2", "eu-west-1")
 STEPS = (4, 5, 6, 8, 12, 20)
-"""Things that happen while faults last, in one history or another: most are short, since a short one that goes wrong
-is easily understood, and many short ones meet more situations than a few long ones in the same time."""
-IN_FLIGHT = 3
-"""Invocations that can overlap."""
-FUNCTION_TIMEOUT = 30.0
-SMALL_QUOTA = 16
-"""Rules of a security group, in histories in which members do not always find room."""
-POOL_SECONDS = 31.0
-"""How long an instance rests in a warm pool at least. Assumed: Auto Scaling has to see it stop or run first."""
+"""Possible numbers of steps under faults. Most histories are short: a short one that fails is easy to understand, and
+many short ones meet more situations than a few long ones in the same time."""
 TABLE_SECONDS = 10.0
-"""How long it takes at least to delete a table and to make another."""
-MODES = (Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.MIRROR)
+"""The shortest time to delete a table and to create another."""
 IDLE = (0.1, 1.0, 5.0, 20.0, 61.0, 181.0, 400.0)
 BUSY = (0.01, 0.01, 0.1, 0.1, 0.5, 2.0, 10.0, 31.0)
-"""Seconds that pass at once, while no engine runs and while one does."""
+"""Seconds that pass in one step, while no engine runs and while one does."""
 ROUNDS_TO_CONVERGE = 8
-"""Rounds of true-ups after healing. A member that nobody lists is believed gone after a minute, so is a tombstone
-outdated, and the guard wants a second look; then each Region has to learn of the others'."""
+"""Rounds of true-ups after healing. A member that no group lists counts as gone after a minute, a tombstone expires
+after a minute, and the guard wants a second look; then each Region has to learn of the other Regions'."""
 ROUND_SECONDS = 61.0
 
 LIVENESS = frozenset({"converges", "quiet_once_converged", "works_when_all_is_well", "works_when_left_alone"})
-"""The properties that say that something good happens. All others say that nothing bad ever does."""
+"""The properties that require that something good happens. All others require that nothing bad ever happens."""
 
-Work = Callable[[], None]
+TRUE_UP = {"trueup": True}
 
 
 @dataclass(slots=True)
-class Result:
-    """How a history of so many steps ended. `violation` is the first one; `phase` tells whether it is one of safety,
-    which must hold at every moment, or of liveness."""
+class HistoryResult:
+    """How a history of so many steps ended. `violation` is the first one; `phase` is `safety` or `liveness`, by the
+    kind of its property."""
 
     seed: int
     steps: int = 0
@@ -73,129 +55,103 @@ class Result:
     coverage: Counter[str] = field(default_factory=Counter)
 
 
-def simulate(
-    seed: int,
-    engine: Engine = reconcile,
-    traced: bool = False,
-    without: Set[int] = frozenset(),
-    steps: Sequence[int] = STEPS,
-) -> Result:
-    """Plays the history of the seed with the engine, up to its first violation. It has one of the numbers of `steps`.
-
-    `without` leaves out steps by their number: each draws its own chance from the seed, so that the others stay what
-    they are as far as they can. That is how a history is shortened.
-    """
-    return History(seed, engine, traced, without, steps).play()
+def simulate(seed: int, engine: Reconcile = reconcile, *, steps: Sequence[int] = STEPS) -> HistoryResult:
+    """Plays the history of the seed with the engine, up to its first violation. `steps` are the possible lengths."""
+    return History(seed, engine, steps=steps).play()
 
 
 class History:
-    """A history as it is played."""
+    """A history as it is played.
+
+    `without` leaves steps out by their number. Each step draws its own random numbers from the seed, so the others
+    remain what they are as far as possible: that is how a history is shortened.
+    """
 
     def __init__(
-        self, seed: int, engine: Engine, traced: bool, without: Set[int] = frozenset(), steps: Sequence[int] = STEPS
+        self,
+        seed: int,
+        engine: Reconcile = reconcile,
+        *,
+        traced: bool = False,
+        without: Set[int] = frozenset(),
+        steps: Sequence[int] = STEPS,
     ) -> None:
-        self.steps = steps
-        self.chance = random.Random(seed)  # noqa: S311  # a simulation
-        self.without = without
-        self.result = Result(seed)
-        self.traced = traced
-        self.engine = engine
-        self.cloud = self._cloud()
+        self.result = HistoryResult(seed)
+        self.chance = chance = random.Random(seed)  # noqa: S311  # a simulation
+        self.cloud = random_cloud(chance)
         self.regions = list(self.cloud.regions)
-        self.starts_deployed = len(self.regions) == 2 or self.chance.random() < 0.5
-        self.settings = {region: self._settings(region) for region in self.cloud.regions}
-        self.properties = Properties(self.cloud, self.settings)
-        self.scheduler = Scheduler(self.cloud.clock, lambda n: int(self.chance.random() * n))
-        self.weather = Weather(self.cloud, self.chance)
-        self.in_flight: list[Invocation] = []
-        self.interference = 0
-        self.calls_told = 0
-        self.cloud.watchers += [self.properties.watch, self._watch]
+        self.starts_deployed = len(self.regions) == 2 or chance.random() < 0.5
+        self.settings = random_settings(chance, self.cloud)
+        self.checker = Checker(self.cloud, self.settings)
+        self.scheduler = Scheduler(self.cloud.clock, lambda count: int(chance.random() * count))
+        self.weather = Weather(self.cloud, chance)
+        self.invocations = Invocations(
+            self.cloud,
+            self.settings,
+            engine,
+            scheduler=self.scheduler,
+            checker=self.checker,
+            coverage=self.result.coverage,
+        )
+        self.trace = Trace(self.cloud, enabled=traced)
+        self.result.trace = self.trace.lines
+        self._without = without
+        self._steps = steps
+        self.cloud.watchers += [self.checker.watch, self._watch]
 
-    def play(self) -> Result:
-        """Plays it."""
-        self._say(f"{self}")
-        for what in self._under_faults():
-            self._say(what)
-            if self._violated():
-                return self._end()
-        for what in self._healed():
-            self._say(what)
-            if self._violated():
-                return self._end()
+    def play(self) -> HistoryResult:
+        """Plays it, up to the first violation."""
+        self.trace.step(f"{self}")
+        for phase in (self._under_faults, self._healed):
+            for text in phase():
+                self.trace.step(text)
+                if self._violated():
+                    return self._end()
         return self._end()
 
     def __str__(self) -> str:
-        shapes = []
-        for region, settings in self.settings.items():
-            sizes = [f"{group.name} at {group.desired}" for group in self.cloud.regions[region].groups.values()]
-            kinds = sorted(kind.value for kind in settings.address_kinds)
-            shapes.append(f"{region}: {', '.join(sizes)}, {settings.mode.value}, {', '.join(kinds)}")
-        return f"{'; '.join(shapes)}; quota {self.cloud.quota}; {self.weather}"
-
-    def _cloud(self) -> Cloud:
-        chance = self.chance
-        cloud = Cloud(
-            NAMES[: chance.choice((2, 2, 2, 2, 2, 3))],
-            ports=chance.choice(("tcp/9042", "tcp/7000-7001,tcp/9042")),
-            quota=chance.choice((60, 60, 60, SMALL_QUOTA)),
-            chance=chance,
-        )
-        for n, region in enumerate(cloud.regions.values()):
-            for name in ("db",) if chance.random() < 0.8 else ("db", "web"):
-                group = region.auto_scaling_group(f"{name}-{n}", desired=chance.randrange(3))
-                group.proceed_seconds = chance.choice((0.0, 2.0))
-                group.pool_seconds = POOL_SECONDS
-                group.lists_warm_pool = chance.random() < 0.5
-            region.table.exists = chance.random() < 0.9
-            region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
-        return cloud
-
-    def _settings(self, region: Region) -> Settings:
-        kinds = self.chance.choice((AddressKind.PUBLIC_IPV4, AddressKind.PUBLIC_IPV4, AddressKind.IPV6))
-        mode = self.chance.choice(MODES)
-        return self.cloud.settings(region, address_kinds=frozenset({kinds}), mode=mode)
+        return f"{shape_text(self.cloud, self.settings)}; {self.weather}"
 
     # Under faults.
 
     def _under_faults(self) -> Iterator[str]:
-        steps = self.chance.choice(self.steps)
+        steps = self.chance.choice(self._steps)
         self.result.steps = steps
         for step in range(steps):
-            if step in self.without:
+            if step in self._without:
                 continue
             self.chance.seed(self.result.seed << 8 | step)
             region = self.regions[int(self.chance.random() * len(self.regions))]
             if self.starts_deployed and step < len(self.regions):
-                yield self._start(self.regions[step], {"trueup": True})
+                yield self.invocations.start(self.regions[step], TRUE_UP)
             elif self.chance.random() < 0.7 and self.scheduler.ready:
                 yield self._let_engines_run()
             else:
                 yield self.chance.choice(LIKELY_HAPPENINGS)(self, region)
 
     def _let_engines_run(self) -> str:
-        self._let_pass(self.chance.choice((1, 2, 4, 8, 24)))
+        self._run_calls(self.chance.choice((1, 2, 4, 8, 24)))
         return ""
 
-    def _let_pass(self, calls: int) -> None:
-        for _ in range(calls):
+    def _run_calls(self, count: int) -> None:
+        for _ in range(count):
             if not self.scheduler.step() or self._violated():
                 break
 
     def _let_operators_act(self, region: Region) -> str:
-        name, did = operators.act(self.cloud.region(region), self.chance)
-        self.result.coverage[name] += bool(did)
-        self.interference += 1
-        return did
+        name, text = operators.act(self.cloud.region(region), self.chance)
+        self.result.coverage[name] += bool(text)
+        self.invocations.interference += 1
+        return text
 
-    def _let_invocations_meet(self, region: Region) -> str:
-        """Something changes while the function is at it: in the queue's name, and in an operator's."""
-        before = self._start(region, {"trueup": True}) if self.chance.random() < 0.5 else ""
-        self._let_pass(self.chance.randrange(8))
-        did = self._let_operators_act(region)
+    def _let_invocations_overlap(self, region: Region) -> str:
+        """Something changes while the function runs: for the queue, and for an operator."""
+        before = self._true_up_by_hand(region) if self.chance.random() < 0.5 else ""
+        self._run_calls(self.chance.randrange(8))
+        action = self._let_operators_act(region)
         polled = self._poll(region)
-        after = self._start(region, {"trueup": True}) if self.chance.random() < 0.5 else ""
-        return "; ".join(filter(None, (before, did, polled, after)))
+        after = self._true_up_by_hand(region) if self.chance.random() < 0.5 else ""
+        return "; ".join(filter(None, (before, action, polled, after)))
 
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
@@ -204,129 +160,70 @@ class History:
         self.cloud.region(region).events.schedule()
         return f"the schedule of {region} fires"
 
-    def _let_table_be_made_anew(self, region: Region) -> str:
-        """It is deleted, and the next deployment makes another; no engine is at work meanwhile."""
+    def _let_table_be_recreated(self, region: Region) -> str:
+        """It is deleted, and the next deployment creates another; no engine runs meanwhile."""
         table = self.cloud.region(region).table
-        if self._in_flight() or not table.rosters:
+        if self.invocations.count() or not table.rosters:
             return ""
         self.cloud.clock.advance(TABLE_SECONDS)
-        table.make_anew()
-        self.result.coverage["table made anew"] += 1
-        return f"the table of {region} is deleted and made anew"
+        table.recreate()
+        self.result.coverage["table recreated"] += 1
+        return f"the table of {region} is deleted and created again"
 
     def _let_time_pass(self, _region: Region) -> str:
-        seconds = self.chance.choice(BUSY if self._in_flight() else IDLE)
+        seconds = self.chance.choice(BUSY if self.invocations.count() else IDLE)
         self.cloud.clock.advance(seconds)
         return f"{seconds} s pass"
 
     def _true_up_by_hand(self, region: Region) -> str:
-        return self._start(region, {"trueup": True})
+        return self.invocations.start(region, TRUE_UP)
 
     def _poll(self, region: Region) -> str:
-        if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
-            return ""
-        batch = self.cloud.region(region).queue.receive()
-        if not batch:
-            return ""
-        invocation = self.cloud.invocation(region)
-        world = self.cloud.engine_services(region, invocation, self.scheduler)
-        self._launch(invocation, partial(self._function(region).consume, invocation, world, batch))
-        return f"{invocation} takes {len(batch)} messages"
+        return self.invocations.poll(region)
 
-    def _start(self, region: Region, payload: object) -> str:
-        if self._in_flight() >= IN_FLIGHT or not self.cloud.region(region).table.exists:
-            return ""
-        invocation = self.cloud.invocation(region)
-        world = self.cloud.engine_services(region, invocation, self.scheduler)
-        self._launch(invocation, partial(self._function(region).invoke, invocation, world, payload))
-        return f"{invocation} is invoked with {payload}"
-
-    def _function(self, region: Region) -> Function:
-        return Function(self.cloud.region(region).queue, self.settings[region], self.engine)
-
-    def _launch(self, invocation: Invocation, work: Work) -> None:
-        alone = not self._in_flight()
-        self.result.coverage["overlapping invocations"] += not alone
-        self.in_flight.append(invocation)
-        self.interference += 1
-        started = self.interference if alone else -1
-        self.cloud.clock.after(FUNCTION_TIMEOUT, partial(self._time_out, invocation))
-        self.scheduler.spawn(invocation, partial(self._run, invocation, work, started))
-
-    def _run(self, invocation: Invocation, work: Work, started: int) -> None:
-        with suppress(RingfenceError):
-            work()
-        for what in launches_are_answered_without_the_table(self.properties, invocation):
-            self.properties.violations.append(Violation("launches_are_answered_without_the_table", what))
-        alone = started == self.interference
-        if not alone or invocation.killed or invocation.disturbed or invocation.misled:
-            return
-        if invocation.error is not None:
-            what = f"{invocation}: {invocation.error}"
-            self.properties.violations.append(Violation("works_when_left_alone", what))
-        elif not _holds_back(invocation):
-            for what in strangers_are_admitted_nowhere(self.properties, invocation):
-                self.properties.violations.append(Violation("strangers_are_admitted_nowhere", what))
-
-    def _in_flight(self) -> int:
-        self.in_flight = [invocation for invocation in self.in_flight if invocation.running]
-        return len(self.in_flight)
-
-    def _time_out(self, invocation: Invocation) -> None:
-        if invocation.running:
-            invocation.killed = True
-            self.result.coverage["function-timeout"] += 1
-
-    # Healed.
+    # After healing.
 
     def _healed(self) -> Iterator[str]:
         self.weather.heal()
         yield "everything heals"
-        while self._in_flight():
+        while self.invocations.count():
             if not self.scheduler.step():
                 self.cloud.clock.advance(1.0)
             yield ""
         self._make_room()
         remaining: list[str] = []
         for _ in range(ROUNDS_TO_CONVERGE):
-            self.cloud.clock.advance(ROUND_SECONDS)  # all that was in flight is visible again
+            self.cloud.clock.advance(ROUND_SECONDS)  # after it, every message that was in flight is visible again
             for region in self.cloud.regions:
                 yield from self._true_up(region)
-            remaining = list(unconverged(self.properties))
+            remaining = list(unconverged(self.checker.context))
             if not remaining:
                 yield from self._quiet()
                 return
-        self.properties.violations.append(Violation("converges", "; ".join(remaining)))
+        self.checker.violations.append(Violation("converges", "; ".join(remaining)))
         yield f"not converged after {ROUNDS_TO_CONVERGE} rounds"
 
     def _true_up(self, region: Region) -> Iterator[str]:
-        """The schedule fires, and the function takes what is in its queue."""
-        cloud = self.cloud.regions[region]
-        cloud.events.schedule()
-        while batch := cloud.queue.receive():
-            invocation = self.cloud.invocation(region)
-            self._function(region).consume(invocation, self.cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None:
-                what = f"{invocation}: {invocation.error}"
-                self.properties.violations.append(Violation("works_when_all_is_well", what))
-            yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
+        """The schedule fires, and the function empties its queue."""
+        self.cloud.regions[region].events.schedule()
+        yield from self.invocations.drain(region)
 
     def _quiet(self) -> Iterator[str]:
-        """What converged is left alone: the next reconcile, of whichever Region, changes nothing."""
+        """After convergence, the next reconcile of any Region changes nothing."""
         region = self.chance.choice(self.regions)
         self.cloud.clock.advance(ROUND_SECONDS)
-        while self.cloud.regions[region].queue.messages:  # an event that was late until now, and may be news
+        while self.cloud.regions[region].queue.messages:  # a late event may be news
             yield from self._true_up(region)
             self.cloud.clock.advance(ROUND_SECONDS)
         before = len(self.cloud.calls)
         yield from self._true_up(region)
         changes = [str(call) for call in self.cloud.calls[before:] if call.mutating]
         if changes:
-            self.properties.violations.append(Violation("quiet_once_converged", "; ".join(changes)))
+            self.checker.violations.append(Violation("quiet_once_converged", "; ".join(changes)))
             yield "it changes what has converged"
 
     def _make_room(self) -> None:
-        """Every Region is deployed, and operators see to it that there is room for all members."""
+        """Deploys every Region, and makes room for all members, as operators do."""
         for region in self.cloud.regions.values():
             region.table.exists = True
             for rule in list(region.security_group.rules.values()):
@@ -334,43 +231,27 @@ class History:
                     region.security_group.revoke_by_hand(rule.id)
             if self.cloud.quota == SMALL_QUOTA:
                 for group in region.groups.values():
-                    for one in [one for one in group.instances.values() if one.state == "Standby"]:
-                        group.terminate(one.id)
+                    for id in [id for id, instance in group.instances.items() if instance.state == "Standby"]:
+                        group.terminate(id)
                     group.scale_to(min(group.desired, 1))
 
-    # The book.
+    # Results.
 
     def _watch(self, change: Change) -> None:
         if isinstance(change, ActionCompleted) and change.by is None:
-            self.interference += 1
+            self.invocations.interference += 1
             self.result.coverage["hook-timeout"] += 1
-        if self.traced:
-            self._tell_calls()
-            self.result.trace.append(f"{self._time()}     {change}")
-
-    def _say(self, what: str) -> None:
-        if self.traced:
-            self._tell_calls()
-            if what:
-                self.result.trace.append(f"{self._time()} {what}")
-
-    def _tell_calls(self) -> None:
-        for call in self.cloud.calls[self.calls_told :]:
-            self.result.trace.append(f"{self._time()}   {call}")
-        self.calls_told = len(self.cloud.calls)
-
-    def _time(self) -> str:
-        return f"{self.cloud.clock.now() % 100_000:10.3f}"
+        self.trace.change(change)
 
     def _violated(self) -> bool:
-        return bool(self.properties.violations)
+        return bool(self.checker.violations)
 
-    def _end(self) -> Result:
+    def _end(self) -> HistoryResult:
         self.scheduler.close()
-        if self.properties.violations:
-            self.result.violation = self.properties.violations[0]
+        if self.checker.violations:
+            self.result.violation = self.checker.violations[0]
             self.result.phase = "liveness" if self.result.violation.name in LIVENESS else "safety"
-            self._say(str(self.result.violation))
+            self.trace.step(str(self.result.violation))
         self.result.coverage[f"{len(self.regions)} Regions"] += 1
         self.result.coverage += self.weather.fates
         for call in self.cloud.calls:
@@ -378,20 +259,16 @@ class History:
         return self.result
 
 
-def _holds_back(invocation: Invocation) -> bool:
-    return any(isinstance(entry, RemovalsHeld | RuleRefused) for entry in invocation.audit_events)
-
-
 HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_operators_act: 5,
-    History._let_invocations_meet: 6,
+    History._let_invocations_overlap: 6,
     History._poll: 4,
     History._true_up_by_hand: 2,
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
-    History._let_table_be_made_anew: 1,
+    History._let_table_be_recreated: 1,
     History._let_time_pass: 5,
 }
-"""What can happen between two calls, with how likely it is."""
+"""What can happen between two calls, with its weight."""
 
-LIKELY_HAPPENINGS = [happening for happening, likelihood in HAPPENINGS.items() for _ in range(likelihood)]
+LIKELY_HAPPENINGS = [happening for happening, weight in HAPPENINGS.items() for _ in range(weight)]

@@ -1,28 +1,28 @@
-"""What goes wrong in one history: a mixture of faults that chance picks, for calls, for Regions and for events.
+"""The faults of one history: a random mixture of faults of calls, of Regions and of events.
 
-Knows nothing of what the calls are for.
+It must not know what the calls are for.
 """
 
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ringfence_lab.sim.cloud.cloud import Cloud
-from ringfence_lab.sim.cloud.event_bridge import deliver_at_once
-from ringfence_lab.sim.engine.call_faults import Effect, Fault
-from ringfence_lab.sim.engine.calls import Call
+from ringfence_lab.sim.aws.event_bridge import IMMEDIATELY, deliver_immediately
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.call import Call
+from ringfence_lab.sim.engine.call_faults import CallFault, Effect
 
 RATES = (0.0, 0.02, 0.1, 0.25)
-"""How many of the calls a fault meets, in one history or another."""
+"""Possible shares of the calls that meet a fault."""
 
 SERVICES = ("ec2", "dynamodb", "autoscaling")
 STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
 CLIENT_TIMEOUT = 3.0
-"""After how many seconds a call to a Region that hangs is given up."""
+"""Seconds after which the client gives up a call that hangs."""
 
 
 class Weather:
-    """The faults of one history. `heal` ends them all; `fates` counts what became of events."""
+    """The faults of one history. `heal` ends them all; `fates` counts the lost, late and doubled events."""
 
     def __init__(self, cloud: Cloud, chance: random.Random) -> None:
         self._cloud = cloud
@@ -31,7 +31,7 @@ class Weather:
         self._effects = [effect for effect in Effect if effect is not Effect.DENY and chance.random() < 0.4]
         self._stale_rate = chance.choice((0.0, 0.0, 0.0, 0.3))
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
-        self._outage: Fault | None = None
+        self._outage: CallFault | None = None
         self.fates: Counter[str] = Counter()
         if self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
@@ -40,7 +40,7 @@ class Weather:
                 region.events.fate = self._on_event
 
     def change(self) -> str:
-        """A Region, or one service of it, goes down, or comes back."""
+        """Starts an outage of a Region or of one of its services, or ends the current one."""
         if self._outage is not None:
             self._cloud.heal(self._outage)
             self._outage = None
@@ -53,34 +53,34 @@ class Weather:
         return f"{service or 'everything'} in {region}: {effect.value}"
 
     def heal(self) -> None:
-        """All is well from now on."""
+        """Ends all faults."""
         self._outage = None
         self._cloud.heal()
         for region in self._cloud.regions.values():
-            region.events.fate = deliver_at_once
+            region.events.fate = deliver_immediately
 
-    def _on_call(self, call: Call) -> Fault | None:
+    def _on_call(self, call: Call) -> CallFault | None:
         chance = self._chance
         if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
-            return Fault(Effect.STALE, seconds=chance.uniform(0.1, 20.0))
+            return CallFault(effect=Effect.STALE, seconds=chance.uniform(0.1, 20.0))
         if not self._effects or chance.random() >= self._rate:
             return None
         effect = chance.choice(self._effects)
         match effect:
             case Effect.STALE:
                 seconds = chance.uniform(0.1, 20.0)
-                return Fault(effect, seconds=seconds) if call.operation in STALE_CALLS else None
+                return CallFault(effect=effect, seconds=seconds) if call.operation in STALE_CALLS else None
             case Effect.SLOW:
-                return Fault(effect, seconds=chance.choice((0.2, 2.0, 6.0, 40.0)))
+                return CallFault(effect=effect, seconds=chance.choice((0.2, 2.0, 6.0, 40.0)))
             case Effect.UNREACHABLE:
-                return Fault(effect, seconds=CLIENT_TIMEOUT)
+                return CallFault(effect=effect, seconds=CLIENT_TIMEOUT)
             case _:
-                return Fault(effect)
+                return CallFault(effect=effect)
 
     def _on_event(self, _event: Mapping[str, object]) -> Sequence[float]:
         chance = self._chance
         if chance.random() >= self._event_rate:
-            return (0.0,)
+            return IMMEDIATELY
         late = chance.choice((0.5, 5.0, 30.0, 90.0))
         fate, copies = chance.choice((("lost", ()), ("late", (late,)), ("doubled", (0.0, 301.0))))
         self.fates[f"event {fate}"] += 1

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster

@@ -58,7 +58,9 @@ class Deployer:
 
     def propose(self, regions: Sequence[Region]) -> Mapping[Region, Proposal | Unreachable]:
         """What a deployment would change in each Region: a change set each, which nobody has executed. A Region that
-        does not answer at once is not waited for."""
+        does not answer at once is not waited for. Raises CommandError where settings contradict each other."""
+        if broken := self.cluster.broken_relations():
+            raise CommandError("; ".join(broken))
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
         for service in ("s3", "cloudformation"):  # in one thread: the first client of a service reads its model

@@ -1,138 +1,121 @@
 """`ringfence.toml`: what a cluster is, as one checked value, and what each Region's engine and stack get of it.
 
-Every mistake is told at once, with its line. Knows no AWS.
+Reports all mistakes together, each with its line. What a setting may be is in `ringfence.core.configuration.setting_table`. Knows no
+AWS.
 """
 
 import difflib
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from ringfence.core.model.addresses import AddressKind, Cidr, network
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from ringfence.core.configuration.relations import broken_relations, topic_region
+from ringfence.core.configuration.setting import Number, Scope, Setting, Text
+from ringfence.core.configuration.setting_table import SETTINGS, TABLE, Table, defaults
+from ringfence.core.configuration.settings import Settings
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.settings import GuardLimits, Mode, NoAddress, Settings
 from ringfence_ops.aws.errors import CommandError
-
-T = TypeVar("T")
+from ringfence_ops.cluster.toml_lines import line_of, without_region
 
 NAME = "ringfence.toml"
 
-_CLUSTER = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_REGION = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+")
-_HEADING = re.compile(r"\s*\[([^\[\]]+)\]")
-_GROUP = re.compile(r"sg-[0-9a-f]+")
+_OF_REGION = ("auto_scaling_groups", "security_groups")
+"""The settings that each Region must have; the others of a Region have defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionOfCluster:
-    """One Region's groups. `required` says that instances elsewhere wait for it."""
+    """One Region's groups. `required` says that instances elsewhere wait for it. `values` are its other settings, by
+    name."""
 
     region: Region
     auto_scaling_groups: tuple[str, ...]
     security_groups: tuple[SecurityGroupId, ...]
     required: bool = False
+    values: Mapping[str, Any] = field(default_factory=lambda: defaults(TABLE, Scope.REGION))
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster with every parameter of the template. Times are in seconds."""
+    """A cluster. `values` are the settings that all Regions share, by name, the name of the cluster apart."""
 
     name: str
     regions: tuple[RegionOfCluster, ...]
-    ports: Ports = Ports()
-    address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
-    mode: Mode = Mode.OWNED
-    static_members: tuple[Cidr, ...] = ()
-    guard: GuardLimits = field(default_factory=GuardLimits)
-    address_wait: int = 120
-    no_address: NoAddress = NoAddress.CONTINUE
-    peer_deadline: int = 5
-    release_deadline: int = 300
-    rules_quota: int = 60
-    launch_heartbeat: int = 300
-    launch_default_result: str = "CONTINUE"
-    terminate_heartbeat: int = 900
-    terminate_default_result: str = "CONTINUE"
-    schedule: str = "rate(1 minute)"
-    alarm_topic: str = ""
-    stale_door_alarm_seconds: int = 60
-    log_retention_days: int = 90
-    log_level: str = "INFO"
+    values: Mapping[str, Any] = field(default_factory=lambda: shared_defaults(TABLE))
 
     @property
     def region_names(self) -> tuple[Region, ...]:
         """The Regions in the file's order."""
-        return tuple(one.region for one in self.regions)
+        return tuple(member.region for member in self.regions)
+
+    @property
+    def ports(self) -> Ports:
+        """The ports on which members are admitted."""
+        ports: Ports = self.values["ports"]
+        return ports
+
+    @property
+    def address_kinds(self) -> frozenset[AddressKind]:
+        """The kinds of addresses that members use."""
+        kinds: frozenset[AddressKind] = self.values["address_kinds"]
+        return kinds
+
+    @property
+    def static_members(self) -> tuple[Cidr, ...]:
+        """The CIDRs that are always admitted."""
+        members: tuple[Cidr, ...] = self.values["static_members"]
+        return members
 
     def of(self, region: Region) -> RegionOfCluster:
         """One Region's groups. Raises CommandError, with the nearest name, where the cluster has no such Region."""
-        for one in self.regions:
-            if one.region == region:
-                return one
+        for member in self.regions:
+            if member.region == region:
+                return member
         raise CommandError(f"{region} is no Region of the cluster {self.name}{nearest(region, self.region_names)}")
+
+    def values_of(self, region: Region) -> Mapping[str, Any]:
+        """The value of every setting in one Region, by name, and the Region itself as `region`."""
+        own = self.of(region)
+        return {
+            **self.values,
+            **own.values,
+            "cluster": self.name,
+            "region": region,
+            "regions": self.region_names,
+            "auto_scaling_groups": own.auto_scaling_groups,
+            "security_groups": own.security_groups,
+            "required_peers": tuple(
+                member.region for member in self.regions if member.required and member.region != region
+            ),
+        }
 
     def settings(self, region: Region, account: str) -> Settings:
         """What the engine of the Region runs with."""
-        own = self.of(region)
-        return Settings(
-            cluster=self.name,
-            region=region,
-            regions=self.region_names,
-            auto_scaling_groups=own.auto_scaling_groups,
-            security_groups=own.security_groups,
-            account=account,
-            launch_hook=f"ringfence-{self.name}-launch",
-            terminate_hook=f"ringfence-{self.name}-terminate",
-            ports=self.ports,
-            address_kinds=self.address_kinds,
-            static_members=self.static_members,
-            mode=self.mode,
-            required_peers=frozenset(self._required_peers(region)),
-            address_wait=self.address_wait,
-            no_address=self.no_address,
-            peer_deadline=self.peer_deadline,
-            release_deadline=self.release_deadline,
-            guard=self.guard,
-            rules_quota=self.rules_quota,
-        )
+        hooks = {f"{which}_hook": f"ringfence-{self.name}-{which}" for which in ("launch", "terminate")}
+        return Settings.of({**self.values_of(region), **hooks, "account": account})
 
-    def parameters(self, region: Region) -> Mapping[str, str]:
+    def parameters(self, region: Region, table: Table = TABLE) -> Mapping[str, str]:
         """The parameters of the Region's stack."""
-        own = self.of(region)
-        return {
-            "ClusterName": self.name,
-            "Regions": ",".join(self.region_names),
-            "AutoScalingGroups": ",".join(own.auto_scaling_groups),
-            "SecurityGroups": ",".join(own.security_groups),
-            "Ports": str(self.ports),
-            "AddressKinds": ",".join(sorted(kind.value for kind in self.address_kinds)),
-            "StaticMembers": ",".join(self.static_members),
-            "Mode": self.mode.value,
-            "AddressWait": str(self.address_wait),
-            "NoAddress": self.no_address.value,
-            "PeerDeadline": str(self.peer_deadline),
-            "ReleaseDeadline": str(self.release_deadline),
-            "RequiredPeers": ",".join(self._required_peers(region)),
-            "LaunchHeartbeat": str(self.launch_heartbeat),
-            "LaunchDefaultResult": self.launch_default_result,
-            "TerminateHeartbeat": str(self.terminate_heartbeat),
-            "TerminateDefaultResult": self.terminate_default_result,
-            "GuardPercent": str(self.guard.percent),
-            "GuardMinimum": str(self.guard.minimum),
-            "RulesQuota": str(self.rules_quota),
-            "ScheduleExpression": self.schedule,
-            "AlarmTopic": self.alarm_topic,
-            "StaleDoorAlarmSeconds": str(self.stale_door_alarm_seconds),
-            "LogRetentionDays": str(self.log_retention_days),
-            "LogLevel": self.log_level,
-        }
+        values = self.values_of(region)
+        return {setting.parameter_name: ",".join(setting.texts(values[setting.name])) for setting in table}
 
-    def _required_peers(self, region: Region) -> list[Region]:
-        return [one.region for one in self.regions if one.required and one.region != region]
+    def broken_relations(self) -> list[str]:
+        """The relations between settings that do not hold, each once."""
+        found = (broken for region in self.region_names for broken in broken_relations(self.values_of(region)))
+        return list(dict.fromkeys(broken.message for broken in found))
+
+
+def shared_defaults(table: Table) -> Mapping[str, Any]:
+    """The defaults of the settings that all Regions share and that the cluster file has keys for."""
+    shared = defaults(table, Scope.CLUSTER)
+    return {setting.name: shared[setting.name] for setting in table if setting.name in shared and setting.path}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -153,194 +136,170 @@ def read(path: Path) -> Cluster:
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> Cluster:
-    """The cluster that the text describes; the path is for what is said of it. Raises CommandError with every mistake."""
+def parse(text: str, path: Path, table: Table = TABLE) -> Cluster:
+    """The cluster that the text describes; the path is for messages. Raises CommandError with every mistake."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"{path} is not TOML: {error}") from None
-    return _Reader(path, text).cluster(found)
+    reader = _Reader(text, table)
+    cluster = reader.cluster(found)
+    if reader.mistakes:
+        ordered = sorted(dict.fromkeys(reader.mistakes))
+        said = "; ".join(f"line {line}: {what}" if line else what for line, what in ordered)
+        raise CommandError(f"{path}: {said}")
+    return cluster
 
 
 def without(text: str, region: Region) -> str:
-    """The text without the Region's table: from its heading up to the next one, with the comments in between."""
-    kept, skips = [], False
-    for line in text.splitlines(keepends=True):
-        if heading := _HEADING.match(line):
-            name = tuple(part.strip().strip("\"'") for part in heading[1].split("."))
-            skips = name[:2] == ("regions", region)
-        if not skips:
-            kept.append(line)
-    return "".join(kept).rstrip() + "\n"
+    """The text without the Region's table. The comments and the order of everything else stay."""
+    try:
+        return without_region(text, region)
+    except TOMLKitError as error:
+        raise CommandError(f"the cluster file cannot be edited: {error}") from None
 
 
 class _Reader:
     """Turns the file's tables into a cluster, and collects what is wrong with them."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
+    def __init__(self, text: str, table: Table) -> None:
         self.lines = text.splitlines()
+        self.table = table
+        self.regions: frozenset[str] = frozenset()
         self.mistakes: list[tuple[int, str]] = []
 
     def cluster(self, found: Mapping[str, Any]) -> Cluster:
-        """Raises CommandError."""
-        values: dict[str, Any] = {}
-        for key, value in found.items():
-            if key == "guard":
-                values[key] = self._guard(value)
-            elif key == "regions":
-                values[key] = self._regions(value)
-            elif key in _TOP:
-                values[key] = self._value(key, value, _TOP[key], ())
-            else:
-                self._mistake(key, (), f"{key} is no setting{nearest(key, [*_TOP, 'guard', 'regions'])}")
+        """The cluster. With mistakes, some of its values are None."""
+        self.regions = frozenset(found["regions"]) if isinstance(found.get("regions"), dict) else frozenset()
+        rows = [setting for setting in self.table if setting.scope is Scope.CLUSTER and setting.path]
+        values = {**shared_defaults(self.table), **self._values(found, rows, (), ["regions"])}
         for key in ("name", "regions"):
             if key not in found:
                 self.mistakes.append((0, f"{key} is missing"))
-        if self.mistakes:
-            said = "; ".join(f"line {line}: {what}" if line else what for line, what in sorted(self.mistakes))
-            raise CommandError(f"{self.path}: {said}")
-        return Cluster(**values)
+        regions = self._regions(found["regions"]) if "regions" in found else ()
+        name = values.pop("cluster", "")
+        cluster = Cluster(name, regions, values)
+        for member in regions:
+            self._relations(cluster, member.region)
+        return cluster
+
+    def _values(
+        self, found: Mapping[str, Any], rows: list[Setting], within: tuple[str, ...], others: list[str]
+    ) -> dict[str, Any]:
+        """The values in a table of the file, by the names of their settings. `others` are the table's further keys."""
+        by_path = {setting.path: setting for setting in rows}
+        groups = {path[:-1] for path in by_path if len(path) > 1}
+        values = {}
+        for path, value in _leaves(found, groups):
+            setting = by_path.get(path)
+            if setting is not None:
+                values[setting.name] = self._value(setting, value, (*within, *path))
+            elif path in groups:
+                example = next(setting for setting in rows if setting.path[:-1] == path)
+                said = f"expected a table such as {{ {example.path[-1]} = {example.default} }}, got {value!r}"
+                self._mistake((*within, *path), f"{'.'.join(path)}: {said}")
+            elif path[0] not in others:
+                self._mistake((*within, *path), self._unknown(path, value, within, [*by_path, *((o,) for o in others)]))
+        return values
+
+    def _unknown(self, path: tuple[str, ...], value: Any, within: tuple[str, ...], known: list[tuple[str, ...]]) -> str:
+        """What is said of a key that is no setting of its table."""
+        setting = next((row for row in self.table if row.path == path), None)
+        if setting is not None and setting.scope is Scope.REGION and not within:
+            return self._of_region(setting, value)
+        siblings = list(dict.fromkeys(key[len(path) - 1] for key in known if key[: len(path) - 1] == path[:-1]))
+        owner = f" of the {path[-2]}" if len(path) > 1 else " of a Region" if within else ""
+        return f"{path[-1]} is no setting{owner}{nearest(path[-1], siblings)}"
+
+    def _of_region(self, setting: Setting, value: Any) -> str:
+        """What is said of a Region's setting that is outside of the Regions' tables, as `alarm_topic` was in 0.1."""
+        said = f"{setting.name} is a setting of each Region: delete this line"
+        if not value:
+            return said
+        region = topic_region(str(value)) if setting.name == "alarm_topic" else ""
+        if region and region not in self.regions:
+            return f"{said}, since the cluster has no Region {region} and alarms notify topics of their own Region"
+        line = f"{setting.path[-1]} = {tomlkit.item(value).as_string()}"
+        return f"{said}, and write {line} under {f'[regions.{region}]' if region else 'the heading of each Region'}"
 
     def _regions(self, found: Any) -> tuple[RegionOfCluster, ...]:
+        code = SETTINGS["regions"]
+        rows = [setting for setting in self.table if setting.scope is Scope.REGION]
         regions = []
         for name, value in found.items() if isinstance(found, dict) else ():
             within = ("regions", name)
-            if _REGION.fullmatch(name) is None:
-                self._mistake(name, ("regions",), f"{name!r} is no Region: expected a code such as us-east-1")
-            fields: dict[str, Any] = {}
-            for key, each in value.items() if isinstance(value, dict) else ():
-                if key in _REGIONAL:
-                    fields[key] = self._value(key, each, _REGIONAL[key], within)
-                else:
-                    self._mistake(key, within, f"{key} is no setting of a Region{nearest(key, _REGIONAL)}")
-            for key in ("auto_scaling_groups", "security_groups"):
-                if not fields.setdefault(key, ()):
-                    self._mistake(name, ("regions",), f"{name} has no {key}")
-            regions.append(RegionOfCluster(Region(name), **fields))
+            if code.read([name]).limits:
+                self._mistake(within, f"{name!r} is no Region: expected a code such as us-east-1")
+            table = value if isinstance(value, dict) else {}
+            values = {**defaults(self.table, Scope.REGION), **self._values(table, rows, within, ["required"])}
+            groups = [values.pop(key, None) or () for key in _OF_REGION]
+            for key, group in zip(_OF_REGION, groups, strict=True):
+                if not group and not table.get(key):
+                    self._mistake(within, f"{name} has no {key}")
+            required = table.get("required", False)
+            if not isinstance(required, bool):
+                self._mistake((*within, "required"), f"required: expected true or false, got {required!r}")
+            regions.append(RegionOfCluster(Region(name), groups[0], groups[1], required, values))
         if not regions:
-            self._mistake("regions", (), "regions: expected a table such as [regions.us-east-1]")
+            self._mistake(("regions",), "regions: expected a table such as [regions.us-east-1]")
         return tuple(regions)
 
-    def _guard(self, found: Any) -> GuardLimits:
-        fields: dict[str, int] = {}
-        if not isinstance(found, dict):
-            self._mistake("guard", (), f"guard: expected a table such as {{ percent = 30 }}, got {found!r}")
-            return GuardLimits()
-        for key, value in found.items():
-            if key in ("percent", "minimum"):
-                fields[key] = self._value(key, value, _number, ("guard",))
-            else:
-                self._mistake(
-                    key, ("guard",), f"{key} is no setting of the guard{nearest(key, ('percent', 'minimum'))}"
-                )
-        return GuardLimits(**fields)
+    def _value(self, setting: Setting, value: Any, path: tuple[str, ...]) -> Any:
+        key = ".".join(setting.path)
+        texts, said = _texts(setting, value)
+        reading = setting.read(texts) if not said else None
+        if reading is None or reading.mistakes or reading.limits:
+            wrong = said if reading is None else ", and ".join([*reading.mistakes, *reading.limits])
+            self._mistake(path, f"{key}: {wrong}{_hint(setting, value)}")
+            return None
+        return reading.value
 
-    def _value(self, key: str, value: Any, parse: Callable[[Any], T], within: tuple[str, ...]) -> T:
-        try:
-            return parse(value)
-        except (TypeError, ValueError) as error:
-            self._mistake(key, within, f"{key}: {error}")
-            return None  # type: ignore[return-value]  # a mistake: the cluster is never made
+    def _relations(self, cluster: Cluster, region: Region) -> None:
+        for broken in broken_relations(cluster.values_of(region)):
+            lines = [self._line(self._path(SETTINGS[name], region)) for name in broken.settings]
+            self.mistakes.append((next(filter(None, lines), 0), broken.message))
 
-    def _mistake(self, key: str, within: tuple[str, ...], what: str) -> None:
-        self.mistakes.append((self._line(key, within), what))
+    @staticmethod
+    def _path(setting: Setting, region: Region) -> tuple[str, ...]:
+        return setting.path if setting.scope is Scope.CLUSTER else ("regions", region, *setting.path)
 
-    def _line(self, key: str, within: tuple[str, ...]) -> int:
-        """The line on which the key stands, 0 where it is written in a way that is not looked for."""
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self.lines, 1):
-            if heading := _HEADING.match(line):
-                table = tuple(part.strip().strip("\"'") for part in heading[1].split("."))
-                if table == (*within, key):
-                    return number
-            elif table == within and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-                return number
-        return 0
+    def _mistake(self, path: tuple[str, ...], what: str) -> None:
+        line = self._line(path) or self._line(path[:-1])
+        self.mistakes.append((line, what))
+
+    def _line(self, path: tuple[str, ...]) -> int:
+        return line_of(self.lines, path)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a text in quotes, got {value!r}")
-    return value
+def _leaves(found: Mapping[str, Any], groups: set[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The keys of a table with their values; those of a table that groups settings, such as `guard`, one by one."""
+    for key, value in found.items():
+        if (key,) in groups and isinstance(value, dict):
+            yield from (((key, inner), each) for inner, each in value.items())
+        else:
+            yield (key,), value
 
 
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"expected a whole number, got {value!r}")
-    return value
+def _texts(setting: Setting, value: Any) -> tuple[list[str], str]:
+    """The texts of a value as TOML has it; or what is wrong with its type."""
+    if isinstance(setting.type, Number):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return [str(value)], ""
+        return [], f"must be {setting.type.must_be}, got {value!r}"
+    if not setting.is_list:
+        return ([value], "") if isinstance(value, str) else ([], f"expected a text in quotes, got {value!r}")
+    if not isinstance(value, list):
+        return [], f"expected a list in brackets, got {value!r}"
+    wrong = [part for part in value if not isinstance(part, str)]
+    return (value, "") if not wrong else ([], f"expected a text in quotes, got {wrong[0]!r}")
 
 
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"expected true or false, got {value!r}")
-    return value
-
-
-def _many(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    def parse_all(value: Any) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            raise TypeError(f"expected a list in brackets, got {value!r}")
-        parsed, wrong = [], []
-        for each in value:
-            try:
-                parsed.append(parse(each))
-            except (TypeError, ValueError) as error:
-                wrong.append(str(error))
-        if wrong:
-            raise ValueError(", and ".join(wrong))
-        return tuple(parsed)
-
-    return parse_all
-
-
-def _like(pattern: re.Pattern[str], example: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if pattern.fullmatch(_text(value)) is None:
-            raise ValueError(f"expected one such as {example}, got {value!r}")
-        return str(value)
-
-    return parse
-
-
-def _one_of(names: Iterable[str], make: Callable[[str], T]) -> Callable[[Any], T]:
-    known = list(names)
-
-    def parse(value: Any) -> T:
-        if _text(value) not in known:
-            near = difflib.get_close_matches(value, known, 1)
-            raise ValueError(f"expected one of {', '.join(known)}, got {value!r}" + (f": {near[0]}?" if near else ""))
-        return make(value)
-
-    return parse
-
-
-_RESULTS = _one_of(("CONTINUE", "ABANDON"), str)
-
-_TOP: Mapping[str, Callable[[Any], Any]] = {
-    "name": _like(_CLUSTER, "my-cluster"),
-    "ports": lambda value: Ports.parse(_text(value)),
-    "address_kinds": lambda value: frozenset(_many(_one_of([kind.value for kind in AddressKind], AddressKind))(value)),
-    "mode": _one_of([mode.value for mode in Mode], Mode),
-    "static_members": _many(lambda value: network(_text(value))),
-    "address_wait": _number,
-    "no_address": _one_of([each.value for each in NoAddress], NoAddress),
-    "peer_deadline": _number,
-    "release_deadline": _number,
-    "rules_quota": _number,
-    "launch_heartbeat": _number,
-    "launch_default_result": _RESULTS,
-    "terminate_heartbeat": _number,
-    "terminate_default_result": _RESULTS,
-    "schedule": _text,
-    "alarm_topic": _text,
-    "stale_door_alarm_seconds": _number,
-    "log_retention_days": _number,
-    "log_level": _one_of(("DEBUG", "INFO", "WARNING", "ERROR"), str),
-}
-
-_REGIONAL: Mapping[str, Callable[[Any], Any]] = {
-    "auto_scaling_groups": _many(_text),
-    "security_groups": _many(lambda value: SecurityGroupId(_like(_GROUP, "sg-0123456789abcdef0")(value))),
-    "required": _truth,
-}
+def _hint(setting: Setting, value: Any) -> str:
+    """The nearest of the values that a setting takes, if one is near."""
+    allowed = setting.type.allowed
+    if isinstance(setting.type, Text):
+        near = difflib.get_close_matches(str(value), map(str, allowed), 1)
+        return f"; did you mean {near[0]}?" if near else ""
+    if allowed and isinstance(value, int):
+        return f"; the nearest is {min(setting.type.allowed, key=lambda number: abs(number - value))}"
+    return ""

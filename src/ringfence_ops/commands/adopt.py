@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable

@@ -8,16 +8,17 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.text import Text
 
+from ringfence.core.configuration.setting_table import TABLE
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.settings import Mode
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.invocation import invocation
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cluster import cluster_file, cluster_text
-from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest
+from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 
 SCHEMA = "ringfence.init/1"
@@ -57,13 +58,14 @@ def init(
     regions = [Region(one) for one in dict.fromkeys(region or _regions(run.aws, asks))]
     choice = Choice(asks, auto_scaling_group or [], security_group or [])
     chosen = choice.of(_found(run.aws, regions))
-    cluster = Cluster(
-        name,
-        tuple(chosen.values()),
-        ports=_parsed(Ports.parse, ports, "--ports"),
-        mode=_parsed(Mode, mode, "--mode"),
-        address_kinds=choice.kinds or frozenset({AddressKind.PUBLIC_IPV4}),
-    )
+    values = {
+        **shared_defaults(TABLE),
+        "ports": _parsed(Ports.parse, ports, "--ports"),
+        "mode": _parsed(Mode, mode, "--mode"),
+    }
+    if choice.kinds:
+        values["address_kinds"] = choice.kinds
+    cluster = Cluster(name, tuple(chosen.values()), values)
     text = cluster_text.written(cluster)
     cluster_file.parse(text, run.path)  # what is wrong with a name is said before anything is written
     run.path.write_text(text)

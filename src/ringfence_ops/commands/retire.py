@@ -9,9 +9,9 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli import completion

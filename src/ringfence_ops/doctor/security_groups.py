@@ -7,13 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import Phase, phase_of
 from ringfence.core.model.addresses import AddressKind, is_ipv6
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import managed_ports
-from ringfence.core.settings import Settings
 from ringfence_ops.doctor.facts import Chart, Log, ScalingGroup, SecurityGroup, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected

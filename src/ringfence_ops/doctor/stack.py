@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence.runtime import config
 from ringfence_ops.doctor.facts import (
     Chart,

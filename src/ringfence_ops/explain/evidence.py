@@ -14,12 +14,12 @@ from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.error_codes import translated
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Observation
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.explain.explanation import Door, Explanation, Subject

@@ -16,6 +16,7 @@ from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.audit_events import AuditEvent
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
@@ -23,7 +24,6 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, Rule
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import (
     AutoScaling,
     HomeServices,

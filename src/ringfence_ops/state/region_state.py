@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import WAITING
 from ringfence.core.model.addresses import is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence.core.model.rules import Rule
-from ringfence.core.settings import Settings
 from ringfence_ops.explain.subject import Sight
 from ringfence_ops.state.changes import Change
 from ringfence_ops.state.snapshot import Survey, Workings

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from ringfence.core.audit_events import AuditEvent
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
-from ringfence.core.settings import Settings
 from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable
 from ringfence_ops.explain.evidence import Investigator
 from ringfence_ops.explain.subject import Sight

@@ -16,10 +16,10 @@ from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed
+from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
-from ringfence.core.settings import Settings
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.errors import CommandError

@@ -1,1 +1,1 @@
-"""Mutants: every way in which we claim that the simulator would notice a wrong engine, tried on the engine itself."""
+"""Mutants: known defects, each put into the engine to show that the simulator catches it."""

@@ -1,9 +1,10 @@
-"""A named defect of the engine, as a patch of its source that is applied while Python imports it.
+"""A named defect of the engine, as edits of a module's syntax tree that are made while Python imports the module.
 
-No file is written, and only a process that has not imported the engine yet can be given a mutant: each needs a fresh
-one. Imports nothing of the engine, so that such a process can use it.
+No file is written. A mutant needs a process that has not imported the engine yet, so each gets a new one. Imports
+nothing of the engine, so that such a process can use it.
 """
 
+import ast
 import importlib.machinery
 import importlib.util
 import sys
@@ -13,23 +14,26 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from ringfence_lab.proof.mutants.edits import Edit, NoPlace
+from ringfence_lab.proof.mutants.patterns import Letters
+
 ENGINE = "ringfence"
 
 
 class OutOfDate(Exception):
-    """The engine's source no longer has the text that the mutant replaces, or has it more than once."""
+    """The engine no longer has the place that the mutant changes, or has it more than once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One defect. `module` is the engine's, without its package; each of `edits` is a text that occurs exactly once in
-    it, and what stands there instead. `source` says who had it: a public issue, a line of ours."""
+    """One defect. `source` says where it was seen: a public issue, a rule of our protocol. `module` is the name of the
+    module in the engine's package; `edits` change it one after the other."""
 
     name: str
     what: str
     source: str
     module: str
-    edits: tuple[tuple[str, str], ...]
+    edits: tuple[Edit, ...]
 
     @property
     def path(self) -> Path:
@@ -39,17 +43,20 @@ class Mutant:
             raise ModuleNotFoundError(ENGINE)
         return Path(package.origin).parent.joinpath(*self.module.split(".")).with_suffix(".py")
 
-    def applied(self, source: str) -> str:
-        """The module's source with the defect in it. Raises OutOfDate."""
-        for old, new in self.edits:
-            if (found := source.count(old)) != 1:
-                raise OutOfDate(f"{self.name}: found {found} times in ringfence.{self.module}: {old!r}")
-            source = source.replace(old, new)
-        return source
+    def applied(self, source: str) -> ast.Module:
+        """The syntax tree of the module's source with the defect in it. Raises OutOfDate."""
+        tree = ast.parse(source)
+        letters: Letters = {}
+        for edit in self.edits:
+            try:
+                letters = edit.apply(tree, letters)
+            except NoPlace as error:
+                raise OutOfDate(f"{self.name}: {ENGINE}.{self.module}: {error}") from error
+        return ast.fix_missing_locations(tree)
 
     def install(self) -> None:
-        """From now on this process imports the engine with the defect. Raises OutOfDate, and RuntimeError where the
-        engine is imported already."""
+        """Makes this process import the engine with the defect. Raises OutOfDate, and RuntimeError where the engine is
+        imported already."""
         if any(name.startswith(f"{ENGINE}.") for name in sys.modules):
             raise RuntimeError("a mutant needs a process that has not imported the engine yet")
         self.applied(self.path.read_text())
@@ -73,7 +80,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles the changed source, and neither reads nor leaves compiled code of it."""
+    """Compiles the changed syntax tree. Neither reads nor writes a file of compiled code."""
 
     def __init__(self, fullname: str, path: str, mutant: Mutant) -> None:
         super().__init__(fullname, path)

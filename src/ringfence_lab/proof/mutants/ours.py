@@ -1,105 +1,94 @@
-"""Defects of our own making: what the engine's comments say it must not do."""
+"""Defects that the engine's own comments and documents warn of."""
 
+from ringfence_lab.proof.mutants.edits import Drop, Find, Replace, SetConstant, Swap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-_ROSTER = "comment in roster.py"
+_MEMBERSHIP = "comment in membership.py"
 _RECONCILE = "comment in reconcile.py"
-_SETTLE = "comment in settle.py"
+_ROSTERS = "comment in rosters.py"
+_HOOK_DECISION = "comment in hook_decision.py"
 _GUARD = "comment in guard.py"
-_TURNS = "comment in turns.py"
+_REGION = "comment in region_pass.py"
+_APPLY = "comment in apply.py"
 
 OURS = (
     # Who is a member.
     Mutant(
         "forgets-tombstones",
-        "A departed instance is forgotten at the next look.",
-        _ROSTER,
+        "A departed instance is forgotten at the next observation.",
+        _MEMBERSHIP,
         "core.membership",
-        (("    departed = dict(before.departed)\n", "    departed: dict[InstanceId, int] = {}\n"),),
+        (Replace("next_roster", "dict(_.departed)", "{}"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
-        "A listing that may be older than an instance's departure brings it back.",
-        _ROSTER,
+        "A listing that may be older than an instance's departure makes the instance a member again.",
+        _MEMBERSHIP,
         "core.membership",
-        (
-            (
-                "listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS",
-                "listed in (Phase.JOINING, Phase.SERVING)",
-            ),
-        ),
+        (Replace("_is_listed_again", "_ > STALE_SECONDS", "True"),),
     ),
     Mutant(
         "never-comes-back",
-        "A tombstone outranks every listing, for as long as it is kept.",
-        _ROSTER,
+        "A tombstone outranks every listing as long as it is kept.",
+        _MEMBERSHIP,
         "core.membership",
-        (("        and not _came_back(before.departed[id], described, listed, now)\n", ""),),
+        (Replace("_has_returned", "_is_listed_again(...)", "False"),),
     ),
     Mutant(
         "describe-beats-event",
-        "A describe is believed, however fresh the event that contradicts it.",
-        _ROSTER,
+        "A describe is believed even if a fresh event contradicts it.",
+        _MEMBERSHIP,
         "core.membership",
-        (("event = event if event is not None and is_fresh(event, now) else None", "event = None"),),
+        (Replace("_evidence", "is_fresh(...)", "False"),),
     ),
     Mutant(
         "old-events-are-facts",
-        "An event outranks a describe for ever, however late it comes.",
-        _ROSTER,
+        "An event outranks every describe, however old the event is.",
+        _MEMBERSHIP,
         "core.membership",
-        (("return event.time is None or now - event.time <= STALE_SECONDS", "return True"),),
+        (Replace("is_fresh", "_ <= STALE_SECONDS", "True"),),
     ),
     Mutant(
         "pool-goer-has-no-tombstone",
         "A member that goes into the warm pool leaves no tombstone.",
-        _ROSTER,
+        _MEMBERSHIP,
         "core.membership",
-        (
-            (
-                "if id in before.members or (isinstance(event, Terminating) and event.origin is Place.GROUP):",
-                "if False:",
-            ),
-        ),
+        (Replace("next_roster", "_.member is not None or _leaves_the_group(...)", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",
-        "A tombstone is pruned with the next write, that of an instance too which a peer may still admit.",
-        _ROSTER,
+        "A tombstone is removed with the next write, even that of an instance which a peer may still admit.",
+        _MEMBERSHIP,
         "core.membership",
-        (("if id in owed or now - at < TOMBSTONE_SECONDS", "if now - at < 1"),),
+        (Replace("pruned", "_ in _ or A < TOMBSTONE_SECONDS", "A < 1"),),
     ),
-    # What goes to whom, and when.
+    # Which rosters go to which Region, and when.
     Mutant(
         "publishes-without-need",
-        "Every reconcile writes its rosters, whether or not anything changed.",
-        _RECONCILE,
-        "reconciler.reconcile",
-        (
-            (
-                (
-                    "            if previous is not None and roster.says_the_same_as(previous) and "
-                    "not overtaken:\n                continue\n"
-                ),
-                "",
-            ),
-        ),
+        "Every reconcile writes its rosters, even if nothing changed.",
+        _ROSTERS,
+        "reconciler.rosters",
+        (Replace("publish", "... and _.says_the_same_as(_) and ...", "False"),),
     ),
     Mutant(
-        "debts-after-the-answer",
-        "Which peer may still admit an instance is written down after it was let go.",
-        _RECONCILE,
+        "pending-releases-after-the-answer",
+        "Pending releases are recorded after the instance was let go.",
+        _ROSTERS,
         "reconciler.reconcile",
         (
-            (
-                (
-                    "        rows = self.record_debts(before, rows, turns, waits)\n"
-                    "        self.settle((one for one in waits if not one.launching), rows, turns)\n"
-                ),
-                (
-                    "        self.settle((one for one in waits if not one.launching), rows, turns)\n"
-                    "        rows = self.record_debts(before, rows, turns, waits)\n"
-                ),
+            Replace(
+                "_attempt",
+                """
+                W = record_pending_releases(Q, S, P, R, I)
+                T
+                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                """,
+                """
+                W = P.rows
+                T
+                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                W = record_pending_releases(Q, S, P, R, I)
+                """,
             ),
         ),
     ),
@@ -109,125 +98,105 @@ OURS = (
         _RECONCILE,
         "reconciler.reconcile",
         (
-            (
-                "        self.settle((one for one in waits if one.launching), rows, turns)\n        turns",
-                "        self.settle(waits, rows, turns)\n        turns",
-            ),
-            ("        self.settle((one for one in waits if not one.launching), rows, turns)\n", ""),
+            Replace("_attempt", "[I for I in A if I.launching]", "A"),
+            Find("_attempt", "W = record_pending_releases(...)"),
+            Drop("_attempt", "_.add_all(complete_hooks(_, W, ...))"),
         ),
     ),
     Mutant(
         "answers-by-instance",
-        "A hook is answered by its instance, not by the token of the wait that the event told of.",
+        "A hook is answered by its instance, not by the token of the wait that the event named.",
         "ARCHITECTURE.md, the protocol",
         "reconciler.hook_completion",
-        (("token = one.event.token if one.event is not None and one.event.hook == hook else None", "token = None"),),
+        (Replace("_complete", "_.token if _ else None", "None"),),
     ),
     Mutant(
         "peer-up-to-date-is-left-alone",
-        "A peer that holds our rows is left alone although a hook of ours waits or something is owed.",
-        _TURNS,
+        "A peer that holds our rows gets no pass, even if one of our hooks waits or a release is pending.",
+        _REGION,
         "reconciler.region_pass",
-        (("        if not (offered or self.waited_for or owed):\n", "        if not offered:\n"),),
+        (Replace("RegionPasses._peer_within", "A or _._waited_for or _", "A"),),
     ),
     Mutant(
         "offers-what-is-held",
-        "A peer is offered the row that it holds already.",
-        _TURNS,
+        "A peer is offered a row that it already holds.",
+        _REGION,
         "reconciler.region_pass",
-        (("if versions.get(key, 0) < roster.version}", "if versions.get(key, 0) <= roster.version}"),),
+        (Replace("RegionPasses._peer_within", "A < R.version", "A <= R.version"),),
     ),
-    # Whom to let go on.
+    # Which instance may go on.
     Mutant(
         "own-region-failed-lets-in",
-        "A launch goes on although its own Region could not be brought up to date.",
-        _SETTLE,
+        "A launch continues although its own Region could not be brought up to date.",
+        _HOOK_DECISION,
         "core.hook_decision",
-        (("    if home.error is not None:\n", "    if False:\n"),),
+        (Replace("_launch", "_.error is not None", "False"),),
     ),
     Mutant(
         "no-wait-for-an-address",
-        "An instance that has no address yet is let in at once.",
-        _SETTLE,
+        "The launch of an instance without an address is answered immediately.",
+        _HOOK_DECISION,
         "core.hook_decision",
-        (("    if waited < settings.address_wait:\n", "    if False:\n"),),
+        (Replace("_without_address", "_ < _.address_wait", "False"),),
     ),
     Mutant(
         "no-wait-for-release",
-        "A peer that may still admit an instance holds nobody.",
+        "A termination does not wait for a peer that may still admit the instance.",
         "README, failures",
         "core.hook_decision",
-        (("    if required or waited < settings.release_deadline:\n", "    if required:\n"),),
+        (Replace("_termination", "_ < _.release_deadline", "False"),),
     ),
     Mutant(
         "failed-region-has-released",
-        "A Region that could not be reached counts as one that released everybody.",
-        "comment in outcome.py",
+        "A Region that could not be reached counts as one that released every instance.",
+        "comment in region_result.py",
         "core.region_result",
-        (("return self.error is None and roster not in self.doubtful", "return roster not in self.doubtful"),),
+        (Replace("RegionResult.has_released", "_.error is None", "True"),),
     ),
-    # What to believe.
+    # What is believed.
     Mutant(
         "no-guard",
-        "Every removal is believed at once.",
+        "Every removal is believed at its first observation.",
         _GUARD,
         "core.guard",
-        (("    if not doubtful or ", "    if plan or not doubtful or "),),
+        (Replace("guard", "_ or GuardedPlan(...).digest in _", "True"),),
     ),
     Mutant(
         "surprises-are-believed",
-        "A rule of which its roster never heard goes at once, if there are few of them.",
+        "A rule that its roster never knew is removed immediately, if there are few of them.",
         _GUARD,
         "core.guard",
-        (("doubtful = tuple(removal for removal in doubtful if removal.is_surprising)", "doubtful = ()"),),
+        (Replace("guard", "tuple(R for R in _ if R.is_surprising)", "()"),),
     ),
     Mutant(
         "second-look-at-once",
-        "A second look that comes at once is taken for one that agrees.",
+        "A second observation confirms the first however soon it follows.",
         _GUARD,
         "core.guard",
-        (("AGREES_AFTER = STALE_SECONDS", "AGREES_AFTER = 0"),),
+        (SetConstant("AGREES_AFTER", "0"),),
     ),
     Mutant(
         "never-convinced",
-        "What was held once is held for ever, however many looks agree.",
+        "A removal that was held once is held forever, however many observations agree.",
         _GUARD,
         "core.guard",
-        (
-            (
-                "doubtful = tuple(removal for removal in unexplained if removal.rule not in believed)",
-                "doubtful = unexplained",
-            ),
-        ),
+        (Replace("guard", "_.rule not in _", "True"),),
     ),
     Mutant(
         "removes-before-it-adds",
-        "Rules are revoked first, then made, where there was room for both.",
-        "comment in apply.py",
+        "Rules are revoked before others are added, even if there is room for both.",
+        _APPLY,
         "reconciler.apply",
-        (
-            (
-                (
-                    "        self._add(plan, additions, applied, room_follows=bool(plan.removals))\n "
-                    "       self._remove(plan, applied)\n"
-                ),
-                (
-                    "        self._remove(plan, applied)\n        self._add(plan, additions, "
-                    "applied, room_follows=bool(plan.removals))\n"
-                ),
-            ),
-        ),
+        (Swap("apply", "yield from _.add(...)", "yield from _.remove()"),),
     ),
     Mutant(
         "one-misfit-keeps-all-out",
-        "Where a group has no room for all, nobody gets in.",
-        "comment in apply.py",
+        "If a group has no room for all rules of a call, none of them is added.",
+        _APPLY,
         "reconciler.apply",
         (
-            (
-                "                if len(batch) > 1:\n",
-                "                if len(batch) > 1 and refused.refusal is not Refusal.QUOTA:\n",
-            ),
+            Find("_Application.add", "NotAdded(B[0], E)"),
+            Replace("_Application.add", "len(B) > 1", "len(B) > 1 and E.refusal is not Refusal.QUOTA"),
         ),
     ),
 )

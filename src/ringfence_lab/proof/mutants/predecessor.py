@@ -1,5 +1,6 @@
-"""The defects of the sample that came before: awslabs/aws-automating-security-group-updates, 2017."""
+"""Defects of the sample that came before: awslabs/aws-automating-security-group-updates, 2017."""
 
+from ringfence_lab.proof.mutants.edits import Drop, Replace, Wrap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _SAMPLE = "original sample"
@@ -7,133 +8,113 @@ _SAMPLE = "original sample"
 PREDECESSOR = (
     Mutant(
         "revokes-every-foreign-cidr",
-        "Every CIDR that is no member's is revoked, whoever put it there.",
+        "Every CIDR that belongs to no member is revoked, even if another tool added it.",
         f"{_SAMPLE}; CAPA #2548",
         "core.plan",
-        (("mirrored = scope.at_home and scope.mode is Mode.MIRROR and opening.ports in ports", "mirrored = True"),),
+        (Replace("_Comparison._is_mirrored", "... and _.mode is Mode.MIRROR and ...", "True"),),
     ),
     Mutant(
         "opens-every-port-with-a-rule",
-        "Members are admitted on every port that has any rule, not only where the group admits itself.",
+        "Members are admitted on every port that has a rule, not only on those where the group admits itself.",
         _SAMPLE,
         "core.plan",
-        (("{rule.ports for rule in rules if rule.source_group == group}", "{rule.ports for rule in rules}"),),
+        (Replace("managed_ports", "_.source_group == _", "True"),),
     ),
     Mutant(
         "revoke-drags-others-along",
-        "Revoking a rule takes all other CIDRs of the same permission with it.",
+        "Revoking a rule also revokes all other CIDRs of the same permission.",
         _SAMPLE,
         "core.plan",
         (
-            (
-                "    return Plan(group, tuple(sorted(additions))",
-                (
-                    "    gone = {removal.opening.ports for removal in removals}\n"
-                    "    removals += [\n"
-                    "        Removal(rule.opening, rule.id, Reason.FOREIGN)\n"
-                    "        for rule in rules\n"
-                    "        if rule.opening is not None and rule.ports in gone and rule.label(scope.cluster) is None\n"
-                    "    ]\n"
-                    "    return Plan(group, tuple(sorted(additions))"
-                ),
+            Wrap(
+                "plan_group",
+                """
+                def mutant(original, group, rules, rows, ports, scope):
+                    from dataclasses import replace
+                    rules = tuple(rules)
+                    plan = original(group, rules, rows, ports, scope)
+                    revoked = {removal.opening.ports for removal in plan.removals}
+                    dragged = [
+                        Removal(rule.opening, rule.id, Reason.FOREIGN)
+                        for rule in rules
+                        if rule.opening is not None and rule.ports in revoked and rule.label(scope.cluster) is None
+                    ]
+                    return replace(plan, removals=tuple(sorted([*plan.removals, *dragged])))
+                """,
             ),
         ),
     ),
     Mutant(
         "errors-of-authorize-swallowed",
-        "A refused authorize is passed over, and the hook answered CONTINUE.",
+        "A refused authorize is ignored, and the hook is answered with CONTINUE.",
         _SAMPLE,
         "reconciler.apply",
-        (
-            (
-                (
-                    "                if refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND):\n "
-                    "                   raise\n"
-                ),
-                "                continue\n",
-            ),
-        ),
+        (Replace("_Application.add", "if _.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise", "continue"),),
     ),
     Mutant(
         "duplicate-drops-the-batch",
-        "One duplicate refuses the whole batch, and the refusal is passed over.",
+        "One duplicate refuses the whole batch, and the refusal is ignored.",
         f"{_SAMPLE}; ALBC #1438, #1459",
         "reconciler.apply",
         (
-            (
-                (
-                    "                if refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND):\n "
-                    "                   raise\n"
-                ),
-                "                if refused.refusal is Refusal.DUPLICATE:\n                    continue\n",
+            Replace(
+                "_Application.add",
+                "if E.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise",
+                "if E.refusal is Refusal.DUPLICATE: continue",
             ),
         ),
     ),
     Mutant(
         "errors-of-revoke-swallowed",
-        "A failed revoke is passed over, and the hook answered CONTINUE.",
+        "A failed revoke is ignored, and the hook is answered with CONTINUE.",
         _SAMPLE,
         "reconciler.apply",
         (
-            (
-                "            self.security_groups.revoke(plan.group, [removal.rule for removal in batch])\n",
-                (
-                    "            try:\n"
-                    "                self.security_groups.revoke(plan.group, [removal.rule for removal in batch])\n"
-                    "            except Exception:\n"
-                    "                continue\n"
-                ),
+            Replace(
+                "_Application.remove",
+                "_.revoke(...)",
+                """
+                try:
+                    IT
+                except Exception:
+                    continue
+                """,
             ),
         ),
     ),
     Mutant(
         "errors-of-a-region-swallowed",
-        "Whatever fails in a Region, its turn counts as done.",
+        "A Region's pass counts as done, whatever failed in it.",
         _SAMPLE,
         "reconciler.region_pass",
-        (
-            (
-                "        return Turn(Outcome(convergence.region, error))\n",
-                "        return Turn(Outcome(convergence.region))\n",
-            ),
-        ),
+        (Replace("_run", "RegionResult(R, _)", "RegionResult(R)"),),
     ),
     Mutant(
         "undescribed-is-no-member",
-        "An instance that could not be described is taken for one without an address.",
+        "An instance that could not be described counts as one without an address.",
         _SAMPLE,
         "core.membership",
-        (
-            (
-                "return before.addresses if before is not None and not addresses and too_early else addresses",
-                "return addresses",
-            ),
-        ),
+        (Replace("_addresses", "_.addresses if _ else A", "A"),),
     ),
     Mutant(
         "unconditional-writes",
-        "The last writer of a row wins, whatever it saw.",
+        "The last writer of a row wins, whatever version it read.",
         _SAMPLE,
-        "reconciler.reconcile",
-        (
-            (
-                "self.table.replace(roster, standing_version)",
-                "self.table.replace(roster, self.table.rows().versions().get(roster.key, 0))",
-            ),
-        ),
+        "reconciler.rosters",
+        (Replace("_write", "T.replace(R, _)", "T.replace(R, T.rows().versions().get(R.key, 0))"),),
     ),
     Mutant(
         "hanging-peer-holds-the-hook",
-        "A peer has no deadline: the hook waits for as long as it takes.",
+        "A peer has no deadline: the hook waits as long as the peer takes.",
         _SAMPLE,
         "reconciler.region_pass",
-        (("if self.world.clock.now() > deadline:", "if False:"),),
+        (Replace("RegionPasses._check", "_.now() > _", "False"),),
     ),
     Mutant(
         "failing-table-leaves-the-hook",
-        "Where the home table fails, no launch is admitted or answered.",
+        "While the home table fails, no launch is admitted or answered.",
         _SAMPLE,
         "reconciler.reconcile",
-        (("            self.admit_without_table(down.reason)\n", ""),),
+        (Drop("_attempt", "admit_without_table(...)"),),
     ),
 )

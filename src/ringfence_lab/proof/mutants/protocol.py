@@ -1,29 +1,38 @@
-"""The five rules of the protocol (ARCHITECTURE.md), each taken away in turn."""
+"""The five rules of the protocol (ARCHITECTURE.md), each broken in turn."""
 
+from ringfence_lab.proof.mutants.edits import Drop, Replace, Swap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-_UNGUARDED = ("guarded = guard(plan, earlier, self.confirmed, self.limits, now)", "guarded = Guarded(plan)")
-"""The guard looks twice at what a roster never heard of, and so hides most of what a wrong order of reads breaks."""
+_WITHOUT_GUARD = Replace(
+    "Convergence._apply",
+    "G = guard(P, ...)",
+    """
+    from ringfence.core.guard import GuardedPlan
+    G = GuardedPlan(P)
+    """,
+)
+"""The guard waits for a second observation of rules that a roster never knew. That hides most wrong orders of reads."""
 
 PROTOCOL = (
     Mutant(
         "offers-every-row",
-        "A Region offers the other Regions' rows too, not only its own.",
+        "A Region offers its peers all rows, not only its own.",
         "rule 1, one writer for each row",
         "reconciler.region_pass",
         (
-            (
-                "offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}",
-                "offered = {key: r for key, r in self.rows.rosters.items() if versions.get(key, 0) < r.version}",
+            Replace(
+                "RegionPasses._peer_within",
+                "{K: R for K, R in _.items() if V < R.version}",
+                "{K: R for K, R in self.rosters.rows.rosters.items() if V < R.version}",
             ),
         ),
     ),
     Mutant(
         "retires-others-rosters",
-        "A Region empties every roster in its table that is of no group of its own.",
+        "A Region empties the rosters of other Regions in its table as if they were of groups that it no longer has.",
         "rule 1, one writer for each row",
-        "reconciler.reconcile",
-        (("own = before.of(settings.region).items()", "own = before.rosters.items()"),),
+        "reconciler.rosters",
+        (Replace("next_rosters", "B.of(_).items()", "B.rosters.items()"),),
     ),
     Mutant(
         "observes-before-it-reads",
@@ -31,43 +40,40 @@ PROTOCOL = (
         "rule 2, versioned",
         "reconciler.reconcile",
         (
-            (
-                "            seen, rules = self.observe(before)\n            rosters",
-                (
-                    "            seen, rules = self.observe(before)\n"
-                    "            with self.on_home_table():\n"
-                    "                before = self.read()\n"
-                    "            rosters"
-                ),
+            Replace(
+                "_attempt",
+                "_ = observe(Q, S, B)",
+                """
+                IT
+                B = read_home_table(Q, S)
+                """,
             ),
         ),
     ),
     Mutant(
         "goes-on-after-a-conflict",
-        "A conflict is passed over: the roster that lost goes to the peers and into the rules all the same.",
+        "A conflict is ignored: the roster that lost is still offered to the peers and applied to the rules.",
         "rule 2, versioned",
-        "reconciler.reconcile",
+        "reconciler.rosters",
         (
-            (
-                "        self.table.replace(roster, standing_version)\n",
-                (
-                    "        try:\n            self.table.replace(roster, standing_version)\n"
-                    "        except Conflict:\n            return\n"
-                ),
+            Replace(
+                "_write",
+                "_.table.replace(...)",
+                """
+                try:
+                    IT
+                except Conflict:
+                    return
+                """,
             ),
         ),
     ),
     Mutant(
-        "same-version-for-debts",
-        "Debts are written under the version that stands already.",
+        "same-version-for-pending-releases",
+        "Pending releases are recorded under the version that the row has already.",
         "rule 2, versioned",
-        "reconciler.reconcile",
-        (
-            (
-                "owed=owed, version=roster.version + 1, updated_at=now",
-                "owed=owed, version=roster.version, updated_at=now",
-            ),
-        ),
+        "reconciler.rosters",
+        (Replace("record_pending_releases", "R.version + 1", "R.version"),),
     ),
     Mutant(
         "newer-row-in-a-peer-ignored",
@@ -75,48 +81,53 @@ PROTOCOL = (
         "rule 2, versioned",
         "reconciler.region_pass",
         (
-            ("            _refuse_if_overtaken(region, own, held)\n", ""),
-            ("if (standing := table.offer(roster)) > roster.version:", "if (standing := table.offer(roster)) < 0:"),
+            Drop("RegionPasses._peer_within", "_refuse_if_overtaken(...)"),
+            Replace("RegionPasses._peer_within", "(V := T.offer(R)) > R.version", "(V := T.offer(R)) < 0"),
         ),
     ),
     Mutant(
         "peer-group-before-table",
-        "A peer's security groups are changed before its table has taken the roster.",
+        "A peer's security groups are changed before its table has the roster.",
         "rule 3, table before group",
         "reconciler.region_pass",
         (
-            (
-                (
-                    "        for key, roster in offered.items():\n"
-                    "            check()\n"
-                    "            if (standing := table.offer(roster)) > roster.version:\n"
-                    "                raise _overtaken(region, {key: standing})\n"
-                ),
-                "",
+            Drop(
+                "RegionPasses._peer_within",
+                """
+                for K, R in O.items():
+                    ...
+                    if (V := T.offer(R)) > R.version: raise E
+                """,
             ),
-            (
-                (
-                    "        if early is None or self.releases:\n            return _run(convergence, None, None)\n"
-                    "        return _run(convergence, early.result(), Rows(rosters={**held.rosters, **offered}))\n"
-                ),
-                (
-                    "        known = Rows(rosters={**held.rosters, **offered})\n"
-                    "        rules = convergence.security_groups.rules(tuple(groups))\n"
-                    "        turn = _run(replace(convergence, read_rows=lambda: known), rules, known)\n"
-                    "        for key, roster in offered.items():\n"
-                    "            if (standing := table.offer(roster)) > roster.version:\n"
-                    "                raise _overtaken(region, {key: standing})\n"
-                    "        return turn\n"
-                ),
+            Replace(
+                "RegionPasses._peer_within",
+                """
+                if _ is None or _._releases: return _run(C, None, None)
+                return _run(C, _.result(), W)
+                """,
+                """
+                known = W
+                rules = C.access.security_groups.rules(tuple(C.groups))
+                done = _run(replace(C, access=replace(C.access, read_rows=lambda: known)), rules, known)
+                for K, R in O.items():
+                    if (V := T.offer(R)) > R.version:
+                        raise E
+                return done
+                """,
             ),
         ),
     ),
     Mutant(
         "removes-without-the-home-table",
-        "With the home table down, the home group is brought to what is known without it.",
+        "While the home table fails, the home group gets a full pass, as if the table had answered.",
         "rule 3, table before group",
-        "reconciler.reconcile",
-        (("turns.home(rules, add_only=True)", "turns.home(rules, add_only=True and False)"),),
+        "reconciler.region_pass",
+        (
+            Replace(
+                "RegionPasses.add_only_at_home", "lambda: S.rosters.rows", "S._services(S.request.home).table.rows"
+            ),
+            Replace("RegionPasses.add_only_at_home", "replace(C, add_only=True)", "C"),
+        ),
     ),
     Mutant(
         "removes-by-older-rows",
@@ -124,57 +135,46 @@ PROTOCOL = (
         "rule 4, actual before desired",
         "reconciler.converge",
         (
-            _UNGUARDED,
-            (
-                "        removes = bool(plan.removals or plan.relabellings)\n",
-                "        removes = False\n",
-            ),
+            _WITHOUT_GUARD,
+            Replace("Convergence._needs_newer_rows", "bool(_.removals or _.relabellings)", "False"),
         ),
     ),
     Mutant(
         "reads-rows-before-rules",
-        "The rows are always read first, then the rules (with the guard off, which hides it).",
+        "The rows are always read before the rules (with the guard off, which hides it).",
         "rule 4, actual before desired",
         "reconciler.converge",
         (
-            _UNGUARDED,
-            (
-                "            rules = self._rules() if rules is None else rules\n            rows = self._rows()\n",
-                "            rows = self._rows()\n            rules = self._rules() if rules is None else rules\n",
-            ),
+            _WITHOUT_GUARD,
+            Swap("Convergence._pass", "_ = _._rules() if _ else _", "_ = _ if _ else _._rows()"),
         ),
     ),
     Mutant(
         "peer-scope-is-everything",
-        "In a peer Region every owned rule is fair game, not only those of the own rosters.",
+        "In a peer Region every owned rule may be removed, not only those of the home Region's own rosters.",
         "rule 4, scope",
         "core.plan",
-        (("return key.region == self.home and key in rows.rosters", "return True"),),
+        (Replace("Scope.may_remove", "_.region == _.home and _ in _.rosters", "True"),),
     ),
     Mutant(
         "missing-row-is-an-empty-one",
-        "The rules of a peer whose row is missing are removed: unknown is taken for absent.",
+        "The rules of a peer whose row is missing are removed: unknown counts as absent.",
         "rule 4, scope; external-dns #3841",
         "core.plan",
-        (("return key in rows.rosters or key.region not in self.regions", "return True"),),
+        (Replace("Scope.may_remove", "_ in _.rosters or _.region not in _.regions", "True"),),
     ),
     Mutant(
         "no-validation",
         "The rosters are not read again after rules were changed.",
         "rule 5, validate after applying",
         "reconciler.reconcile",
-        (("        turns = self.validate(turns)\n", ""),),
+        (Replace("_attempt", "_.validate(P)", "results_of(P)"),),
     ),
     Mutant(
         "validation-finds-nothing",
-        "The rosters are read again, and whatever they say is taken for what they said.",
+        "The rosters are read again, but no difference counts as a change.",
         "rule 5, validate after applying",
         "reconciler.converge",
-        (
-            (
-                "if all(standing.get(key) == version for key, version in outcome.rows.versions().items()):",
-                "if standing:",
-            ),
-        ),
+        (Replace("Convergence.validate", "all(S.get(K) == V for K, V in _)", "S"),),
     ),
 )

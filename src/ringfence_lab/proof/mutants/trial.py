@@ -1,9 +1,10 @@
-"""Tries one mutant in a process of its own, until a property says that something is wrong: first histories from seed 0
-on, then every scenario with a kill at every call, then every interleaving.
+"""Tries one mutant in a process of its own until a property does not hold.
+
+It plays histories from seed 0 on, then every scenario with a kill at every call, then every interleaving.
 
     python -m ringfence_lab.proof.mutants.trial NAME [--histories 600]
 
-prints the verdict as JSON. Imports the engine only once the mutant is in place.
+prints the verdict as JSON. Imports the engine only after the mutant is installed.
 """
 
 import argparse
@@ -19,17 +20,17 @@ from ringfence_lab.proof.mutants.catalogue import BY_NAME
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 HISTORIES = 600
-"""After how many histories the scenarios have their turn, with a kill at every call, then every interleaving."""
+"""Maximum histories per mutant. The scenarios and the interleavings follow."""
 
 STEPS = (24, 48)
-"""Things that happen in a history: many, since most defects want several things at once."""
+"""Numbers of steps, one of which a history has. They are large, because most defects need several causes together."""
 
 CRASH = "crash"
-"""The phase of a mutant that ended in an error which is none of the engine's own."""
+"""The phase of a mutant that raised an error which is not one of the engine's."""
 
 
 class Proof(StrEnum):
-    """What noticed a mutant."""
+    """What caught a mutant."""
 
     HISTORY = "history"
     SCENARIO = "scenario"  # with a kill, or without
@@ -38,8 +39,10 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a mutant fared: the first violation, in which phase of which proof, after how many runs of the simulator.
-    `seed` is that of a history (from 0 on). `caught_by` is None for one that nothing noticed."""
+    """What became of a mutant: the first violation, its phase and proof, and the number of runs of the simulator.
+
+    `caught_by` is the property, None if nothing caught the mutant. `seed` is the seed of the history, if it was one.
+    """
 
     name: str
     caught_by: str | None
@@ -60,7 +63,7 @@ class _Problem:
 
 
 def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
-    """Plays histories, scenarios and interleavings in this process, which must not have imported the engine."""
+    """Tries the mutant in this process, which must not have imported the engine yet."""
     mutant.install()
     runs = 0
     for problem in chain(_histories(histories), _scenarios(), _interleavings()):
@@ -71,7 +74,7 @@ def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
 
 
 Found = Iterator[_Problem | None]
-"""One for each run: what was wrong with it, if anything."""
+"""The problem of each run; None for a run without one."""
 
 
 def _histories(count: int) -> Found:
@@ -80,7 +83,7 @@ def _histories(count: int) -> Found:
     for seed in range(count):
         try:
             result = simulate(seed, steps=STEPS)
-        except Exception as error:  # noqa: BLE001  # whatever a broken engine raises is a way to be noticed
+        except Exception as error:  # noqa: BLE001  # a broken engine may raise any error, and is caught by it
             yield _Problem(Proof.HISTORY, type(error).__name__, str(error), CRASH, seed)
             return
         wrong = result.violation
@@ -119,16 +122,16 @@ def _problem_of(proof: Proof, where: str, problems: Sequence[str]) -> _Problem |
 
 
 def try_apart(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
-    """Plays the histories in a fresh process. Raises CalledProcessError, whose `stderr` says why it failed."""
+    """Tries the mutant in a new process. Raises CalledProcessError, whose `stderr` has the cause."""
     command = [sys.executable, "-m", __name__, mutant.name, "--histories", str(histories)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own module
-    said = json.loads(done.stdout)
-    return Verdict(**said | {"proof": Proof(said["proof"])})
+    verdict = json.loads(done.stdout)
+    return Verdict(**verdict | {"proof": Proof(verdict["proof"])})
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description="Plays histories with one mutant.")
+    arguments = argparse.ArgumentParser(description="Tries one mutant.")
     arguments.add_argument("name", choices=sorted(BY_NAME))
     arguments.add_argument("--histories", type=int, default=HISTORIES, help="from seed 0 on")
-    given = arguments.parse_args()
-    sys.stdout.write(json.dumps(asdict(try_here(BY_NAME[given.name], given.histories))))
+    options = arguments.parse_args()
+    sys.stdout.write(json.dumps(asdict(try_here(BY_NAME[options.name], options.histories))))

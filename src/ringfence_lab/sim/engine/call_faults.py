@@ -1,35 +1,36 @@
-"""What can go wrong with a call, and with which calls it does.
+"""Faults of calls: what can go wrong with a call, and which calls a fault affects.
 
-Knows nothing of what the calls do. A fault is a value; `Faults` says which one meets a call.
+A fault is a value; `CallFaults` selects the one that affects a call. It must not know what the calls do.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ringfence_lab.sim.engine.calls import Call
+from ringfence_lab.sim.engine.call import Call
 
 
 class Effect(Enum):
     """What a fault does to a call."""
 
-    FAIL = "fail"  # refused before it takes effect, with a 500
-    THROTTLE = "throttle"  # refused before it takes effect, as too many
-    LOSE_ANSWER = "lose-answer"  # takes effect, but the caller sees a time-out
-    UNREACHABLE = "unreachable"  # hangs for `seconds`, then a time-out; takes no effect
-    SLOW = "slow"  # hangs for `seconds`, then all is well
-    STALE = "stale"  # a describe answers what was true `seconds` ago
+    FAIL = "fail"  # refused with a 500 before it takes effect
+    THROTTLE = "throttle"  # throttled before it takes effect
+    LOSE_ANSWER = "lose-answer"  # takes effect, but the caller sees a timeout
+    UNREACHABLE = "unreachable"  # hangs for `seconds`, then times out; takes no effect
+    SLOW = "slow"  # takes `seconds`, then succeeds
+    STALE = "stale"  # a describe returns the state of `seconds` ago
     DENY = "deny"  # access denied: Permanent
     KILL_BEFORE = "kill-before"  # the process dies before the call
     KILL_AFTER = "kill-after"  # the process dies after the call took effect
 
 
-@dataclass(slots=True, eq=False)
-class Fault:
-    """An effect on calls. What is None matches every call; `times` (None: until healed) and `after` count matching
-    calls. `home` is the caller's Region."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class CallFault:
+    """An effect on calls.
+
+    A selector that is None matches every call; `home` is the Region of the caller. `after` is the number of matching
+    calls to skip, `times` the number to affect then (None: until healed).
+    """
 
     effect: Effect
     region: str | None = None
@@ -39,10 +40,10 @@ class Fault:
     seconds: float = 0.0
     times: int | None = None
     after: int = 0
-    met: int = field(default=0, init=False)
+    matched: int = field(default=0, init=False)
 
-    def meets(self, call: "Call") -> bool:
-        """Whether the fault takes effect on this call; counts it if it matches."""
+    def affects(self, call: Call) -> bool:
+        """Whether the fault affects this call. Counts the call if it matches."""
         if (
             (self.region is not None and self.region != call.region)
             or (self.service is not None and self.service != call.service)
@@ -50,33 +51,33 @@ class Fault:
             or (self.home is not None and self.home != call.invocation.home)
         ):
             return False
-        self.met += 1
-        return self.met > self.after and (self.times is None or self.met <= self.after + self.times)
+        self.matched += 1
+        return self.matched > self.after and (self.times is None or self.matched <= self.after + self.times)
 
 
-class Faults:
-    """The faults there are. `chance`, where given, is asked for one when none of the standing ones meets a call."""
+class CallFaults:
+    """The faults that are set. `chance`, if given, may return a fault for a call that no set fault affects."""
 
     def __init__(self) -> None:
-        self.standing: list[Fault] = []
-        self.chance: Callable[[Call], Fault | None] | None = None
+        self.active: list[CallFault] = []
+        self.chance: Callable[[Call], CallFault | None] | None = None
 
-    def add(self, fault: Fault) -> Fault:
-        """The fault stands from now on."""
-        self.standing.append(fault)
+    def add(self, fault: CallFault) -> CallFault:
+        """Sets a fault and returns it."""
+        self.active.append(fault)
         return fault
 
-    def heal(self, fault: Fault | None = None) -> None:
-        """Takes the fault away; without one, all of them, and chance too."""
+    def heal(self, fault: CallFault | None = None) -> None:
+        """Removes a fault; without one, removes all faults and `chance`."""
         if fault is None:
-            self.standing.clear()
+            self.active.clear()
             self.chance = None
-        elif fault in self.standing:
-            self.standing.remove(fault)
+        elif fault in self.active:
+            self.active.remove(fault)
 
-    def on(self, call: "Call") -> Fault | None:
-        """The first fault that meets the call."""
-        for fault in self.standing:
-            if fault.meets(call):
+    def on(self, call: Call) -> CallFault | None:
+        """The first fault that affects the call."""
+        for fault in self.active:
+            if fault.affects(call):
                 return fault
         return self.chance(call) if self.chance is not None else None

@@ -1,8 +1,7 @@
-"""The engine's ports on the cloud: each method is one call of AWS's, made on one invocation's line."""
+"""The engine's service interfaces on the cloud: each method is one AWS call on one invocation's line."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
@@ -10,10 +9,9 @@ from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.engine.calls import Invocation, Line
-
-if TYPE_CHECKING:
-    from ringfence_lab.sim.cloud.cloud import CloudRegion
+from ringfence_lab.sim.aws.region import CloudRegion
+from ringfence_lab.sim.engine.line import Line
+from ringfence_lab.sim.invocation import Invocation
 
 OPERATIONS = (
     "DescribeAutoScalingGroups",
@@ -27,22 +25,22 @@ OPERATIONS = (
     "UpdateSecurityGroupRuleDescriptionsIngress",
     "CompleteLifecycleAction",
 )
-"""Every operation of AWS's that the ports below make."""
+"""Every AWS operation that the services below call."""
 
 
 @dataclass(slots=True)
 class SimulatedAutoScaling:
-    """The `AutoScaling` port."""
+    """The `AutoScaling` interface."""
 
-    cloud: "CloudRegion"
+    region: CloudRegion
     line: Line
     invocation: Invocation
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
         """See `interfaces.AutoScaling.groups`."""
-        groups = self.cloud.groups
+        groups = self.region.groups
         return self.line.call(
-            self.cloud.name,
+            self.region.name,
             "autoscaling",
             "DescribeAutoScalingGroups",
             lambda age: {name: groups[name].listed(age) for name in names if name in groups},
@@ -51,115 +49,109 @@ class SimulatedAutoScaling:
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
         return self.line.call(
-            self.cloud.name,
+            self.region.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.cloud.groups[group].complete(hook, instance, result, self.invocation, token),
+            lambda _: self.region.groups[group].complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
 
 
 @dataclass(slots=True)
 class SimulatedInstances:
-    """The `Instances` port."""
+    """The `Instances` interface."""
 
-    cloud: "CloudRegion"
+    region: CloudRegion
     line: Line
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.of_groups`."""
-        return self._describe(lambda age: self.cloud.ec2.of_groups(names, age))
+        return self._describe(lambda age: self.region.ec2.of_groups(names, age))
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.cloud.ec2.by_id(ids, age))
+        return self._describe(lambda age: self.region.ec2.by_id(ids, age))
 
-    def _describe(self, answer: "Describe") -> Mapping[InstanceId, Instance]:
-        return self.line.call(self.cloud.name, "ec2", "DescribeInstances", answer)
+    def _describe(self, answer: Callable[[float], Mapping[InstanceId, Instance]]) -> Mapping[InstanceId, Instance]:
+        return self.line.call(self.region.name, "ec2", "DescribeInstances", answer)
 
 
 @dataclass(slots=True)
 class SimulatedSecurityGroups:
-    """The `SecurityGroups` port."""
+    """The `SecurityGroups` interface."""
 
-    cloud: "CloudRegion"
+    region: CloudRegion
     line: Line
     invocation: Invocation
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """See `interfaces.SecurityGroups.rules`."""
-        answer = self.cloud.security_groups.described
-        return self.line.call(self.cloud.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
+        answer = self.region.security_groups.described
+        return self.line.call(self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
         return self.line.call(
-            self.cloud.name,
+            self.region.name,
             "ec2",
             "AuthorizeSecurityGroupIngress",
-            lambda _: self.cloud.security_groups.one(group).authorize(additions, self.invocation),
+            lambda _: self.region.security_groups.group(group).authorize(additions, self.invocation),
             mutating=True,
         )
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
         """See `interfaces.SecurityGroups.revoke`."""
         self.line.call(
-            self.cloud.name,
+            self.region.name,
             "ec2",
             "RevokeSecurityGroupIngress",
-            lambda _: self.cloud.security_groups.one(group).revoke(rules, self.invocation),
+            lambda _: self.region.security_groups.group(group).revoke(rules, self.invocation),
             mutating=True,
         )
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
         """See `interfaces.SecurityGroups.relabel`."""
         self.line.call(
-            self.cloud.name,
+            self.region.name,
             "ec2",
             "UpdateSecurityGroupRuleDescriptionsIngress",
-            lambda _: self.cloud.security_groups.one(group).relabel(labels, self.invocation),
+            lambda _: self.region.security_groups.group(group).relabel(labels, self.invocation),
             mutating=True,
         )
 
 
 @dataclass(slots=True)
 class SimulatedRosterTable:
-    """The `RosterTable` port."""
+    """The `RosterTable` interface."""
 
-    cloud: "CloudRegion"
+    region: CloudRegion
     line: Line
     invocation: Invocation
 
     def rows(self) -> Rows:
         """See `interfaces.RosterTable.rows`."""
-        return self.line.call(self._region, "dynamodb", "Scan", lambda _: self.cloud.table.scan())
+        return self.line.call(self.region.name, "dynamodb", "Scan", lambda _: self.region.table.scan())
 
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""
-        return self.line.call(self._region, "dynamodb", "Query", lambda _: self.cloud.table.query(region))
+        return self.line.call(self.region.name, "dynamodb", "Query", lambda _: self.region.table.query(region))
 
     def replace(self, roster: Roster, standing_version: int) -> None:
         """See `interfaces.RosterTable.replace`."""
-        table, by = self.cloud.table, self.invocation
+        table, by = self.region.table, self.invocation
         self.line.call(
-            self._region, "dynamodb", "PutItem", lambda _: table.replace(roster, standing_version, by), mutating=True
+            self.region.name,
+            "dynamodb",
+            "PutItem",
+            lambda _: table.replace(roster, standing_version, by),
+            mutating=True,
         )
 
     def offer(self, roster: Roster) -> int:
         """See `interfaces.RosterTable.offer`."""
-        table, by = self.cloud.table, self.invocation
-        return self.line.call(self._region, "dynamodb", "PutItem", lambda _: table.offer(roster, by), mutating=True)
+        table, by = self.region.table, self.invocation
+        return self.line.call(self.region.name, "dynamodb", "PutItem", lambda _: table.offer(roster, by), mutating=True)
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`."""
-        self.line.call(self._region, "dynamodb", "PutItem", lambda _: self.cloud.table.hold(held), mutating=True)
-
-    @property
-    def _region(self) -> Region:
-        return self.cloud.name
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Describe = Callable[[float], Mapping[InstanceId, Instance]]
+        self.line.call(self.region.name, "dynamodb", "PutItem", lambda _: self.region.table.hold(held), mutating=True)

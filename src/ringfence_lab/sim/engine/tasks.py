@@ -1,8 +1,8 @@
-"""Two ways to run an engine's work: at once, or as cooperative tasks that take turns at every call.
+"""Two ways to run an engine's work: immediately, or as cooperative tasks that switch at every call.
 
-`Immediate` is for tests that want an answer. `Scheduler` lets any number of invocations overlap: one task runs at a
-time, a call is where it may stop, and `choose` says who goes on, so that one seed, or one list of choices, decides the
-whole interleaving. Knows nothing of what the work does.
+`Immediate` is for tests that need one result. `Scheduler` lets any number of invocations overlap: one task runs until
+its next call, then `choose` selects the task to continue. So one seed, or one list of choices, determines the whole
+interleaving. It must not know what the work does.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,16 @@ from typing import Generic, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
-from ringfence_lab.sim.cloud.clock import VirtualClock
-from ringfence_lab.sim.engine.calls import Invocation, Killed
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.engine.line import Killed
+from ringfence_lab.sim.invocation import Invocation
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """Work that is over."""
+class FinishedWork(Generic[T]):
+    """The result of work that has ended."""
 
     value: T | None
     error: Exception | None = None
@@ -33,31 +34,30 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Immediate:
-    """The `Tasks` port: work is done when it is started. Slow calls add up, since nothing runs beside them."""
+    """The `Tasks` interface: runs work when it is started. Slow calls add up, because nothing runs concurrently."""
 
     clock: VirtualClock
 
-    def start(self, work: Callable[[], T]) -> Done[T]:
+    def start(self, work: Callable[[], T]) -> FinishedWork[T]:
         """See `interfaces.Tasks.start`."""
         try:
-            return Done(work())
-        except Exception as error:  # noqa: BLE001  # it is raised where the result is asked for, as a thread would
-            return Done(None, error)
+            return FinishedWork(work())
+        except Exception as error:  # noqa: BLE001  # `result` raises it, as a thread's future does
+            return FinishedWork(None, error)
 
     def pause(self) -> None:
-        """Nobody else runs."""
+        """Does nothing: no other task exists."""
 
     def sleep(self, seconds: float) -> None:
-        """Time passes for everybody."""
+        """Moves the clock."""
         self.clock.advance(seconds)
 
 
 class Task(Generic[T]):
-    """A piece of an invocation's work that takes turns with all others. `awaited` says that another piece asks for its
-    result."""
+    """A part of an invocation's work that alternates with all other tasks. `awaited`: another task reads its result."""
 
     def __init__(
-        self, scheduler: "Scheduler", invocation: Invocation, work: Callable[[], T], awaited: bool = False
+        self, scheduler: "Scheduler", invocation: Invocation, work: Callable[[], T], *, awaited: bool = False
     ) -> None:
         self.invocation = invocation
         self.over = False
@@ -71,11 +71,11 @@ class Task(Generic[T]):
 
     @property
     def error(self) -> Exception | None:
-        """What it failed with, unless its process was killed."""
+        """The error that ended the work; None if its process was killed."""
         return self._error if isinstance(self._error, Exception) else None
 
     def result(self) -> T:
-        """See `interfaces.Started.result`. Only from within a task, unless the task is over."""
+        """See `interfaces.Started.result`. While the task runs, only another task may call it."""
         if not self.over:
             self._scheduler.wait_for(self)
         if self._error is not None:
@@ -85,19 +85,19 @@ class Task(Generic[T]):
     def _run(self) -> None:
         try:
             self._value = self._work()
-        except BaseException as error:  # noqa: BLE001  # it is raised where the result is asked for; a kill ends here
+        except BaseException as error:  # noqa: BLE001  # `result` raises it; a kill ends here
             self._error = error
         self.end()
 
     def end(self) -> None:
-        """It will not run again; whoever waits for it can go on."""
+        """Marks the task as over; the tasks that wait for it continue."""
         self.over = True
         self._scheduler.ready += self.waiting
         self.waiting = []
 
 
 class Scheduler:
-    """Runs tasks one at a time. `choose(n)` picks the next of n that are ready."""
+    """Runs one task after the other. `choose(n)` selects the next of n ready tasks by its index."""
 
     def __init__(self, clock: VirtualClock, choose: Callable[[int], int]) -> None:
         self.hub = getcurrent()
@@ -108,22 +108,21 @@ class Scheduler:
         self._current: Task[object] | None = None
         self._tasks: list[Task[object]] = []
 
-    def spawn(self, invocation: Invocation, work: Callable[[], T], awaited: bool = False) -> Task[T]:
-        """A new task, ready to run. Where nobody awaits it, its error is raised by the `step` that it ends in."""
-        task = Task(self, invocation, work, awaited)
+    def spawn(self, invocation: Invocation, work: Callable[[], T], *, awaited: bool = False) -> Task[T]:
+        """A new task, ready to run. If it is not awaited, the `step` that ends it raises its error."""
+        task = Task(self, invocation, work, awaited=awaited)
         self.ready.append(cast(Task[object], task))
         self._tasks.append(cast(Task[object], task))
         return task
 
     def close(self) -> None:
-        """Ends every task that is not over: no garbage collector sees into a greenlet that was left waiting."""
+        """Ends every task that is not over: the garbage collector cannot free a greenlet that waits."""
         for task in self._tasks:
             self._kill(task)
         self._tasks.clear()
 
     def step(self) -> bool:
-        """Lets one task run until it stops. False where none is ready. Raises what a task failed with that nobody
-        awaits."""
+        """Runs one task until it stops. False if none is ready. Raises the error of a task that is not awaited."""
         ready = self.ready
         if not ready:
             return False
@@ -145,18 +144,18 @@ class Scheduler:
             pass
 
     def pause(self) -> None:
-        """The running task lets others go first, maybe."""
+        """The running task lets other tasks run, if `choose` selects them."""
         self.ready.append(self._running())
         self.hub.switch()
 
     def sleep(self, seconds: float) -> None:
-        """The running task waits so many seconds."""
+        """The running task waits."""
         task = self._running()
         self._clock.after(seconds, lambda: self.ready.append(task))
         self.hub.switch()
 
     def wait_for(self, task: Task[T]) -> None:
-        """The running task waits for another one."""
+        """The running task waits for another task."""
         task.waiting.append(self._running())
         self.hub.switch()
         if self._running().invocation.killed:
@@ -168,19 +167,19 @@ class Scheduler:
         return self._current
 
     def _kill(self, task: Task[object]) -> None:
-        """The task's process is gone: whatever it was about to do, it does not."""
+        """Ends a task whose process was killed: it does nothing more."""
         if not task.over:
             if task.greenlet:
                 self._current = task
                 task.greenlet.throw(Killed)
                 self._current = None
             else:
-                task.end()  # it never started
+                task.end()  # it has not started
 
 
 @dataclass(frozen=True, slots=True)
 class Cooperative:
-    """The `Tasks` port of one invocation on the scheduler."""
+    """The `Tasks` interface of one invocation on the scheduler."""
 
     scheduler: Scheduler
     invocation: Invocation
@@ -190,9 +189,9 @@ class Cooperative:
         return self.scheduler.spawn(self.invocation, work, awaited=True)
 
     def pause(self) -> None:
-        """A call is about to be made."""
+        """Switches to another task before a call."""
         self.scheduler.pause()
 
     def sleep(self, seconds: float) -> None:
-        """A call takes its time."""
+        """Waits while a call is slow."""
         self.scheduler.sleep(seconds)

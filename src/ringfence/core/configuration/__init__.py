@@ -1,0 +1,1 @@
+"""What an operator configures: the table of settings, their values, and how they depend on one another. Pure."""

@@ -1,0 +1,124 @@
+"""Scenarios of capacity: launches, terminations, replacements, quotas and the warm pool."""
+
+from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Harness
+
+
+def launch(harness: Harness) -> None:
+    """An instance launches in the first Region."""
+    harness.group(EAST).scale_to(harness.group(EAST).desired + 1)
+    harness.poll(EAST)
+
+
+def termination(harness: Harness) -> None:
+    """An instance terminates in the first Region."""
+    harness.group(EAST).scale_to(harness.group(EAST).desired - 1)
+    harness.poll(EAST)
+
+
+def burst(harness: Harness) -> None:
+    """Eight instances launch together."""
+    harness.group(EAST).scale_to(harness.group(EAST).desired + 8)
+    harness.poll(EAST)
+
+
+def mixed_batch(harness: Harness) -> None:
+    """Launches and terminations in one batch, including replacements."""
+    group = harness.group(EAST)
+    leaving = list(group.listed())[:2]
+    group.scale_to(group.desired + 2)
+    group.terminate(leaving[0])
+    group.terminate(leaving[1], decrement=True)
+    harness.drain(EAST)
+
+
+def instance_refresh(harness: Harness) -> None:
+    """Every instance is replaced, one after the other; each new one launches first."""
+    group = harness.group(EAST)
+    for old in list(group.listed()):
+        group.scale_to(group.desired + 1)
+        harness.drain(EAST)
+        group.terminate(old, decrement=True)
+        harness.drain(EAST)
+
+
+def replacement_in_full_groups(harness: Harness) -> None:
+    """A rolling replacement while both groups are full: the departed rules must be removed first."""
+    group = harness.group(EAST)
+    for region in harness.cloud.regions.values():
+        region.security_group.quota = region.security_group.used(ipv6=False)
+    group.terminate(next(iter(group.listed())))
+    harness.drain(EAST)
+
+
+def quota_full(harness: Harness) -> None:
+    """A launch has no room at home and is abandoned, and so is its replacement; then operators make room."""
+    east = harness.region(EAST).security_group
+    east.quota = east.used(ipv6=False)
+    launch(harness)
+    harness.poll(EAST)
+    east.quota += 10
+    harness.drain(EAST)
+
+
+def warm_pool(harness: Harness) -> None:
+    """An instance enters the warm pool, leaves it, returns to it, and terminates in it."""
+    group = harness.group(EAST)
+    group.put_warm_pool(1, reuse_on_scale_in=True)
+    harness.drain(EAST)
+    group.scale_to(group.desired + 1)
+    harness.drain(EAST)
+    group.scale_to(group.desired - 1)
+    harness.drain(EAST)
+    group.put_warm_pool(0)
+    harness.drain(EAST)
+
+
+def back_into_the_pool_and_out(harness: Harness) -> None:
+    """A member returns to the warm pool and leaves it again immediately."""
+    group = harness.group(EAST)
+    group.put_warm_pool(0, reuse_on_scale_in=True)
+    group.scale_to(group.desired - 1)
+    harness.drain(EAST)
+    group.scale_to(group.desired + 1)
+    harness.drain(EAST)
+
+
+def lost_instance(harness: Harness) -> None:
+    """A Spot interruption: the instance is gone before any event, and is replaced."""
+    harness.group(EAST).lose(next(iter(harness.group(EAST).listed())))
+    harness.drain(EAST)
+
+
+def detach_and_attach(harness: Harness) -> None:
+    """An instance is detached and later attached again; another instance enters and exits standby."""
+    group = harness.group(EAST)
+    detached, on_standby = list(group.listed())[:2]
+    group.detach(detached)
+    group.enter_standby(on_standby)
+    harness.invoke((EAST, TRUE_UP))
+    group.attach(detached)
+    group.exit_standby(on_standby)
+    harness.invoke((EAST, TRUE_UP))
+
+
+def elastic_ip(harness: Harness) -> None:
+    """An Elastic IP replaces an instance's address, which a stranger then has."""
+    harness.region(EAST).ec2.assign_public_address(next(iter(harness.group(EAST).listed())), elastic=True)
+    harness.region(EAST).events.schedule()
+    harness.drain(EAST)
+
+
+def overlapping_invocations(harness: Harness) -> None:
+    """A launch from the queue, a termination and a true-up by hand: three concurrent invocations of one Region."""
+    harness.group(EAST).scale_to(harness.group(EAST).desired + 1)
+    event = harness.unqueued_termination(EAST)
+    harness.poll_and_invoke(EAST, (EAST, event), (EAST, TRUE_UP))
+
+
+def all_regions_concurrently(harness: Harness) -> None:
+    """A launch in one Region and a termination in another, while the functions of all Regions run concurrently."""
+    harness.group(EAST).scale_to(harness.group(EAST).desired + 1)
+    harness.group(WEST).scale_to(harness.group(WEST).desired - 1)
+    for region in harness.cloud.regions.values():
+        region.events.schedule()
+    harness.poll(*harness.cloud.regions)

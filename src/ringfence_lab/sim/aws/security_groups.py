@@ -1,0 +1,192 @@
+"""A Region's security groups: atomic calls, no two equal rules, separate counts for IPv4 and IPv6.
+
+Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress,
+RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. Assumed: one
+duplicate or one invalid rule fails the whole call.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+
+from ringfence.core.errors import Permanent, Refusal, Refused
+from ringfence.core.model.addresses import Cidr, is_ipv6
+from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
+from ringfence.core.plan import Addition
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.aws.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.past import Past
+from ringfence_lab.sim.invocation import Invocation
+
+Source = Opening | tuple[PortRange, str]
+"""The identity of a rule in its group: ports with a CIDR, a group or a prefix list. EC2 allows one rule for each."""
+
+
+class SecurityGroup:
+    """One security group with its inbound rules. `quota` is for each address family."""
+
+    def __init__(
+        self, id: SecurityGroupId, region: Region, clock: VirtualClock, record: Callable[[Change], None], quota: int
+    ) -> None:
+        self.id = id
+        self.region = region
+        self.quota = quota
+        self.rules: dict[RuleId, Rule] = {}
+        self._record = record
+        self._sources: dict[Source, RuleId] = {}
+        self._used = [0, 0]  # of IPv4, and of IPv6
+        self._made = 0
+        self._past: Past[tuple[Rule, ...]] = Past(clock, ())
+
+    def described(self, age: float = 0.0) -> tuple[Rule, ...]:
+        """The rules as they were `age` seconds ago."""
+        return self._past.seconds_ago(age)
+
+    def admits(self, opening: Opening) -> Rule | None:
+        """The rule with exactly this source and these ports, if there is one."""
+        id = self._sources.get(opening)
+        return None if id is None else self.rules[id]
+
+    def used(self, *, ipv6: bool) -> int:
+        """The number of rules in the family. A rule whose source is a group or a prefix list counts in both."""
+        return self._used[ipv6]
+
+    def authorize(self, additions: Sequence[Addition], by: Invocation | None) -> tuple[Rule, ...]:
+        """Adds all of the rules or none. Raises Refused."""
+        made = [self._rule(wanted.opening.ports, wanted.opening, str(wanted.label)) for wanted in additions]
+        self._put(made, by)
+        return tuple(made)
+
+    def revoke(self, ids: Sequence[RuleId], by: Invocation | None) -> None:
+        """Removes all of the rules or none. Raises Refused.
+
+        Atomic, as in a VPC that is not the default one; a default VPC ignores an unknown rule.
+        """
+        unknown = [id for id in ids if id not in self.rules]
+        if unknown:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
+        for id in dict.fromkeys(ids):
+            rule = self.rules.pop(id)
+            del self._sources[_source(rule)]
+            self._count(rule, -1)
+            self._record(RuleRevoked(self.region, rule, by))
+        self._past.record(tuple(self.rules.values()))
+
+    def relabel(self, labels: Mapping[RuleId, Label], by: Invocation | None) -> None:
+        """Changes the descriptions of all of the rules or of none. Raises Refused."""
+        unknown = [id for id in labels if id not in self.rules]
+        if unknown:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
+        for id, label in labels.items():
+            was = self.rules[id]
+            self.rules[id] = replace(was, description=str(label))
+            self._record(RuleRelabelled(self.region, self.rules[id], was, by))
+        self._past.record(tuple(self.rules.values()))
+
+    # Actions of an operator.
+
+    def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
+        """Adds a rule for a CIDR, in canonical form as EC2 stores it. Raises Refused."""
+        parsed, canonical = PortRange.parse(ports), Cidr(str(ip_network(cidr, strict=False)))
+        return self._by_hand(self._rule(parsed, Opening(parsed, canonical), description))
+
+    def allow_group(self, group: SecurityGroupId, ports: str) -> RuleId:
+        """Adds a rule whose source is a security group, such as the group itself. Raises Refused."""
+        return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), source_group=group))
+
+    def allow_prefix_list(self, name: str, ports: str) -> RuleId:
+        """Adds a rule whose source is a prefix list; it counts as one rule here. Raises Refused."""
+        return self._by_hand(self._rule(PortRange.parse(ports), None, name))
+
+    def revoke_by_hand(self, id: RuleId) -> None:
+        """Removes a rule. Raises Refused."""
+        self.revoke([id], None)
+
+    def change_by_hand(self, id: RuleId, ports: PortRange, description: str) -> None:
+        """ModifySecurityGroupRules, for a rule whose source is a CIDR. Raises Refused."""
+        was = self.rules[id]
+        if was.opening is None:
+            raise ValueError(f"{id} has no CIDR")
+        opening = Opening(ports, was.opening.cidr)
+        rule = replace(was, ports=ports, opening=opening, description=description)
+        self._check(rule)
+        if self._sources.get(opening, id) != id:
+            raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {opening}")
+        del self._sources[_source(was)]
+        self._sources[_source(rule)] = id
+        self.rules[id] = rule
+        self._past.record(tuple(self.rules.values()))
+        self._record(RuleChanged(self.region, rule, was))
+
+    def _by_hand(self, rule: Rule) -> RuleId:
+        self._put([rule], None)
+        return rule.id
+
+    def _rule(self, ports: PortRange, opening: Opening | None, description: str) -> Rule:
+        self._made += 1
+        return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
+
+    def _put(self, made: Sequence[Rule], by: Invocation | None) -> None:
+        for rule in made:
+            self._check(rule)
+        sources = [_source(rule) for rule in made]
+        if len(set(sources)) < len(made):
+            raise Refused(Refusal.MALFORMED, "InvalidParameterValue: the same permission appears more than once")
+        for source in sources:
+            if source in self._sources:
+                raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
+        for family, more in enumerate(map(sum, zip(*map(_weights, made), strict=True))):
+            if more and self._used[family] + more > self.quota:
+                raise Refused(
+                    Refusal.QUOTA,
+                    f"RulesPerSecurityGroupLimitExceeded: {self._used[family]} and {more} more, of {self.quota}",
+                )
+        for source, rule in zip(sources, made, strict=True):
+            self.rules[rule.id] = rule
+            self._sources[source] = rule.id
+            self._count(rule, 1)
+            self._record(RuleMade(self.region, rule, by))
+        self._past.record(tuple(self.rules.values()))
+
+    def _count(self, rule: Rule, sign: int) -> None:
+        for family, weight in enumerate(_weights(rule)):
+            self._used[family] += sign * weight
+
+    def _check(self, rule: Rule) -> None:
+        if len(rule.description) > DESCRIPTION_LIMIT or not is_describable(rule.description):
+            raise Refused(Refusal.MALFORMED, f"InvalidParameterValue: description {rule.description!r}")
+        if rule.opening is not None and not rule.ports.suits(rule.opening.cidr):
+            raise Refused(Refusal.MALFORMED, f"InvalidPermission.Malformed: {rule.opening}")
+
+
+class SecurityGroups:
+    """All security groups of a Region."""
+
+    def __init__(self) -> None:
+        self.groups: dict[SecurityGroupId, SecurityGroup] = {}
+
+    def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
+        """DescribeSecurityGroupRules, as it answered `age` seconds ago. A group that does not exist has no rules.
+
+        Source: pull request 7620 of getmoto/moto, which was checked against AWS.
+        """
+        return {id: self.groups[id].described(age) if id in self.groups else () for id in ids}
+
+    def group(self, id: SecurityGroupId) -> SecurityGroup:
+        """The group. Raises Permanent if it does not exist."""
+        if id not in self.groups:
+            raise Permanent(f"InvalidGroup.NotFound: {id}")
+        return self.groups[id]
+
+
+def _source(rule: Rule) -> Source:
+    return rule.opening or (rule.ports, rule.source_group or rule.description)
+
+
+def _weights(rule: Rule) -> tuple[int, int]:
+    """How much the rule counts in IPv4 and in IPv6."""
+    if rule.opening is None:
+        return 1, 1
+    return (0, 1) if is_ipv6(rule.opening.cidr) else (1, 0)

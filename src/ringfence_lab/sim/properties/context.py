@@ -1,0 +1,98 @@
+"""What the properties can see: the cloud, the settings of the engines, and what was remembered of earlier changes.
+
+It must not know any property.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ringfence.core.configuration.settings import Settings
+from ringfence.core.membership import STALE_SECONDS
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rules import Opening, Rule
+from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.invocation import Invocation
+
+IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
+"""The states of a member that was admitted."""
+
+LAUNCHING = frozenset({"Pending", "Pending:Wait"})
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of earlier changes. All times are in seconds since the epoch.
+
+    `makers`: the invocation that made each rule, `made`: when. `writers`: the invocation that last wrote each roster
+    at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security group last
+    lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an operator changed a
+    rule. `returned`: when an address returned to the instance that had released it. `announced`: when each Region
+    first wrote to its own table. `released`: when the termination of an instance was answered.
+    """
+
+    makers: dict[RuleId, Invocation] = field(default_factory=dict)
+    made: dict[RuleId, float] = field(default_factory=dict)
+    writers: dict[RosterKey, Invocation] = field(default_factory=dict)
+    admitted: dict[InstanceId, set[tuple[SecurityGroupId, Opening]]] = field(default_factory=dict)
+    shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
+    removed_by_hand: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
+    changed_by_hand: dict[RuleId, float] = field(default_factory=dict)
+    returned: dict[Cidr, float] = field(default_factory=dict)
+    announced: dict[Region, float] = field(default_factory=dict)
+    released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """The cloud, the settings of each Region's engine, and the memory."""
+
+    cloud: Cloud
+    settings: Mapping[Region, Settings]
+    memory: Memory = field(default_factory=Memory)
+
+    def now(self) -> float:
+        """The time of the cloud."""
+        return self.cloud.clock.now()
+
+    def openings(self, home: Region, instance: InstanceId) -> list[Opening]:
+        """What an instance needs: its addresses of the configured kinds, on the managed ports."""
+        settings = self.settings[home]
+        described = self.cloud.regions[home].ec2.instances[instance].described()
+        ports = self.cloud.managed_ports(settings)
+        return [Opening(range_, cidr) for cidr in described.of_kinds(settings.address_kinds) for range_ in ports]
+
+    def security_groups(self, region: Region) -> list[SecurityGroup]:
+        """The groups that the Region's engine manages."""
+        groups = self.cloud.regions[region].security_groups.groups
+        return [groups[id] for id in self.settings[region].security_groups]
+
+    def state(self, instance: InstanceId) -> str | None:
+        """The lifecycle state of an instance in its group, in any Region; None if no group lists it."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                if instance in group.instances:
+                    return group.instances[instance].state
+        return None
+
+    def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
+        """Whether an operator removed the rule so late that the invocation cannot know."""
+        at = self.memory.removed_by_hand.get((group.id, opening))
+        return at is not None and at >= by.started - REMEMBERED_SECONDS
+
+    def just_changed_by_hand(self, rule: Rule, by: Invocation) -> bool:
+        """Whether an operator changed the rule so late that the invocation cannot know: it removes rules by id."""
+        return self.memory.changed_by_hand.get(rule.id, -1.0) >= by.started
+
+    def just_returned(self, cidr: Cidr) -> bool:
+        """Whether an instance released the address and received it again so recently that an invocation may still act
+        on the roster in between."""
+        at = self.memory.returned.get(cidr)
+        return at is not None and self.now() - at < STALE_SECONDS
+
+    def is_known(self, region: Region, instance: InstanceId, cidr: Cidr) -> bool:
+        """Whether every describe, however stale, shows the address on the instance."""
+        described = self.cloud.regions[region].ec2.by_id([instance], REMEMBERED_SECONDS)
+        return any(cidr in cidrs for shown in described.values() for cidrs in shown.addresses.values())

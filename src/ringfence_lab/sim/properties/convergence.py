@@ -1,0 +1,86 @@
+"""Convergence: after healing, each Region's owned rules are exactly the members', the tables agree, no instance waits.
+
+It knows AWS's actual state, never what the engine assumes about it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rules import Opening
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
+
+
+def unconverged(context: CheckContext) -> Iterator[str]:
+    """What has not converged yet: rules, tables, hooks."""
+    members = {region: _members(context, region) for region in context.cloud.regions}
+    for region in context.cloud.regions:
+        ports = context.cloud.managed_ports(context.settings[region])
+        wanted = {Opening(range_, cidr) for cidrs in members.values() for cidr in cidrs for range_ in ports}
+        for group in context.security_groups(region):
+            owned = {rule.opening for rule in group.rules.values() if rule.label(context.cloud.cluster) is not None}
+            lacking = {opening for opening in wanted if group.admits(opening) is None}
+            if owned - wanted:
+                yield f"{group.id} still admits {_sorted(str(opening) for opening in owned - wanted)}"
+            if lacking:
+                yield f"{group.id} lacks {_sorted(map(str, lacking))}"
+            yield from _wrong_labels(context, group)
+    yield from _table_differences(context)
+    yield from _waiting_instances(context)
+
+
+def _wrong_labels(context: CheckContext, group: SecurityGroup) -> Iterator[str]:
+    """The owned rules whose label names another instance than the one that has their address."""
+    for rule in group.rules.values():
+        label = rule.label(context.cloud.cluster)
+        if label is None or rule.opening is None:
+            continue
+        for region in context.cloud.regions.values():
+            holder = region.ec2.holders.get(rule.opening.cidr)
+            if holder is not None and holder.id != label.instance:
+                yield f"{rule} in {group.id} does not name {holder.id}"
+
+
+def _members(context: CheckContext, region: Region) -> set[Cidr]:
+    """The addresses of the Region's members."""
+    settings, cloud = context.settings[region], context.cloud.regions[region]
+    serving = [
+        instance.id
+        for group in cloud.groups.values()
+        for instance in group.instances.values()
+        if instance.state in IN_SERVICE or instance.state in LAUNCHING
+    ]
+    return {cidr for id in serving for cidr in cloud.ec2.instances[id].described().of_kinds(settings.address_kinds)}
+
+
+def _table_differences(context: CheckContext) -> Iterator[str]:
+    tables = {region.name: region.table.rosters for region in context.cloud.regions.values()}
+    for region in context.cloud.regions.values():
+        for group in context.security_groups(region.name):  # a peer that needs nothing lets its held removals expire
+            held = region.table.held.get(group.id)
+            if held is not None and held.rules:
+                yield f"{region.name} still holds {len(held.rules)} rules of {held.group}"
+    for home, rosters in tables.items():
+        for key, roster in rosters.items():
+            if key.region != home:
+                continue
+            for name, rows in tables.items():
+                if key not in rows or rows[key].version != roster.version:
+                    yield f"{name} does not hold {key} at version {roster.version}"
+            if roster.pending_releases:
+                yield f"{key} has pending releases {dict(roster.pending_releases)}"
+
+
+def _waiting_instances(context: CheckContext) -> Iterator[str]:
+    """Without those that no describe lists and whose event is lost: only their heartbeat ends them."""
+    for region in context.cloud.regions.values():
+        for group in region.groups.values():
+            listed = group.listed()
+            waiting = [instance.id for instance in group.instances.values() if instance.waits and instance.id in listed]
+            if waiting:
+                yield f"{region.name}/{group.name}: {_sorted(waiting)} still waits"
+
+
+def _sorted(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,77 @@
+"""Properties 4 to 6: a termination continues only once it is released, and departed instances stay out."""
+
+from collections.abc import Iterator
+
+from ringfence.core.lifecycle import Transition
+from ringfence.core.model.identifiers import InstanceId, RosterKey
+from ringfence.core.model.rules import Rule
+from ringfence_lab.sim.aws.history import ActionCompleted, Change, RuleMade
+from ringfence_lab.sim.invocation import Invocation
+from ringfence_lab.sim.properties.context import CheckContext
+
+
+def terminations_are_released_first(context: CheckContext, change: Change) -> Iterator[str]:
+    """A termination never continues while a group admits an address of it. Exception: a peer that stays unreachable
+    beyond the release deadline, and then the release is recorded as pending."""
+    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
+        return
+    home, settings = change.region, context.settings[change.region]
+    for region in context.cloud.regions:
+        if region != home and region not in context.memory.announced:
+            continue  # no other Region can know its groups
+        for group in context.security_groups(region):
+            for opening in context.openings(home, change.instance):
+                rule = group.admits(opening)
+                if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
+                    continue
+                roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
+                since = roster.departed.get(change.instance) if roster is not None else None
+                pending = roster is not None and change.instance in roster.pending_releases.get(region, ())
+                waited = 0.0 if since is None else context.now() - since
+                if not pending or waited < settings.release_deadline:
+                    yield (
+                        f"{change.by} released {change.instance} after {waited:.0f} s, and {group.id} admits {opening}"
+                    )
+
+
+def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:
+    """Whether another, overlapping invocation added the rule again: one that validates later, or that cannot, because
+    it was killed or its table failed. The redelivery of its messages repairs that."""
+    maker = context.memory.makers.get(rule.id)
+    if maker is None or maker is by:
+        return False
+    had_no_table = (maker.home, "dynamodb") in maker.disturbed
+    return maker.running or maker.killed or maker.number > by.number or (had_no_table and _overlaps(context, maker, by))
+
+
+def _overlaps(context: CheckContext, earlier: Invocation, by: Invocation) -> bool:
+    """Whether the invocation that began earlier made a call after the first call of this one."""
+    calls = context.cloud.calls
+    first = next(number for number, call in enumerate(calls) if call.invocation is by)
+    return any(call.invocation is earlier for call in calls[first:])
+
+
+def departed_instances_stay_out(context: CheckContext, change: Change) -> Iterator[str]:
+    """An instance that was released and is gone is not admitted again by a later invocation of its Region that could
+    read its table: the table knows, even if a describe is stale."""
+    if not isinstance(change, RuleMade) or change.by is None:
+        return
+    label, by = change.rule.label(context.cloud.cluster), change.by
+    if label is None or label.roster.region != by.home or (by.home, "dynamodb") in by.disturbed:
+        return
+    instance = InstanceId(label.instance)
+    released = context.memory.released.get((by.home, instance))
+    if released is not None and released < by.started and context.state(instance) is None:
+        yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
+
+
+def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """After an undisturbed reconcile of a Region, no roster of that Region admits a stranger there."""
+    strangers = {address for region in context.cloud.regions.values() for address in region.ec2.pool.strangers}
+    for group in context.security_groups(by.home):
+        for rule in group.rules.values():
+            label = rule.label(context.cloud.cluster)
+            if label is None or rule.opening is None or rule.opening.cidr not in strangers:
+                continue
+            if label.roster.region == by.home:
+                yield f"{by} left {rule}"

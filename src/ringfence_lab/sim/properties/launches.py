@@ -1,0 +1,84 @@
+"""Property 3: a launch continues only once it is admitted, and is abandoned only without room."""
+
+from collections.abc import Iterator
+
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.invocation import Invocation
+from ringfence_lab.sim.properties.context import CheckContext
+
+SETTLED_SECONDS = 5.0
+"""The time after which an instance certainly has its addresses."""
+
+
+def launches_are_admitted_first(context: CheckContext, change: Change) -> Iterator[str]:
+    """A launch never continues before the home groups, and those of every reachable peer, admit its addresses."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
+        return
+    if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
+        return
+    now, home = context.now(), change.region
+    settings = context.settings[home]
+    openings = context.openings(home, change.instance)
+    launched = context.cloud.regions[home].ec2.instances[change.instance].launched
+    if not openings and now - launched < settings.address_wait:
+        yield f"{change.by} continued {change.instance} after {now - launched:.0f} s without an address"
+    for region in context.cloud.regions:
+        if region != home and not _must_be_current(context, region, change.by):
+            continue
+        for group in context.security_groups(region):
+            for opening in openings:
+                lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
+                if lacking and (region == home or group.used(ipv6=":" in opening.cidr) < group.quota):
+                    yield f"{change.by} continued {change.instance}, and {group.id} lacks {opening}"
+
+
+def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
+    """Whether the invocation must have updated the peer before it answered a launch."""
+    late = context.now() - by.started > context.settings[by.home].peer_deadline
+    had_table = (by.home, "dynamodb") not in by.disturbed
+    announced = context.memory.announced.get(peer)
+    return not late and had_table and by.reached(peer) and announced is not None and announced < by.started
+
+
+def launches_are_abandoned_only_without_room(context: CheckContext, change: Change) -> Iterator[str]:
+    """A launch is abandoned only if a group of its own Region has no room for its rules."""
+    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.LAUNCH:
+        return
+    if change.result is not HookResult.ABANDON:
+        return
+    openings = context.openings(change.region, change.instance)
+    for group in context.security_groups(change.region):
+        lacking = [opening for opening in openings if group.admits(opening) is None]
+        used = max(group.used(ipv6=False), group.used(ipv6=True))
+        if used + len(lacking) > group.quota or context.memory.shrunk.get(group.id, 0.0) >= change.by.started:
+            return
+    yield f"{change.by} abandoned {change.instance}, although there is room for its rules"
+
+
+def launches_are_answered_without_the_table(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """An invocation whose own table failed, and nothing else did, still answers the instances that launch."""
+    home = context.cloud.regions[by.home]
+    if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
+        return
+    of_table = [call for call in context.cloud.calls if call.invocation is by and call.service == "dynamodb"]
+    if len(of_table) > 1:
+        return
+    for group in home.groups.values():
+        for instance in group.instances.values():
+            launched = home.ec2.instances[instance.id].launched
+            if instance.state != "Pending:Wait" or launched > by.started - SETTLED_SECONDS:
+                continue
+            if not context.openings(by.home, instance.id) or _is_labelled_otherwise(context, by.home, instance.id):
+                continue
+            if all(action.began < by.started for action in instance.waits.values()):
+                yield f"{by} could not read its table, and did not answer {instance.id}"
+
+
+def _is_labelled_otherwise(context: CheckContext, home: Region, instance: InstanceId) -> bool:
+    """Whether an owned rule of its Region admits an address of the instance, but names another instance."""
+    openings = context.openings(home, instance)
+    rules = [group.admits(opening) for group in context.security_groups(home) for opening in openings]
+    labels = [rule.label(context.cloud.cluster) for rule in rules if rule is not None]
+    return any(label is not None and label.instance != instance for label in labels)

@@ -1,0 +1,121 @@
+"""Updates the memory with each change, after the change was checked. It must not know any property."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.rules import Rule
+from ringfence_lab.sim.aws.history import (
+    ActionCompleted,
+    AddressReturned,
+    Change,
+    RowWritten,
+    RuleChanged,
+    RuleMade,
+    RuleRelabelled,
+    RuleRevoked,
+    StateChanged,
+    TableRecreated,
+)
+from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
+
+
+def remember(context: CheckContext, change: Change) -> None:
+    """Remembers what later checks need to know of the change."""
+    update = _UPDATES.get(type(change))
+    if update is not None:
+        update(context, change)
+
+
+def _rule_made(context: CheckContext, change: RuleMade) -> None:
+    if change.by is None or change.rule.opening is None:
+        return
+    context.memory.makers[change.rule.id] = change.by
+    context.memory.made[change.rule.id] = context.now()
+    _admission_by_rule(context, change.rule)
+
+
+def _admission_by_rule(context: CheckContext, rule: Rule) -> None:
+    """An owned rule admits the instance that its label names."""
+    label = rule.label(context.cloud.cluster)
+    if label is None or rule.opening is None:
+        return
+    instance = InstanceId(label.instance)
+    state = context.state(instance)
+    if state in IN_SERVICE or state in LAUNCHING:
+        context.memory.admitted.setdefault(instance, set()).add((rule.group, rule.opening))
+
+
+def _rule_relabelled(context: CheckContext, change: RuleRelabelled) -> None:
+    _admission_by_rule(context, change.rule)
+
+
+def _rule_revoked(context: CheckContext, change: RuleRevoked) -> None:
+    context.memory.shrunk[change.rule.group] = context.now()
+    if change.by is None and change.rule.opening is not None:
+        context.memory.removed_by_hand[change.rule.group, change.rule.opening] = context.now()
+
+
+def _rule_changed(context: CheckContext, change: RuleChanged) -> None:
+    """For an instance that needs the former rule, the change is a removal."""
+    memory, now = context.memory, context.now()
+    memory.shrunk[change.rule.group] = memory.changed_by_hand[change.rule.id] = now
+    if change.was.opening is not None and change.was.opening != change.rule.opening:
+        memory.removed_by_hand[change.rule.group, change.was.opening] = now
+
+
+def _address_returned(context: CheckContext, change: AddressReturned) -> None:
+    context.memory.returned[change.address] = context.now()
+
+
+def _state_changed(context: CheckContext, change: StateChanged) -> None:
+    if change.state not in IN_SERVICE and change.state not in LAUNCHING:
+        context.memory.admitted.pop(change.instance, None)
+
+
+def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
+    memory = context.memory
+    memory.announced.pop(change.region, None)
+    for key in [key for key in memory.released if key[0] == change.region]:
+        del memory.released[key]
+
+
+def _row_written(context: CheckContext, change: RowWritten) -> None:
+    if change.region == change.key.region:
+        context.memory.announced.setdefault(change.region, context.now())
+        if change.by is not None:
+            context.memory.writers[change.key] = change.by
+
+
+def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
+    if change.by is None:
+        return
+    if change.transition is Transition.TERMINATE:
+        context.memory.released[change.region, change.instance] = context.now()
+    elif change.result is HookResult.CONTINUE:
+        _admission_by_answer(context, change)
+
+
+def _admission_by_answer(context: CheckContext, change: ActionCompleted) -> None:
+    """A launch that continued is admitted by every group that has all of its rules."""
+    openings = context.openings(change.region, change.instance)
+    for region in context.cloud.regions:
+        for group in context.security_groups(region):
+            if all(map(group.admits, openings)):
+                context.memory.admitted.setdefault(change.instance, set()).update(
+                    (group.id, opening) for opening in openings
+                )
+
+
+_UPDATES: Mapping[type[Change], Callable[[CheckContext, Any], None]] = {
+    RuleMade: _rule_made,
+    RuleRelabelled: _rule_relabelled,
+    RuleRevoked: _rule_revoked,
+    RuleChanged: _rule_changed,
+    ActionCompleted: _action_completed,
+    AddressReturned: _address_returned,
+    RowWritten: _row_written,
+    TableRecreated: _table_recreated,
+    StateChanged: _state_changed,
+}
