@@ -1,6 +1,6 @@
-"""`make bench`: measures everything, shows it, and says of every bound whether it is kept.
+"""`make bench`: measures all figures, shows them, and compares each with its bound.
 
-With --short the calls alone, which are exact on every machine: exit code 1 where they are not as expected.
+With --short it only counts the calls, which are exact on every machine. Exit code 1 if a count is unexpected.
 """
 
 import json
@@ -16,7 +16,7 @@ from benchmarks import figures, report
 from benchmarks.cold_start import cold_start
 from benchmarks.counts import Count, counts
 from benchmarks.figures import Figure
-from benchmarks.report import Report
+from benchmarks.report import BenchmarkReport
 from benchmarks.scale import growth
 from ringfence_lab.proof.sections import put_section
 
@@ -31,40 +31,40 @@ TIMES: tuple[Callable[[], Iterable[Figure]], ...] = (
 
 
 def main(
-    short: Annotated[bool, typer.Option("--short", help="Count the calls, and measure no time.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Write docs/performance.md and .json anew.")] = False,
+    short: Annotated[bool, typer.Option("--short", help="Only count the calls.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the results to docs/performance.md and .json.")] = False,
 ) -> None:
-    """Measures the engine beside a baseline, both in this run."""
+    """Measure the engine and a baseline in the same run."""
     console = Console(highlight=False)
-    wrong = _count(console) if short else _measure(console, write)
+    wrong = _count(console) if short else _measure(console, write=write)
     for count in wrong:
         console.print(f"[red]{count.name}: {count.engine} calls, not {count.expected}[/red]")
     raise typer.Exit(1 if wrong else 0)
 
 
 def unexpected(found: Iterable[Count]) -> list[Count]:
-    """The counts that are not as they should be."""
-    return [one for one in found if one.engine != one.expected]
+    """The counts that differ from the expected ones."""
+    return [count for count in found if count.engine != count.expected]
 
 
 def _count(console: Console) -> list[Count]:
     found = list(counts())
-    console.print(report.shown([one.figure() for one in found]))
+    console.print(report.shown([count.figure() for count in found]))
     return unexpected(found)
 
 
-def _measure(console: Console, write: bool) -> list[Count]:
+def _measure(console: Console, *, write: bool) -> list[Count]:
     began = time.monotonic()
     counted = list(counts())
-    measured = [one.figure() for one in counted]
-    measured += _told(console, (one for measure in TIMES for one in measure()))
+    measured = [count.figure() for count in counted]
+    measured += _with_progress(console, (figure for measure in TIMES for figure in measure()))
     with console.status("a thousand members in each of ten Regions"):
         grown = list(growth())
-    done = Report(measured, grown, time.monotonic() - began)
+    done = BenchmarkReport(measured, grown, time.monotonic() - began)
     console.print(report.shown(done.figures))
     console.print(report.growth_shown(done.growth))
-    bounds = [one.met for one in done.figures if one.met is not None]
-    console.print(f"{sum(bounds)} of {len(bounds)} bounds kept, in {done.seconds:.0f} s")
+    bounds = [figure.met for figure in done.figures if figure.met is not None]
+    console.print(f"{sum(bounds)} of {len(bounds)} bounds met, in {done.seconds:.0f} s")
     if write:
         PAGE.with_suffix(".json").write_text(json.dumps(done.document(), indent=1) + "\n")
         put_section(PAGE, "figures", report.figures_section(done))
@@ -73,12 +73,12 @@ def _measure(console: Console, write: bool) -> list[Count]:
     return unexpected(counted)
 
 
-def _told(console: Console, measured: Iterable[Figure]) -> Iterator[Figure]:
-    """Says what is being measured, since it takes minutes."""
+def _with_progress(console: Console, measured: Iterable[Figure]) -> Iterator[Figure]:
+    """Shows the progress, because the measurement takes minutes."""
     with console.status("cold starts") as status:
-        for one in measured:
-            status.update(f"after {one.name}")
-            yield one
+        for figure in measured:
+            status.update(f"after {figure.name}")
+            yield figure
 
 
 if __name__ == "__main__":

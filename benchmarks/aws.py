@@ -1,7 +1,7 @@
-"""AWS as the benchmarks need it: a few services of several Regions in memory, which answer in AWS's own formats.
+"""A stub of AWS for the benchmarks: a few services of several Regions in memory, with AWS's own formats.
 
-Light, so that what is measured is the caller, and true to the bytes: XML and JSON as the API references show them.
-It refuses nothing and knows no latency; `transport` puts a distance before it.
+It is fast, so that the measurement shows the caller, and its answers are XML and JSON as in the API references. It
+refuses nothing and has no latency; `transport` adds the latency.
 """
 
 import json
@@ -16,13 +16,13 @@ GROUP = "db"
 SECURITY_GROUP = "sg-0123456789abcdef0"
 PORT = 9042
 
-Parameters = Mapping[str, str]
+FormParameters = Mapping[str, str]
 Item = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Region:
-    """What one Region holds. `waiting` are the instances that a lifecycle hook holds."""
+class RegionState:
+    """The state of one Region: addresses by instance, lifecycle states, rules, and items of tables."""
 
     name: str
     number: int
@@ -34,15 +34,15 @@ class Region:
 
     @property
     def waiting(self) -> list[str]:
-        """The instances that wait for an answer."""
+        """The instances that wait for a lifecycle hook."""
         return [id for id, state in self.states.items() if state.endswith(":Wait")]
 
     def admits(self, address: str) -> bool:
-        """Whether the security group lets the address in."""
+        """Whether the security group admits the address."""
         return any(rule["cidr"] == f"{address}/32" for rule in self.rules.values())
 
     def launch(self, state: str) -> str:
-        """An instance more, in the state given. Returns its id."""
+        """Adds an instance in this state. Returns its id."""
         number = self.made = self.made + 1
         id = f"i-{self.number:04x}{number:013x}"
         self.instances[id] = f"198.{18 + number // 256}.{self.number}.{number % 256}"
@@ -50,29 +50,29 @@ class Region:
         return id
 
 
-class Aws:
-    """Several Regions. `answer` may be called by several threads."""
+class StubAws:
+    """Several Regions. `answer` is thread-safe."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.regions = {name: Region(name, number) for number, name in enumerate(names)}
+        self.regions = {name: RegionState(name, number) for number, name in enumerate(names)}
         self._lock = Lock()
 
-    def keep(self) -> dict[str, Region]:
-        """What all Regions hold, for `restore`."""
+    def keep(self) -> dict[str, RegionState]:
+        """A copy of the state, for `restore`."""
         return deepcopy(self.regions)
 
-    def restore(self, kept: Mapping[str, Region]) -> None:
-        """Makes all Regions hold again what they held."""
+    def restore(self, kept: Mapping[str, RegionState]) -> None:
+        """Restores the state of all Regions."""
         self.regions = deepcopy(dict(kept))
 
     def answer(self, service: str, region: str, operation: str, body: bytes) -> bytes:
-        """The body of the answer to a request's. Raises KeyError for an operation that nobody here should call."""
+        """The body of the response to a request. Raises KeyError for an operation that no caller should use."""
         with self._lock:
-            where = self.regions[region]
+            state = self.regions[region]
             if service == "dynamodb":
-                return json.dumps(_TABLE[operation](where, json.loads(body))).encode()
+                return json.dumps(_TABLE[operation](state, json.loads(body))).encode()
             parameters = dict(parse_qsl(body.decode()))
-            return _QUERY[operation](where, parameters).encode()
+            return _QUERY[operation](state, parameters).encode()
 
 
 def operation_of(service: str, target: str | bytes | None, body: bytes) -> str:
@@ -85,25 +85,25 @@ def operation_of(service: str, target: str | bytes | None, body: bytes) -> str:
 # Amazon EC2 Auto Scaling, in the query protocol.
 
 
-def _describe_groups(where: Region, _: Parameters) -> str:
+def _describe_groups(region: RegionState, _: FormParameters) -> str:
     members = "".join(
-        f"<member><InstanceId>{id}</InstanceId><AvailabilityZone>{where.name}a</AvailabilityZone>"
+        f"<member><InstanceId>{id}</InstanceId><AvailabilityZone>{region.name}a</AvailabilityZone>"
         f"<LifecycleState>{state}</LifecycleState><HealthStatus>Healthy</HealthStatus>"
         f"<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>1</Version></LaunchTemplate>"
         f"<ProtectedFromScaleIn>false</ProtectedFromScaleIn><InstanceType>m7g.large</InstanceType></member>"
-        for id, state in where.states.items()
+        for id, state in region.states.items()
     )
     return _result(
         "DescribeAutoScalingGroups",
         f"<AutoScalingGroups><member><AutoScalingGroupName>{GROUP}</AutoScalingGroupName><MinSize>0</MinSize>"
-        f"<MaxSize>100</MaxSize><DesiredCapacity>{len(where.states)}</DesiredCapacity>"
+        f"<MaxSize>100</MaxSize><DesiredCapacity>{len(region.states)}</DesiredCapacity>"
         f"<Instances>{members}</Instances></member></AutoScalingGroups>",
     )
 
 
-def _complete(where: Region, parameters: Parameters) -> str:
+def _complete(region: RegionState, parameters: FormParameters) -> str:
     id = parameters.get("InstanceId") or parameters["LifecycleActionToken"].rpartition("-i-")[2]
-    where.states[f"i-{id.removeprefix('i-')}"] = "InService"
+    region.states[f"i-{id.removeprefix('i-')}"] = "InService"
     return _result("CompleteLifecycleAction", "")
 
 
@@ -117,25 +117,25 @@ def _result(operation: str, content: str) -> str:
 # Amazon EC2.
 
 
-def _describe_instances(where: Region, parameters: Parameters) -> str:
+def _describe_instances(region: RegionState, parameters: FormParameters) -> str:
     named = {value for name, value in parameters.items() if name.startswith("InstanceId.")}
     asked = {value for name, value in parameters.items() if ".Value." in name}
-    chosen = [id for id in where.instances if not named or id in named]
+    chosen = [id for id in region.instances if not named or id in named]
     if parameters.get("Filter.1.Name") == "instance-id":
         chosen = [id for id in chosen if id in asked]
     return _response(
-        "DescribeInstances", f"<reservationSet>{''.join(_reservation(where, id) for id in chosen)}</reservationSet>"
+        "DescribeInstances", f"<reservationSet>{''.join(_reservation(region, id) for id in chosen)}</reservationSet>"
     )
 
 
-def _reservation(where: Region, id: str) -> str:
-    public, private = where.instances[id], f"10.{where.number}.0.{int(id[-4:], 16) % 250 + 1}"
+def _reservation(region: RegionState, id: str) -> str:
+    public, private = region.instances[id], f"10.{region.number}.0.{int(id[-4:], 16) % 250 + 1}"
     association = f"<association><publicIp>{public}</publicIp><ipOwnerId>amazon</ipOwnerId></association>"
     return (
         f"<item><reservationId>r-{id}</reservationId><ownerId>123456789012</ownerId><groupSet/><instancesSet><item>"
         f"<instanceId>{id}</instanceId><imageId>ami-1</imageId><instanceState><code>16</code><name>running</name>"
-        f"</instanceState><privateDnsName>ip.{where.name}</privateDnsName><instanceType>m7g.large</instanceType>"
-        f"<launchTime>2026-01-01T00:00:00.000Z</launchTime><placement><availabilityZone>{where.name}a</availabilityZone>"
+        f"</instanceState><privateDnsName>ip.{region.name}</privateDnsName><instanceType>m7g.large</instanceType>"
+        f"<launchTime>2026-01-01T00:00:00.000Z</launchTime><placement><availabilityZone>{region.name}a</availabilityZone>"
         f"<tenancy>default</tenancy></placement><monitoring><state>disabled</state></monitoring><subnetId>subnet-1</subnetId>"
         f"<vpcId>vpc-1</vpcId><privateIpAddress>{private}</privateIpAddress><ipAddress>{public}</ipAddress>"
         f"<groupSet><item><groupId>{SECURITY_GROUP}</groupId><groupName>db</groupName></item></groupSet>"
@@ -148,14 +148,14 @@ def _reservation(where: Region, id: str) -> str:
     )
 
 
-def _describe_rules(where: Region, _: Parameters) -> str:
+def _describe_rules(region: RegionState, _: FormParameters) -> str:
     itself = (
         f"<item><securityGroupRuleId>sgr-self</securityGroupRuleId><groupId>{SECURITY_GROUP}</groupId>"
         f"<groupOwnerId>123456789012</groupOwnerId><isEgress>false</isEgress><ipProtocol>tcp</ipProtocol>"
         f"<fromPort>{PORT}</fromPort><toPort>{PORT}</toPort><referencedGroupInfo><groupId>{SECURITY_GROUP}</groupId>"
         f"</referencedGroupInfo><tagSet/></item>"
     )
-    rules = "".join(_rule(id, rule) for id, rule in where.rules.items())
+    rules = "".join(_rule(id, rule) for id, rule in region.rules.items())
     return _response("DescribeSecurityGroupRules", f"<securityGroupRuleSet>{itself}{rules}</securityGroupRuleSet>")
 
 
@@ -168,8 +168,8 @@ def _rule(id: str, rule: Mapping[str, str]) -> str:
     )
 
 
-def _describe_groups_of_rules(where: Region, _: Parameters) -> str:
-    ranges = "".join(f"<item><cidrIp>{rule['cidr']}</cidrIp></item>" for rule in where.rules.values())
+def _describe_groups_of_rules(region: RegionState, _: FormParameters) -> str:
+    ranges = "".join(f"<item><cidrIp>{rule['cidr']}</cidrIp></item>" for rule in region.rules.values())
     return _response(
         "DescribeSecurityGroups",
         f"<securityGroupInfo><item><groupId>{SECURITY_GROUP}</groupId><groupName>db</groupName><vpcId>vpc-1</vpcId>"
@@ -179,25 +179,25 @@ def _describe_groups_of_rules(where: Region, _: Parameters) -> str:
     )
 
 
-def _authorize(where: Region, parameters: Parameters) -> str:
+def _authorize(region: RegionState, parameters: FormParameters) -> str:
     made = []
     for name, cidr in parameters.items():
         if name.endswith(".CidrIp"):
-            where.made += 1
-            id = f"sgr-{where.number:04x}{where.made:013x}"
+            region.made += 1
+            id = f"sgr-{region.number:04x}{region.made:013x}"
             description = parameters.get(name.removesuffix("CidrIp") + "Description", "")
-            where.rules[id] = {"cidr": cidr, "description": description}
-            made.append(_rule(id, where.rules[id]))
+            region.rules[id] = {"cidr": cidr, "description": description}
+            made.append(_rule(id, region.rules[id]))
     return _response(
         "AuthorizeSecurityGroupIngress",
         f"<return>true</return><securityGroupRuleSet>{''.join(made)}</securityGroupRuleSet>",
     )
 
 
-def _revoke(where: Region, parameters: Parameters) -> str:
+def _revoke(region: RegionState, parameters: FormParameters) -> str:
     for name, id in parameters.items():
         if name.startswith("SecurityGroupRuleId."):
-            del where.rules[id]
+            del region.rules[id]
     return _response("RevokeSecurityGroupIngress", "<return>true</return>")
 
 
@@ -222,25 +222,25 @@ _QUERY = {
 # Amazon DynamoDB, in JSON.
 
 
-def _items(where: Region, table: str) -> Iterator[Item]:
-    return (item for key, item in where.items.items() if key[0] == table)
+def _items(region: RegionState, table: str) -> Iterator[Item]:
+    return (item for key, item in region.items.items() if key[0] == table)
 
 
-def _scan(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = list(_items(where, request["TableName"]))
+def _scan(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = list(_items(region, request["TableName"]))
     return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
 
 
-def _query(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    (region,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
-    found = [item for item in _items(where, request["TableName"]) if item["region"]["S"] == region]
+def _query(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    (home,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
+    found = [item for item in _items(region, request["TableName"]) if item["region"]["S"] == home]
     return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
 
 
-def _put(where: Region, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Unconditionally: nobody else writes."""
+def _put(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ignores conditions: there is no other writer."""
     item = request["Item"]
-    where.items[request["TableName"], item["region"]["S"], item["asg"]["S"]] = item
+    region.items[request["TableName"], item["region"]["S"], item["asg"]["S"]] = item
     return {}
 
 

@@ -1,9 +1,9 @@
-"""What the engine is measured against: the original sample, written anew from its description.
+"""The baseline of the measurements: the original sample, rewritten from its description.
 
-One function for two Regions: it builds its clients for every event, describes the group's instances one by one, writes
-both tables, and brings both security groups up to date, all in sequence: seven clients, and n + 9 calls for a group of
-n. What fails in the peer is passed over. Source: the AWS Compute Blog's post of 2017 on security groups across Regions,
-and its repository at awslabs. Knows nothing of who measures it.
+One function for two Regions: it builds its clients for every event, describes the instances one by one, writes both
+tables, and updates both security groups, all in sequence: seven clients, and n + 9 calls for a group of n. It ignores
+errors of the peer. Source: the AWS Compute Blog's post of 2017 on security groups across Regions,
+and its repository at awslabs. It must not know how it is measured.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ TABLE = "original"
 
 
 def handle(event: Mapping[str, Any], home: str, peer: str) -> None:
-    """One lifecycle event."""
+    """Handles one lifecycle event."""
     detail = event["detail"]
     addresses = _addresses(home)
     home_table, peer_table = _client("dynamodb", home), _client("dynamodb", peer)
@@ -28,10 +28,10 @@ def handle(event: Mapping[str, Any], home: str, peer: str) -> None:
             table.put_item(
                 TableName=TABLE, Item={"region": {"S": home}, "asg": {"S": GROUP}, "ips": {"SS": sorted(addresses)}}
             )
-    everybody = addresses | _recorded(home_table, peer)
+    wanted = addresses | _recorded(home_table, peer)
     for region in (home, peer):
         with suppress(BotoCoreError):
-            _correct(_client("ec2", region), everybody)
+            _correct(_client("ec2", region), wanted)
     _client("autoscaling", home).complete_lifecycle_action(
         LifecycleHookName=detail["LifecycleHookName"],
         AutoScalingGroupName=detail["AutoScalingGroupName"],
@@ -63,15 +63,15 @@ def _recorded(table: Any, region: str) -> set[str]:
     return {address for item in answer["Items"] for address in item["ips"]["SS"]}
 
 
-def _correct(ec2: Any, everybody: Iterable[str]) -> None:
+def _correct(ec2: Any, wanted: Iterable[str]) -> None:
     (group,) = ec2.describe_security_groups(GroupIds=[SECURITY_GROUP])["SecurityGroups"]
-    standing = {each["CidrIp"] for permission in group["IpPermissions"] for each in permission["IpRanges"]}
+    current = {ip_range["CidrIp"] for permission in group["IpPermissions"] for ip_range in permission["IpRanges"]}
     ports = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT}
-    if missing := sorted(set(everybody) - standing):
+    if missing := sorted(set(wanted) - current):
         ec2.authorize_security_group_ingress(
-            GroupId=SECURITY_GROUP, IpPermissions=[{**ports, "IpRanges": [{"CidrIp": one} for one in missing]}]
+            GroupId=SECURITY_GROUP, IpPermissions=[{**ports, "IpRanges": [{"CidrIp": cidr} for cidr in missing]}]
         )
-    if outdated := sorted(standing - set(everybody)):
+    if outdated := sorted(current - set(wanted)):
         ec2.revoke_security_group_ingress(
-            GroupId=SECURITY_GROUP, IpPermissions=[{**ports, "IpRanges": [{"CidrIp": one} for one in outdated]}]
+            GroupId=SECURITY_GROUP, IpPermissions=[{**ports, "IpRanges": [{"CidrIp": cidr} for cidr in outdated]}]
         )

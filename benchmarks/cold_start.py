@@ -1,7 +1,7 @@
-"""A cold start: from a fresh process to the first call of an API, of the deployed artefact and of the baseline.
+"""A cold start: from a new process to the first API call, of the deployed artefact and of the baseline.
 
-Each sample is a process of its own, with the interpreter's start and all imports in it; it ends where the first request
-would leave. Knows nothing of what the function does afterwards.
+Each sample is a separate process and includes the start of the interpreter and all imports. It ends when the first
+request would be sent. It must not know what the function does afterwards.
 """
 
 import json
@@ -23,13 +23,13 @@ import json, os, time
 from botocore.httpsession import URLLib3Session
 def first(session, request):
     ended = time.perf_counter()
-    # Not what getrusage says: that is at least what the process had that started this one.
+    # Not getrusage: its value is at least that of the parent process.
     peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
     os.write(2, json.dumps([ended, peak]).encode())
     os._exit(0)
 URLLib3Session.send = first
 """
-"""From here on the first request ends the process, which says when that was and how much memory it took at most."""
+"""From here on, the first request ends the process, which prints the time and its peak memory."""
 
 ENGINE = f"""
 import ringfence.runtime.handler
@@ -46,11 +46,11 @@ for service in ("dynamodb", "ec2"):
 {_UNTIL_FIRST_CALL}
 autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["db"])
 """
-"""The five clients of two Regions, as the original makes them before its first event."""
+"""The five clients of two Regions, as the original creates them before its first event."""
 
 
 def cold_start(samples: int = 2 * SAMPLES) -> Iterator[Figure]:
-    """The time and the peak memory of both."""
+    """The time and the peak memory of both sides."""
     packages = str(Path(boto3.__file__).parent.parent)
     pairs = [(_start(ENGINE, str(unpacked())), _start(BASELINE, packages)) for _ in range(samples + 1)][1:]
     yield figure("cold start: to the first call", "ms", [(a[0] * 1000, b[0] * 1000) for a, b in pairs], 0.50)
@@ -58,9 +58,9 @@ def cold_start(samples: int = 2 * SAMPLES) -> Iterator[Figure]:
 
 
 def _start(program: str, path: str) -> tuple[float, int]:
-    """Seconds and bytes. Raises CalledProcessError where the process fails before its first call."""
+    """Seconds and bytes. Raises CalledProcessError if the process fails before its first call."""
     variables: Mapping[str, str] = environment(HOME, (HOME, PEER)) | {"PATH": os.environ["PATH"]}
-    # Without `site`: what a development environment runs at its start is nobody's cold start.
+    # Without `site`: a development environment runs code at its start that Lambda does not.
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {path!r})\n{program}"]
     began = time.perf_counter()
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)

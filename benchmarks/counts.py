@@ -1,21 +1,21 @@
-"""How many calls each side makes: exact on every machine, so that a change of them is a change of the engine.
+"""The number of calls of each side: exact on every machine, so that a difference is a change of the engine.
 
-Knows no clock.
+It must not use a clock.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures import BURST, SIZES, Figure, measure
-from benchmarks.harness import HOME, PEER, REGIONS, TRUE_UP, Baseline, Engine, Side, Stage
+from benchmarks.harness import HOME, PEER, REGIONS, TRUE_UP, BaselineSide, EngineSide, Side, Testbed
 
-NOWHERE_FAR = {HOME: 0.0, PEER: 0.0}
+NO_LATENCY = {HOME: 0.0, PEER: 0.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The calls of both sides for the same. `expected` are those that the engine makes, as it is; `bound` is what the
-    ratio must not exceed, or with `absolute` the engine's own."""
+    """The calls of both sides for the same work. `expected` is the current count of the engine. `bound` limits the
+    ratio, or with `absolute` the count of the engine."""
 
     name: str
     engine: int
@@ -25,25 +25,27 @@ class Count:
     absolute: bool = False
 
     def figure(self) -> Figure:
-        """The count as a figure beside those of time."""
+        """The count as a figure."""
         ratio = None if self.baseline is None else self.engine / self.baseline
-        return Figure(self.name, "calls", self.engine, self.baseline, ratio, self.bound, self.absolute, 1)
+        return Figure(
+            self.name, "calls", self.engine, self.baseline, ratio, bound=self.bound, absolute=self.absolute, samples=1
+        )
 
 
 def counts() -> Iterator[Count]:
-    """All of them."""
+    """All counts."""
     for size in SIZES:
         pair = [_calls(side) for side in _sides(size)]
         yield Count(f"one launch, n = {size}", pair[0], pair[1], 12, 12, absolute=True)
     pair = [_calls(side, BURST) for side in _sides(10)]
     yield Count(f"burst of {BURST} launches, n = 10", pair[0], pair[1], 43, 0.10)
-    ten = _calls(Engine(Stage.of(2, dict.fromkeys(REGIONS, 0.0))))
+    ten = _calls(EngineSide(Testbed.of(2, dict.fromkeys(REGIONS, 0.0))))
     yield Count("one launch, ten Regions", ten, None, 44, 44, absolute=True)
     yield from _nothing_to_do()
 
 
 def _sides(size: int) -> Sequence[Side]:
-    return Engine(Stage.of(size, NOWHERE_FAR)), Baseline(Stage.of(size, NOWHERE_FAR))
+    return EngineSide(Testbed.of(size, NO_LATENCY)), BaselineSide(Testbed.of(size, NO_LATENCY))
 
 
 def _calls(side: Side, launches: int = 1) -> int:
@@ -51,16 +53,16 @@ def _calls(side: Side, launches: int = 1) -> int:
 
 
 def _nothing_to_do() -> Iterator[Count]:
-    """A true-up that finds everything as it should be, over two Regions."""
-    engine = Engine(Stage.of(10, NOWHERE_FAR))
-    transport = engine.stage.transport
-    engine.stage.again()
+    """A true-up without any difference, over two Regions."""
+    engine = EngineSide(Testbed.of(10, NO_LATENCY))
+    transport = engine.testbed.transport
+    engine.testbed.restore()
     with transport.in_place():
         engine.invoke(TRUE_UP)
     operations = [call.operation for call in transport.calls]
-    describes = sum(one.startswith("Describe") for one in operations)
-    reads = sum(one in ("Scan", "Query", "GetItem", "BatchGetItem") for one in operations)
-    name, regions = "true-up with nothing to do, two Regions", len(engine.stage.regions)
+    describes = sum(operation.startswith("Describe") for operation in operations)
+    reads = sum(operation in ("Scan", "Query", "GetItem", "BatchGetItem") for operation in operations)
+    name, regions = "true-up with nothing to do, two Regions", len(engine.testbed.regions)
     yield Count(f"{name}: describes", describes, None, 3, 2 * regions, absolute=True)
     yield Count(f"{name}: table reads", reads, None, 2, regions, absolute=True)
     yield Count(f"{name}: changes", len(operations) - describes - reads, None, 0, 0, absolute=True)

@@ -1,4 +1,4 @@
-"""The artefact as Lambda would have it: unpacked, for as long as this process lives."""
+"""The artefact, unpacked as on Lambda, until the end of this process."""
 
 import tempfile
 import zipfile
@@ -8,14 +8,14 @@ from pathlib import Path
 from ringfence_ops.cloudformation.artefact import artefact
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
-"""Goes with the process."""
+"""Deleted at the end of the process."""
 
 
 @cache
 def unpacked() -> Path:
-    """The directory that it is unpacked in."""
+    """The directory of the unpacked artefact."""
     directory = tempfile.TemporaryDirectory(prefix="ringfence-bench-")
     _KEPT.append(directory)
     with zipfile.ZipFile(artefact()) as archive:
-        archive.extractall(directory.name)  # what we have just built
+        archive.extractall(directory.name)  # built by this project
     return Path(directory.name)

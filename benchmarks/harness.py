@@ -1,6 +1,6 @@
-"""A cluster in sync on which an instance launches, with the engine in charge, or the baseline.
+"""A testbed: a cluster in sync on which instances launch, and the two sides that handle their events.
 
-Knows how each is called, and nothing of what is measured.
+It knows how each side is called. It must not know what is measured.
 """
 
 import io
@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 from benchmarks import baseline
-from benchmarks.aws import GROUP, SECURITY_GROUP, Aws, Region
+from benchmarks.aws import GROUP, SECURITY_GROUP, RegionState, StubAws
 from benchmarks.deployed import unpacked
 from benchmarks.transport import Transport
 
@@ -36,7 +36,7 @@ REGIONS = (
 TRUE_UP = {"trueup": True}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
-Event = Mapping[str, Any]
+LifecycleEvent = Mapping[str, Any]
 
 
 def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
@@ -59,63 +59,65 @@ def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
     }
 
 
-class _Nowhere(io.StringIO):
-    """Where the engine's log goes: it is written, and forgotten."""
+class _Discarded(io.StringIO):
+    """Receives the engine's log, and discards it."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
-_NOWHERE = _Nowhere()
-quietly = partial(redirect_stdout, _NOWHERE)
+_DISCARDED = _Discarded()
+quietly = partial(redirect_stdout, _DISCARDED)
 
 
 @dataclass(slots=True)
-class Stage:
-    """A cluster of so many members in each Region, at first in sync. `transport` is the way to it."""
+class Testbed:
+    """A cluster with the same number of members in each Region, at first in sync. Calls go through `transport`."""
+
+    __test__ = False  # no class of tests, for pytest
 
     transport: Transport
     regions: Sequence[str]
-    kept: Mapping[str, Region] = field(default_factory=dict)
+    kept: Mapping[str, RegionState] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, members: int, latency: Mapping[str, float]) -> "Stage":
-        """One of the Regions that the latencies, in seconds, are given for."""
-        aws = Aws(latency)
+    def of(cls, members: int, latency: Mapping[str, float]) -> "Testbed":
+        """A testbed with the Regions of `latency`, which is in seconds."""
+        aws = StubAws(latency)
         for region in aws.regions.values():
             for _ in range(members):
                 region.launch("InService")
         return cls(Transport(aws, latency), tuple(latency))
 
     def keep(self) -> None:
-        """What there is now is what `again` goes back to."""
+        """Keeps the current state for `restore`."""
         self.kept = self.transport.aws.keep()
 
-    def again(self) -> None:
-        """All is as it was kept, and no call was made yet."""
+    def restore(self) -> None:
+        """Restores the kept state, and clears the calls."""
         self.transport.aws.restore(self.kept)
         self.transport.calls.clear()
 
-    def launch(self, count: int = 1) -> list[Event]:
-        """So many instances launch at home, and wait. Returns their events."""
+    def launch(self, count: int = 1) -> list[LifecycleEvent]:
+        """Launches instances at home, which wait for their hook. Returns their events."""
         home = self.transport.aws.regions[HOME]
         return [launching(home.launch("Pending:Wait")) for _ in range(count)]
 
     @property
     def answered(self) -> bool:
-        """Whether nobody waits, and every member of the home Region is admitted in every Region that answers."""
+        """Whether no instance waits, and every Region that answers admits every member of the home Region."""
         regions = self.transport.aws.regions
-        everybody = regions[HOME].instances.values()
+        addresses = regions[HOME].instances.values()
         return not regions[HOME].waiting and all(
             region.admits(address)
             for name, region in regions.items()
-            for address in everybody
+            for address in addresses
             if name not in self.transport.hangs
         )
 
 
-def launching(instance: str) -> Event:
-    """The event of an instance that waits to launch."""
+def launching(instance: str) -> LifecycleEvent:
+    """The event of a launching instance that waits for its hook."""
     return {
         "version": "0",
         "id": f"event-{instance}",
@@ -138,46 +140,46 @@ def launching(instance: str) -> Event:
 
 
 class Side(Protocol):
-    """Who is in charge of a stage."""
+    """One side of a comparison: a function that handles the events of a testbed."""
 
-    stage: Stage
+    testbed: Testbed
 
-    def take(self, events: Sequence[Event]) -> None:
-        """The events of instances that wait."""
+    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+        """Handles the events of waiting instances."""
 
 
-class Engine:
-    """The engine's function in the home Region, warm: as Lambda runs it, with the queue's batches."""
+class EngineSide:
+    """The engine's warm function in the home Region, invoked as by Lambda with batches of the queue."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        transport = stage.transport
-        latency, transport.latency = transport.latency, dict.fromkeys(stage.regions, 0.0)
+    def __init__(self, testbed: Testbed) -> None:
+        self.testbed = testbed
+        transport = testbed.transport
+        latency, transport.latency = transport.latency, dict.fromkeys(testbed.regions, 0.0)
         with transport.in_place():
-            for _ in range(2):  # after two true-ups everybody knows everybody
-                for home in stage.regions:
+            for _ in range(2):  # after two true-ups every Region knows all members
+                for home in testbed.regions:
                     self.invoke(TRUE_UP, home)
-            self.invoke(TRUE_UP)  # whose clients have made their first calls by now
+            self.invoke(TRUE_UP)  # its clients have made their first calls by now
         transport.latency = latency
-        stage.keep()
+        testbed.keep()
 
-    def take(self, events: Sequence[Event]) -> None:
-        """Batches as the queue makes them of a burst: the first event alone, then ten at a time."""
+    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+        """Forms batches as the queue does in a burst: the first event alone, then batches of ten."""
         for batch in (events[:1], *(events[start : start + 10] for start in range(1, len(events), 10))):
             self.invoke({"Records": [{"messageId": event["id"], "body": json.dumps(event)} for event in batch]})
 
     def invoke(self, payload: object, home: str = HOME) -> None:
-        """One invocation of a Region's function."""
-        (handler, _), built = _handler(), _engine(home, tuple(self.stage.regions))
-        handler.engine = lambda: built  # in place of the one that the environment describes now
+        """Invokes a Region's function once."""
+        (handler, _), built = _handler(), _engine(home, tuple(self.testbed.regions))
+        handler.engine = lambda: built  # replaces the engine of the current environment
         with quietly():
             handler.handler(payload, SimpleNamespace(aws_request_id="bench"))
 
 
 @cache
 def _handler() -> tuple[Any, Callable[[], object]]:
-    """The engine's module, which reads the environment when it is imported, and asks where to print; and what builds an
-    engine there."""
+    """The engine's module, which reads the environment and standard output when it is imported, and its function that
+    builds an engine."""
     os.environ.update(environment(HOME, REGIONS))
     with quietly():
         handler: Any = import_module("ringfence.runtime.handler")
@@ -186,34 +188,34 @@ def _handler() -> tuple[Any, Callable[[], object]]:
 
 @cache
 def _engine(home: str, regions: tuple[str, ...]) -> object:
-    """The engine of a Region's function, with its clients, which know of AWS what the artefact says."""
+    """The engine of a Region's function, whose clients use the service models of the artefact."""
     _, build = _handler()
     os.environ.update(environment(home, regions), AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
     try:
         return build()
     finally:
-        del os.environ["AWS_DATA_PATH"]  # the baseline's know all of it
+        del os.environ["AWS_DATA_PATH"]  # the baseline uses the complete models
 
 
-class Baseline:
-    """The baseline's function: an event is an invocation."""
+class BaselineSide:
+    """The baseline's function: one invocation for each event."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self._peer = next(region for region in stage.regions if region != HOME)
+    def __init__(self, testbed: Testbed) -> None:
+        self.testbed = testbed
+        self._peer = next(region for region in testbed.regions if region != HOME)
         os.environ.update(CREDENTIALS)
-        regions = stage.transport.aws.regions
-        everybody = {f"{address}/32" for region in regions.values() for address in region.instances.values()}
+        regions = testbed.transport.aws.regions
+        addresses = {f"{address}/32" for region in regions.values() for address in region.instances.values()}
         for region in regions.values():
-            for number, cidr in enumerate(sorted(everybody)):
+            for number, cidr in enumerate(sorted(addresses)):
                 region.rules[f"sgr-{number}"] = {"cidr": cidr, "description": ""}
-            for name, other in regions.items():
-                addresses = sorted(f"{address}/32" for address in other.instances.values())
-                item = {"region": {"S": name}, "asg": {"S": GROUP}, "ips": {"SS": addresses}}
+            for name, home in regions.items():
+                recorded = sorted(f"{address}/32" for address in home.instances.values())
+                item = {"region": {"S": name}, "asg": {"S": GROUP}, "ips": {"SS": recorded}}
                 region.items[baseline.TABLE, name, GROUP] = item
-        stage.keep()
+        testbed.keep()
 
-    def take(self, events: Sequence[Event]) -> None:
-        """The events, one after the other: side by side, the original loses updates."""
+    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+        """Handles the events in sequence: concurrently, the original loses updates."""
         for event in events:
             baseline.handle(event, HOME, self._peer)

@@ -1,6 +1,6 @@
-"""Where AWS's own limits end a cluster, whoever looks after it, on paper.
+"""AWS's own limits of a cluster, which apply to every tool, with their sources.
 
-Each with its source; what follows is reckoned from what the engine writes and calls, not measured.
+The largest clusters are calculated from what the engine writes and calls, not measured.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from ringfence.core.model.rosters import Member, MemberState, Roster
 RULES_DEFAULT, RULES_AND_GROUPS = 60, 1000
 MUTATING_BUCKET, MUTATING_REFILL = 50, 5
 DESCRIBE_BUCKET, DESCRIBE_REFILL = 100, 20
-EVENTS_AT_ONCE = 10
+EVENTS_PER_BATCH = 10
 ITSELF = 1
-"""The rule by which the group admits itself counts as well, in both families."""
+"""The rule by which the group admits itself also counts, in both families."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit of AWS's, its source, and the largest cluster that keeps within it, for one range of ports."""
+    """A limit of AWS, its source, and the largest cluster within it, with one port range."""
 
     what: str
     source: str
@@ -30,41 +30,41 @@ class Limit:
 
 
 def limits() -> Iterator[Limit]:
-    """All that a cluster of many members or many Regions meets, the narrowest first."""
+    """The limits of a cluster with many members or many Regions, the narrowest first."""
     yield Limit(
-        f"{RULES_DEFAULT} inbound rules a security group, by default",
+        f"{RULES_DEFAULT} inbound rules per security group, by default",
         "Amazon VPC quotas",
         f"**{RULES_DEFAULT - ITSELF} members** in all Regions together",
     )
     yield Limit(
-        f"rules × groups of an interface ≤ {RULES_AND_GROUPS:,}, however far the quota is raised",
+        f"rules × groups of an interface ≤ {RULES_AND_GROUPS:,}, with any quota",
         "Amazon VPC quotas",
-        f"**{RULES_AND_GROUPS - ITSELF} members** in all Regions together, with one group an interface",
+        f"**{RULES_AND_GROUPS - ITSELF} members** in all Regions together, with one group per interface",
     )
     yield Limit(
-        "400 KB an item of the table",
+        "400 KB per item of the table",
         "Amazon DynamoDB quotas",
         f"**{members_in_a_row():,} members** in one Auto Scaling group",
     )
     yield Limit(
-        f"changes of security groups: {MUTATING_BUCKET} at once, then {MUTATING_REFILL} a second, in each Region",
-        "EC2 API throttling, as amazon-vpc-resource-controller-k8s #675 reports it",
-        f"**{MUTATING_BUCKET} Regions** that all scale in the same second: one call each in every Region's group",
+        f"changes of security groups: a burst of {MUTATING_BUCKET}, then {MUTATING_REFILL} per second, in each Region",
+        "EC2 API throttling, as reported in amazon-vpc-resource-controller-k8s #675",
+        f"**{MUTATING_BUCKET} Regions** that all scale in the same second: each makes one call in every Region",
     )
     yield Limit(
-        f"descriptions: {DESCRIBE_BUCKET} at once, then {DESCRIBE_REFILL} a second, in each Region",
-        "likewise",
-        f"**{DESCRIBE_BUCKET - 3} Regions** likewise: one description by each peer's engine, three by a Region's own",
+        f"describe calls: a burst of {DESCRIBE_BUCKET}, then {DESCRIBE_REFILL} per second, in each Region",
+        "the same",
+        f"**{DESCRIBE_BUCKET - 3} Regions** in the same case: one call by each peer's engine, three by its own",
     )
     yield Limit(
-        f"{EVENTS_AT_ONCE} messages of a FIFO queue a batch, one batch at a time",
+        f"{EVENTS_PER_BATCH} messages per batch of a FIFO queue, no concurrent batches",
         "Amazon SQS, Lambda event source mappings",
-        "none: twenty launches are three reconciles; a wave of hundreds is admitted in tens",
+        "none: twenty launches take three reconciles; hundreds of launches are admitted in batches of ten",
     )
 
 
 def members_in_a_row() -> int:
-    """The most members with one public address each that a roster can hold, besides as many that departed lately."""
+    """The maximum number of members in a roster, with one public address each and as many recent departures."""
     fits, too_many = 1, 20_000
     while too_many - fits > 1:
         middle = (fits + too_many) // 2

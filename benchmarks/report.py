@@ -1,6 +1,6 @@
-"""What was measured, for a terminal, for programs, and for docs/performance.md.
+"""Shows the results on a terminal, as JSON, and in docs/performance.md.
 
-Knows nothing of how it was measured.
+It must not know how they were measured.
 """
 
 import platform
@@ -17,22 +17,22 @@ from benchmarks.scale import Growth
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One run of everything, which took so many seconds."""
+class BenchmarkReport:
+    """The results of one run, which took so many seconds."""
 
     figures: Sequence[Figure]
     growth: Sequence[Growth]
     seconds: float
 
     def document(self) -> dict[str, object]:
-        """What programs read, the plots of the documentation among them."""
+        """The JSON document, from which the plots of the documentation are made, too."""
         return {
             "schema": "ringfence.bench/1",
             "python": platform.python_version(),
             "botocore": botocore.__version__,
             "seconds": round(self.seconds, 1),
-            "figures": [asdict(one) | {"met": one.met} for one in self.figures],
-            "growth": [asdict(one) for one in self.growth],
+            "figures": [asdict(figure) | {"met": figure.met} for figure in self.figures],
+            "growth": [asdict(row) for row in self.growth],
         }
 
 
@@ -41,23 +41,23 @@ def shown(figures: Sequence[Figure]) -> Table:
     table = Table("figure", title_justify="left")
     for name in ("engine", "baseline", "ratio", "at most", ""):
         table.add_column(name, justify="right")
-    for one in figures:
-        style = "red" if one.met is False else None
-        table.add_row(one.name, *_cells(one), style=style)
+    for figure in figures:
+        style = "red" if figure.met is False else None
+        table.add_row(figure.name, *_cells(figure), style=style)
     return table
 
 
 def growth_shown(growth: Sequence[Growth]) -> Table:
-    """How the engine's work grows, for a terminal."""
+    """The growth of the engine's work for a terminal."""
     table = Table(title_justify="left")
     for name in _GROWTH:
         table.add_column(name, justify="right")
-    for one in growth:
-        table.add_row(*_growth_cells(one))
+    for row in growth:
+        table.add_row(*_growth_cells(row))
     return table
 
 
-def figures_section(report: Report) -> str:
+def figures_section(report: BenchmarkReport) -> str:
     """The table of figures in the documentation."""
     versions = f"Python {platform.python_version()} and botocore {botocore.__version__}"
     lines = [
@@ -66,30 +66,36 @@ def figures_section(report: Report) -> str:
         "| figure | engine | baseline | ratio | must reach | |",
         "|---|---:|---:|---:|---:|---|",
     ]
-    lines += [f"| {' | '.join([one.name, *_cells(one)])} |" for one in report.figures]
+    lines += [f"| {' | '.join([figure.name, *_cells(figure)])} |" for figure in report.figures]
     return "\n".join(lines)
 
 
 def growth_section(growth: Sequence[Growth]) -> str:
     """The table of growth in the documentation."""
     lines = [f"| {' | '.join(_GROWTH)} |", "|" + "---:|" * len(_GROWTH)]
-    lines += [f"| {' | '.join(_growth_cells(one))} |" for one in growth]
+    lines += [f"| {' | '.join(_growth_cells(row))} |" for row in growth]
     return "\n".join(lines)
 
 
 def limits_section() -> str:
     """The table of AWS's own limits in the documentation."""
     lines = ["| AWS's limit | source | the largest cluster within it |", "|---|---|---|"]
-    lines += [f"| {one.what} | {one.source} | {one.largest} |" for one in limits()]
+    lines += [f"| {limit.what} | {limit.source} | {limit.largest} |" for limit in limits()]
     return "\n".join(lines)
 
 
-def _cells(one: Figure) -> Iterator[str]:
-    yield _quantity(one.engine, one.unit)
-    yield "" if one.baseline is None else _quantity(one.baseline, one.unit)
-    yield "" if one.ratio is None else f"{one.ratio:.2g}" if one.ratio < 0.1 else f"{one.ratio:.2f}"
-    yield "" if one.bound is None else _quantity(one.bound, one.unit) if one.absolute else f"{one.bound:.2f}"
-    yield {True: "met", False: "missed", None: ""}[one.met]
+def _cells(figure: Figure) -> Iterator[str]:
+    yield _quantity(figure.engine, figure.unit)
+    yield "" if figure.baseline is None else _quantity(figure.baseline, figure.unit)
+    yield "" if figure.ratio is None else f"{figure.ratio:.2g}" if figure.ratio < 0.1 else f"{figure.ratio:.2f}"
+    yield _bound(figure)
+    yield {True: "met", False: "missed", None: ""}[figure.met]
+
+
+def _bound(figure: Figure) -> str:
+    if figure.bound is None:
+        return ""
+    return _quantity(figure.bound, figure.unit) if figure.absolute else f"{figure.bound:.2f}"
 
 
 def _quantity(number: float, unit: str) -> str:
@@ -107,21 +113,21 @@ _GROWTH = (
     "members in each",
     "rules made",
     "calls",
-    "calls a rule",
-    "µs a rule",
-    "calls of one launch more",
-    "ms of one launch more",
+    "calls per rule",
+    "µs per rule",
+    "calls of another launch",
+    "ms of another launch",
 )
 
 
-def _growth_cells(one: Growth) -> list[str]:
+def _growth_cells(row: Growth) -> list[str]:
     return [
-        f"{one.regions}",
-        f"{one.members:,}",
-        f"{one.changes:,}",
-        f"{one.calls:,}",
-        f"{one.calls / one.changes:.3f}",
-        f"{1e6 * one.seconds / one.changes:.0f}",
-        f"{one.launch_calls}",
-        f"{1e3 * one.launch_seconds:.0f}",
+        f"{row.regions}",
+        f"{row.members:,}",
+        f"{row.changes:,}",
+        f"{row.calls:,}",
+        f"{row.calls / row.changes:.3f}",
+        f"{1e6 * row.seconds / row.changes:.0f}",
+        f"{row.launch_calls}",
+        f"{1e3 * row.launch_seconds:.0f}",
     ]

@@ -1,7 +1,7 @@
-"""How the engine's work grows: clusters of up to ten Regions with a thousand members each, in the simulator's world.
+"""The growth of the engine's work: clusters of up to ten Regions with a thousand members each, in the simulator.
 
-There are no latency and no bytes there, so what is measured is the engine itself: the calls it makes, and the
-processor's time. Knows nothing of AWS's own limits.
+The simulator has no latency and no serialization, so the measurement shows the engine itself: its calls, and its
+processor time. It must not know AWS's own limits.
 """
 
 import gc
@@ -23,9 +23,9 @@ GROUP = "db"
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A cluster of so many members in each of so many Regions. `calls` and `seconds` (of the processor) are those of
-    bringing all of it into every group, `changes` the rules that this takes; `launch_calls` and `launch_seconds` are
-    those of one launch more."""
+    """A cluster of `regions` with `members` each. `calls` and `seconds` (processor time) are the cost of admitting all
+    members everywhere, `changes` the rules that were added; `launch_calls` and `launch_seconds` are the cost of
+    another launch."""
 
     regions: int
     members: int
@@ -37,16 +37,16 @@ class Growth:
 
 
 def growth(sizes: Sequence[int] = SIZES, region_counts: Sequence[int] = REGION_COUNTS) -> Iterator[Growth]:
-    """Each number of Regions with each size of them. Small ones are over in milliseconds, so the best of several."""
+    """Each number of Regions with each size. Small clusters take milliseconds, so the best of several runs counts."""
     for regions in region_counts:
         for members in sizes:
             attempts = [grown(REGIONS[:regions], members) for _ in range(max(1, 300 // members))]
-            best = min(attempts, key=lambda one: one.seconds)
-            yield replace(best, launch_seconds=min(one.launch_seconds for one in attempts))
+            best = min(attempts, key=lambda attempt: attempt.seconds)
+            yield replace(best, launch_seconds=min(attempt.launch_seconds for attempt in attempts))
 
 
 def grown(names: Sequence[str], members: int) -> Growth:
-    """Raises AssertionError where not every group ends up admitting everybody and nobody else."""
+    """Measures one cluster. Raises AssertionError if a group does not admit exactly all members."""
     cloud = Cloud(names, quota=2 * len(names) * members + 2)
     for name in names:
         cloud.region(name).auto_scaling_group(GROUP, desired=members)
@@ -59,7 +59,7 @@ def grown(names: Sequence[str], members: int) -> Growth:
 
 
 def _measured(cloud: Cloud, work: Callable[[], object]) -> tuple[int, float]:
-    """The calls and the seconds that the work takes, after which every group must be right."""
+    """The calls and the seconds of the work, after which every group must be correct."""
     calls = len(cloud.calls)
     gc.collect()
     gc.disable()
@@ -67,10 +67,10 @@ def _measured(cloud: Cloud, work: Callable[[], object]) -> tuple[int, float]:
     work()
     took = len(cloud.calls) - calls, time.process_time() - began
     gc.enable()
-    everybody = {address for region in cloud.regions.values() for address in _addresses(region)}
+    wanted = {address for region in cloud.regions.values() for address in _addresses(region)}
     for name, region in cloud.regions.items():
-        if region.admitted() != everybody:
-            raise AssertionError(f"{name} admits {len(region.admitted())} of {len(everybody)} members")
+        if region.admitted() != wanted:
+            raise AssertionError(f"{name} admits {len(region.admitted())} of {len(wanted)} members")
     return took
 
 
@@ -87,4 +87,4 @@ def _true_up_until_quiet(cloud: Cloud) -> None:
 def _addresses(region: CloudRegion) -> set[Cidr]:
     """The public addresses of the Region's instances."""
     instances = (region.ec2.instances[id] for id in region.groups[GROUP].listed())
-    return {cidr for one in instances for cidr in one.addresses.get(AddressKind.PUBLIC_IPV4, ())}
+    return {cidr for instance in instances for cidr in instance.addresses.get(AddressKind.PUBLIC_IPV4, ())}

@@ -1,7 +1,7 @@
-"""The distance to AWS: in place of sockets, under botocore, so that whoever calls serialises, signs and parses as ever.
+"""The latency to AWS: replaces the sockets under botocore, so that the caller serializes, signs and parses as usual.
 
-Every request takes its Region's latency, and then is answered by `aws`. Sockets, TLS and name resolution are left out:
-for both sides alike, which favours whoever opens more connections. It knows nothing of who calls.
+Every request takes the latency of its Region; then `aws` answers it. Sockets, TLS and name resolution are omitted for
+both sides, which favours the side that opens more connections. It must not know the caller.
 """
 
 import io
@@ -17,15 +17,15 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from benchmarks.aws import Aws, operation_of
+from benchmarks.aws import StubAws, operation_of
 
 READ_TIMEOUT = 60.0
-"""Seconds that botocore waits for an answer unless told otherwise. Source: botocore, `Config.read_timeout`."""
+"""The default time in seconds that botocore waits for an answer. Source: botocore, `Config.read_timeout`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request that was answered, or was not. `ended` is in the seconds of the transport's clock."""
+class TimedCall:
+    """A request, answered or not. `ended` is in seconds of the transport's clock."""
 
     region: str
     service: str
@@ -36,14 +36,14 @@ class Call:
 
 @dataclass(slots=True)
 class Transport:
-    """Answers by `aws`, after the latency of the Region, in seconds. Regions that hang never answer; with `counting`
-    that time is counted and not waited, which is right for a caller that makes one call after the other."""
+    """Lets `aws` answer after the latency of the Region, in seconds. Regions in `hangs` never answer. With `counting`
+    the time is counted instead of waited, which is correct for a caller that makes sequential calls."""
 
-    aws: Aws
+    aws: StubAws
     latency: Mapping[str, float]
     hangs: frozenset[str] = frozenset()
     counting: bool = False
-    calls: list[Call] = field(default_factory=list)
+    calls: list[TimedCall] = field(default_factory=list)
     counted: float = 0.0
 
     def now(self) -> float:
@@ -51,24 +51,24 @@ class Transport:
         return time.perf_counter() + self.counted
 
     def wait(self, seconds: float) -> None:
-        """Lets the time pass."""
+        """Waits, or counts the time."""
         if self.counting:
             self.counted += seconds
         else:
             time.sleep(seconds)
 
     def send(self, session: Any, request: AWSPreparedRequest) -> AWSResponse:
-        """Stands in for `URLLib3Session.send`. Raises ReadTimeoutError where the Region hangs."""
+        """Replaces `URLLib3Session.send`. Raises ReadTimeoutError if the Region hangs."""
         service, region = (urlsplit(request.url).hostname or "").split(".")[:2]
         body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
         operation = operation_of(service, request.headers.get("X-Amz-Target"), body)
         if region in self.hangs:
             self.wait(_read_timeout(session))
-            self.calls.append(Call(region, service, operation, self.now(), False))
+            self.calls.append(TimedCall(region, service, operation, self.now(), answered=False))
             raise ReadTimeoutError(endpoint_url=request.url)
         self.wait(self.latency[region])
         answer = self.aws.answer(service, region, operation, body)
-        self.calls.append(Call(region, service, operation, self.now(), True))
+        self.calls.append(TimedCall(region, service, operation, self.now(), answered=True))
         headers: Any = HeadersDict()
         response = AWSResponse(request.url, 200, headers, _Raw(answer))
         _ = response.content  # read, as botocore does
@@ -76,9 +76,9 @@ class Transport:
 
     @contextmanager
     def in_place(self) -> Iterator["Transport"]:
-        """For as long as the block runs, every client of this process talks to this AWS."""
-        # A function becomes a method of the session, as the one in whose place it stands; a method would not.
-        sleep = self.wait if self.counting else time.sleep  # what botocore waits between its attempts
+        """During a `with` block, every client of this process calls this stub."""
+        # Only a function becomes a method of the session, like the one it replaces.
+        sleep = self.wait if self.counting else time.sleep  # botocore sleeps between its attempts
         with (
             patch.object(URLLib3Session, "send", lambda session, request: self.send(session, request)),  # noqa: PLW0108  # see above
             patch.object(time, "sleep", sleep),
@@ -87,10 +87,10 @@ class Transport:
 
 
 class _Raw(io.BytesIO):
-    """A body, as urllib3 gives it."""
+    """A body in the form of urllib3."""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        """All of it."""
+        """The whole body."""
         while chunk := self.read(65536):
             yield chunk
 

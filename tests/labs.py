@@ -1,4 +1,4 @@
-"""Labs for tests: one process of each kind for a session (or a worker of it), on ports of their own."""
+"""Labs for tests: one process of each kind for a session (or for a worker of it), each on its own port."""
 
 import io
 import json
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 HOME, PEER = "us-east-1", "us-west-2"
 PATIENCE = 20.0
-"""Seconds after which what should have happened has not."""
+"""Seconds after which `eventually` fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class LabCluster:
     """A lab with the stack deployed in its Regions."""
 
     lab: Lab
@@ -32,31 +32,30 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def empty_lab() -> Iterator[Lab]:
-    """A lab in which nothing is deployed. Tests share it, so they name what they make after themselves."""
+    """A lab with an empty account. Tests share it, so their resources have unique names."""
     with Lab(regions=[HOME, PEER]) as lab:
         yield lab
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Iterator[LabCluster]:
     """A lab with the stack in two Regions."""
     with Lab(regions=[HOME, PEER]) as lab:
-        yield Cluster(lab, {region: lab.deploy(region) for region in lab.regions})
+        yield LabCluster(lab, {region: lab.deploy(region) for region in lab.regions})
 
 
 def eventually(look: Callable[[], T], seconds: float = PATIENCE, instead: Callable[[], object] | None = None) -> T:
-    """What `look` returns, once it is something. Fails where it is nothing for so long, and says what there is
-    `instead`, if it is told how to look for that."""
+    """The first true value of `look`. Fails after so many seconds, with the value of `instead` in its message."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (result := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"nothing was seen within {seconds} s, but {instead() if instead else 'nothing'}")
+            raise AssertionError(f"no result within {seconds} s; instead: {instead() if instead else 'nothing'}")
         time.sleep(0.02)
-    return seen
+    return result
 
 
 def session_of_role(lab: Lab, name: str, statements: list[Mapping[str, Any]]) -> boto3.Session:
-    """A session of a new role that may do what the statements say."""
+    """A session of a new role with a policy of these statements."""
     iam = lab.client("iam", HOME)
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trust]))["Role"]
@@ -66,7 +65,7 @@ def session_of_role(lab: Lab, name: str, statements: list[Mapping[str, Any]]) ->
 
 
 def client(lab: Lab, session: boto3.Session, service: str, region: str, **config: Any) -> Any:
-    """A client in the session's name, which tries once."""
+    """A client of the session, without retries."""
     return session.client(
         service,  # type: ignore[call-overload]  # by name
         region_name=region,
@@ -76,7 +75,7 @@ def client(lab: Lab, session: boto3.Session, service: str, region: str, **config
 
 
 def make_function(lab: Lab, region: str, name: str, source: str, timeout: int = 10) -> str:
-    """Makes a Lambda function of a module `main` with a `handler`, and returns its ARN."""
+    """Creates a Lambda function from a module `main` with a `handler`, and returns its ARN."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("main.py", source)

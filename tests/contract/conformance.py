@@ -1,7 +1,7 @@
-"""Holds a real account to the contract: `python -m tests.contract.conformance --region R --peer-region R2`.
+"""Tests the contract on a real account: `python -m tests.contract.conformance --region R --peer-region R2`.
 
-Says what it will make and what that costs, asks, makes it, runs the clauses, and removes all of it whatever happened.
-What stands after `--` goes to pytest (`-- -k quota` runs a part). Honours AWS_ENDPOINT_URL: a lab's will do as well.
+Announces the resources and their cost, asks for confirmation, creates them, runs the clauses, and always removes
+everything. Arguments after `--` go to pytest (`-- -k quota` runs a part). AWS_ENDPOINT_URL may name a lab.
 """
 
 import argparse
@@ -22,16 +22,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ringfence.core.model.identifiers import Region
 from tests.contract.on_aws import OnAws
 from tests.contract.resources import TAG, CannotRun, LeftBehind, Resources, made
-from tests.contract.world import BROUGHT
+from tests.contract.world import PROVIDED
 
 MINUTES = 45
 CENTS = 10
-"""What a run costs at the most, in USD: some 25 instances of t4g.nano (0.42 cents an hour) with a public address (0.5
-cents an hour) for a few minutes each, one Elastic IP, and some 5,000 DynamoDB write units (0.6 cents).
+"""The maximum cost of a run, in US cents: about 25 instances of t4g.nano (0.42 cents an hour) with a public address
+(0.5 cents an hour) for a few minutes each, one Elastic IP, and about 5,000 DynamoDB write units (0.6 cents).
 Source: the price lists of EC2, VPC and DynamoDB for us-east-1, 2025."""
 
 PATIENCE = 600.0
-"""Seconds that an instance on AWS may take to get from one state to the next."""
+"""Seconds that an instance on AWS may take from one state to the next."""
 
 LEFT_BEHIND, BAD_INPUT, DECLINED, INTERRUPTED = 1, 2, 3, 130
 
@@ -43,35 +43,35 @@ def main(arguments: Sequence[str]) -> int:
         session = _session(asked.profile)
         account, _ = (_account(session, region) for region in (asked.region, asked.peer_region))
         print(_announcement(account, asked.region, asked.peer_region))
-        if not asked.yes and input("Go on? (yes/no) ").strip().lower() not in ("y", "yes"):
+        if not asked.yes and input("Continue? (yes/no) ").strip().lower() not in ("y", "yes"):
             return DECLINED
         return _run(_resources(session, asked.region, asked.peer_region), passed_on)
     except CannotRun as error:
         print(f"conformance: {error}", file=sys.stderr)
         return BAD_INPUT
     except EOFError:
-        print("conformance: nobody is there to answer: say --yes", file=sys.stderr)
+        print("conformance: cannot ask for confirmation without a terminal: use --yes", file=sys.stderr)
         return BAD_INPUT
     except LeftBehind as error:
         print(f"conformance: {error}", file=sys.stderr)
         return LEFT_BEHIND
     except KeyboardInterrupt:
-        print("conformance: interrupted, and all that was made is removed", file=sys.stderr)
+        print("conformance: interrupted; all resources are removed", file=sys.stderr)
         return INTERRUPTED
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="conformance", description=__doc__.partition("\n")[0])
-    parser.add_argument("--profile", help="a profile of your AWS configuration; by default what the environment says")
-    parser.add_argument("--region", required=True, help="where most of it is made")
-    parser.add_argument("--peer-region", required=True, help="another Region: a table and security groups")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--profile", help="profile of your AWS configuration; default: the environment")
+    parser.add_argument("--region", required=True, help="Region of most resources")
+    parser.add_argument("--peer-region", required=True, help="a second Region, for a table and security groups")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     asked = parser.parse_args(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     rest = list(arguments[arguments.index("--") + 1 :]) if "--" in arguments else []
     if not asked.region or not asked.peer_region:
-        parser.error("say which Regions: --region and --peer-region, or with make REGION= and PEER_REGION=")
+        parser.error("give both Regions: --region and --peer-region, or with make REGION= and PEER_REGION=")
     if asked.region == asked.peer_region:
-        parser.error("the peer Region must be another one")
+        parser.error("the peer Region must differ from the Region")
     return asked, rest
 
 
@@ -83,16 +83,16 @@ def _session(profile: str | None) -> boto3.Session:
 
 
 def _account(session: boto3.Session, region: str) -> str:
-    """The account's id. Raises CannotRun for a Region that is none, and where the account does not let us in."""
+    """The account's id. Raises CannotRun for an unknown Region, and if the account denies access."""
     known = [name for partition in session.get_available_partitions() for name in _regions(session, partition)]
     if region not in known:
         (nearest,) = difflib.get_close_matches(region, known, 1, 0.0)
-        raise CannotRun(f"there is no Region {region}; did you mean {nearest}?")
+        raise CannotRun(f"unknown Region {region}; did you mean {nearest}?")
     try:
         config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
         return session.client("sts", region_name=region, config=config).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
-        raise CannotRun(f"no way into the account in {region}: {error}") from None
+        raise CannotRun(f"no access to the account in {region}: {error}") from None
 
 
 def _regions(session: boto3.Session, partition: str) -> list[str]:
@@ -100,14 +100,14 @@ def _regions(session: boto3.Session, partition: str) -> list[str]:
 
 
 def _announcement(account: str, region: str, peer: str) -> str:
-    where = os.environ.get("AWS_ENDPOINT_URL", "AWS")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "AWS")
     return f"""\
-This makes in account {account} of {where}:
-  {region}: a VPC with one subnet, a launch template, a table, queues, an EventBridge rule; then, for each clause
-    anew, security groups, or an Auto Scaling group with 1 or 2 instances of t4g.nano, one of them with an Elastic IP
+This creates in account {account} of {endpoint}:
+  {region}: a VPC with one subnet, a launch template, a table, queues, an EventBridge rule; and for each clause
+    security groups, or an Auto Scaling group with 1 or 2 instances of t4g.nano, one of them with an Elastic IP
   {peer}: the same stack; a security group
-It takes about {MINUTES} minutes and costs less than {CENTS} US cents. Everything carries the tag {TAG} and is removed
-at the end, after a failure and after Ctrl-C. No function is deployed, and nothing that exists is touched.
+It takes about {MINUTES} minutes and costs less than {CENTS} US cents. All resources have the tag {TAG} and are removed
+at the end, also after a failure and after Ctrl-C. No function is deployed, and no existing resource is changed.
 """
 
 
@@ -128,31 +128,31 @@ def _resources(session: boto3.Session, region: str, peer: str) -> Resources:
 
 
 def _run(resources: Resources, passed_on: Sequence[str]) -> int:
-    """Makes, tests, removes. SIGTERM ends it as Ctrl-C does; while it removes nothing does."""
+    """Creates the resources, tests, and removes them. SIGTERM acts like Ctrl-C; the removal cannot be interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def before_removal() -> None:
-        for interrupt in (signal.SIGINT, signal.SIGTERM):  # to stop here would leave things behind
+        for interrupt in (signal.SIGINT, signal.SIGTERM):  # an interrupted removal would leave resources behind
             signal.signal(interrupt, signal.SIG_IGN)
-        print(f"Removing all that {resources.run} made; this cannot be interrupted ...", flush=True)
+        print(f"Removing all resources of {resources.run}; this cannot be interrupted ...", flush=True)
 
-    print(f"Making {resources.run} ...", flush=True)
+    print(f"Creating {resources.run} ...", flush=True)
     with made(resources, before_removal):
         clauses = str(Path(__file__).parent)
         options = ["-v", "--timeout=1800", "-p", "no:cacheprovider", "--rootdir", str(Path(__file__).parents[2])]
-        ended = pytest.main([clauses, *options, *passed_on], [_Brought(OnAws("aws", resources, PATIENCE))])
+        ended = pytest.main([clauses, *options, *passed_on], [_WorldPlugin(OnAws("aws", resources, PATIENCE))])
     return INTERRUPTED if ended is pytest.ExitCode.INTERRUPTED else ended
 
 
-class _Brought:
-    """A plugin that hands a world to the clauses."""
+class _WorldPlugin:
+    """A plugin that passes a world to the clauses."""
 
     def __init__(self, world: OnAws) -> None:
         self._world = world
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Registers the world before anything is collected."""
-        config.pluginmanager.register(self._world, BROUGHT)
+        """Registers the world before the collection."""
+        config.pluginmanager.register(self._world, PROVIDED)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The simulator's world under the contract. Nobody polls its queues, so that hooks wait until a clause answers them."""
+"""The simulator as the world under contract. No function polls its queues, so hooks wait until a clause answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 T = TypeVar("T")
 
 PATIENCE = 900
-"""Virtual seconds after which what should have happened has not."""
+"""Virtual seconds after which `eventually` fails."""
 
 
 class InMemory:
@@ -33,16 +33,16 @@ class InMemory:
     def __init__(self) -> None:
         self.region = Region("us-east-1")
         self._cloud = Cloud([self.region, "us-west-2"], ports="")
-        ports = self._cloud.engine_services(self.region)
-        self.home = ports.home
-        self.here, self.peer = ports.regions.values()
-        self._made = 0
+        services = self._cloud.engine_services(self.region)
+        self.home = services.home
+        self.here, self.peer = services.regions.values()
+        self._created = 0
 
     def security_group(self, region_of: RegionServices) -> SecurityGroupId:
         """See `World.security_group`."""
-        self._made += 1
+        self._created += 1
         region = self._home if region_of is self.here else self._cloud.region("us-west-2")
-        return region.add_security_group(f"sg-{self._made:08x}", "").id
+        return region.add_security_group(f"sg-{self._created:08x}", "").id
 
     def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:
         """See `World.allow`."""
@@ -54,8 +54,8 @@ class InMemory:
 
     def auto_scaling_group(self, heartbeat: int = 600, default: HookResult = HookResult.CONTINUE) -> "InMemoryGroup":
         """See `World.auto_scaling_group`."""
-        self._made += 1
-        group = self._home.auto_scaling_group(f"group-{self._made}")
+        self._created += 1
+        group = self._home.auto_scaling_group(f"group-{self._created}")
         group.hooks = {
             name: Hook(name, transition, heartbeat, default)
             for name, transition in ((LAUNCH_HOOK, Transition.LAUNCH), (TERMINATE_HOOK, Transition.TERMINATE))
@@ -76,7 +76,7 @@ class InMemory:
         return InMemoryQueue(SimulatedQueue(self._cloud.clock, visibility, receives))
 
     def tidy_up(self) -> None:
-        """See `World.tidy_up`: all of this world goes with its clause."""
+        """See `World.tidy_up`: this world ends with its clause."""
 
     def wait(self, seconds: float) -> None:
         """See `World.wait`."""
@@ -126,7 +126,7 @@ class InMemoryGroup:
     def events(self) -> Sequence[LifecycleEvent]:
         """See `world.Group.events`."""
         parsed = [parse(event, "") for event in self.region.events.emitted]
-        return [each for each in parsed if isinstance(each, Launching | Terminating) and each.group == self.name]
+        return [event for event in parsed if isinstance(event, Launching | Terminating) and event.group == self.name]
 
 
 class InMemoryQueue:
@@ -156,7 +156,7 @@ class InMemoryQueue:
 
 def _eventually(look: Callable[[], T], clock: VirtualClock) -> T:
     for _ in range(PATIENCE):
-        if seen := look():
-            return seen
+        if result := look():
+            return result
         clock.advance(1)
-    raise AssertionError(f"nothing was seen within {PATIENCE} virtual seconds")
+    raise AssertionError(f"no result within {PATIENCE} virtual seconds")

@@ -1,6 +1,6 @@
-"""The world behind AWS's API under the contract: the lab's, or a real account's.
+"""The world behind AWS's API under contract: a lab, or a real account.
 
-The engine's ports are its own adapters, the hand is boto3's.
+The engine's services are its own adapters; an operator's actions use boto3.
 """
 
 import json
@@ -42,7 +42,7 @@ class OnAws:
             AwsAutoScaling(resources.client_of("autoscaling", self.region), self.region),
             AwsInstances(resources.client_of("ec2", self.region), self.region),
         )
-        self.here, self.peer = (_ports(resources, region) for region in (resources.region, resources.peer))
+        self.here, self.peer = (_region_services(resources, region) for region in (resources.region, resources.peer))
         self._resources = resources
         self._patience = patience
         self._mailbox = _Mailbox(self._client("sqs"), self._output("Queue"))
@@ -138,10 +138,10 @@ class OnAws:
     def eventually(self, look: Callable[[], T]) -> T:
         """See `World.eventually`."""
         deadline = time.monotonic() + self._patience
-        while not (seen := look()):
-            assert time.monotonic() < deadline, f"nothing was seen within {self._patience} s"
+        while not (result := look()):
+            assert time.monotonic() < deadline, f"no result within {self._patience} s"
             time.sleep(self._resources.poll_seconds)
-        return seen
+        return result
 
     def _client(self, service: str) -> Any:
         return self._resources.client_of(service, self.region)
@@ -152,14 +152,14 @@ class OnAws:
 
 @dataclass(slots=True)
 class _Mailbox:
-    """All events of the run's Auto Scaling groups that have arrived so far."""
+    """All events of the run's Auto Scaling groups that have arrived."""
 
     sqs: Any
     url: str
     arrived: list[LifecycleEvent] = field(default_factory=list)
 
     def of(self, group: str) -> list[LifecycleEvent]:
-        """Those of one group."""
+        """The events of one group."""
         for message in _received(self.sqs, self.url):
             event = parse(json.loads(message["Body"]), message["MessageId"])
             if isinstance(event, Launching | Terminating):
@@ -244,7 +244,7 @@ class OnAwsQueue:
         return [message["Body"] for message in _received(self.sqs, self.dead)]
 
 
-def _ports(resources: Resources, region: Region) -> RegionServices:
+def _region_services(resources: Resources, region: Region) -> RegionServices:
     table = AwsRosterTable(resources.client_of("dynamodb", region), region, resources.outputs[region]["Table"])
     return RegionServices(table, AwsSecurityGroups(resources.client_of("ec2", region), region))
 
@@ -256,6 +256,6 @@ def _received(sqs: Any, url: str) -> list[dict[str, Any]]:
 
 
 def _disassociate(ec2: Any, association: str) -> None:
-    """Nothing is wrong where the instance has gone, and the association with it."""
+    """Ignores an error: the association may have ended with the instance."""
     with suppress(ClientError):
         ec2.disassociate_address(AssociationId=association)

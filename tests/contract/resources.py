@@ -1,7 +1,7 @@
-"""Makes and removes what a conformance run needs in its two Regions, through whatever answers AWS's API.
+"""Creates and removes the resources of a conformance run in its two Regions, through AWS's API.
 
-Everything carries the tag `ringfence-conformance` with the run's name: what was left behind is found by it. Knows
-nothing of the clauses.
+All resources have the tag `ringfence-conformance` with the run's name, by which leftovers are found. It must not know
+the clauses.
 """
 
 import time
@@ -19,24 +19,24 @@ TAG = "ringfence-conformance"
 TEMPLATE = Path(__file__).with_name("resources.yaml")
 
 REMOVAL_SECONDS = 900
-"""How long one step of making or removing may take: AWS is slow to give an instance's network interface back."""
+"""The maximum time of one step: AWS releases an instance's network interface slowly."""
 
 ClientOf = Callable[[str, str], Any]
 """A client of a service in a Region."""
 
 
 class CannotRun(Exception):
-    """The run cannot be prepared. Its text is for the person who started it."""
+    """The run cannot start. The message is for the user."""
 
 
 class LeftBehind(Exception):
-    """Something could not be removed. Its text says what, for a person to remove."""
+    """Some resources could not be removed. The message lists them for the user."""
 
 
 @dataclass(slots=True)
 class Resources:
-    """What one run has. `removals` take away, in the reverse order, what a clause made; `started` names the Regions
-    in which a stack was asked for."""
+    """The resources of one run. `removals` removes the resources of a clause, in the reverse order; `started` are the
+    Regions in which the creation of a stack was started."""
 
     run: str
     region: Region
@@ -46,23 +46,23 @@ class Resources:
     outputs: dict[Region, Mapping[str, str]] = field(default_factory=dict)
     removals: ExitStack = field(default_factory=ExitStack)
     started: list[Region] = field(default_factory=list)
-    made: int = 0
+    names: int = 0
 
     def name(self) -> str:
-        """A name that nothing else has."""
-        self.made += 1
-        return f"{self.run}-{self.made}"
+        """A unique name."""
+        self.names += 1
+        return f"{self.run}-{self.names}"
 
     def tags(self) -> list[dict[str, str]]:
-        """The run's tag as most services write it."""
+        """The run's tag in the format of most services."""
         return [{"Key": TAG, "Value": self.run}]
 
     def specification(self, kind: str) -> list[dict[str, Any]]:
-        """The run's tag as EC2 takes it when it makes something of the kind."""
+        """The run's tag in the format of EC2, for a new resource of this kind."""
         return [{"ResourceType": kind, "Tags": self.tags()}]
 
     def create_stacks(self) -> None:
-        """Makes the stack in each Region. Raises CannotRun with CloudFormation's reason."""
+        """Creates the stack in each Region. Raises CannotRun with CloudFormation's reason."""
         for region in (self.region, self.peer):
             try:
                 self.client_of("cloudformation", region).create_stack(
@@ -88,36 +88,39 @@ class Resources:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def remove(self) -> None:
-        """Removes everything, the rest even where something cannot be. Raises LeftBehind."""
-        failed = []
+        """Removes everything, and continues after an error. Raises LeftBehind."""
+        errors = []
         for step in (self.removals.close, self._end_instances, *map(self._stack_removal, self.started)):
             try:
                 step()
             except (ClientError, BotoCoreError) as error:
-                failed.append(str(error))
-        left = [f"{region}: {each}" for region in self.started for each in self.leftovers(region)]
-        if failed or left:
-            raise LeftBehind("not everything was removed:\n  " + "\n  ".join([*failed, *left]))
+                errors.append(str(error))
+        left = [f"{region}: {leftover}" for region in self.started for leftover in self.leftovers(region)]
+        if errors or left:
+            raise LeftBehind("not everything was removed:\n  " + "\n  ".join([*errors, *left]))
 
     def leftovers(self, region: Region) -> Iterator[str]:
-        """What still stands in the Region and carries the run's tag, or its name where it can carry no tag."""
+        """The remaining resources in the Region with the run's tag, or with its name if they cannot have a tag."""
         ec2 = self.client_of("ec2", region)
-        mine = [{"Name": f"tag:{TAG}", "Values": [self.run]}]
+        filters = [{"Name": f"tag:{TAG}", "Values": [self.run]}]
         yield from (
-            f"security group {one['GroupId']}" for one in ec2.describe_security_groups(Filters=mine)["SecurityGroups"]
+            f"security group {group['GroupId']}"
+            for group in ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
         )
-        yield from (f"VPC {one['VpcId']}" for one in ec2.describe_vpcs(Filters=mine)["Vpcs"])
-        yield from (f"Elastic IP {one['AllocationId']}" for one in ec2.describe_addresses(Filters=mine)["Addresses"])
-        yield from (f"instance {one}" for one in self._instances(region))
+        yield from (f"VPC {vpc['VpcId']}" for vpc in ec2.describe_vpcs(Filters=filters)["Vpcs"])
+        yield from (
+            f"Elastic IP {address['AllocationId']}" for address in ec2.describe_addresses(Filters=filters)["Addresses"]
+        )
+        yield from (f"instance {instance}" for instance in self._instances(region))
         yield from (f"Auto Scaling group {name}" for name in self._auto_scaling_groups(region))
         yield from (f"queue {url}" for url in self._queues(region))
         stacks = self.client_of("cloudformation", region).get_paginator("describe_stacks").paginate()
-        names = [one["StackName"] for page in stacks for one in page["Stacks"]]  # deleted ones are not in it
+        names = [stack["StackName"] for page in stacks for stack in page["Stacks"]]  # without deleted stacks
         yield from (f"stack {name}" for name in names if name == self.run)
 
     def _auto_scaling_groups(self, region: Region) -> list[str]:
         pages = self.client_of("autoscaling", region).get_paginator("describe_auto_scaling_groups").paginate()
-        names = [one["AutoScalingGroupName"] for page in pages for one in page["AutoScalingGroups"]]
+        names = [group["AutoScalingGroupName"] for page in pages for group in page["AutoScalingGroups"]]
         return [name for name in names if name.startswith(f"{self.run}-")]
 
     def _queues(self, region: Region) -> list[str]:
@@ -128,10 +131,15 @@ class Resources:
         living = ["pending", "running", "stopping", "stopped", "shutting-down"]
         filters = [{"Name": f"tag:{TAG}", "Values": [self.run]}, {"Name": "instance-state-name", "Values": living}]
         pages = self.client_of("ec2", region).get_paginator("describe_instances").paginate(Filters=filters)
-        return [one["InstanceId"] for page in pages for each in page["Reservations"] for one in each["Instances"]]
+        return [
+            instance["InstanceId"]
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
 
     def _end_instances(self) -> None:
-        """Those that were detached, and those whose group is being deleted: they would keep the VPC."""
+        """Terminates detached instances, and those of deleted groups: they would prevent the deletion of the VPC."""
         if self.region not in self.started:
             return
         if living := self._instances(self.region):
@@ -158,7 +166,7 @@ class Resources:
 
 @contextmanager
 def made(resources: Resources, before_removal: Callable[[], None] = lambda: None) -> Iterator[Resources]:
-    """The resources, for as long as the `with` block runs; then, whatever happened, they are removed."""
+    """The resources, for a `with` block. At its end they are always removed."""
     try:
         resources.create_stacks()
         yield resources

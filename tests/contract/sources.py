@@ -1,6 +1,6 @@
-"""Where a clause of the contract comes from: one of AWS's documents, or an assumption.
+"""The source of a clause of the contract: an AWS document, or an assumption.
 
-Knows no world. `tools/conformance_table.py` reads these decorators for the table in docs/conformance.md.
+It must not know any world. `tools/conformance_table.py` reads these decorators for the table in docs/conformance.md.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ SOURCE = "contract_source"
 
 
 def documented(document: str) -> Callable[[Clause], Clause]:
-    """The clause is what AWS's document of this name says."""
+    """The clause follows from this AWS document."""
     return _from(document)
 
 
 def assumed(why: str) -> Callable[[Clause], Clause]:
-    """No document says so; `why` is what makes us believe it."""
+    """No document states the clause; `why` is the reason for the assumption."""
     return _from(f"assumed: {why}")
 
 

@@ -1,4 +1,4 @@
-"""Steps that several clauses take with an Auto Scaling group, and what they wait for on the way."""
+"""Steps with an Auto Scaling group that several clauses share."""
 
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
 from ringfence.core.lifecycle import HookResult
@@ -24,27 +24,27 @@ def leaves(world: World, group: Group, instance: InstanceId) -> None:
 def event(
     world: World, group: Group, kind: type[Launching] | type[Terminating], number: int = 0
 ) -> Launching | Terminating:
-    """The group's event of the kind, counted from 0, once it has arrived."""
+    """Waits for the group's event of the kind with this number, from 0."""
 
     def arrived() -> LifecycleEvent | None:
-        of_kind = [each for each in group.events() if isinstance(each, kind)]
+        of_kind = [event for event in group.events() if isinstance(event, kind)]
         return of_kind[number] if len(of_kind) > number else None
 
-    seen = world.eventually(arrived)
-    assert seen is not None
-    return seen
+    result = world.eventually(arrived)
+    assert result is not None
+    return result
 
 
 def launching(world: World, group: Group) -> InstanceId:
-    """Scales out by one, and waits until the instance waits."""
+    """Scales out by one instance, and waits until the hook holds it."""
     known = states(world, group)
     group.scale_to(len(known) + 1)
 
     def waiting() -> list[InstanceId]:
         return [id for id, state in states(world, group).items() if id not in known and state == "Pending:Wait"]
 
-    (one,) = world.eventually(waiting)
-    return one
+    (instance,) = world.eventually(waiting)
+    return instance
 
 
 def complete(
@@ -54,7 +54,7 @@ def complete(
 
 
 def in_service(world: World, group: Group) -> InstanceId:
-    """An instance that was let in."""
+    """A new instance in service."""
     instance = launching(world, group)
     assert complete(world, group, instance, LAUNCH_HOOK)
     reaches(world, group, instance, "InService")

@@ -1,4 +1,4 @@
-"""Which addresses an instance is described with, and when they are somebody else's."""
+"""The addresses of an instance, and when it loses them."""
 
 import pytest
 
@@ -33,8 +33,8 @@ def test_a_launching_instance_has_its_addresses_and_its_groups_tag_while_it_wait
     assert [len(described.addresses[kind]) for kind in (PUBLIC, PRIVATE)] == [1, 1]
 
 
-@documented("EC2 API Reference, DescribeInstances, Filters: what nothing matches is no error")
-def test_an_unknown_instance_is_missing_from_the_answer_and_hides_no_other(world: World, group: Group) -> None:
+@documented("EC2 API Reference, DescribeInstances, Filters: a filter without a match is no error")
+def test_an_unknown_instance_is_missing_from_the_answer(world: World, group: Group) -> None:
     instance = launching(world, group)
 
     described = world.home.instances.by_id([InstanceId("i-0123456789abcdef0"), instance])
@@ -55,7 +55,7 @@ def test_a_terminated_instance_is_described_without_a_public_address(world: Worl
 
 
 @documented("EC2 User Guide, Amazon EC2 instance IP addressing: an Elastic IP replaces the public address")
-def test_an_elastic_address_takes_the_place_of_the_public_one(world: World, group: Group) -> None:
+def test_an_elastic_address_replaces_the_public_address(world: World, group: Group) -> None:
     instance = launching(world, group)
     (assigned,) = world.eventually(lambda: addresses(world, instance, PUBLIC))
     world.eventually(lambda: power(world, instance) is Power.RUNNING)
@@ -67,9 +67,9 @@ def test_an_elastic_address_takes_the_place_of_the_public_one(world: World, grou
 
 
 @documented(
-    "EC2 User Guide, Stop and start: a stopped instance gives its public address back and keeps the private one"
+    "EC2 User Guide, Stop and start: a stopped instance releases its public address and keeps its private address"
 )
-def test_an_instance_that_rests_in_a_warm_pool_has_no_public_address(world: World, group: Group) -> None:
+def test_a_stopped_instance_in_a_warm_pool_has_no_public_address(world: World, group: Group) -> None:
     group.keep_warm(1)
     (warmed,) = world.eventually(group.events)
     assert complete(world, group, warmed.instance, LAUNCH_HOOK)

@@ -1,4 +1,4 @@
-"""How an Auto Scaling group holds its instances in lifecycle hooks, says so, and lets them go."""
+"""How an Auto Scaling group holds instances in lifecycle hooks, sends events, and continues."""
 
 from collections.abc import Callable
 
@@ -23,23 +23,23 @@ def group(world: World) -> Group:
 
 
 @documented("Auto Scaling User Guide, How lifecycle hooks work; Amazon EC2 Auto Scaling event reference")
-def test_a_launching_instance_waits_and_an_event_says_so(world: World, group: Group) -> None:
+def test_a_launching_instance_waits_and_an_event_is_sent(world: World, group: Group) -> None:
     instance = launching(world, group)
 
-    said = event(world, group, Launching)
-    assert (said.instance, said.hook, said.group) == (instance, LAUNCH_HOOK, group.name)
-    assert (said.origin, said.destination) == (Place.EC2, Place.GROUP)
-    assert said.token
-    assert said.time is not None
+    sent = event(world, group, Launching)
+    assert (sent.instance, sent.hook, sent.group) == (instance, LAUNCH_HOOK, group.name)
+    assert (sent.origin, sent.destination) == (Place.EC2, Place.GROUP)
+    assert sent.token
+    assert sent.time is not None
 
 
 @documented("Auto Scaling API Reference, CompleteLifecycleAction, InstanceId")
-def test_a_wait_is_ended_by_the_instances_id(world: World, group: Group) -> None:
+def test_a_wait_is_completed_by_the_instance_id(world: World, group: Group) -> None:
     in_service(world, group)
 
 
 @documented("Auto Scaling API Reference, CompleteLifecycleAction, LifecycleActionToken")
-def test_a_wait_is_ended_by_its_token(world: World, group: Group) -> None:
+def test_a_wait_is_completed_by_its_token(world: World, group: Group) -> None:
     instance = launching(world, group)
     token = event(world, group, Launching).token
 
@@ -49,7 +49,7 @@ def test_a_wait_is_ended_by_its_token(world: World, group: Group) -> None:
 
 
 @documented("Auto Scaling User Guide, Troubleshoot lifecycle hooks: no active lifecycle action")
-def test_what_does_not_wait_cannot_be_completed_and_that_changes_nothing(world: World, group: Group) -> None:
+def test_completing_an_inactive_action_changes_nothing(world: World, group: Group) -> None:
     instance = launching(world, group)
     token = event(world, group, Launching).token
     tries: list[Callable[[], bool]] = [
@@ -57,7 +57,7 @@ def test_what_does_not_wait_cannot_be_completed_and_that_changes_nothing(world: 
         lambda: complete(world, group, NO_INSTANCE, LAUNCH_HOOK, ABANDON),
         lambda: complete(world, group, instance, TERMINATE_HOOK, ABANDON),
     ]
-    assert [each() for each in tries] == [False, False, False]
+    assert [attempt() for attempt in tries] == [False, False, False]
     assert states(world, group) == {instance: "Pending:Wait"}
 
     assert complete(world, group, instance, LAUNCH_HOOK)
@@ -68,8 +68,8 @@ def test_what_does_not_wait_cannot_be_completed_and_that_changes_nothing(world: 
     assert states(world, group) == {instance: "InService"}
 
 
-@documented("Auto Scaling User Guide, How lifecycle hooks work: at the end of the timeout the default result is taken")
-def test_a_wait_that_nobody_ends_times_out_with_continue_and_its_token_with_it(world: World) -> None:
+@documented("Auto Scaling User Guide, How lifecycle hooks work: after the timeout the default result applies")
+def test_a_wait_without_an_answer_times_out_and_its_token_ends(world: World) -> None:
     group = world.auto_scaling_group(heartbeat=SHORTEST_HEARTBEAT, default=CONTINUE)
     instance = launching(world, group)
     token = event(world, group, Launching).token
@@ -82,7 +82,7 @@ def test_a_wait_that_nobody_ends_times_out_with_continue_and_its_token_with_it(w
     assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, token, ABANDON)
 
 
-@assumed("that an abandoned launch runs the termination hooks; that it is terminated and replaced is in the User Guide")
+@assumed("an abandoned launch runs the termination hooks; the User Guide only says that it is terminated and replaced")
 def test_an_abandoned_launch_ends_through_the_termination_hook_and_is_replaced(world: World, group: Group) -> None:
     instance = launching(world, group)
     token = event(world, group, Launching).token
@@ -98,23 +98,23 @@ def test_an_abandoned_launch_ends_through_the_termination_hook_and_is_replaced(w
 
 
 @documented("Auto Scaling User Guide, How lifecycle hooks work: scale in")
-def test_a_terminating_instance_waits_with_its_addresses_and_an_event_says_so(world: World, group: Group) -> None:
+def test_a_terminating_instance_waits_with_its_addresses_and_an_event_is_sent(world: World, group: Group) -> None:
     instance = in_service(world, group)
     before = world.home.instances.by_id([instance])[instance].addresses
 
     group.scale_to(0)
 
     reaches(world, group, instance, "Terminating:Wait")
-    said = event(world, group, Terminating)
-    assert (said.instance, said.hook) == (instance, TERMINATE_HOOK)
-    assert (said.origin, said.destination) == (Place.GROUP, Place.EC2)
+    sent = event(world, group, Terminating)
+    assert (sent.instance, sent.hook) == (instance, TERMINATE_HOOK)
+    assert (sent.origin, sent.destination) == (Place.GROUP, Place.EC2)
     described = world.home.instances.by_id([instance])[instance]
     assert (described.power, dict(described.addresses)) == (Power.RUNNING, dict(before))
 
 
-@documented("Auto Scaling User Guide, How lifecycle hooks work: both results let a termination go on")
+@documented("Auto Scaling User Guide, How lifecycle hooks work: both results continue a termination")
 @pytest.mark.parametrize("result", HookResult)
-def test_a_termination_goes_on_whatever_its_hook_answers(world: World, group: Group, result: HookResult) -> None:
+def test_a_termination_continues_with_either_result(world: World, group: Group, result: HookResult) -> None:
     instance = in_service(world, group)
     group.scale_to(0)
     reaches(world, group, instance, "Terminating:Wait")
@@ -126,7 +126,7 @@ def test_a_termination_goes_on_whatever_its_hook_answers(world: World, group: Gr
 
 
 @documented("Auto Scaling API Reference, TerminateInstanceInAutoScalingGroup, ShouldDecrementDesiredCapacity")
-def test_what_is_terminated_in_its_group_is_replaced_while_it_waits(world: World, group: Group) -> None:
+def test_an_instance_terminated_in_its_group_is_replaced_while_it_waits(world: World, group: Group) -> None:
     instance = in_service(world, group)
 
     group.terminate(instance)
@@ -135,8 +135,8 @@ def test_what_is_terminated_in_its_group_is_replaced_while_it_waits(world: World
     world.eventually(lambda: sorted(states(world, group).values()) == ["Pending:Wait", "Terminating:Wait"])
 
 
-@assumed("the User Guide names a launching instance among those that scale in can take, not what its hook does then")
-def test_an_instance_that_is_terminated_while_it_launches_waits_anew_and_its_first_token_is_over(
+@assumed("the User Guide says that scale in can terminate a launching instance, not what its hook does then")
+def test_an_instance_that_is_terminated_while_it_launches_waits_again_and_its_first_token_ends(
     world: World, group: Group
 ) -> None:
     instance = launching(world, group)
@@ -152,18 +152,18 @@ def test_an_instance_that_is_terminated_while_it_launches_waits_anew_and_its_fir
 @documented("Auto Scaling User Guide, Temporarily remove instances from your Auto Scaling group")
 def test_standby_and_back_runs_no_hook(world: World, group: Group) -> None:
     instance = in_service(world, group)
-    said = len(group.events())
+    count = len(group.events())
 
     group.enter_standby(instance)
     reaches(world, group, instance, "Standby")
     group.exit_standby(instance)
     reaches(world, group, instance, "InService")
 
-    assert len(group.events()) == said
+    assert len(group.events()) == count
 
 
 @documented("Auto Scaling User Guide, Detach or attach instances")
-def test_a_detached_instance_runs_on_outside_of_its_group(world: World, group: Group) -> None:
+def test_a_detached_instance_continues_to_run_outside_of_its_group(world: World, group: Group) -> None:
     instance = in_service(world, group)
 
     group.detach(instance)
@@ -175,7 +175,7 @@ def test_a_detached_instance_runs_on_outside_of_its_group(world: World, group: G
 
 
 @documented("Auto Scaling User Guide, Use lifecycle hooks with a warm pool; Amazon EC2 Auto Scaling event reference")
-def test_an_instance_goes_into_a_warm_pool_and_out_of_it_and_back_through_the_hooks(world: World, group: Group) -> None:
+def test_an_instance_enters_leaves_and_reenters_a_warm_pool_through_the_hooks(world: World, group: Group) -> None:
     group.keep_warm(1)
     warmed = event(world, group, Launching)
     assert (warmed.origin, warmed.destination) == (Place.EC2, Place.WARM_POOL)
@@ -188,7 +188,7 @@ def test_an_instance_goes_into_a_warm_pool_and_out_of_it_and_back_through_the_ho
     taken = event(world, group, Launching, 1)
     assert (taken.instance, taken.origin, taken.destination) == (instance, Place.WARM_POOL, Place.GROUP)
 
-    # The token of the first wait, for the same hook, must not end the second.
+    # The token of the first wait, for the same hook, must not complete the second wait.
     assert taken.token != warmed.token
     assert not world.home.auto_scaling.complete(group.name, LAUNCH_HOOK, instance, warmed.token, CONTINUE)
     assert states(world, group)[instance] == "Pending:Wait"

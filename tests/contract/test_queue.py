@@ -1,4 +1,4 @@
-"""How a FIFO queue hands on what wakes the engine."""
+"""How a FIFO queue delivers the messages that invoke the engine."""
 
 from tests.contract.sources import documented
 from tests.contract.world import Queue, World
@@ -8,27 +8,27 @@ VISIBILITY = 2
 
 
 def received(world: World, queue: Queue) -> list[str]:
-    """What the queue gives once it gives something."""
+    """Waits for the next messages of the queue."""
     return world.eventually(queue.receive)
 
 
 @documented(
-    "SQS Developer Guide, FIFO queue delivery logic; Lambda Developer Guide: a batch of a FIFO queue is 10 at most"
+    "SQS Developer Guide, FIFO queue delivery logic; Lambda Developer Guide: a FIFO batch has at most 10 messages"
 )
-def test_messages_come_in_order_and_ten_at_a_time(world: World) -> None:
+def test_messages_arrive_in_order_in_batches_of_ten(world: World) -> None:
     queue = world.queue(visibility=60, receives=5)
-    for n in range(12):
-        queue.send(str(n))
+    for number in range(12):
+        queue.send(str(number))
 
     first = received(world, queue)
     queue.delete_received()
     second = received(world, queue)
 
-    assert (first, second) == ([str(n) for n in range(10)], ["10", "11"])
+    assert (first, second) == ([str(number) for number in range(10)], ["10", "11"])
 
 
 @documented("SQS Developer Guide, FIFO queue delivery logic: no more messages of a group while some are in flight")
-def test_nothing_is_handed_out_while_the_group_is_in_flight_and_then_it_comes_again_in_order(world: World) -> None:
+def test_no_message_is_delivered_while_the_group_is_in_flight_and_then_all_in_order(world: World) -> None:
     queue = world.queue(VISIBILITY, receives=5)
     queue.send("first")
     assert received(world, queue) == ["first"]
@@ -41,7 +41,7 @@ def test_nothing_is_handed_out_while_the_group_is_in_flight_and_then_it_comes_ag
 
 
 @documented("SQS Developer Guide, Exactly-once processing: content-based deduplication for five minutes")
-def test_the_same_content_is_taken_once_even_after_it_was_deleted(world: World) -> None:
+def test_the_same_content_is_accepted_once_even_after_it_was_deleted(world: World) -> None:
     queue = world.queue(VISIBILITY, receives=5)
     queue.send("tick")
     received(world, queue)
@@ -54,7 +54,7 @@ def test_the_same_content_is_taken_once_even_after_it_was_deleted(world: World) 
 
 
 @documented("SQS Developer Guide, Dead-letter queues: maxReceiveCount")
-def test_what_was_received_too_often_is_a_dead_letter_and_what_follows_it_goes_on(world: World) -> None:
+def test_a_message_received_too_often_is_a_dead_letter_and_the_next_one_is_delivered(world: World) -> None:
     queue = world.queue(VISIBILITY, receives=1)
     queue.send("poison")
     assert received(world, queue) == ["poison"]

@@ -1,4 +1,4 @@
-"""What a table does with rosters: the conditional writes on which the protocol between two engines rests."""
+"""The roster table: the conditional writes that the protocol between two engines requires."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -16,24 +16,24 @@ from tests.contract.world import World
 
 @pytest.fixture
 def empty(world: World) -> Roster:
-    """A roster of nobody at no version, under a key that no other clause uses."""
+    """A roster without members or version, with a unique key."""
     return Roster(RosterKey(world.region, f"group-{uuid4().hex}"), updated_at=1_800_000_000)
 
 
 def at(roster: Roster, version: int, *instances: str) -> Roster:
     members = {
-        InstanceId(id): Member((Cidr(f"198.18.0.{n}/32"), Cidr(f"2001:db8::{n}/128")), MemberState.MEMBER, 7)
-        for n, id in enumerate(instances, 1)
+        InstanceId(id): Member((Cidr(f"198.18.0.{number}/32"), Cidr(f"2001:db8::{number}/128")), MemberState.MEMBER, 7)
+        for number, id in enumerate(instances, 1)
     }
     return replace(roster, version=version, members=members)
 
 
-def stands(world: World, roster: Roster) -> Roster | None:
+def stored(world: World, roster: Roster) -> Roster | None:
     return world.here.table.rows().rosters.get(roster.key)
 
 
 @documented("DynamoDB Developer Guide, Read consistency: a strongly consistent read reflects all earlier writes")
-def test_a_write_is_seen_at_once_and_whole_by_scan_and_by_query(world: World, empty: Roster) -> None:
+def test_scan_and_query_see_a_write_immediately_and_completely(world: World, empty: Roster) -> None:
     full = replace(
         at(empty, 1, "i-1", "i-2"),
         departed={InstanceId("i-0"): 1_799_999_999},
@@ -45,76 +45,74 @@ def test_a_write_is_seen_at_once_and_whole_by_scan_and_by_query(world: World, em
 
     world.here.table.replace(full, 0)
 
-    assert stands(world, empty) == full
+    assert stored(world, empty) == full
     assert world.here.table.rows_of(world.region).rosters[empty.key] == full
     assert empty.key not in world.here.table.rows_of(Region("eu-west-9")).rosters
 
 
 @documented("DynamoDB Developer Guide, Condition expressions: optimistic locking with a version number")
-def test_a_row_is_replaced_at_the_version_that_stands(world: World, empty: Roster) -> None:
+def test_a_row_is_replaced_at_its_current_version(world: World, empty: Roster) -> None:
     world.here.table.replace(at(empty, 1), 0)
 
     world.here.table.replace(at(empty, 2, "i-1"), 1)
 
-    assert stands(world, empty) == at(empty, 2, "i-1")
+    assert stored(world, empty) == at(empty, 2, "i-1")
 
 
 @documented("DynamoDB Developer Guide, Condition expressions: a condition that does not hold changes nothing")
-@pytest.mark.parametrize("standing", [0, 1, 3])
-def test_a_row_at_another_version_is_a_conflict_and_stays(world: World, empty: Roster, standing: int) -> None:
+@pytest.mark.parametrize("expected", [0, 1, 3])
+def test_another_expected_version_is_a_conflict_and_changes_nothing(world: World, empty: Roster, expected: int) -> None:
     world.here.table.replace(at(empty, 2), 0)
 
     with pytest.raises(Conflict):
-        world.here.table.replace(at(empty, 9, "i-1"), standing)
+        world.here.table.replace(at(empty, 9, "i-1"), expected)
 
-    assert stands(world, empty) == at(empty, 2)
+    assert stored(world, empty) == at(empty, 2)
 
 
-@documented(
-    "DynamoDB Developer Guide, Condition expressions: attribute_not_exists fails for no row only if it is there"
-)
-def test_a_row_that_is_gone_cannot_be_replaced_at_its_old_version(world: World, empty: Roster) -> None:
+@documented("DynamoDB Developer Guide, Condition expressions: attribute_not_exists fails only for an existing row")
+def test_a_missing_row_cannot_be_replaced_at_an_old_version(world: World, empty: Roster) -> None:
     with pytest.raises(Conflict):
         world.here.table.replace(at(empty, 4), 3)
 
-    assert stands(world, empty) is None
+    assert stored(world, empty) is None
 
 
-@documented("DynamoDB API Reference, PutItem, ReturnValuesOnConditionCheckFailure: ALL_OLD returns the row that stands")
-def test_an_offer_is_taken_if_newer_and_answered_with_what_stands(world: World, empty: Roster) -> None:
+@documented("DynamoDB API Reference, PutItem, ReturnValuesOnConditionCheckFailure: ALL_OLD returns the current row")
+def test_an_offer_is_accepted_if_newer_and_returns_the_current_version(world: World, empty: Roster) -> None:
     peer = world.peer.table
 
-    answers = [peer.offer(at(empty, version, f"i-{n}")) for n, version in enumerate((3, 3, 2))]
-    stood = peer.rows_of(world.region).rosters[empty.key]
+    answers = [peer.offer(at(empty, version, f"i-{number}")) for number, version in enumerate((3, 3, 2))]
+    before = peer.rows_of(world.region).rosters[empty.key]
     answers.append(peer.offer(at(empty, 4, "i-9")))
 
     assert answers == [3, 3, 3, 4]
-    assert stood == at(empty, 3, "i-0")
+    assert before == at(empty, 3, "i-0")
     assert peer.rows_of(world.region).rosters[empty.key] == at(empty, 4, "i-9")
 
 
 @documented("DynamoDB Developer Guide, Supported data types: set types, a number set or string set without order")
-def test_a_row_of_the_original_sample_reads_as_its_addresses_and_gives_way(world: World, empty: Roster) -> None:
+def test_a_row_of_the_original_sample_has_addresses_and_can_be_replaced(world: World, empty: Roster) -> None:
     addresses = ["198.18.0.2/32", "198.18.0.1/32"]
     world.put_item({"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "ips": {"SS": addresses}})
 
-    read = stands(world, empty)
+    read = stored(world, empty)
     world.here.table.replace(at(empty, 1), 0)
 
     assert read is not None
     assert (read.version, sorted(cidr for cidr, _ in read.addresses())) == (0, sorted(addresses))
-    assert stands(world, empty) == at(empty, 1)
+    assert stored(world, empty) == at(empty, 1)
 
 
-@documented("DynamoDB Developer Guide, Supported data types: a string set may not be empty, so that NULL stands for it")
-def test_a_row_of_the_original_sample_without_addresses_is_a_row_of_nobody(world: World, empty: Roster) -> None:
+@documented("DynamoDB Developer Guide, Supported data types: a string set may not be empty, so NULL represents it")
+def test_a_row_of_the_original_sample_without_addresses_has_no_members(world: World, empty: Roster) -> None:
     world.put_item({"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "ips": {"NULL": True}})
 
-    assert stands(world, empty) == Roster(empty.key)
+    assert stored(world, empty) == Roster(empty.key)
 
 
-@documented("DynamoDB API Reference, PutItem: no attribute but the key is prescribed")
-def test_a_row_that_is_no_roster_is_kept_apart_with_its_version(world: World, empty: Roster) -> None:
+@documented("DynamoDB API Reference, PutItem: only the key attributes are required")
+def test_a_row_that_is_no_roster_is_listed_separately_with_its_version(world: World, empty: Roster) -> None:
     world.put_item({"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "version": {"N": "5"}})
 
     answers = [world.here.table.offer(at(empty, 5))]
@@ -130,26 +128,26 @@ def test_an_empty_set_is_refused(world: World, empty: Roster) -> None:
     with pytest.raises(Permanent):
         world.here.table.offer(replace(at(empty, 1), pending_releases={Region("us-west-2"): frozenset()}))
 
-    assert stands(world, empty) is None
+    assert stored(world, empty) is None
 
 
 @documented("DynamoDB Developer Guide, Service, account, and table quotas: 400 KB for an item")
-def test_a_roster_that_fits_into_an_item_is_taken_and_a_larger_one_refused(world: World, empty: Roster) -> None:
+def test_a_roster_that_fits_into_an_item_is_stored_and_a_larger_one_refused(world: World, empty: Roster) -> None:
     def departed(count: int) -> Roster:
-        return replace(at(empty, 1), departed={InstanceId(f"i-{n:017x}"): 1 for n in range(count)})
+        return replace(at(empty, 1), departed={InstanceId(f"i-{number:017x}"): 1 for number in range(count)})
 
     with pytest.raises(Permanent):
         world.here.table.offer(departed(20_000))
-    assert stands(world, empty) is None
+    assert stored(world, empty) is None
 
     assert world.here.table.offer(departed(15_000)) == 1
-    assert stands(world, empty) == departed(15_000)
+    assert stored(world, empty) == departed(15_000)
 
 
-@documented("DynamoDB API Reference, Scan: a page ends at 1 MB and names the key to go on from")
-def test_a_scan_gives_more_rows_than_one_page_holds(world: World, empty: Roster) -> None:
-    large = {InstanceId(f"i-{n:017x}"): 1 for n in range(12_000)}
-    keys = [RosterKey(world.region, f"{empty.key.asg}-{n}") for n in range(5)]
+@documented("DynamoDB API Reference, Scan: a page ends at 1 MB and returns the key to continue from")
+def test_a_scan_returns_the_rows_of_all_pages(world: World, empty: Roster) -> None:
+    large = {InstanceId(f"i-{number:017x}"): 1 for number in range(12_000)}
+    keys = [RosterKey(world.region, f"{empty.key.asg}-{number}") for number in range(5)]
     for key in keys:
         world.here.table.offer(replace(at(empty, 1), key=key, departed=large))
 
@@ -158,7 +156,7 @@ def test_a_scan_gives_more_rows_than_one_page_holds(world: World, empty: Roster)
 
 
 @documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
-def test_what_the_guard_holds_stands_beside_the_rosters(world: World, empty: Roster) -> None:
+def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster) -> None:
     held = HeldRemovals(SecurityGroupId(empty.key.asg), frozenset({RuleId("sgr-1")}), "0123456789ab", 1_800_000_000)
 
     world.here.table.hold(held)

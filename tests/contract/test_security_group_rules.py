@@ -1,6 +1,6 @@
-"""What a security group does with its inbound rules.
+"""The inbound rules of a security group.
 
-A call of the engine's changes all that it names or nothing: on this rests that it can read again and go on.
+Every call is atomic, so after a refusal the engine can read the rules again and continue.
 """
 
 import pytest
@@ -24,7 +24,7 @@ def addition(cidr: str, ports: PortRange = TCP, instance: str = "i-1") -> Additi
 
 
 def many(count: int, net: str = "198.18.0.{}/32") -> list[Addition]:
-    return [addition(net.format(n)) for n in range(1, count + 1)]
+    return [addition(net.format(number)) for number in range(1, count + 1)]
 
 
 def openings(world: World, group: SecurityGroupId) -> set[Opening | None]:
@@ -38,20 +38,20 @@ def refusal_of(world: World, group: SecurityGroupId, additions: list[Addition]) 
 
 
 @documented("EC2 API Reference, AuthorizeSecurityGroupIngress, response elements")
-def test_authorize_answers_with_the_rules_that_it_made(world: World) -> None:
+def test_authorize_returns_the_added_rules(world: World) -> None:
     group = world.security_group(world.here)
     wanted = [addition("198.18.0.1/32"), addition("2001:db8::1/128"), addition("198.18.0.1/32", PortRange("udp", 1, 9))]
 
     made = world.here.security_groups.authorize(group, wanted)
 
-    assert {rule.opening for rule in made} == {each.opening for each in wanted}
+    assert {rule.opening for rule in made} == {addition.opening for addition in wanted}
     assert {rule.description for rule in made} == {str(wanted[0].label)}
     assert set(world.here.security_groups.rules([group])[group]) == set(made)
     assert len({rule.id for rule in made}) == 3
 
 
 @documented("EC2 API Reference, DescribeSecurityGroupRules, filter group-id")
-def test_rules_of_several_groups_are_told_apart_and_outbound_ones_left_out(world: World) -> None:
+def test_rules_are_listed_by_group_without_outbound_rules(world: World) -> None:
     first, second = world.security_group(world.here), world.security_group(world.here)
     world.here.security_groups.authorize(first, [addition("198.18.0.1/32")])
     world.here.security_groups.authorize(second, [addition("198.18.0.2/32")])
@@ -75,8 +75,8 @@ def test_one_duplicate_refuses_all_of_an_authorize(world: World) -> None:
     assert openings(world, group) == {addition("198.18.0.1/32").opening}
 
 
-@documented("Amazon VPC User Guide, Security group rules: what EC2 checks is source and ports")
-def test_a_rule_made_by_hand_is_a_duplicate_whatever_its_description(world: World) -> None:
+@documented("Amazon VPC User Guide, Security group rules: EC2 checks source and ports")
+def test_a_rule_added_by_hand_is_a_duplicate_with_any_description(world: World) -> None:
     group = world.security_group(world.here)
     world.allow(group, "198.18.0.1/32", TCP, "by hand")
 
@@ -84,11 +84,11 @@ def test_a_rule_made_by_hand_is_a_duplicate_whatever_its_description(world: Worl
     world.here.security_groups.authorize(group, [addition("198.18.0.1/32", PortRange("tcp", 9042, 9043))])
 
 
-@documented("EC2 API Reference, AuthorizeSecurityGroupIngress: CIDRs are put into canonical form")
+@documented("EC2 API Reference, AuthorizeSecurityGroupIngress: CIDRs are stored in canonical form")
 @pytest.mark.parametrize(
     ("written", "kept"), [("198.18.7.9/24", "198.18.7.0/24"), ("2001:DB8:0:0::00:1/128", "2001:db8::1/128")]
 )
-def test_a_cidr_is_canonical_before_duplicates_are_looked_for(world: World, written: str, kept: str) -> None:
+def test_a_cidr_is_canonical_before_the_check_for_duplicates(world: World, written: str, kept: str) -> None:
     group = world.security_group(world.here)
 
     world.allow(group, written, TCP, "by hand")
@@ -121,7 +121,7 @@ def test_a_call_beyond_the_quota_changes_nothing(world: World) -> None:
 
 
 @documented("Amazon VPC User Guide, Amazon VPC quotas: a reference to a security group counts for both families")
-def test_a_group_that_admits_itself_uses_up_one_rule_of_each_family(world: World) -> None:
+def test_a_group_that_admits_itself_uses_one_rule_of_each_family(world: World) -> None:
     group = world.security_group(world.here)
     world.allow_itself(group, TCP)
     world.here.security_groups.authorize(group, [*many(59), *many(59, "2001:db8::{}/128")])
@@ -143,7 +143,7 @@ def test_a_description_takes_255_of_the_documented_characters(world: World) -> N
     assert made.label("contract") == addition("198.18.0.1/32", instance=longest).label
 
 
-@documented("EC2 API Reference, IpRange; that the whole call is refused is assumed")
+@documented("EC2 API Reference, IpRange; assumed: the whole call is refused")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -161,7 +161,7 @@ def test_one_bad_description_refuses_all_of_an_authorize(world: World, bad: Addi
 
 
 @documented("EC2 API Reference, Error codes, InvalidParameterValue: the same permission must not appear multiple times")
-def test_a_call_that_repeats_itself_is_refused_whole(world: World) -> None:
+def test_a_call_with_a_repeated_permission_is_refused(world: World) -> None:
     group = world.security_group(world.here)
 
     assert refusal_of(world, group, [addition("198.18.0.1/32"), addition("198.18.0.1/32", instance="i-2")]) is (
@@ -192,8 +192,8 @@ def test_all_rules_of_a_full_group_are_revoked_in_one_call(world: World) -> None
     assert openings(world, group) == set()
 
 
-@documented("Amazon VPC User Guide, Security group rules: a rule has an id of its own")
-def test_what_is_made_again_has_another_id_and_the_old_one_is_unknown(world: World) -> None:
+@documented("Amazon VPC User Guide, Security group rules: each rule has its own id")
+def test_a_rule_added_again_has_another_id_and_the_old_id_is_unknown(world: World) -> None:
     group = world.security_group(world.here)
     (first,) = world.here.security_groups.authorize(group, [addition("198.18.0.1/32")])
     world.here.security_groups.revoke(group, [first.id])
@@ -206,7 +206,7 @@ def test_what_is_made_again_has_another_id_and_the_old_one_is_unknown(world: Wor
 
 
 @documented("EC2 API Reference, UpdateSecurityGroupRuleDescriptionsIngress")
-def test_rules_are_relabelled_by_id_and_stay_what_they_are(world: World) -> None:
+def test_rules_are_relabelled_by_id_and_otherwise_unchanged(world: World) -> None:
     group = world.security_group(world.here)
     first, second = world.here.security_groups.authorize(group, many(2))
     label = addition("198.18.0.1/32", instance="i-9").label
@@ -230,8 +230,8 @@ def test_one_unknown_rule_refuses_all_of_a_relabelling(world: World) -> None:
     assert world.here.security_groups.rules([group])[group] == (rule,)
 
 
-@assumed("what the authors of pull request 7620 of getmoto/moto saw AWS do: a filter that nothing matches is no error")
-def test_a_group_that_does_not_exist_has_no_rules_and_hides_no_others(world: World) -> None:
+@assumed("pull request 7620 of getmoto/moto was checked against AWS: a filter without a match is no error")
+def test_a_group_that_does_not_exist_has_no_rules(world: World) -> None:
     group = world.security_group(world.here)
     (made,) = world.here.security_groups.authorize(group, [addition("198.18.0.1/32")])
 
@@ -247,7 +247,7 @@ def test_a_group_that_does_not_exist_cannot_be_changed(world: World) -> None:
 
 
 @documented("Amazon EC2 User Guide, Regions and Zones: resources belong to one Region")
-def test_a_peer_regions_group_is_changed_there_and_unknown_here(world: World) -> None:
+def test_a_group_of_the_peer_region_is_changed_there_and_unknown_here(world: World) -> None:
     group = world.security_group(world.peer)
 
     (made,) = world.peer.security_groups.authorize(group, [addition("198.18.0.1/32")])

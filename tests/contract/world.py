@@ -1,6 +1,6 @@
-"""What a clause of the contract has in its hands: the engine's own ports, and an operator's hand beside them.
+"""The interface of a world under contract: the engine's services, and the actions of an operator.
 
-Knows no implementation: `in_memory` has the simulator's, `on_aws` the one for whatever answers AWS's API.
+It must not know an implementation: `in_memory` has the simulator, `on_aws` everything with AWS's API.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,28 +16,28 @@ from ringfence.reconciler.interfaces import HomeServices, RegionServices
 T = TypeVar("T")
 
 LAUNCH_HOOK, TERMINATE_HOOK = "contract-launch", "contract-terminate"
-BROUGHT = "the-world-under-contract"
-"""The name under which a run that brings its own world registers it with pytest."""
+PROVIDED = "the-world-under-contract"
+"""The name of the pytest plugin with which a conformance run provides its world."""
 
 SHORTEST_HEARTBEAT = 30
 """Seconds. Source: Auto Scaling API Reference, PutLifecycleHook."""
 
 
 class Group(Protocol):
-    """An Auto Scaling group of one clause's own, at first without instances, and what an operator does to it.
+    """An Auto Scaling group of one clause, at first without instances, and the actions of an operator.
 
     It has a hook for launches and one for terminations.
     """
 
     @property
     def name(self) -> str:
-        """What Auto Scaling calls it."""
+        """Its name in Auto Scaling."""
 
     def scale_to(self, desired: int) -> None:
         """Sets the desired capacity."""
 
     def terminate(self, instance: InstanceId) -> None:
-        """Terminates an instance of the group, which is then replaced."""
+        """Terminates an instance; the group replaces it."""
 
     def detach(self, instance: InstanceId) -> None:
         """Detaches an instance and decrements the desired capacity."""
@@ -46,33 +46,33 @@ class Group(Protocol):
         """Moves an instance into standby and decrements the desired capacity."""
 
     def exit_standby(self, instance: InstanceId) -> None:
-        """Moves an instance from standby back."""
+        """Moves an instance out of standby."""
 
     def keep_warm(self, size: int) -> None:
-        """Has so many instances, in service or stopped in a warm pool, to which scaling in returns them."""
+        """Prepares so many instances, in service or stopped in a warm pool. Scaling in returns them to the pool."""
 
     def events(self) -> Sequence[LifecycleEvent]:
-        """The events of the group that have arrived so far, in their order."""
+        """The events of the group that have arrived, in order."""
 
 
 class Queue(Protocol):
-    """A FIFO queue with content-based deduplication and a dead-letter queue, of one clause's own."""
+    """A FIFO queue of one clause, with content-based deduplication and a dead-letter queue."""
 
     def send(self, body: str) -> None:
         """Sends a message to the queue's one message group."""
 
     def receive(self) -> list[str]:
-        """What can be received now, up to ten."""
+        """Receives up to ten messages."""
 
     def delete_received(self) -> None:
         """Deletes the messages that were received last."""
 
     def dead_letters(self) -> list[str]:
-        """What the dead-letter queue holds."""
+        """The messages of the dead-letter queue."""
 
 
 class World(Protocol):
-    """One world under the contract, in two Regions. All that it makes is removed by itself."""
+    """One world under contract, in two Regions. It removes all of its resources."""
 
     name: str
     region: Region
@@ -81,31 +81,31 @@ class World(Protocol):
     peer: RegionServices
 
     def security_group(self, region_of: RegionServices) -> SecurityGroupId:
-        """A new security group without inbound rules in the Region with these ports, not in a default VPC."""
+        """A new security group without inbound rules, in the Region of these services, not in a default VPC."""
 
     def allow(self, group: SecurityGroupId, cidr: str, ports: PortRange, description: str) -> RuleId:
-        """Makes a rule in a home security group by hand; the CIDR is passed as it is written."""
+        """Adds a rule to a home security group by hand; the CIDR is passed unchanged."""
 
     def allow_itself(self, group: SecurityGroupId, ports: PortRange) -> RuleId:
-        """Makes a rule in a home security group by which it admits itself."""
+        """Adds a rule to a home security group by which it admits itself."""
 
     def auto_scaling_group(self, heartbeat: int = 600, default: HookResult = HookResult.CONTINUE) -> Group:
-        """A new group whose hooks wait for `heartbeat` seconds and then take the default result."""
+        """A new group whose hooks wait for `heartbeat` seconds and then use the default result."""
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """Allocates an Elastic IP and associates it with a running instance."""
 
     def put_item(self, item: Mapping[str, Any]) -> None:
-        """Writes an item into the home table as it is."""
+        """Writes an item into the home table, unchanged."""
 
     def queue(self, visibility: int, receives: int) -> Queue:
-        """A new queue. `visibility` is in seconds; after so many receives a message is a dead letter."""
+        """A new queue. `visibility` is in seconds; after `receives` receives a message is a dead letter."""
 
     def tidy_up(self) -> None:
-        """Removes what the clause made, so that no two clauses' instances run at a time."""
+        """Removes the resources of the clause, so that the instances of two clauses never run concurrently."""
 
     def wait(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Waits."""
 
     def eventually(self, look: Callable[[], T]) -> T:
-        """What `look` returns, once it is something. Fails where it stays nothing for the world's patience."""
+        """The first true value of `look`. Fails after the patience of the world."""

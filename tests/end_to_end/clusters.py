@@ -25,21 +25,21 @@ class Cluster:
     regions: Mapping[str, Observer]
 
     def members(self) -> set[str]:
-        """The addresses of all instances that are in service."""
+        """The addresses of all instances in service."""
         return {
-            one.address
+            instance.address
             for region in self.regions.values()
-            for one in region.instances().values()
-            if one.lifecycle_state == "InService" and one.address
+            for instance in region.instances().values()
+            if instance.lifecycle_state == "InService" and instance.address
         }
 
     def agrees(self, besides: frozenset[str] = frozenset()) -> bool:
-        """Whether every Region's group admits exactly the members, and what is named besides."""
+        """Whether every Region's group admits exactly the members, and the addresses in `besides`."""
         wanted = self.members() | besides
         return all(region.admitted() == wanted for region in self.regions.values())
 
     def settle(self, **sizes: int) -> None:
-        """Brings the groups to these sizes (by default 1) in peace, and the security groups with them."""
+        """Removes faults, scales the groups to these sizes (default 1), and waits until the security groups follow."""
         self.lab.heal()
         for name, region in self.regions.items():
             region.scale_to(sizes.get(name, 1))
@@ -50,12 +50,12 @@ class Cluster:
         eventually(self.agrees, 30)
 
     def is_settled(self, region: str, size: int) -> bool:
-        """Whether so many instances are in service in the Region, and none is on its way."""
-        states = [one.lifecycle_state for one in self.regions[region].instances().values()]
+        """Whether so many instances are in service in the Region, and no others exist."""
+        states = [instance.lifecycle_state for instance in self.regions[region].instances().values()]
         return states == ["InService"] * size
 
     def scale(self, region: str, size: int) -> None:
-        """Scales a group and waits until that is done."""
+        """Scales a group, and waits for it."""
         self.regions[region].scale_to(size)
         eventually(lambda: self.is_settled(region, size), 30)
 
@@ -72,9 +72,13 @@ def deployed(*regions: str) -> Iterator[Cluster]:
     with Lab(regions=list(regions), parameters={"ReleaseDeadline": str(RELEASE_DEADLINE)}) as lab:
         observers = {}
         for region in regions:
-            one = lab.deploy(region)
+            deployed_region = lab.deploy(region)
             observers[region] = Observer(
-                lab.endpoint_url, region, one.auto_scaling_group, one.security_group, one.function
+                lab.endpoint_url,
+                region,
+                deployed_region.auto_scaling_group,
+                deployed_region.security_group,
+                deployed_region.function,
             )
         yield Cluster(lab, observers)
 
@@ -93,5 +97,5 @@ def two_regions(_two_regions: Cluster) -> Cluster:
 
 @pytest.fixture(scope="session")
 def three_regions() -> Iterator[Cluster]:
-    """Three Regions with nobody in them."""
+    """Three Regions without members."""
     yield from deployed(EAST, WEST, SOUTH)

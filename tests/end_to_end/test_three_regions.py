@@ -1,4 +1,4 @@
-"""Three Regions, further groups, and a Region that leaves and comes back."""
+"""Three Regions, additional groups, and a Region that leaves and returns."""
 
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
 from tests.labs import eventually
@@ -12,7 +12,7 @@ def test_three_regions_admit_one_another(three_regions: Cluster) -> None:
     assert len(three_regions.members()) == 4
 
 
-def test_one_region_that_is_down_leaves_the_other_two_in_order(three_regions: Cluster) -> None:
+def test_one_failed_region_does_not_affect_the_other_two(three_regions: Cluster) -> None:
     # given
     three_regions.settle(**{EAST: 1, WEST: 1, SOUTH: 1})
     three_regions.lab.fault(SOUTH, "hang")
@@ -20,7 +20,7 @@ def test_one_region_that_is_down_leaves_the_other_two_in_order(three_regions: Cl
     three_regions.scale(EAST, 2)
     # then
     east, west = (three_regions.regions[name] for name in (EAST, WEST))
-    new = {one.address for one in east.instances().values()}
+    new = {instance.address for instance in east.instances().values()}
     assert new <= east.admitted()
     assert new <= west.admitted()
     # when
@@ -30,7 +30,7 @@ def test_one_region_that_is_down_leaves_the_other_two_in_order(three_regions: Cl
     eventually(three_regions.agrees)
 
 
-def test_a_further_group_gets_hooks_of_its_own_by_an_update_of_the_stack(three_regions: Cluster) -> None:
+def test_an_update_of_the_stack_adds_hooks_for_an_additional_group(three_regions: Cluster) -> None:
     # given
     three_regions.settle(**{EAST: 1, WEST: 1, SOUTH: 1})
     east = three_regions.regions[EAST]
@@ -48,10 +48,10 @@ def test_a_further_group_gets_hooks_of_its_own_by_an_update_of_the_stack(three_r
     (stack,) = cloudformation.describe_stacks(StackName="ringfence-demo")["Stacks"]
     template = cloudformation.get_template(StackName="ringfence-demo", TemplateStage="Original")["TemplateBody"]
     parameters = [
-        {"ParameterKey": each["ParameterKey"], "ParameterValue": f"{east.auto_scaling_group},seed-nodes"}
-        if each["ParameterKey"] == "AutoScalingGroups"
-        else {"ParameterKey": each["ParameterKey"], "UsePreviousValue": True}
-        for each in stack["Parameters"]
+        {"ParameterKey": parameter["ParameterKey"], "ParameterValue": f"{east.auto_scaling_group},seed-nodes"}
+        if parameter["ParameterKey"] == "AutoScalingGroups"
+        else {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+        for parameter in stack["Parameters"]
     ]
     # when
     cloudformation.update_stack(
@@ -69,7 +69,9 @@ def test_a_further_group_gets_hooks_of_its_own_by_an_update_of_the_stack(three_r
 
     def seed_address() -> str | None:
         (group,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["seed-nodes"])["AutoScalingGroups"]
-        serving = [one["InstanceId"] for one in group["Instances"] if one["LifecycleState"] == "InService"]
+        serving = [
+            instance["InstanceId"] for instance in group["Instances"] if instance["LifecycleState"] == "InService"
+        ]
         return next(iter(east.addresses(serving).values()), None)
 
     seed = eventually(seed_address)
@@ -80,18 +82,20 @@ def test_a_further_group_gets_hooks_of_its_own_by_an_update_of_the_stack(three_r
     eventually(three_regions.agrees)
 
 
-def test_a_stack_that_is_deleted_and_deployed_again_just_works(three_regions: Cluster) -> None:
+def test_a_stack_can_be_deleted_and_deployed_again(three_regions: Cluster) -> None:
     # given
     three_regions.settle(**{EAST: 1, WEST: 2, SOUTH: 1})
     west = three_regions.regions[WEST]
     cloudformation = west.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName="ringfence-demo")["Stacks"]
     template = cloudformation.get_template(StackName="ringfence-demo", TemplateStage="Original")["TemplateBody"]
-    parameters = [{key: each[key] for key in ("ParameterKey", "ParameterValue")} for each in stack["Parameters"]]
+    parameters = [
+        {key: parameter[key] for key in ("ParameterKey", "ParameterValue")} for parameter in stack["Parameters"]
+    ]
     # when
     cloudformation.delete_stack(StackName="ringfence-demo")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="ringfence-demo", WaiterConfig={"Delay": 1})
-    # then the others go on, and admit its members still
+    # then the other Regions continue, and still admit its members
     three_regions.scale(EAST, 2)
     assert three_regions.members() <= three_regions.regions[SOUTH].admitted()
     # when

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ringfence_lab.demo.chapters import Watch
+from ringfence_lab.demo.departure import DepartureWatch
 from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
 from tests.labs import eventually
 
@@ -28,15 +28,17 @@ def by_hand(cidr: str) -> dict[str, Any]:
     }
 
 
-def test_a_launch_is_in_no_region_in_service_before_every_region_admits_it(two_regions: Cluster) -> None:
+def test_no_launch_is_in_service_before_every_region_admits_it(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
     early: set[str] = set()
 
     def three_in_service() -> bool:
-        serving = [one for one in east.instances().values() if one.lifecycle_state == "InService"]
+        serving = [instance for instance in east.instances().values() if instance.lifecycle_state == "InService"]
         admitted = [region.admitted() for region in two_regions.regions.values()]
-        early.update(one.id for one in serving if any(one.address not in addresses for addresses in admitted))
+        early.update(
+            instance.id for instance in serving if any(instance.address not in addresses for addresses in admitted)
+        )
         return len(serving) == 3
 
     # when
@@ -48,20 +50,20 @@ def test_a_launch_is_in_no_region_in_service_before_every_region_admits_it(two_r
 
 
 @pytest.mark.parametrize("region", [EAST, WEST])
-def test_an_address_is_in_no_group_before_its_instance_is_gone(two_regions: Cluster, region: str) -> None:
+def test_an_address_is_removed_from_every_group_before_its_instance_is_gone(two_regions: Cluster, region: str) -> None:
     # given
     home = two_regions.regions[region]
-    ((id, one),) = home.instances().items()
-    assert one.address is not None
+    ((id, instance),) = home.instances().items()
+    assert instance.address is not None
     # when
     home.scale_to(0)
-    with Watch(two_regions.regions.values(), home, id, one.address) as watch:
+    with DepartureWatch(two_regions.regions.values(), home, id, instance.address) as watch:
         pass
     # then
     assert watch.departure.closed_first
 
 
-def test_fifty_launches_at_once_in_two_regions_lose_nobody(two_regions: Cluster) -> None:
+def test_fifty_concurrent_launches_in_two_regions_admit_every_instance(two_regions: Cluster) -> None:
     # given
     for region in two_regions.regions.values():
         region.client("autoscaling").update_auto_scaling_group(
@@ -74,7 +76,7 @@ def test_fifty_launches_at_once_in_two_regions_lose_nobody(two_regions: Cluster)
     # then
     assert len(two_regions.members()) == 52
     assert two_regions.agrees()
-    # when all but one leave again
+    # when all but one terminate again
     for region in two_regions.regions.values():
         region.scale_to(1)
     eventually(lambda: all(two_regions.is_settled(region, 1) for region in two_regions.regions), 60)
@@ -82,18 +84,18 @@ def test_fifty_launches_at_once_in_two_regions_lose_nobody(two_regions: Cluster)
     assert two_regions.agrees()
 
 
-def test_true_ups_by_hand_that_overlap_events_disturb_nothing(two_regions: Cluster) -> None:
-    # given two people who ask for true-ups all the time
+def test_true_ups_by_hand_may_overlap_with_events(two_regions: Cluster) -> None:
+    # given two operators who invoke true-ups all the time
     stop = threading.Event()
 
-    def pester(region: str) -> None:
+    def invoke_repeatedly(region: str) -> None:
         observer = two_regions.regions[region]
         while not stop.is_set():
             observer.client("lambda").invoke(FunctionName=observer.function, Payload=json.dumps({"trueup": True}))
 
-    pesterers = [threading.Thread(target=pester, args=[region]) for region in (EAST, WEST)]
-    for one in pesterers:
-        one.start()
+    operators = [threading.Thread(target=invoke_repeatedly, args=[region]) for region in (EAST, WEST)]
+    for operator in operators:
+        operator.start()
     # when
     try:
         for size in (4, 2, 5, 1):
@@ -101,14 +103,14 @@ def test_true_ups_by_hand_that_overlap_events_disturb_nothing(two_regions: Clust
             assert two_regions.members() <= two_regions.regions[WEST].admitted()
     finally:
         stop.set()
-        for one in pesterers:
-            one.join()
+        for operator in operators:
+            operator.join()
     # then
     eventually(two_regions.agrees)
 
 
 @pytest.mark.parametrize("fault", ["hang", "reset", "throttle"])
-def test_a_peer_that_fails_does_not_hold_the_home_region(two_regions: Cluster, fault: str) -> None:
+def test_a_failing_peer_does_not_delay_the_home_region(two_regions: Cluster, fault: str) -> None:
     # given
     east = two_regions.regions[EAST]
     two_regions.lab.fault(WEST, fault)
@@ -117,7 +119,7 @@ def test_a_peer_that_fails_does_not_hold_the_home_region(two_regions: Cluster, f
     two_regions.scale(EAST, 2)
     # then
     assert time.monotonic() - started < 10
-    assert {one.address for one in east.instances().values()} <= east.admitted()
+    assert {instance.address for instance in east.instances().values()} <= east.admitted()
     # when
     two_regions.lab.heal(WEST)
     east.true_up()
@@ -125,30 +127,30 @@ def test_a_peer_that_fails_does_not_hold_the_home_region(two_regions: Cluster, f
     eventually(two_regions.agrees)
 
 
-def test_a_termination_is_held_for_a_peer_that_hangs_and_no_longer_than_the_deadline(two_regions: Cluster) -> None:
+def test_a_termination_waits_for_a_hanging_peer_only_until_the_deadline(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
-    ((id, one),) = east.instances().items()
+    ((id, instance),) = east.instances().items()
     two_regions.lab.fault(WEST, "hang")
     # when
     east.scale_to(0)
     # then
-    eventually(lambda: one.address not in east.admitted())
+    eventually(lambda: instance.address not in east.admitted())
     assert east.instances()[id].lifecycle_state == "Terminating:Wait"
     # when
     time.sleep(RELEASE_DEADLINE)
-    said = east.true_up()
+    result = east.true_up()
     # then
     assert not east.instances()
-    assert said["stale_doors"] >= 0
+    assert result["stale_doors"] >= 0
     # when
     two_regions.lab.heal(WEST)
     east.true_up()
     # then
-    assert one.address not in two_regions.regions[WEST].admitted()
+    assert instance.address not in two_regions.regions[WEST].admitted()
 
 
-def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_the_redelivery_does_the_rest(
+def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_the_redelivery_completes_it(
     two_regions: Cluster,
 ) -> None:
     # given
@@ -163,20 +165,20 @@ def test_with_the_home_table_down_a_launch_is_admitted_at_home_and_the_redeliver
     eventually(two_regions.agrees, 60)
 
 
-def test_an_operators_rules_are_never_touched_and_one_of_ours_that_is_deleted_comes_back(two_regions: Cluster) -> None:
+def test_foreign_rules_stay_and_a_deleted_owned_rule_is_restored(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
     east.client("ec2").authorize_security_group_ingress(
         GroupId=east.security_group, IpPermissions=[by_hand("203.0.113.0/24")]
     )
-    ours = next(rule for rule in east.rules() if rule["CidrIpv4"] != "203.0.113.0/24")
+    owned = next(rule for rule in east.rules() if rule["CidrIpv4"] != "203.0.113.0/24")
     east.client("ec2").revoke_security_group_ingress(
-        GroupId=east.security_group, SecurityGroupRuleIds=[ours["SecurityGroupRuleId"]]
+        GroupId=east.security_group, SecurityGroupRuleIds=[owned["SecurityGroupRuleId"]]
     )
     # when
-    said = east.true_up()
+    result = east.true_up()
     # then
-    assert said["added"] == 1
+    assert result["added"] == 1
     assert {"203.0.113.0", *two_regions.members()} == east.admitted()
     # finally
     east.client("ec2").revoke_security_group_ingress(
@@ -184,7 +186,7 @@ def test_an_operators_rules_are_never_touched_and_one_of_ours_that_is_deleted_co
     )
 
 
-def test_an_instance_attached_and_detached_by_hand_comes_and_goes_with_a_true_up(two_regions: Cluster) -> None:
+def test_a_true_up_finds_instances_attached_and_detached_by_hand(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
     scaling, ec2 = east.client("autoscaling"), east.client("ec2")
@@ -214,14 +216,14 @@ def test_an_instance_attached_and_detached_by_hand_comes_and_goes_with_a_true_up
     ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
 
 
-def test_a_warm_pool_is_filled_without_members_and_members_come_out_of_it(two_regions: Cluster) -> None:
+def test_instances_of_a_warm_pool_are_members_only_outside_of_it(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
     scaling = east.client("autoscaling")
 
     def pooled() -> list[str]:
         answer = scaling.describe_warm_pool(AutoScalingGroupName=east.auto_scaling_group)
-        return [one["LifecycleState"] for one in answer["Instances"]]
+        return [instance["LifecycleState"] for instance in answer["Instances"]]
 
     # when
     scaling.put_warm_pool(AutoScalingGroupName=east.auto_scaling_group, MinSize=1, MaxGroupPreparedCapacity=2)
@@ -238,8 +240,8 @@ def test_a_warm_pool_is_filled_without_members_and_members_come_out_of_it(two_re
     eventually(lambda: not pooled())
 
 
-def test_a_bad_configuration_puts_the_event_into_the_dead_letter_queue_with_its_reason(two_regions: Cluster) -> None:
-    # given a group that does not admit itself any more
+def test_a_bad_configuration_sends_the_event_to_the_dead_letter_queue_with_its_reason(two_regions: Cluster) -> None:
+    # given a group that no longer admits itself
     east = two_regions.regions[EAST]
     ec2, sqs = east.client("ec2"), east.client("sqs")
     ec2.revoke_security_group_ingress(GroupId=east.security_group, IpPermissions=[self_reference(two_regions, EAST)])
@@ -257,13 +259,13 @@ def test_a_bad_configuration_puts_the_event_into_the_dead_letter_queue_with_its_
     # then
     assert json.loads(message["Body"])["detail-type"] == "EC2 Instance-launch Lifecycle Action"
     assert "does not admit itself on any port" in message["MessageAttributes"]["reason"]["StringValue"]
-    # when it is mended, a true-up answers the hook
+    # when it is fixed, a true-up answers the hook
     sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
     east.true_up()
     eventually(lambda: two_regions.is_settled(EAST, 2))
 
 
-def test_a_launch_without_room_at_home_is_sent_away(two_regions: Cluster) -> None:
+def test_a_launch_without_room_at_home_is_abandoned(two_regions: Cluster) -> None:
     # given a group with as many rules as the quota allows
     east = two_regions.regions[EAST]
     ec2 = east.client("ec2")
@@ -276,14 +278,14 @@ def test_a_launch_without_room_at_home_is_sent_away(two_regions: Cluster) -> Non
     # then
     try:
         eventually(lambda: any("it could not join" in line.get("why", "") for line in two_regions.log(EAST)))
-        serving = {id for id, one in east.instances().items() if one.lifecycle_state == "InService"}
+        serving = {id for id, instance in east.instances().items() if instance.lifecycle_state == "InService"}
         assert serving == before
     finally:
         ec2.revoke_security_group_ingress(GroupId=east.security_group, IpPermissions=fillers)
     eventually(lambda: two_regions.is_settled(EAST, 2), 60)
 
 
-def test_without_the_clusters_tag_a_group_cannot_be_changed_from_elsewhere(two_regions: Cluster) -> None:
+def test_without_the_clusters_tag_no_other_region_can_change_a_group(two_regions: Cluster) -> None:
     # given
     west = two_regions.regions[WEST]
     tag = {"Key": "ringfence-cluster", "Value": "demo"}
@@ -293,7 +295,7 @@ def test_without_the_clusters_tag_a_group_cannot_be_changed_from_elsewhere(two_r
         two_regions.scale(EAST, 2)
     finally:
         west.client("ec2").create_tags(Resources=[west.security_group], Tags=[tag])
-    # then the launch went on, and the log says why the peer lacks it
+    # then the launch continued, and the log says why the peer lacks it
     errors = [line.get("error", "") for line in two_regions.log(EAST)]
     assert any("UnauthorizedOperation" in error and "AuthorizeSecurityGroupIngress" in error for error in errors)
     assert two_regions.members() - west.admitted()
@@ -303,9 +305,9 @@ def test_without_the_clusters_tag_a_group_cannot_be_changed_from_elsewhere(two_r
     assert two_regions.agrees()
 
 
-def test_every_change_is_a_line_in_the_log_and_every_call_names_its_event(two_regions: Cluster) -> None:
+def test_every_change_is_logged_and_every_call_names_its_event(two_regions: Cluster) -> None:
     # given
-    two_regions.lab.forget_calls()
+    two_regions.lab.clear_calls()
     # when
     two_regions.scale(EAST, 2)
     # then
@@ -324,7 +326,10 @@ def test_every_change_is_a_line_in_the_log_and_every_call_names_its_event(two_re
 def test_the_metrics_are_embedded_in_the_log(two_regions: Cluster) -> None:
     metrics = [line for line in two_regions.log(EAST) if "_aws" in line]
     names = {
-        metric["Name"] for line in metrics for each in line["_aws"]["CloudWatchMetrics"] for metric in each["Metrics"]
+        metric["Name"]
+        for line in metrics
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
     }
     assert {
         "RulesAdded",
@@ -343,10 +348,10 @@ def test_the_metrics_are_embedded_in_the_log(two_regions: Cluster) -> None:
 
 
 def test_the_schedule_sends_true_ups_that_differ(two_regions: Cluster) -> None:
-    # given the schedule has fired when the stack was made
+    # given the schedule fired when the stack was created
     causes = [line["cause"] for line in two_regions.log(EAST) if line.get("message") == "reconciled"]
-    # then its message carries the time, so that the queue does not take the next one for a duplicate
-    scheduled = [each for cause in causes for each in cause if each.startswith("schedule 20")]
+    # then its message contains the time, so that the queue does not drop the next one as a duplicate
+    scheduled = [event_id for cause in causes for event_id in cause if event_id.startswith("schedule 20")]
     assert scheduled
     assert len(scheduled) == len(set(scheduled))
 
@@ -355,7 +360,7 @@ def test_the_schedule_sends_true_ups_that_differ(two_regions: Cluster) -> None:
     "payload",
     [{"detail": {"AutoScalingGroupName": None}}, {"detail": {"AutoScalingGroupName": None}, "trueup": True}],
 )
-def test_a_true_up_in_the_original_samples_form_is_taken(two_regions: Cluster, payload: dict[str, Any]) -> None:
+def test_a_true_up_in_the_original_samples_form_works(two_regions: Cluster, payload: dict[str, Any]) -> None:
     east = two_regions.regions[EAST]
     named = {**payload, "detail": {"AutoScalingGroupName": east.auto_scaling_group}}
     answer = east.client("lambda").invoke(FunctionName=east.function, Payload=json.dumps(named))
@@ -363,7 +368,7 @@ def test_a_true_up_in_the_original_samples_form_is_taken(two_regions: Cluster, p
     assert json.loads(answer["Payload"].read())["problems"] == []
 
 
-def test_a_true_up_of_a_group_that_is_none_of_ours_says_so(two_regions: Cluster) -> None:
+def test_a_true_up_of_an_unknown_group_fails_with_the_reason(two_regions: Cluster) -> None:
     east = two_regions.regions[EAST]
     payload = json.dumps({"detail": {"AutoScalingGroupName": "typo"}})
     answer = east.client("lambda").invoke(FunctionName=east.function, Payload=payload)
@@ -371,7 +376,7 @@ def test_a_true_up_of_a_group_that_is_none_of_ours_says_so(two_regions: Cluster)
     assert "typo is none of this Region's groups" in json.loads(answer["Payload"].read())["errorMessage"]
 
 
-def test_what_is_no_event_is_ignored_and_does_not_block_the_queue(two_regions: Cluster) -> None:
+def test_an_unknown_message_is_ignored_and_does_not_block_the_queue(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]
     sqs = east.client("sqs")
@@ -382,9 +387,9 @@ def test_what_is_no_event_is_ignored_and_does_not_block_the_queue(two_regions: C
     two_regions.scale(EAST, 2)
 
     # then
-    def told(reason: str) -> bool:
+    def is_logged(reason: str) -> bool:
         ignored = (line for line in two_regions.log(EAST) if line.get("message") == "event ignored")
         return any(reason in line.get("reason", "") for line in ignored)
 
-    # what an invocation says is in the log once it has ended, and an instance goes on before
-    eventually(lambda: told("not JSON") and told("test notification"))
+    # the log of an invocation appears when it has ended, which may be after the instance continued
+    eventually(lambda: is_logged("not JSON") and is_logged("test notification"))

@@ -1,4 +1,4 @@
-"""The Lambda artefact: built by the project's own target, and only when something changed."""
+"""The Lambda artefact: the project's own target builds it, and only after a change."""
 
 import os
 import zipfile
@@ -18,7 +18,7 @@ build-RingfenceFunction:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose target takes no time and counts its builds."""
+    """A project whose target is fast and counts its builds."""
     (tmp_path / "Makefile").write_text(MAKEFILE)
     (tmp_path / "src" / "ringfence").mkdir(parents=True)
     (tmp_path / "src" / "ringfence" / "handler.py").write_text("answer = 42\n")
@@ -29,7 +29,7 @@ def builds(project: Path) -> int:
     return len((project / "builds").read_text().splitlines())
 
 
-def test_it_holds_what_the_target_built(project: Path) -> None:
+def test_it_contains_the_output_of_the_target(project: Path) -> None:
     with zipfile.ZipFile(artefact(project)) as archive:
         assert archive.read("package/handler.py") == b"answer = 42\n"
 
@@ -39,7 +39,7 @@ def test_it_is_built_once_for_the_same_source(project: Path) -> None:
     assert builds(project) == 1
 
 
-def test_a_change_of_the_source_builds_another_and_the_old_one_goes(project: Path) -> None:
+def test_a_change_of_the_source_builds_a_new_artefact_and_deletes_the_old_one(project: Path) -> None:
     first = artefact(project)
 
     (project / "src" / "ringfence" / "handler.py").write_text("answer = 43\n")
@@ -59,7 +59,7 @@ def test_the_same_source_gives_the_same_bytes(project: Path) -> None:
     assert artefact(project).read_bytes() == before
 
 
-def test_a_build_that_fails_says_why_and_leaves_nothing(project: Path) -> None:
+def test_a_failed_build_raises_with_the_reason_and_leaves_nothing(project: Path) -> None:
     (project / "Makefile").write_text("build-RingfenceFunction:\n\t@echo 'no such wheel' >&2; false\n")
 
     with pytest.raises(BuildFailed, match=r"build-RingfenceFunction.*Error 1"):

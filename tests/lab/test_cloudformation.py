@@ -1,4 +1,4 @@
-"""CloudFormation's EC2 and Auto Scaling resources, made in moto: what Ref and GetAtt say, updates, and deletion."""
+"""CloudFormation's EC2 and Auto Scaling resources, created in moto: Ref and GetAtt, updates, deletion."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ POLL = {"Delay": 0.05, "MaxAttempts": 600}
 
 @dataclass
 class Stack:
-    """A stack of a test's own."""
+    """A stack of one test."""
 
     lab: Lab
     region: str = HOME
@@ -45,7 +45,7 @@ class Stack:
 
     @property
     def ids(self) -> dict[str, str]:
-        """Physical ids by logical ones."""
+        """The physical ids by the logical ids."""
         client = self.lab.client("cloudformation", self.region)
         resources = client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
@@ -60,7 +60,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def prerequisites(empty_lab: Lab) -> Iterator[Stack]:
-    """The example as it is, in a Region where this module changes nothing of it."""
+    """The example, in a Region where no test of this module changes it."""
     stack = Stack(empty_lab, PEER)
     stack.deploy(PREREQUISITES)
     yield stack
@@ -82,12 +82,12 @@ def prerequisites(empty_lab: Lab) -> Iterator[Stack]:
         ("LaunchTemplate", "lt-"),
     ],
 )
-def test_ref_is_what_the_template_reference_says(prerequisites: Stack, logical: str, pattern: str) -> None:
+def test_ref_returns_the_documented_value(prerequisites: Stack, logical: str, pattern: str) -> None:
     """AWS CloudFormation Template Reference, "Return values" of each type."""
     assert prerequisites.ids[logical].startswith(pattern)
 
 
-def test_an_auto_scaling_group_is_named_after_its_stack_and_stands_in_its_subnets(prerequisites: Stack) -> None:
+def test_an_auto_scaling_group_has_a_generated_name_and_the_given_subnets(prerequisites: Stack) -> None:
     group = prerequisites.group()
 
     assert group["AutoScalingGroupName"] == prerequisites.outputs["AutoScalingGroup"]
@@ -98,13 +98,13 @@ def test_an_auto_scaling_group_is_named_after_its_stack_and_stands_in_its_subnet
     assert group["LaunchTemplate"]["LaunchTemplateId"] == prerequisites.ids["LaunchTemplate"]
 
 
-def test_the_groups_tags_reach_its_instances_where_they_say_so(prerequisites: Stack) -> None:
+def test_the_groups_tags_propagate_at_launch(prerequisites: Stack) -> None:
     (tag,) = [tag for tag in prerequisites.group()["Tags"] if tag["Key"] == "Name"]
 
     assert tag["PropagateAtLaunch"] is True
 
 
-def test_the_latest_image_is_one_that_the_region_has(prerequisites: Stack) -> None:
+def test_the_latest_image_exists_in_the_region(prerequisites: Stack) -> None:
     ec2 = prerequisites.lab.client("ec2", PEER)
 
     versions = ec2.describe_launch_template_versions(LaunchTemplateId=prerequisites.ids["LaunchTemplate"])
@@ -126,7 +126,7 @@ def test_the_security_group_admits_itself_and_carries_its_tag(prerequisites: Sta
     assert {"Key": "ringfence-cluster", "Value": "demo"} in described["Tags"]
 
 
-def test_an_update_changes_in_place_what_can_be_changed(empty_lab: Lab) -> None:
+def test_an_update_changes_properties_in_place(empty_lab: Lab) -> None:
     stack = Stack(empty_lab)
     stack.deploy(PREREQUISITES)
     before = stack.ids
@@ -138,11 +138,11 @@ def test_an_update_changes_in_place_what_can_be_changed(empty_lab: Lab) -> None:
     group = stack.group()
     assert stack.ids == before
     assert (group["MaxSize"], group["LaunchTemplate"]["Version"]) == (12, "2")
-    assert group["DesiredCapacity"] == 1, "what the template did not change stays as it was scaled"
+    assert group["DesiredCapacity"] == 1, "the update does not change the scaled capacity"
     stack.delete()
 
 
-def test_an_update_replaces_what_cannot_be_changed_and_deletes_the_old(empty_lab: Lab) -> None:
+def test_an_update_replaces_a_resource_that_cannot_change(empty_lab: Lab) -> None:
     stack = Stack(empty_lab)
     stack.deploy(PREREQUISITES)
     before = stack.ids
@@ -171,14 +171,14 @@ def test_a_deleted_stack_leaves_nothing(empty_lab: Lab) -> None:
     stack.delete()
 
     assert ids["Vpc"] not in {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]}
-    assert ids["SecurityGroup"] not in {one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]}
+    assert ids["SecurityGroup"] not in {group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]}
     templates = ec2.describe_launch_templates()["LaunchTemplates"]
     assert ids["LaunchTemplate"] not in {template["LaunchTemplateId"] for template in templates}
     groups = empty_lab.client("autoscaling", HOME).describe_auto_scaling_groups()["AutoScalingGroups"]
     assert ids["AutoScalingGroup"] not in {group["AutoScalingGroupName"] for group in groups}
 
 
-def test_what_fails_rolls_the_stack_back_with_the_reason(empty_lab: Lab) -> None:
+def test_a_failure_rolls_the_stack_back_with_the_reason(empty_lab: Lab) -> None:
     stack = Stack(empty_lab)
     bad_route = {"RouteTableId": "rtb-0123456789abcdef0", "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-0"}
     template = {
@@ -200,7 +200,7 @@ def test_what_fails_rolls_the_stack_back_with_the_reason(empty_lab: Lab) -> None
     assert any("rtb-0123456789abcdef0" in reason for reason in reasons)
 
 
-def test_a_warm_pool_and_hooks_are_put_changed_and_taken_away(empty_lab: Lab) -> None:
+def test_a_warm_pool_and_hooks_are_created_changed_and_deleted(empty_lab: Lab) -> None:
     stack, autoscaling = Stack(empty_lab), empty_lab.client("autoscaling", HOME)
     more = """
   WarmPool:
@@ -241,7 +241,7 @@ Resources:
   Group:
     Type: AWS::EC2::SecurityGroup
     Properties:
-      GroupDescription: rules written into the group
+      GroupDescription: rules in the group
       VpcId: !Ref Vpc
       SecurityGroupIngress:
         - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 192.0.2.0/24, Description: office}
@@ -251,7 +251,7 @@ Outputs:
 """
 
 
-def test_rules_written_into_a_group_follow_the_template_and_leave_others_alone(empty_lab: Lab) -> None:
+def test_rules_of_a_group_follow_the_template_and_other_rules_stay(empty_lab: Lab) -> None:
     stack, ec2 = Stack(empty_lab), empty_lab.client("ec2", HOME)
 
     def sources() -> set[str]:
@@ -292,7 +292,7 @@ def _role_with_policy(name: str, action: str) -> dict[str, Any]:
     return {"Resources": {"Role": ROLE, "Policy": {"Type": "AWS::IAM::RolePolicy", "Properties": policy}}}
 
 
-def test_equal_stacks_of_two_regions_make_roles_of_their_own(empty_lab: Lab) -> None:
+def test_equal_stacks_in_two_regions_create_separate_roles(empty_lab: Lab) -> None:
     """Roles are global: IAM User Guide, "IAM identifiers"."""
     stacks = [Stack(empty_lab, region, "equal-stacks") for region in (HOME, PEER)]
 
@@ -306,7 +306,7 @@ def test_equal_stacks_of_two_regions_make_roles_of_their_own(empty_lab: Lab) -> 
     stacks[1].delete()
 
 
-def test_a_roles_policy_is_put_changed_renamed_and_taken_away(empty_lab: Lab) -> None:
+def test_a_roles_policy_is_created_changed_renamed_and_deleted(empty_lab: Lab) -> None:
     iam, stack = empty_lab.client("iam", HOME), Stack(empty_lab)
     stack.deploy(_role_with_policy("first", "ec2:DescribeInstances"))
     role = stack.ids["Role"]

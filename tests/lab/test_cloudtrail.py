@@ -1,4 +1,4 @@
-"""CloudTrail's event history tells who made a rule. Source: CloudTrail API Reference, LookupEvents."""
+"""CloudTrail's event history names the caller that made a rule. Source: CloudTrail API Reference, LookupEvents."""
 
 import json
 from typing import Any
@@ -7,20 +7,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ringfence_lab.control.lab import Lab
-from tests.lab.test_identity import a_group, a_role, authorize, may
+from tests.lab.roles import allow, authorize, role_session, security_group
 from tests.labs import HOME, PEER, client
 
 
 def history(lab: Lab, region: str, group: str) -> list[tuple[str, dict[str, Any]]]:
-    """The events about a group, newest first, each with its record."""
+    """The events of a group, the newest first, each with its record."""
     wanted = [{"AttributeKey": "ResourceName", "AttributeValue": group}]
     events = lab.client("cloudtrail", region).lookup_events(LookupAttributes=wanted)["Events"]
     return [(event["EventName"], json.loads(event["CloudTrailEvent"])) for event in events]
 
 
-def test_a_call_that_makes_a_rule_is_told_with_its_caller_and_the_rule(empty_lab: Lab) -> None:
-    group = a_group(empty_lab, HOME)
-    role = a_role(empty_lab, may("ec2:*", "*"))
+def test_a_call_that_adds_a_rule_is_recorded_with_its_caller_and_the_rule(empty_lab: Lab) -> None:
+    group = security_group(empty_lab, HOME)
+    role = role_session(empty_lab, allow("ec2:*", "*"))
     authorize(empty_lab, role, HOME, group)
 
     ((name, record),) = history(empty_lab, HOME, group)
@@ -34,8 +34,8 @@ def test_a_call_that_makes_a_rule_is_told_with_its_caller_and_the_rule(empty_lab
     assert "Boto3" in record["userAgent"]
 
 
-def test_a_call_that_takes_a_rule_away_names_it_too_and_the_newest_comes_first(empty_lab: Lab) -> None:
-    group = a_group(empty_lab, HOME)
+def test_a_call_that_removes_a_rule_is_recorded_and_the_newest_comes_first(empty_lab: Lab) -> None:
+    group = security_group(empty_lab, HOME)
     ec2 = empty_lab.client("ec2", HOME)
     rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])["SecurityGroupRules"]
@@ -48,10 +48,10 @@ def test_a_call_that_takes_a_rule_away_names_it_too_and_the_newest_comes_first(e
     assert record["requestParameters"]["items"] == [{"securityGroupRuleId": id}]
 
 
-def test_what_was_refused_changed_nothing_and_what_happens_elsewhere_is_told_there(empty_lab: Lab) -> None:
-    group = a_group(empty_lab, HOME)
+def test_refused_calls_and_calls_in_other_regions_are_not_recorded(empty_lab: Lab) -> None:
+    group = security_group(empty_lab, HOME)
     with pytest.raises(ClientError, match=r"AccessDenied|Unauthorized"):
-        authorize(empty_lab, a_role(empty_lab, may("s3:*", "*")), HOME, group)
+        authorize(empty_lab, role_session(empty_lab, allow("s3:*", "*")), HOME, group)
     assert history(empty_lab, HOME, group) == []
-    authorize(empty_lab, a_role(empty_lab, may("ec2:*", "*")), HOME, group)
+    authorize(empty_lab, role_session(empty_lab, allow("ec2:*", "*")), HOME, group)
     assert history(empty_lab, PEER, group) == []

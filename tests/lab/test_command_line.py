@@ -1,4 +1,4 @@
-"""`ringfence lab` as a person and as a program meet it."""
+"""The command `ringfence lab`, for people and for programs."""
 
 import json
 import signal
@@ -28,7 +28,7 @@ def ringfence(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def lab_up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
-    """A lab that runs on a port that was free, with what it printed."""
+    """A running lab on a free port, with the document that it printed."""
     command = [RINGFENCE, "lab", "up", "--port", str(free_port()), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -39,12 +39,12 @@ def lab_up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, o
         process.wait()
 
 
-def plain_client(service: str, said: dict[str, object]) -> Any:
-    """A client as anybody makes one, but for its patience."""
+def plain_client(service: str, printed: dict[str, object]) -> Any:
+    """A client without retries, with any credentials."""
     return boto3.Session("any", "body").client(
         service,  # type: ignore[call-overload]  # by name
         region_name=HOME,
-        endpoint_url=str(said["endpoint_url"]),
+        endpoint_url=str(printed["endpoint_url"]),
         config=Config(retries={"total_max_attempts": 1}),
     )
 
@@ -56,13 +56,13 @@ def free_port() -> int:
 
 
 def children_of(process: int) -> list[int]:
-    """The processes that a process started, and those that they did."""
+    """The child processes of a process, and their children."""
     own = [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     return own + [grandchild for child in own for grandchild in children_of(child)]
 
 
 def working_directory_of(server: int) -> Path:
-    """Where a lab's server writes what it writes."""
+    """The working directory of a lab's server."""
     directory = Path(f"/proc/{server}/cwd").readlink()
     assert directory.name.startswith("ringfence-lab-")
     return directory
@@ -76,29 +76,29 @@ def is_running(process: int) -> bool:
 
 
 def one_line(answer: subprocess.CompletedProcess[str]) -> str:
-    """What an error says, which is one line on the standard error, and exit code 2."""
+    """The message of an error: one line on the standard error, with exit code 2."""
     assert answer.returncode == 2, answer.stderr
     assert answer.stdout == ""
     (line,) = answer.stderr.splitlines()
     return line
 
 
-def test_up_prints_where_everything_is_within_twenty_seconds_and_ends_cleanly() -> None:
-    artefact()  # as `make set-up` leaves it
+def test_up_prints_the_resources_within_twenty_seconds_and_ends_cleanly() -> None:
+    artefact()  # `make set-up` builds it
     started = time.monotonic()
 
-    with lab_up("--region", HOME, "--region", PEER) as (process, said):
+    with lab_up("--region", HOME, "--region", PEER) as (process, printed):
         assert time.monotonic() - started < 20
-        assert said["cluster"] == "demo"
-        assert isinstance(said["regions"], dict)
-        assert list(said["regions"]) == [HOME, PEER]
-        described = said["regions"][HOME]
+        assert printed["cluster"] == "demo"
+        assert isinstance(printed["regions"], dict)
+        assert list(printed["regions"]) == [HOME, PEER]
+        described = printed["regions"][HOME]
         names = "stack auto_scaling_group security_group table function queue dead_letter_queue"
         assert list(described) == names.split()
-        lambda_ = plain_client("lambda", said)
+        lambda_ = plain_client("lambda", printed)
         lambda_.invoke(FunctionName=described["function"], Payload='{"trueup": true}')
         children = children_of(process.pid)
-        assert len(children) >= 2, "the server, and a function that runs in it"
+        assert len(children) >= 2, "the server, and a function process"
         directory = working_directory_of(children[0])
 
         process.send_signal(signal.SIGTERM)
@@ -109,9 +109,9 @@ def test_up_prints_where_everything_is_within_twenty_seconds_and_ends_cleanly() 
         assert not directory.exists()
 
 
-def test_nothing_outlives_a_lab_that_is_killed() -> None:
-    with lab_up("--region", HOME, "--deploy-none") as (process, said):
-        assert said["regions"] == {}
+def test_nothing_remains_of_a_killed_lab() -> None:
+    with lab_up("--region", HOME, "--deploy-none") as (process, printed):
+        assert printed["regions"] == {}
         children = children_of(process.pid)
         directory = working_directory_of(children[0])
 
@@ -123,9 +123,9 @@ def test_nothing_outlives_a_lab_that_is_killed() -> None:
 
 
 def test_faults_are_set_and_healed_from_another_process() -> None:
-    with lab_up("--region", HOME, "--deploy-none") as (_, said):
-        port = str(said["endpoint_url"]).rpartition(":")[2]
-        client = plain_client("dynamodb", said)
+    with lab_up("--region", HOME, "--deploy-none") as (_, printed):
+        port = str(printed["endpoint_url"]).rpartition(":")[2]
+        client = plain_client("dynamodb", printed)
 
         assert ringfence("lab", "fault", HOME, "dynamodb", "throttle", "--port", port).returncode == 0
         with pytest.raises(client.exceptions.ProvisionedThroughputExceededException):
@@ -138,7 +138,7 @@ def test_faults_are_set_and_healed_from_another_process() -> None:
         assert "mars-1" in one_line(ringfence("lab", "heal", "mars-1", "--port", port))
 
 
-def test_a_port_in_use_is_said_in_one_line() -> None:
+def test_a_port_in_use_gets_a_message_of_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -148,49 +148,49 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
     assert "--port" in line
 
 
-def test_an_unknown_region_is_said_in_one_line() -> None:
+def test_an_unknown_region_gets_a_message_of_one_line() -> None:
     assert "mars-1" in one_line(ringfence("lab", "up", "--region", "mars-1", "--port", str(free_port())))
 
 
 @pytest.mark.parametrize("command", [["fault", HOME, "hang"], ["heal"]])
-def test_a_lab_that_does_not_run_is_said_in_one_line(command: list[str]) -> None:
+def test_a_lab_that_does_not_run_gets_a_message_of_one_line(command: list[str]) -> None:
     line = one_line(ringfence("lab", *command, "--port", str(free_port())))
 
     assert "ringfence lab up" in line
 
 
-def test_something_else_on_the_port_is_said_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+def test_another_server_on_the_port_gets_a_message_of_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         answer = subprocess.Popen(
             [RINGFENCE, "lab", "heal", "--port", str(port)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        connection, _ = other.accept()
+        connection, _ = server.accept()
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         out, err = answer.communicate(timeout=20)
 
     assert (answer.returncode, out) == (2, "")
-    assert "no lab" in err
+    assert "not a lab" in err
     assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", [[], ["lab"], ["lab", "up"], ["lab", "fault"], ["lab", "heal"]])
-def test_help_is_there_with_an_example(command: list[str]) -> None:
+def test_help_has_an_example(command: list[str]) -> None:
     answer = ringfence(*command, "-h")
 
     assert answer.returncode == 0
     assert ("Example" in answer.stdout) == (len(command) == 2)
 
 
-def test_a_persons_own_aws_settings_have_no_part_in_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_aws_settings_do_not_affect_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://production.invalid")
 
-    with lab_up("--region", HOME) as (_, said):
+    with lab_up("--region", HOME) as (_, printed):
         monkeypatch.undo()
-        assert isinstance(said["regions"], dict)
-        function = said["regions"][HOME]["function"]
-        answer = plain_client("lambda", said).invoke(FunctionName=function, Payload='{"trueup": true}')
+        assert isinstance(printed["regions"], dict)
+        function = printed["regions"][HOME]["function"]
+        answer = plain_client("lambda", printed).invoke(FunctionName=function, Payload='{"trueup": true}')
 
         assert "FunctionError" not in answer

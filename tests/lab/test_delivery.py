@@ -1,4 +1,4 @@
-"""Events and schedules on their way to a FIFO queue."""
+"""The delivery of events and schedules to a FIFO queue."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.labs import HOME, eventually
 
 
 class Queue:
-    """A FIFO queue that drops what equals something it saw."""
+    """A FIFO queue with content-based deduplication."""
 
     def __init__(self, lab: Lab, allowed_rule: str | None) -> None:
         self.sqs = lab.client("sqs", HOME)
@@ -35,7 +35,7 @@ class Queue:
         return str(self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])["Attributes"][name])
 
     def messages(self) -> list[dict[str, Any]]:
-        """Takes what is there."""
+        """Receives and deletes the messages."""
         answer = self.sqs.receive_message(
             QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageSystemAttributeNames=["All"]
         )
@@ -47,17 +47,17 @@ class Queue:
 
 @pytest.fixture
 def source() -> str:
-    """A source of events that no other test listens to."""
+    """A source of events that no other test uses."""
     return f"test.{uuid4().hex}"
 
 
-def a_rule(lab: Lab, source: str) -> tuple[str, str]:
+def create_rule(lab: Lab, source: str) -> tuple[str, str]:
     name = f"r-{uuid4().hex}"
     pattern = json.dumps({"source": [source]})
     return name, lab.client("events", HOME).put_rule(Name=name, EventPattern=pattern)["RuleArn"]
 
 
-def aim(lab: Lab, rule: str, queue: Queue, **target: Any) -> None:
+def add_target(lab: Lab, rule: str, queue: Queue, **target: Any) -> None:
     entry = {"Id": "queue", "Arn": queue.arn, "SqsParameters": {"MessageGroupId": "cluster"}, **target}
     lab.client("events", HOME).put_targets(Rule=rule, Targets=[entry])
 
@@ -67,10 +67,10 @@ def put_event(lab: Lab, source: str, detail: str = "{}") -> None:
     lab.client("events", HOME).put_events(Entries=[entry])
 
 
-def test_an_event_reaches_the_queue_in_its_envelope_and_in_the_rules_group(empty_lab: Lab, source: str) -> None:
-    rule, arn = a_rule(empty_lab, source)
+def test_an_event_arrives_with_its_envelope_and_message_group(empty_lab: Lab, source: str) -> None:
+    rule, arn = create_rule(empty_lab, source)
     queue = Queue(empty_lab, arn)
-    aim(empty_lab, rule, queue)
+    add_target(empty_lab, rule, queue)
 
     put_event(empty_lab, source, json.dumps({"answer": 42}))
 
@@ -84,12 +84,12 @@ def test_an_event_reaches_the_queue_in_its_envelope_and_in_the_rules_group(empty
     assert message["Attributes"]["MessageGroupId"] == "cluster"
 
 
-def test_a_queue_whose_policy_does_not_allow_the_rule_gets_nothing(empty_lab: Lab, source: str) -> None:
+def test_a_queue_whose_policy_denies_the_rule_receives_nothing(empty_lab: Lab, source: str) -> None:
     """Amazon EventBridge User Guide, "Using resource-based policies for Amazon EventBridge"."""
-    (denied_rule, _), (rule, arn) = a_rule(empty_lab, source), a_rule(empty_lab, source)
+    (denied_rule, _), (rule, arn) = create_rule(empty_lab, source), create_rule(empty_lab, source)
     closed, opened = Queue(empty_lab, None), Queue(empty_lab, arn)
-    aim(empty_lab, denied_rule, closed)
-    aim(empty_lab, rule, opened)
+    add_target(empty_lab, denied_rule, closed)
+    add_target(empty_lab, rule, opened)
 
     put_event(empty_lab, source)
 
@@ -97,11 +97,11 @@ def test_a_queue_whose_policy_does_not_allow_the_rule_gets_nothing(empty_lab: La
     assert closed.messages() == []
 
 
-def test_a_constant_input_is_swallowed_as_a_duplicate(empty_lab: Lab, source: str) -> None:
+def test_a_constant_input_is_dropped_as_a_duplicate(empty_lab: Lab, source: str) -> None:
     """Amazon SQS Developer Guide, "Exactly-once processing in Amazon SQS"."""
-    rule, arn = a_rule(empty_lab, source)
+    rule, arn = create_rule(empty_lab, source)
     queue = Queue(empty_lab, arn)
-    aim(empty_lab, rule, queue, Input='{"always": "the same"}')
+    add_target(empty_lab, rule, queue, Input='{"always": "the same"}')
 
     put_event(empty_lab, source)
     first = eventually(queue.messages)
@@ -112,7 +112,7 @@ def test_a_constant_input_is_swallowed_as_a_duplicate(empty_lab: Lab, source: st
     assert queue.messages() == []
 
 
-def test_a_rate_fires_when_it_is_made_with_the_time_it_was_scheduled_for(empty_lab: Lab) -> None:
+def test_a_rate_schedule_fires_when_it_is_created_with_its_scheduled_time(empty_lab: Lab) -> None:
     """EventBridge Scheduler User Guide, "Schedule types" and "Adding context attributes"."""
     queue, name = Queue(empty_lab, None), f"s-{uuid4().hex}"
 

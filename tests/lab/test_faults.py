@@ -1,26 +1,26 @@
-"""Faults, and how each service says that it is throttled."""
+"""Faults, and the throttling error of each service."""
 
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from ringfence_lab.emulator.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, parse, throttled, written
+from ringfence_lab.emulator.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, fault_text, parse, throttled
 
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 
 
 @pytest.mark.parametrize("text", ["reset", "hang", "throttle", "delay=0.5", "delay=0"])
-def test_a_fault_reads_as_it_is_written(text: str) -> None:
-    assert written(parse(text)) == text
+def test_a_faults_text_round_trips(text: str) -> None:
+    assert fault_text(parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "explode", "delay", "delay=", "delay=-1", "delay=soon", "delay=inf", "hang=1"])
-def test_what_is_no_fault_is_refused_with_what_is_one(text: str) -> None:
+def test_an_invalid_fault_is_refused_with_the_valid_ones(text: str) -> None:
     with pytest.raises(BadFault, match=r"reset, hang, throttle|delay=0\.5"):
         parse(text)
 
 
-def test_a_fault_of_a_service_outranks_that_of_its_region() -> None:
+def test_a_fault_of_a_service_takes_precedence_over_that_of_its_region() -> None:
     faults = Faults(REGIONS)
 
     faults.set("us-east-1", None, Hang())
@@ -31,7 +31,7 @@ def test_a_fault_of_a_service_outranks_that_of_its_region() -> None:
     assert faults.on("us-west-2", "ec2") is None
 
 
-def test_a_region_is_healed_without_the_others() -> None:
+def test_a_single_region_can_be_healed() -> None:
     faults = Faults(REGIONS)
     faults.set("us-east-1", None, Hang())
     faults.set("us-east-1", "ec2", Reset())
@@ -42,7 +42,7 @@ def test_a_region_is_healed_without_the_others() -> None:
     assert list(faults) == [("us-west-2", "sqs", Delay(1))]
 
 
-def test_all_are_healed_at_once() -> None:
+def test_all_regions_can_be_healed_together() -> None:
     faults = Faults(REGIONS)
     faults.set("us-east-1", None, Hang())
     faults.set("us-west-2", None, Hang())
@@ -73,7 +73,7 @@ def test_an_unknown_region_or_service_is_refused_by_name() -> None:
         ("lambda", "Invoke", "ThrottlingException"),
     ],
 )
-def test_botocore_reads_a_throttling_answer_as_that_of_the_service(service: str, operation: str, code: str) -> None:
+def test_botocore_parses_the_throttling_error_of_each_service(service: str, operation: str, code: str) -> None:
     model = botocore.session.get_session().get_service_model(service)
     shape = model.operation_model(operation).output_shape
     assert shape is not None

@@ -1,4 +1,4 @@
-"""The lab's port, before an application that echoes: HTTP as clients speak it, and faults as a network makes them."""
+"""The lab's port in front of an application that echoes: HTTP with real clients, and network faults."""
 
 import asyncio
 import http.client
@@ -13,34 +13,34 @@ from typing import Any
 import pytest
 
 from ringfence_lab.control.client import LabError, RunningLab
-from ringfence_lab.emulator.connection import Message, Receive, Send
-from ringfence_lab.emulator.front import Caller, Front
+from ringfence_lab.emulator.connection import AsgiMessage, Receive, Send
+from ringfence_lab.emulator.front import Front, Identity
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
 SIGNATURE = b"\r\n".join(f"{name}: {value}".encode() for name, value in SIGNED.items())
 UNREACHED = 5.0
 
 
-async def echo(scope: Message, receive: Receive, send: Send) -> None:
-    """Answers with what it was asked, in two pieces where the path asks for them."""
-    asked = await receive()
-    said = json.dumps({"method": scope["method"], "path": scope["path"], "body": asked["body"].decode()}).encode()
+async def echo(scope: AsgiMessage, receive: Receive, send: Send) -> None:
+    """Answers with the request, in two parts for the path `/streamed`."""
+    request = await receive()
+    answer = json.dumps({"method": scope["method"], "path": scope["path"], "body": request["body"].decode()}).encode()
     streamed = scope["path"] == "/streamed"
     await send({"type": "http.response.start", "status": 201, "headers": [(b"content-type", b"application/json")]})
     if streamed:
-        await send({"type": "http.response.body", "body": said[:5], "more_body": True})
-    await send({"type": "http.response.body", "body": said[5:] if streamed else said})
+        await send({"type": "http.response.body", "body": answer[:5], "more_body": True})
+    await send({"type": "http.response.body", "body": answer[5:] if streamed else answer})
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A front that runs."""
+    """A running front."""
 
     port: int
     control: RunningLab
 
-    def ask(self, method: str = "POST", path: str = "/", body: Any = b"hello", **options: Any) -> tuple[int, bytes]:
-        """Asks once, signed for EC2 in us-west-2."""
+    def request(self, method: str = "POST", path: str = "/", body: Any = b"hello", **options: Any) -> tuple[int, bytes]:
+        """Sends one request, signed for EC2 in us-west-2."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=UNREACHED)
         connection.request(method, path, body, SIGNED, **options)
         answer = connection.getresponse()
@@ -51,7 +51,7 @@ class Served:
 def served() -> Iterator[Served]:
     loop = asyncio.new_event_loop()
     listener = socket.create_server(("127.0.0.1", 0))
-    loop.run_until_complete(Front(echo, lambda _: Caller("arn:of:caller")).serve(listener))
+    loop.run_until_complete(Front(echo, lambda _: Identity("arn:of:caller")).serve(listener))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     port = listener.getsockname()[1]
@@ -60,11 +60,11 @@ def served() -> Iterator[Served]:
     thread.join()
 
 
-def test_the_application_is_asked_and_answers(served: Served) -> None:
-    status, said = served.ask("PUT", "/a%20path?query=1", b"body")
+def test_the_application_receives_the_request_and_answers(served: Served) -> None:
+    status, answer = served.request("PUT", "/a%20path?query=1", b"body")
 
     assert status == 201
-    assert json.loads(said) == {"method": "PUT", "path": "/a path", "body": "body"}
+    assert json.loads(answer) == {"method": "PUT", "path": "/a path", "body": "body"}
 
 
 def test_a_connection_serves_many_requests(served: Served) -> None:
@@ -79,13 +79,13 @@ def test_a_connection_serves_many_requests(served: Served) -> None:
     assert connection.sock is first
 
 
-def test_a_body_may_come_in_chunks_and_an_answer_go_in_some(served: Served) -> None:
-    _, said = served.ask("POST", "/streamed", iter([b"one", b"two"]), encode_chunked=True)
+def test_a_request_and_an_answer_can_be_chunked(served: Served) -> None:
+    _, answer = served.request("POST", "/streamed", iter([b"one", b"two"]), encode_chunked=True)
 
-    assert json.loads(said)["body"] == "onetwo"
+    assert json.loads(answer)["body"] == "onetwo"
 
 
-def test_a_head_is_answered_without_a_body_and_the_connection_stays_in_step(served: Served) -> None:
+def test_a_head_request_gets_no_body_and_the_connection_stays_usable(served: Served) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=UNREACHED)
 
     connection.request("HEAD", "/")
@@ -97,15 +97,15 @@ def test_a_head_is_answered_without_a_body_and_the_connection_stays_in_step(serv
     assert json.loads(connection.getresponse().read())["path"] == "/next"
 
 
-def test_who_waits_before_sending_a_body_is_told_to_go_on(served: Served) -> None:
+def test_a_client_that_expects_100_continue_gets_it(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
         client.sendall(b"PUT / HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
-        told = client.recv(100)
+        interim = client.recv(100)
         client.sendall(b"after")
-        said = client.recv(1000)
+        answer = client.recv(1000)
 
-    assert told.startswith(b"HTTP/1.1 100 Continue")
-    assert b"after" in said
+    assert interim.startswith(b"HTTP/1.1 100 Continue")
+    assert b"after" in answer
 
 
 def test_a_reset_drops_the_connection(served: Served) -> None:
@@ -114,7 +114,7 @@ def test_a_reset_drops_the_connection(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: lab\r\nContent-Length: 0\r\n" + SIGNATURE + b"\r\n\r\n")
 
-        with pytest.raises(ConnectionResetError):  # not merely closed, which would read as an end
+        with pytest.raises(ConnectionResetError):  # a closed connection would return an empty read
             client.recv(100)
 
 
@@ -127,7 +127,7 @@ def test_a_hang_never_answers(served: Served) -> None:
         connection.getresponse()
 
 
-def test_a_request_that_hung_is_not_served_after_the_healing(served: Served) -> None:
+def test_a_request_that_hung_is_not_served_after_healing(served: Served) -> None:
     served.control.fault("us-west-2", "hang")
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=0.3)
     connection.request("POST", "/", b"", SIGNED)
@@ -135,7 +135,7 @@ def test_a_request_that_hung_is_not_served_after_the_healing(served: Served) -> 
         connection.getresponse()
 
     served.control.heal("us-west-2")
-    status, _ = served.ask()
+    status, _ = served.request()
     connection.close()
 
     assert status == 201
@@ -146,13 +146,13 @@ def test_a_delay_answers_late(served: Served) -> None:
     served.control.fault("us-west-2", "delay=0.3", "ec2")
     started = time.monotonic()
 
-    status, _ = served.ask()
+    status, _ = served.request()
 
     assert status == 201
     assert time.monotonic() - started >= 0.3
 
 
-def test_a_throttled_service_answers_for_itself_and_the_connection_lives_on(served: Served) -> None:
+def test_a_throttled_service_answers_and_the_connection_stays_open(served: Served) -> None:
     served.control.fault("us-west-2", "throttle", "ec2")
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=UNREACHED)
     connection.request("POST", "/", b"", SIGNED)
@@ -165,19 +165,19 @@ def test_a_throttled_service_answers_for_itself_and_the_connection_lives_on(serv
 
 
 @pytest.mark.parametrize(("region", "service"), [("us-east-1", None), ("us-west-2", "dynamodb")])
-def test_a_fault_is_felt_only_where_it_is_set(served: Served, region: str, service: str | None) -> None:
+def test_a_fault_affects_only_its_region_and_service(served: Served, region: str, service: str | None) -> None:
     served.control.fault(region, "reset", service)
 
-    assert served.ask()[0] == 201
+    assert served.request()[0] == 201
 
 
-def test_a_fault_does_not_shut_the_lab_itself_out(served: Served) -> None:
+def test_a_fault_does_not_affect_the_labs_own_requests(served: Served) -> None:
     served.control.fault("us-west-2", "hang")
 
     assert served.control.faults() == [{"region": "us-west-2", "service": None, "fault": "hang"}]
 
 
-def test_the_lab_refuses_what_it_does_not_know_with_the_reason(served: Served) -> None:
+def test_the_lab_refuses_unknown_input_with_the_reason(served: Served) -> None:
     with pytest.raises(LabError, match="mars-1"):
         served.control.fault("mars-1", "hang")
     with pytest.raises(LabError, match="explode"):
@@ -186,28 +186,28 @@ def test_the_lab_refuses_what_it_does_not_know_with_the_reason(served: Served) -
         served.control.fault("us-west-2", "hang", "teleport")
 
 
-def test_every_signed_request_is_noted(served: Served) -> None:
-    served.ask(body=b"Action=DescribeInstances")
+def test_every_signed_request_is_logged(served: Served) -> None:
+    served.request(body=b"Action=DescribeInstances")
     served.control.fault("us-west-2", "throttle")
-    served.ask()
+    served.request()
     http.client.HTTPConnection("127.0.0.1", served.port).request("GET", "/unsigned")
 
     fine, throttled = served.control.calls()
 
     assert (fine.region, fine.service, fine.status, fine.fault) == ("us-west-2", "ec2", 201, "")
-    assert (fine.access_key, fine.principal) == ("KEY", "arn:of:caller")
+    assert (fine.caller.access_key, fine.caller.principal) == ("KEY", "arn:of:caller")
     assert (throttled.status, throttled.fault) == (503, "throttle")
 
 
-def test_the_journal_starts_anew_when_asked(served: Served) -> None:
-    served.ask()
+def test_the_log_can_be_cleared(served: Served) -> None:
+    served.request()
 
-    served.control.forget_calls()
+    served.control.clear_calls()
 
     assert served.control.calls() == []
 
 
-def test_what_is_not_http_is_hung_up_on(served: Served) -> None:
+def test_a_client_that_does_not_speak_http_is_disconnected(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
         client.sendall(b"\x16\x03\x01 this is TLS\r\n\r\n")
 

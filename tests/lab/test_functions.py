@@ -1,4 +1,4 @@
-"""Lambda functions behind a FIFO queue: partial failures, the dead-letter queue, time-outs, logs, and Regions."""
+"""Lambda functions behind a FIFO queue: partial failures, the dead-letter queue, timeouts, logs, and Regions."""
 
 import json
 import time
@@ -50,8 +50,8 @@ TRUST = json.dumps(
 )
 
 
-def a_queue(lab: Lab, name: str, **attributes: str) -> tuple[str, str]:
-    """Makes a FIFO queue and returns its URL and ARN."""
+def create_queue(lab: Lab, name: str, **attributes: str) -> tuple[str, str]:
+    """Creates a FIFO queue, and returns its URL and ARN."""
     sqs = lab.client("sqs", HOME)
     asked = {"FifoQueue": "true", "ContentBasedDeduplication": "true", **attributes}
     url: str = sqs.create_queue(QueueName=name, Attributes=asked)["QueueUrl"]
@@ -78,12 +78,12 @@ def log_lines(lab: Lab, region: str, name: str) -> list[str]:
     return [event["message"] for event in sorted(events, key=lambda event: int(event["timestamp"]))]
 
 
-def test_only_what_failed_comes_back_and_ends_in_the_dead_letter_queue(empty_lab: Lab) -> None:
+def test_only_failed_messages_return_and_end_in_the_dead_letter_queue(empty_lab: Lab) -> None:
     """AWS Lambda Developer Guide, "Implementing partial batch responses"; Amazon SQS, "Using dead-letter queues"."""
     name = f"partial-{uuid4().hex[:8]}"
-    dead_url, dead_arn = a_queue(empty_lab, f"{name}-dead.fifo")
+    dead_url, dead_arn = create_queue(empty_lab, f"{name}-dead.fifo")
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-    url, arn = a_queue(empty_lab, f"{name}.fifo", VisibilityTimeout="1", RedrivePolicy=redrive)
+    url, arn = create_queue(empty_lab, f"{name}.fifo", VisibilityTimeout="1", RedrivePolicy=redrive)
     sqs = empty_lab.client("sqs", HOME)
     for number, fails in enumerate([False, True]):
         body = json.dumps({"n": number, "fails": fails})
@@ -99,7 +99,7 @@ def test_only_what_failed_comes_back_and_ends_in_the_dead_letter_queue(empty_lab
     assert took == [[0, 1], [1]]
 
 
-def test_a_function_that_overruns_its_time_is_killed(empty_lab: Lab, tmp_path: Path) -> None:
+def test_a_function_that_exceeds_its_timeout_is_killed(empty_lab: Lab, tmp_path: Path) -> None:
     name, pid_file = f"sleeper-{uuid4().hex[:8]}", tmp_path / "pid"
     make_function(empty_lab, HOME, name, SLEEPER, timeout=2)
 
@@ -111,7 +111,7 @@ def test_a_function_that_overruns_its_time_is_killed(empty_lab: Lab, tmp_path: P
     assert not Path("/proc", pid_file.read_text()).exists()
 
 
-def test_namesakes_in_two_regions_run_apart(empty_lab: Lab) -> None:
+def test_functions_with_the_same_name_in_two_regions_run_separately(empty_lab: Lab) -> None:
     name = f"where-{uuid4().hex[:8]}"
     function = {"FunctionName": name, "Runtime": "python3.13", "Handler": "index.handler", "Code": {"ZipFile": WHERE}}
     role = empty_lab.client("iam", HOME).create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
@@ -125,8 +125,8 @@ def test_namesakes_in_two_regions_run_apart(empty_lab: Lab) -> None:
 
     def where(region: str) -> dict[str, Any]:
         answer = empty_lab.client("lambda", region).invoke(FunctionName=name)
-        said: dict[str, Any] = json.loads(answer["Payload"].read())
-        return said
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+        return result
 
     deploy(HOME)
     first = where(HOME)
@@ -134,7 +134,7 @@ def test_namesakes_in_two_regions_run_apart(empty_lab: Lab) -> None:
     there = where(PEER)
 
     assert (first["region"], there["region"]) == (HOME, PEER)
-    assert where(HOME)["process"] == first["process"], "making one must not end the other's process"
+    assert where(HOME)["process"] == first["process"], "the second deployment must not end the first process"
 
 
 def test_a_function_sees_nothing_of_the_environment_that_the_lab_was_started_in(
@@ -155,11 +155,11 @@ def test_a_function_sees_nothing_of_the_environment_that_the_lab_was_started_in(
 
 
 @pytest.mark.parametrize("region", [HOME, PEER])
-def test_what_a_function_prints_is_in_its_regions_log(empty_lab: Lab, region: str) -> None:
+def test_the_output_of_a_function_is_in_its_regions_log(empty_lab: Lab, region: str) -> None:
     name = f"logger-{uuid4().hex[:8]}"
-    make_function(empty_lab, region, name, "def handler(event, context):\n    print('said aloud')\n")
+    make_function(empty_lab, region, name, "def handler(event, context):\n    print('a printed line')\n")
 
     empty_lab.client("lambda", region).invoke(FunctionName=name)
 
-    assert eventually(lambda: "said aloud" in log_lines(empty_lab, region, name))
+    assert eventually(lambda: "a printed line" in log_lines(empty_lab, region, name))
     assert log_lines(empty_lab, PEER if region == HOME else HOME, name) == []

@@ -1,40 +1,14 @@
 """Who calls the lab, and what IAM lets them do to moto's resources."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from ringfence_lab.control.lab import Lab
-from tests.labs import HOME, PEER, client, session_of_role
-
-CLUSTER = "identity-tests"
-
-
-def a_group(lab: Lab, region: str, cluster: str | None = CLUSTER) -> str:
-    """A security group, which carries the cluster's tag."""
-    ec2 = lab.client("ec2", region)
-    id: str = ec2.create_security_group(GroupName=f"g-{uuid4().hex}", Description="tests")["GroupId"]
-    if cluster:
-        ec2.create_tags(Resources=[id], Tags=[{"Key": "ringfence-cluster", "Value": cluster}])
-    return id
-
-
-def a_role(lab: Lab, *statements: Mapping[str, Any]) -> boto3.Session:
-    return session_of_role(lab, f"role-{uuid4().hex}", list(statements))
-
-
-def may(action: str | list[str], resource: str, condition: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return statement | ({"Condition": condition} if condition else {})
-
-
-def authorize(lab: Lab, session: boto3.Session, region: str, group: str) -> None:
-    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
-    client(lab, session, "ec2", region).authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+from tests.lab.roles import CLUSTER, allow, authorize, role_session, security_group
+from tests.labs import HOME, PEER, client
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -46,7 +20,7 @@ def code_of(call: Callable[[], object]) -> str:
 @pytest.mark.parametrize(
     ("key", "token"), [("test", None), ("AKIAIOSFODNN7EXAMPLE", None), ("ASIAANYBODY", "a session's token")]
 )
-def test_whoever_the_lab_does_not_know_is_the_accounts_root(empty_lab: Lab, key: str, token: str | None) -> None:
+def test_an_unknown_caller_is_the_root_user_of_the_account(empty_lab: Lab, key: str, token: str | None) -> None:
     session = boto3.Session(key, "any secret", token)
 
     assert client(empty_lab, session, "sts", HOME).get_caller_identity()["Arn"].endswith(":root")
@@ -54,11 +28,11 @@ def test_whoever_the_lab_does_not_know_is_the_accounts_root(empty_lab: Lab, key:
     client(empty_lab, session, "dynamodb", HOME).list_tables()
 
 
-def test_a_role_may_do_to_a_tagged_group_what_its_policy_allows(empty_lab: Lab) -> None:
-    group = a_group(empty_lab, PEER)
+def test_a_role_may_change_a_tagged_group_as_its_policy_allows(empty_lab: Lab) -> None:
+    group = security_group(empty_lab, PEER)
     arn = f"arn:aws:ec2:{PEER}:123456789012:security-group/*"
     tagged = {"StringEquals": {"aws:ResourceTag/ringfence-cluster": CLUSTER}}
-    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", arn, tagged))
+    role = role_session(empty_lab, allow("ec2:AuthorizeSecurityGroupIngress", arn, tagged))
 
     authorize(empty_lab, role, PEER, group)
 
@@ -70,16 +44,16 @@ def test_a_role_may_do_to_a_tagged_group_what_its_policy_allows(empty_lab: Lab) 
 
 @pytest.mark.parametrize("cluster", [None, "another-cluster"])
 def test_a_group_without_the_tag_is_denied(empty_lab: Lab, cluster: str | None) -> None:
-    group = a_group(empty_lab, PEER, cluster)
+    group = security_group(empty_lab, PEER, cluster)
     tagged = {"StringEquals": {"aws:ResourceTag/ringfence-cluster": CLUSTER}}
-    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", "*", tagged))
+    role = role_session(empty_lab, allow("ec2:AuthorizeSecurityGroupIngress", "*", tagged))
 
     assert code_of(lambda: authorize(empty_lab, role, PEER, group)) == "UnauthorizedOperation"
 
 
-def test_an_action_that_the_policy_does_not_name_is_denied(empty_lab: Lab) -> None:
-    role = a_role(empty_lab, may("ec2:DescribeInstances", "*"))
-    group = a_group(empty_lab, HOME)
+def test_an_action_outside_of_the_policy_is_denied(empty_lab: Lab) -> None:
+    role = role_session(empty_lab, allow("ec2:DescribeInstances", "*"))
+    group = security_group(empty_lab, HOME)
 
     client(empty_lab, role, "ec2", HOME).describe_instances()
 
@@ -87,18 +61,18 @@ def test_an_action_that_the_policy_does_not_name_is_denied(empty_lab: Lab) -> No
 
 
 def test_another_security_group_is_denied(empty_lab: Lab) -> None:
-    allowed, other = a_group(empty_lab, HOME), a_group(empty_lab, HOME)
+    allowed, denied = security_group(empty_lab, HOME), security_group(empty_lab, HOME)
     arn = f"arn:aws:ec2:{HOME}:123456789012:security-group/{allowed}"
-    role = a_role(empty_lab, may("ec2:AuthorizeSecurityGroupIngress", arn))
+    role = role_session(empty_lab, allow("ec2:AuthorizeSecurityGroupIngress", arn))
 
     authorize(empty_lab, role, HOME, allowed)
 
-    assert code_of(lambda: authorize(empty_lab, role, HOME, other)) == "UnauthorizedOperation"
+    assert code_of(lambda: authorize(empty_lab, role, HOME, denied)) == "UnauthorizedOperation"
 
 
 def test_another_region_is_denied(empty_lab: Lab) -> None:
-    role = a_role(
-        empty_lab, may("ec2:DescribeSecurityGroupRules", "*", {"StringEquals": {"aws:RequestedRegion": HOME}})
+    role = role_session(
+        empty_lab, allow("ec2:DescribeSecurityGroupRules", "*", {"StringEquals": {"aws:RequestedRegion": HOME}})
     )
 
     client(empty_lab, role, "ec2", HOME).describe_security_group_rules()
@@ -109,7 +83,7 @@ def test_another_region_is_denied(empty_lab: Lab) -> None:
 
 def test_a_lifecycle_action_of_another_auto_scaling_group_is_denied(empty_lab: Lab) -> None:
     arn = f"arn:aws:autoscaling:{HOME}:123456789012:autoScalingGroup:*:autoScalingGroupName/mine"
-    role = a_role(empty_lab, may("autoscaling:CompleteLifecycleAction", arn))
+    role = role_session(empty_lab, allow("autoscaling:CompleteLifecycleAction", arn))
     autoscaling = client(empty_lab, role, "autoscaling", HOME)
 
     def complete(group: str) -> None:
@@ -124,17 +98,17 @@ def test_a_lifecycle_action_of_another_auto_scaling_group_is_denied(empty_lab: L
     assert code_of(lambda: complete("yours")) == "AccessDenied"
 
 
-def test_a_table_of_another_name_is_denied(empty_lab: Lab) -> None:
+def test_a_table_with_another_name_is_denied(empty_lab: Lab) -> None:
     arn = f"arn:aws:dynamodb:{HOME}:123456789012:table/mine"
-    role = a_role(empty_lab, may("dynamodb:Scan", arn))
+    role = role_session(empty_lab, allow("dynamodb:Scan", arn))
     dynamodb = client(empty_lab, role, "dynamodb", HOME)
 
     assert code_of(lambda: dynamodb.scan(TableName="mine")) == "ResourceNotFoundException"
     assert code_of(lambda: dynamodb.scan(TableName="yours")) == "AccessDeniedException"
 
 
-def test_a_session_with_a_wrong_secret_is_nobody(empty_lab: Lab) -> None:
-    role = a_role(empty_lab, may("*", "*"))
+def test_a_session_with_a_wrong_secret_is_refused(empty_lab: Lab) -> None:
+    role = role_session(empty_lab, allow("*", "*"))
     known = role.get_credentials()
     assert known is not None
     forged = boto3.Session(known.access_key, "wrong", known.token)
@@ -142,13 +116,13 @@ def test_a_session_with_a_wrong_secret_is_nobody(empty_lab: Lab) -> None:
     assert code_of(client(empty_lab, forged, "dynamodb", HOME).list_tables) == "InvalidSignatureException"
 
 
-def test_the_journal_knows_which_role_called(empty_lab: Lab) -> None:
-    role = a_role(empty_lab, may("dynamodb:ListTables", "*"))
+def test_the_call_log_names_the_role_of_the_caller(empty_lab: Lab) -> None:
+    role = role_session(empty_lab, allow("dynamodb:ListTables", "*"))
     known = role.get_credentials()
     assert known is not None
 
     client(empty_lab, role, "dynamodb", PEER).list_tables()
 
-    call = next(call for call in reversed(empty_lab.calls()) if call.access_key == known.access_key)
+    call = next(call for call in reversed(empty_lab.calls()) if call.caller.access_key == known.access_key)
     assert (call.region, call.service, call.action, call.status) == (PEER, "dynamodb", "ListTables", 200)
-    assert ":assumed-role/role-" in call.principal
+    assert ":assumed-role/role-" in call.caller.principal

@@ -1,4 +1,4 @@
-"""The lab as a whole, with the stack in two Regions."""
+"""The whole lab, with the stack in two Regions."""
 
 import dataclasses
 import json
@@ -10,18 +10,18 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from ringfence_lab.control.client import LabError
 from ringfence_lab.control.lab import Lab
-from tests.labs import HOME, PEER, Cluster, client, eventually
+from tests.labs import HOME, PEER, LabCluster, client, eventually
 
 
-def true_up(cluster: Cluster, region: str) -> dict[str, object]:
+def true_up(cluster: LabCluster, region: str) -> dict[str, object]:
     answer = cluster.lab.client("lambda", region).invoke(
         FunctionName=cluster.regions[region].function, Payload=json.dumps({"trueup": True})
     )
-    said: dict[str, object] = json.loads(answer["Payload"].read())
-    return said
+    result: dict[str, object] = json.loads(answer["Payload"].read())
+    return result
 
 
-def test_deploying_says_what_there_is(cluster: Cluster) -> None:
+def test_a_deployment_returns_the_resources_that_exist(cluster: LabCluster) -> None:
     for region, deployed in cluster.regions.items():
         lab = cluster.lab
         assert all(dataclasses.asdict(deployed).values())
@@ -37,19 +37,19 @@ def test_deploying_says_what_there_is(cluster: Cluster) -> None:
         assert group["DesiredCapacity"] == 0
 
 
-def test_the_engine_runs_as_its_role_with_iam_enforced(cluster: Cluster) -> None:
-    cluster.lab.forget_calls()
+def test_the_engine_runs_as_its_role_with_iam_enforced(cluster: LabCluster) -> None:
+    cluster.lab.clear_calls()
 
     true_up(cluster, HOME)
 
     calls = cluster.lab.engine_calls(HOME)
     assert calls
-    assert {call.function for call in calls} == {f"arn:aws:lambda:{HOME}:123456789012:function:ringfence-demo"}
-    assert all(":assumed-role/" in call.principal for call in calls)
+    assert {call.caller.function for call in calls} == {f"arn:aws:lambda:{HOME}:123456789012:function:ringfence-demo"}
+    assert all(":assumed-role/" in call.caller.principal for call in calls)
     assert [call for call in calls if call.status == 403] == []
 
 
-def test_the_logs_are_kept_for_as_long_as_the_stack_says(cluster: Cluster) -> None:
+def test_the_logs_have_the_retention_of_the_stack(cluster: LabCluster) -> None:
     true_up(cluster, HOME)
     logs = cluster.lab.client("logs", HOME)
 
@@ -59,13 +59,13 @@ def test_the_logs_are_kept_for_as_long_as_the_stack_says(cluster: Cluster) -> No
     assert logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]
 
 
-def test_the_stacks_alarms_are_there(cluster: Cluster) -> None:
+def test_the_stacks_alarms_exist(cluster: LabCluster) -> None:
     alarms = cluster.lab.client("cloudwatch", HOME).describe_alarms(AlarmNamePrefix="ringfence-demo")["MetricAlarms"]
 
     assert {"ringfence-demo-dead-letters", "ringfence-demo-stale-door"} <= {alarm["AlarmName"] for alarm in alarms}
 
 
-def test_a_launch_is_held_until_the_engine_lets_it_go_on(cluster: Cluster) -> None:
+def test_a_launch_waits_until_the_engine_continues_it(cluster: LabCluster) -> None:
     deployed = cluster.regions[HOME]
     autoscaling = cluster.lab.client("autoscaling", HOME)
 
@@ -76,7 +76,7 @@ def test_a_launch_is_held_until_the_engine_lets_it_go_on(cluster: Cluster) -> No
             Filters=[{"Name": "group-id", "Values": [cluster.regions[region].security_group]}]
         )["SecurityGroupRules"]
         descriptions = [rule.get("Description", "") for rule in rules]
-        return [one for one in descriptions if one.startswith(f"ringfence demo {HOME}/")]
+        return [description for description in descriptions if description.startswith(f"ringfence demo {HOME}/")]
 
     def states() -> list[str]:
         groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[deployed.auto_scaling_group])
@@ -84,7 +84,7 @@ def test_a_launch_is_held_until_the_engine_lets_it_go_on(cluster: Cluster) -> No
 
     eventually(lambda: states() == ["InService"])
     assert admitted_in(HOME)
-    eventually(lambda: admitted_in(PEER))  # a peer that answers late holds up nobody
+    eventually(lambda: admitted_in(PEER))  # a late peer does not delay the launch
     autoscaling.set_desired_capacity(AutoScalingGroupName=deployed.auto_scaling_group, DesiredCapacity=0)
     eventually(lambda: states() == [])
 
@@ -92,8 +92,8 @@ def test_a_launch_is_held_until_the_engine_lets_it_go_on(cluster: Cluster) -> No
 @pytest.mark.parametrize(
     ("kind", "error"), [("reset", ConnectionClosedError), ("hang", ReadTimeoutError), ("throttle", ClientError)]
 )
-def test_any_client_feels_a_fault_of_a_region(cluster: Cluster, kind: str, error: type[Exception]) -> None:
-    session = client(cluster.lab, _anybody(), "dynamodb", PEER, read_timeout=0.5)
+def test_a_fault_of_a_region_affects_every_client(cluster: LabCluster, kind: str, error: type[Exception]) -> None:
+    session = client(cluster.lab, _unknown_caller(), "dynamodb", PEER, read_timeout=0.5)
     cluster.lab.fault(PEER, kind)
 
     try:
@@ -105,17 +105,17 @@ def test_any_client_feels_a_fault_of_a_region(cluster: Cluster, kind: str, error
     assert session.list_tables()["TableNames"]
 
 
-def test_the_engine_feels_a_fault_as_any_client_does(cluster: Cluster) -> None:
+def test_a_fault_affects_the_engine(cluster: LabCluster) -> None:
     true_up(cluster, HOME)
     cluster.lab.fault(PEER, "hang", "dynamodb")
 
     started = time.monotonic()
     try:
-        said = true_up(cluster, HOME)
+        result = true_up(cluster, HOME)
     finally:
         cluster.lab.heal()
 
-    assert said["peers_unreachable"] == 1
+    assert result["peers_unreachable"] == 1
     assert time.monotonic() - started > 2
     assert true_up(cluster, HOME)["peers_unreachable"] == 0
 
@@ -132,19 +132,19 @@ def test_a_stack_can_be_deleted_and_deployed_again() -> None:
         second = lab.deploy(HOME)
 
         assert second.function == first.function
-        assert true_up(Cluster(lab, {HOME: second}), HOME)["problems"] == []
+        assert true_up(LabCluster(lab, {HOME: second}), HOME)["problems"] == []
 
 
-def test_two_labs_run_side_by_side(empty_lab: Lab) -> None:
-    with Lab(regions=[HOME]) as other:
-        other.client("dynamodb", HOME)
-        other.fault(HOME, "hang")
+def test_two_labs_run_concurrently(empty_lab: Lab) -> None:
+    with Lab(regions=[HOME]) as second_lab:
+        second_lab.client("dynamodb", HOME)
+        second_lab.fault(HOME, "hang")
 
-        assert other.port != empty_lab.port
+        assert second_lab.port != empty_lab.port
         assert empty_lab.client("ec2", HOME).describe_vpcs()["Vpcs"]
 
 
-def test_a_stack_that_cannot_be_deployed_says_what_cloudformation_says() -> None:
+def test_a_failed_deployment_raises_with_the_reason_of_cloudformation() -> None:
     with (
         Lab(regions=[HOME], parameters={"PeerDeadline": "99"}) as lab,
         pytest.raises(LabError, match="PeerDeadline"),
@@ -152,5 +152,5 @@ def test_a_stack_that_cannot_be_deployed_says_what_cloudformation_says() -> None
         lab.deploy(HOME)
 
 
-def _anybody() -> boto3.Session:
+def _unknown_caller() -> boto3.Session:
     return boto3.Session("any", "body")

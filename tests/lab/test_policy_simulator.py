@@ -1,4 +1,4 @@
-"""IAM's policy simulator answers for a role, resource by resource, in the context that it is told.
+"""IAM's policy simulator answers for a role, for each resource, with the given context.
 
 Source: IAM API Reference, SimulatePrincipalPolicy.
 """
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from ringfence_lab.control.lab import Lab
-from tests.lab.test_identity import may
+from tests.lab.roles import allow
 from tests.labs import HOME, PEER, session_of_role
 
 ACTION = "ec2:AuthorizeSecurityGroupIngress"
@@ -19,7 +19,7 @@ GROUPS = [f"arn:aws:ec2:{HOME}:123456789012:security-group/{id}" for id in ("sg-
 def simulated(
     lab: Lab, statements: list[dict[str, Any]], resources: list[str], **context: str
 ) -> dict[tuple[str, str], str]:
-    """What the simulator says of a role with the statements, for each action and resource."""
+    """The decisions for a role with the statements, for each action and resource."""
     name = f"role-{uuid4().hex}"
     session_of_role(lab, name, list(statements))
     answer = lab.client("iam", HOME).simulate_principal_policy(
@@ -36,20 +36,20 @@ def simulated(
 
 
 def test_each_action_is_answered_for_each_resource(empty_lab: Lab) -> None:
-    answered = simulated(empty_lab, [may(ACTION, GROUPS[0])], GROUPS)
+    answered = simulated(empty_lab, [allow(ACTION, GROUPS[0])], GROUPS)
     assert len(answered) == 4
     assert [key for key, decision in answered.items() if decision == "allowed"] == [(ACTION, GROUPS[0])]
     assert set(answered.values()) == {"allowed", "implicitDeny"}
 
 
 @pytest.mark.parametrize(("region", "decision"), [(HOME, "allowed"), (PEER, "implicitDeny")])
-def test_a_condition_is_judged_by_the_context(empty_lab: Lab, region: str, decision: str) -> None:
+def test_a_condition_is_evaluated_with_the_context(empty_lab: Lab, region: str, decision: str) -> None:
     tagged = {"StringEquals": {"aws:ResourceTag/ringfence-cluster": "demo", "aws:RequestedRegion": HOME}}
     context = {"aws:ResourceTag/ringfence-cluster": "demo", "aws:RequestedRegion": region}
-    answered = simulated(empty_lab, [may(ACTION, "*", tagged)], GROUPS, **context)
+    answered = simulated(empty_lab, [allow(ACTION, "*", tagged)], GROUPS, **context)
     assert answered[ACTION, GROUPS[1]] == decision
 
 
-def test_an_explicit_denial_is_told_apart(empty_lab: Lab) -> None:
-    denial = may(ACTION, "*") | {"Effect": "Deny"}
+def test_an_explicit_denial_is_reported_as_such(empty_lab: Lab) -> None:
+    denial = allow(ACTION, "*") | {"Effect": "Deny"}
     assert simulated(empty_lab, [denial], GROUPS)[ACTION, GROUPS[0]] == "explicitDeny"

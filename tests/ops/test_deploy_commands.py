@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ringfence_lab.control.deploy import Deployment
+from ringfence_lab.control.deploy import LabDeployment
 from ringfence_lab.control.lab import Lab
 from ringfence_lab.demo.observer import Observer
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
@@ -34,7 +34,7 @@ def account() -> Iterator[Cluster]:
 
 def prerequisites(lab: Lab, region: str) -> Mapping[str, str]:
     """The example's groups."""
-    deployment = Deployment(NAME, lab.regions, Path(), lab.client, {})
+    deployment = LabDeployment(NAME, lab.regions, Path(), lab.client, {})
     template = (deployment.project / "examples" / "prerequisites.yaml").read_text()
     return deployment._create(region, f"{NAME}-prerequisites", template, {"ClusterName": NAME})
 

@@ -82,6 +82,7 @@ def test_the_built_template_keeps_its_loops_so_that_it_deploys_with_any_groups(b
     assert loops == {"ChangeGroups", "AnswerHooks", "Hooks"}
 
 
+@pytest.mark.lab
 def test_what_was_built_deploys_with_both_hooks_for_each_of_two_groups(built: Path) -> None:
     with Lab(regions=[REGION]) as lab:
         # given

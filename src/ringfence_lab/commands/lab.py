@@ -1,4 +1,4 @@
-"""The command `ringfence lab`: runs a private AWS on this machine, and makes faults in one that runs."""
+"""The command `ringfence lab`: runs a private AWS on this machine, and sets faults in it."""
 
 import json
 import os
@@ -43,8 +43,8 @@ Example:
 
 @app.callback()
 def lab() -> None:
-    """A private AWS on this machine: run it, and make it fail."""
-    # A person's own profile and credentials have no part in it, and must not be able to break it.
+    """Run a private AWS on this machine, and set faults in it."""
+    # The user's own profile and credentials must not affect the lab.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -52,48 +52,46 @@ def lab() -> None:
 
 @app.command(epilog=_UP_EXAMPLE)
 def up(
-    region: Annotated[list[str], typer.Option(help="A Region of the cluster. Give it once for each.")],
+    region: Annotated[list[str], typer.Option(help="A Region of the cluster. Repeat the option for each Region.")],
     port: Port = DEFAULT_PORT,
-    deploy_none: Annotated[
-        bool, typer.Option("--deploy-none", help="Start with nothing deployed: an empty account.")
-    ] = False,
+    deploy_none: Annotated[bool, typer.Option("--deploy-none", help="Start with an empty account.")] = False,
 ) -> None:
-    """Runs a lab with the cluster `demo` in every Region, its groups at 0, until Ctrl-C.
+    """Run a lab with the cluster `demo` in every Region, with empty groups, until Ctrl-C.
 
-    Prints one line of JSON once it is ready: where it is, and what each Region has. Any AWS client works with it, with
-    any credentials.
+    Prints one line of JSON when it is ready: the endpoint, and the resources of each Region. Any AWS client works with
+    it, with any credentials.
     """
-    from ringfence_lab.control.lab import Lab  # noqa: PLC0415  # boto3 takes longer than any other command's start
+    from ringfence_lab.control.lab import Lab  # noqa: PLC0415  # other commands must not wait for the import of boto3
 
     regions = list(dict.fromkeys(region))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with Lab(regions=regions, port=port) as own:
+    with Lab(regions=regions, port=port) as running:
         deployed = {}
-        for one in [] if deploy_none else regions:
+        for name in [] if deploy_none else regions:
             if stopped.is_set():
                 return
-            _tell(f"deploying {one}")
-            deployed[one] = asdict(own.deploy(one))
-        typer.echo(json.dumps({"endpoint_url": own.endpoint_url, "cluster": own.cluster, "regions": deployed}))
+            _tell(f"deploying {name}")
+            deployed[name] = asdict(running.deploy(name))
+        typer.echo(json.dumps({"endpoint_url": running.endpoint_url, "cluster": running.cluster, "regions": deployed}))
         sys.stdout.flush()
-        _tell("ready; Ctrl-C ends it")
-        own.wait(stopped)
+        _tell("ready; press Ctrl-C to stop")
+        running.wait(stopped)
 
 
 @app.command(epilog=_FAULT_EXAMPLE)
 def fault(
-    region: Annotated[str, typer.Argument(help="The Region whose calls meet the fault.")],
+    region: Annotated[str, typer.Argument(help="The Region of the fault.")],
     service_or_kind: Annotated[
-        str, typer.Argument(metavar="[SERVICE]", help="The one service, as in a signature: ec2, dynamodb, sqs ...")
+        str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle or delay=SECONDS.")] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
-    """Makes every call to a Region, or to one service of it, fail.
+    """Set a fault for all calls to a Region, or to one of its services.
 
-    reset drops the connection, hang never answers, throttle says that the caller asks too often, delay answers late.
+    reset: closes the connection. hang: never answers. throttle: returns a throttling error. delay: answers late.
     """
     service = service_or_kind if kind else None
     RunningLab(port=port).fault(region, kind or service_or_kind, service)
@@ -101,23 +99,23 @@ def fault(
 
 @app.command(epilog=_HEAL_EXAMPLE)
 def heal(
-    region: Annotated[str | None, typer.Argument(help="The Region to heal; without one, all.")] = None,
+    region: Annotated[str | None, typer.Argument(help="The Region to heal. Default: all Regions.")] = None,
     port: Port = DEFAULT_PORT,
 ) -> None:
-    """Takes faults away."""
+    """Remove faults."""
     RunningLab(port=port).heal(region)
 
 
 @app.command()
 def demo(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document at the end, and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only one JSON document at the end.")] = False,
 ) -> None:
-    """Plays the whole story on a lab of its own, and checks every step. Exit code 0 only if every claim held."""
+    """Run the demo in a new lab, and check every step. Exit code 0 only if every check passed."""
     from ringfence_lab.demo.chapters import play  # noqa: PLC0415  # boto3, as above
-    from ringfence_lab.demo.demo_script import AsJson, OnTerminal  # noqa: PLC0415  # likewise
+    from ringfence_lab.demo.views import JsonView, TerminalView  # noqa: PLC0415  # the same
 
-    held = play(AsJson(sys.stdout.write) if as_json else OnTerminal(Console(soft_wrap=not sys.stdout.isatty())))
-    raise typer.Exit(0 if held else 1)
+    passed = play(JsonView(sys.stdout.write) if as_json else TerminalView(Console(soft_wrap=not sys.stdout.isatty())))
+    raise typer.Exit(0 if passed else 1)
 
 
 proofs.mount(app)

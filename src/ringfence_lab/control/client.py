@@ -1,4 +1,4 @@
-"""A lab that runs, as its neighbours ask it: faults, and the journal of calls. Knows only the lab's port."""
+"""A client of a running lab: its faults, and the log of its calls. It knows only the lab's port."""
 
 import json
 import urllib.error
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ringfence_lab.emulator.call_log import Call
+from ringfence_lab.emulator.call_log import LoggedCall
 
 _TIMEOUT = 10
-"""Seconds within which a lab answers."""
+"""Seconds after which a lab that does not answer counts as not running."""
 
 
 class LabError(RuntimeError):
-    """What a lab cannot do: what, why and what to do, in one line."""
+    """An error of the lab. The message says in one line what failed, why, and what to do."""
 
 
 DEFAULT_PORT = 4566
@@ -23,43 +23,43 @@ DEFAULT_PORT = 4566
 
 @dataclass(slots=True, kw_only=True)
 class RunningLab:
-    """A lab on a port of this machine. Everything here raises LabError where it does not answer, or refuses."""
+    """A lab on a port of this machine. All methods raise LabError if it does not answer, or refuses."""
 
     port: int = DEFAULT_PORT
 
     @property
     def endpoint_url(self) -> str:
-        """Where AWS clients find the lab."""
+        """The endpoint for AWS clients."""
         return f"http://127.0.0.1:{self.port}"
 
     def fault(self, region: str, kind: str, service: str | None = None) -> None:
-        """Sets a fault, `reset`, `hang`, `throttle` or `delay=SECONDS`, for a service or for all of the Region."""
-        self._ask("PUT", "faults", {"region": region, "service": service, "fault": kind})
+        """Sets a fault (`reset`, `hang`, `throttle` or `delay=SECONDS`) for a service, or for the whole Region."""
+        self._request("PUT", "faults", {"region": region, "service": service, "fault": kind})
 
     def heal(self, region: str | None = None) -> None:
-        """Takes away every fault of the Region, or of all."""
-        self._ask("DELETE", "faults" if region is None else f"faults?region={quote(region)}")
+        """Removes all faults of the Region, or of all Regions."""
+        self._request("DELETE", "faults" if region is None else f"faults?region={quote(region)}")
 
     def faults(self) -> list[dict[str, str | None]]:
-        """The faults that are set, each with its `region`, `service` and `fault`."""
-        faults: list[dict[str, str | None]] = self._ask("GET", "faults")
+        """The current faults, each with its `region`, `service` and `fault`."""
+        faults: list[dict[str, str | None]] = self._request("GET", "faults")
         return faults
 
-    def calls(self) -> list[Call]:
-        """The signed requests that were served or met a fault, oldest first."""
-        return [Call(**call) for call in self._ask("GET", "calls")]
+    def calls(self) -> list[LoggedCall]:
+        """The signed requests that were served or met a fault, the oldest first."""
+        return [LoggedCall.from_json(call) for call in self._request("GET", "calls")]
 
-    def engine_calls(self, region: str) -> list[Call]:
-        """The calls that Lambda functions of the Region made, to any Region."""
-        return [call for call in self.calls() if call.function.startswith(f"arn:aws:lambda:{region}:")]
+    def engine_calls(self, region: str) -> list[LoggedCall]:
+        """The calls of the Lambda functions of the Region, to any Region."""
+        return [call for call in self.calls() if call.caller.function.startswith(f"arn:aws:lambda:{region}:")]
 
-    def forget_calls(self) -> None:
-        """Starts the journal of calls anew."""
-        self._ask("DELETE", "calls")
+    def clear_calls(self) -> None:
+        """Clears the log of calls."""
+        self._request("DELETE", "calls")
 
-    def _ask(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> Any:
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint_url}/_lab/{what}", data, method=method)  # noqa: S310  # http
+        request = urllib.request.Request(f"{self.endpoint_url}/_lab/{path}", data, method=method)  # noqa: S310  # http
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=_TIMEOUT) as answer:
@@ -68,11 +68,11 @@ class RunningLab:
             raise LabError(self._refusal(error)) from None
         except (OSError, ValueError):
             raise LabError(
-                f"no lab answers on port {self.port}: start one with `ringfence lab up`, or name its port with --port"
+                f"no lab answers on port {self.port}: start one with `ringfence lab up`, or give its port with --port"
             ) from None
 
     def _refusal(self, error: urllib.error.HTTPError) -> str:
         try:
             return str(json.load(error)["error"])
         except (ValueError, KeyError, TypeError):
-            return f"what answers on port {self.port} is no lab: name the lab's port with --port"
+            return f"the server on port {self.port} is not a lab: give the lab's port with --port"

@@ -1,6 +1,6 @@
-"""Deploys the example prerequisites and the Ringfence stack in a Region, through CloudFormation as a user does.
+"""Deploys the example prerequisites and the Ringfence stack in a Region of the lab, through CloudFormation.
 
-Knows AWS through boto3 and the project's two templates. Knows nothing of who plays AWS.
+It knows AWS through boto3, and the project's two templates. It must not know the emulator.
 """
 
 import re
@@ -24,7 +24,7 @@ _POLL = {"Delay": 0.05, "MaxAttempts": 1200}
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a Region has of a cluster. Queues are URLs; the rest are names, the security group its id."""
+    """The resources of a cluster in a Region. Queues are URLs, the security group is an id, the others are names."""
 
     stack: str
     auto_scaling_group: str
@@ -36,8 +36,8 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """How to deploy a cluster: its Regions, its Lambda artefact, and parameters besides those that say where it is."""
+class LabDeployment:
+    """How to deploy a cluster: its Regions, its Lambda artefact, and further parameters of the stack."""
 
     cluster: str
     regions: Sequence[str]
@@ -47,7 +47,7 @@ class Deployment:
     project: Path = PROJECT
 
     def deploy(self, region: str) -> Deployed:
-        """Deploys a Region; the stacks' names hold the cluster's. Raises LabError with CloudFormation's reason."""
+        """Deploys a Region. Raises LabError with CloudFormation's reason."""
         prerequisites = self._create(
             region,
             f"{self.cluster}-prerequisites",
@@ -78,19 +78,19 @@ class Deployment:
         )
 
     def _packaged(self, region: str) -> str:
-        """The template with its code in S3, as `sam package` leaves it."""
+        """The template with its code in S3, as `sam package` writes it."""
         s3, bucket = self.client_of("s3", region), f"ringfence-artefacts-{region}"
         constraint = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **constraint)
         s3.put_object(Bucket=bucket, Key=self.artefact.name, Body=self.artefact.read_bytes())
         template = (self.project / "template.yaml").read_text()
-        packaged, places = _CODE_URI.subn(rf"\1 s3://{bucket}/{self.artefact.name}", template)
-        if places != 1:
-            raise LabError(f"template.yaml has {places} functions with `CodeUri: .`: the lab deploys exactly one")
+        packaged, functions = _CODE_URI.subn(rf"\1 s3://{bucket}/{self.artefact.name}", template)
+        if functions != 1:
+            raise LabError(f"template.yaml has {functions} functions with `CodeUri: .`: the lab deploys exactly one")
         return packaged
 
     def _create(self, region: str, stack: str, template: str, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Creates a stack, waits for it and returns its outputs."""
+        """Creates a stack, waits for it, and returns its outputs."""
         cloudformation = self.client_of("cloudformation", region)
         try:
             cloudformation.create_stack(
@@ -109,7 +109,7 @@ class Deployment:
 
 
 def _first_failure(cloudformation: Any, stack: str) -> str:
-    """Why the first resource that failed did."""
+    """The reason of the first failed resource."""
     failures = [
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
         for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]

@@ -1,6 +1,6 @@
-"""A lab of one's own: starts and stops its server, and deploys Regions in it.
+"""A lab with its server: starts and stops the server, and deploys Regions.
 
-The server is a process that ends with the one that started it. What can be asked of any lab stands in `control`.
+The server is a process that ends with its parent process. `client` has the operations of every running lab.
 """
 
 import os
@@ -17,28 +17,28 @@ import boto3
 from botocore.config import Config
 
 from ringfence_lab.control.client import LabError, RunningLab
-from ringfence_lab.control.deploy import Deployed, Deployment
+from ringfence_lab.control.deploy import Deployed, LabDeployment
 from ringfence_lab.emulator.faults import all_regions, check_region
 from ringfence_ops.cloudformation.artefact import artefact
 
 _ANY_KEY = "test"
-"""Whoever is no role of the lab is the account's root."""
+"""Any key that the lab did not issue is the root user of the account."""
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LOG_LEVEL", "TZ")
-"""What the server sees of our environment: a person's own AWS settings have no place in the lab."""
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LOG_LEVEL", "TZ")
+"""The environment variables that the server inherits. The user's own AWS settings must not affect the lab."""
 
 _WATCH_SECONDS = 0.5
-"""How often a server that runs is looked at."""
+"""The period at which a running server is checked."""
 
 _STOP_SECONDS = 10
-"""How long the server may take to end by itself."""
+"""Seconds after which a server that does not end is killed."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Lab(RunningLab):
     """A lab with its server, for a `with` statement.
 
-    `port` 0 is any that is free. `parameters` are the stack's, besides those that say where it is.
+    `port` 0 selects a free port. `parameters` are further parameters of the stack.
     """
 
     regions: Sequence[str]
@@ -57,9 +57,9 @@ class Lab(RunningLab):
         self.stop()
 
     def start(self) -> None:
-        """Starts the server and returns when it serves.
+        """Starts the server, and returns when it serves.
 
-        Raises BadFault for a Region that does not exist, LabError where the port is in use, BuildFailed.
+        Raises BadFault for a Region that does not exist, LabError if the port is in use, BuildFailed.
         """
         known = all_regions()
         for region in self.regions:
@@ -79,28 +79,28 @@ class Lab(RunningLab):
             return socket.create_server(("127.0.0.1", self.port), backlog=512)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise LabError(f"port {self.port} cannot be used ({reason}): choose another with --port") from None
+            raise LabError(f"port {self.port} is not available ({reason}): choose another port with --port") from None
 
     def _wait_until_ready(self) -> None:
         if self._server is None or self._server.stdout is None or self._server.stdout.readline() != "ready\n":
-            raise LabError("the lab's server did not start: what it says is above")
+            raise LabError("the lab's server did not start: see its output above")
 
     def stop(self) -> None:
-        """Ends the server and all that it runs. No error where it has ended."""
+        """Ends the server and everything that it runs. Does nothing if it has ended."""
         server, self._server = self._server, None
         if server is None:
             return
         try:
-            server.communicate(timeout=_STOP_SECONDS)  # closes its standard input, by which it ends
+            server.communicate(timeout=_STOP_SECONDS)  # closes its standard input, which ends it
         except subprocess.TimeoutExpired:
             server.kill()
             server.communicate()
 
     def wait(self, stopped: threading.Event) -> None:
-        """Waits until `stopped` is set. Raises LabError where the server ends before."""
+        """Waits until `stopped` is set. Raises LabError if the server ends before."""
         while self._server is not None and not stopped.wait(_WATCH_SECONDS):
             if (code := self._server.poll()) is not None:
-                raise LabError(f"the lab's server ended with code {code}: what it says is above")
+                raise LabError(f"the lab's server ended with code {code}: see its output above")
 
     def client(self, service: str, region: str) -> Any:
         """A client of a service in a Region of the lab."""
@@ -117,11 +117,11 @@ class Lab(RunningLab):
         """Deploys the prerequisites and the stack in a Region. Raises LabError with CloudFormation's reason."""
         if self._artefact is None:
             raise LabError("the lab has not been started")
-        return Deployment(self.cluster, self.regions, self._artefact, self.client, self.parameters).deploy(region)
+        return LabDeployment(self.cluster, self.regions, self._artefact, self.client, self.parameters).deploy(region)
 
     @property
     def release_deadline(self) -> int:
-        """Seconds for which the stacks hold a termination, as `parameters` say."""
+        """The release deadline of the stacks in seconds, from `parameters`."""
         return int(self.parameters["ReleaseDeadline"])
 
 
@@ -131,7 +131,7 @@ def _start_server(listener: socket.socket) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
         pass_fds=[listener.fileno()],
-        start_new_session=True,  # Ctrl-C is for us, and we end the server
+        start_new_session=True,  # Ctrl-C goes to this process, which ends the server
     )

@@ -1,52 +1,48 @@
-"""Tells a story in chapters of claims, each checked as it is made, on a terminal or as JSON.
+"""The script of the demo: chapters with checks, each of which is recorded and shown when it is made.
 
-Knows nothing of what is claimed.
+It must not know what is checked, or how it is shown.
 """
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Protocol
-
-from rich.console import Console
-from rich.table import Table
 
 from ringfence_lab.demo.observer import wait_until
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Something that was said, whether it held, and the milliseconds it took to come true."""
+class Check:
+    """A statement, whether it was true, and the milliseconds until it was."""
 
     chapter: str
     text: str
-    held: bool
+    passed: bool
     milliseconds: float | None
 
 
 class View(Protocol):
-    """Shows a story while it is told."""
+    """Shows a demo while it runs."""
 
     def chapter(self, number: int, title: str) -> None:
-        """A new chapter begins."""
+        """A chapter begins."""
 
-    def claim(self, claim: Claim) -> None:
-        """A claim was checked."""
+    def check(self, check: Check) -> None:
+        """A check was made."""
 
     def note(self, text: str) -> None:
-        """Something that is told and not claimed."""
+        """A remark without a check."""
 
-    def end(self, claims: list[Claim], seconds: float) -> None:
-        """The story is over."""
+    def end(self, checks: list[Check], seconds: float) -> None:
+        """The demo has ended."""
 
 
 @dataclass(slots=True)
-class Story:
-    """The claims made so far."""
+class DemoScript:
+    """The checks made so far."""
 
     view: View
-    claims: list[Claim] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     _chapters: int = 0
     _title: str = ""
     _started: float = field(default_factory=time.monotonic)
@@ -57,83 +53,22 @@ class Story:
         self._title = title
         self.view.chapter(self._chapters, title)
 
-    def claim(self, text: str, held: bool, seconds: float | None = None) -> bool:
-        """Claims what was just seen; `seconds` is how long it took."""
-        claim = Claim(self._title, text, held, None if seconds is None else round(seconds * 1000, 1))
-        self.claims.append(claim)
-        self.view.claim(claim)
-        return held
+    def check(self, text: str, *, passed: bool, seconds: float | None = None) -> None:
+        """Records a statement with its truth; `seconds` is how long it took."""
+        check = Check(self._title, text, passed, None if seconds is None else round(seconds * 1000, 1))
+        self.checks.append(check)
+        self.view.check(check)
 
-    def claim_soon(self, text: str, condition: Callable[[], bool], within: float) -> bool:
-        """Claims what comes true within so many seconds, and measures how long it takes."""
-        seconds = wait_until(condition, within)
-        return self.claim(text, seconds is not None, seconds)
+    def check_within(self, seconds: float, text: str, condition: Callable[[], bool]) -> None:
+        """Records a statement that becomes true within so many seconds, and measures how long it takes."""
+        took = wait_until(condition, seconds)
+        self.check(text, passed=took is not None, seconds=took)
 
     def note(self, text: str) -> None:
-        """Tells something that is not claimed."""
+        """Shows a remark without a check."""
         self.view.note(text)
 
     def end(self) -> bool:
-        """Ends the story; returns whether every claim held, and there was one."""
-        self.view.end(self.claims, time.monotonic() - self._started)
-        return bool(self.claims) and all(claim.held for claim in self.claims)
-
-
-@dataclass(frozen=True, slots=True)
-class OnTerminal:
-    """For people. Marks are words as well as colours, so that it reads the same without them."""
-
-    console: Console
-
-    def chapter(self, number: int, title: str) -> None:
-        """See View."""
-        self.console.print(f"\n[bold]{number}. {title}[/bold]")
-
-    def claim(self, claim: Claim) -> None:
-        """See View."""
-        mark = "[green]ok  [/green]" if claim.held else "[red bold]FAIL[/red bold]"
-        took = "" if claim.milliseconds is None else f"{claim.milliseconds:,.0f} ms"
-        self.console.print(f"   {mark}  {took:>9}  {claim.text}")
-
-    def note(self, text: str) -> None:
-        """See View."""
-        self.console.print(f"         {'':>8}  [dim]{text}[/dim]")
-
-    def end(self, claims: list[Claim], seconds: float) -> None:
-        """See View."""
-        table = Table(title="What was claimed, and held", title_justify="left")
-        table.add_column("chapter")
-        table.add_column("claims", justify="right")
-        table.add_column("held", justify="right")
-        table.add_column("longest wait", justify="right")
-        for chapter in dict.fromkeys(claim.chapter for claim in claims):
-            own = [claim for claim in claims if claim.chapter == chapter]
-            longest = max((claim.milliseconds or 0.0 for claim in own), default=0.0)
-            table.add_row(chapter, str(len(own)), str(sum(claim.held for claim in own)), f"{longest:,.0f} ms")
-        self.console.print()
-        self.console.print(table)
-        failed = sum(not claim.held for claim in claims)
-        verdict = "every claim held" if not failed else f"{failed} of {len(claims)} claims did not hold"
-        self.console.print(f"{len(claims)} claims in {seconds:.0f} s: {verdict}.")
-
-
-@dataclass(frozen=True, slots=True)
-class AsJson:
-    """For programs: one JSON document at the end, and nothing else."""
-
-    write: Callable[[str], object]
-
-    def chapter(self, number: int, title: str) -> None:
-        """See View."""
-
-    def claim(self, claim: Claim) -> None:
-        """See View."""
-
-    def note(self, text: str) -> None:
-        """See View."""
-
-    def end(self, claims: list[Claim], seconds: float) -> None:
-        """See View."""
-        held = bool(claims) and all(claim.held for claim in claims)
-        document = {"held": held, "seconds": round(seconds, 1), "claims": [asdict(claim) for claim in claims]}
-        self.write(json.dumps(document) + "\n")
+        """Ends the demo. Returns whether there were checks, and all passed."""
+        self.view.end(self.checks, time.monotonic() - self._started)
+        return bool(self.checks) and all(check.passed for check in self.checks)

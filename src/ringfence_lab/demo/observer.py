@@ -1,6 +1,6 @@
-"""Looks at a cluster through the AWS APIs, as anybody with boto3 can: groups, instances, addresses, rules.
+"""Observes a cluster through the AWS APIs with boto3: groups, instances, addresses, rules.
 
-Knows nothing of Ringfence's tables or of what ought to be there.
+It must not know Ringfence's tables, or the expected state.
 """
 
 import json
@@ -16,8 +16,8 @@ GROUP_TAG = "aws:autoscaling:groupName"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An instance of an Auto Scaling group as seen at one moment. `address` is its public IPv4 address, if any."""
+class ObservedInstance:
+    """An instance of an Auto Scaling group at one moment. `address` is its public IPv4 address, if any."""
 
     id: str
     lifecycle_state: str
@@ -26,7 +26,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Observer:
-    """One Region of a cluster, seen from outside."""
+    """One Region of a cluster, observed from outside."""
 
     endpoint_url: str
     region: str
@@ -43,12 +43,12 @@ class Observer:
                 region_name=self.region,
                 endpoint_url=self.endpoint_url,
                 aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106  # the lab takes any
+                aws_secret_access_key="test",  # noqa: S106  # the lab accepts any
                 config=Config(connect_timeout=2, read_timeout=40, retries={"total_max_attempts": 1}),
             )
         return self._clients[service]
 
-    def instances(self) -> dict[str, Seen]:
+    def instances(self) -> dict[str, ObservedInstance]:
         """The group's instances by id."""
         answer = self.client("autoscaling").describe_auto_scaling_groups(
             AutoScalingGroupNames=[self.auto_scaling_group]
@@ -59,7 +59,7 @@ class Observer:
             for instance in group["Instances"]
         }
         addresses = self.addresses(states)
-        return {id: Seen(id, state, addresses.get(id)) for id, state in states.items()}
+        return {id: ObservedInstance(id, state, addresses.get(id)) for id, state in states.items()}
 
     def addresses(self, ids: Iterable[str]) -> dict[str, str]:
         """The public IPv4 address of each instance that has one."""
@@ -93,16 +93,16 @@ class Observer:
         )
 
     def true_up(self) -> Mapping[str, Any]:
-        """Asks the Region's engine for a true-up and returns what it says it did."""
+        """Invokes a true-up of the Region's engine, and returns its result."""
         answer = self.client("lambda").invoke(FunctionName=self.function, Payload=json.dumps({"trueup": True}))
-        said: dict[str, Any] = json.loads(answer["Payload"].read())
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
-            raise RuntimeError(f"the true-up in {self.region} failed: {said.get('errorMessage', said)}")
-        return said
+            raise RuntimeError(f"the true-up in {self.region} failed: {result.get('errorMessage', result)}")
+        return result
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> float | None:
-    """Polls until the condition holds and returns the seconds that took; None if it did not within the time."""
+    """Polls until the condition holds. Returns the seconds that it took; None if it did not hold in time."""
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:

@@ -1,6 +1,6 @@
-"""The journal of the calls that the lab served: who called what, where, and how it went.
+"""The log of the calls that the lab served: caller, action, Region and result.
 
-Knows how AWS's protocols name an action. Knows nothing of what an action does.
+It knows how AWS's protocols name an action. It must not know what an action does.
 """
 
 import re
@@ -13,13 +13,13 @@ from urllib.parse import parse_qs
 _SCOPE = re.compile(r"Credential=(?P<key>[^/,]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _CAUSE = re.compile(r"\bcause/(\S+)")
 
-JOURNAL_LENGTH = 20_000
-"""Calls that are remembered; the oldest go first."""
+MAXIMUM_CALLS = 20_000
+"""The number of calls that the log keeps; it drops the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What a request is signed for. Empty where it is not signed."""
+class CredentialScope:
+    """The scope of a request's signature. Empty if the request is not signed."""
 
     access_key: str = ""
     region: str = ""
@@ -27,11 +27,19 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was served, or met a fault. `started` is in seconds since the epoch; `status` is 0 without an answer.
+class Caller:
+    """The caller of a call: `principal` is its ARN, `function` the ARN of the calling Lambda function, or empty."""
 
-    `principal` is the caller's ARN; `function` the ARN of the Lambda function that called, or empty.
-    """
+    access_key: str
+    principal: str
+    function: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """A call that was served or met a fault. `started` is in seconds since the epoch. `status` is 0 without an answer;
+    `fault` is empty without a fault."""
 
     region: str
     service: str
@@ -40,15 +48,17 @@ class Call:
     milliseconds: float
     status: int
     fault: str
-    access_key: str
-    principal: str
-    function: str
-    user_agent: str
+    caller: Caller
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "LoggedCall":
+        """The call from its JSON value."""
+        return cls(**{**value, "caller": Caller(**value["caller"])})
 
     @property
     def cause(self) -> str:
-        """The events in whose name the engine called, as its user agent says; empty where it does not."""
-        found = _CAUSE.search(self.user_agent)
+        """The events that caused the engine's call, according to its user agent; empty for other callers."""
+        found = _CAUSE.search(self.caller.user_agent)
         return found.group(1) if found else ""
 
 
@@ -56,14 +66,14 @@ class Call:
 class CallLog:
     """The last calls, oldest first."""
 
-    _calls: deque[Call] = field(default_factory=lambda: deque(maxlen=JOURNAL_LENGTH))
+    _calls: deque[LoggedCall] = field(default_factory=lambda: deque(maxlen=MAXIMUM_CALLS))
 
-    def record(self, call: Call) -> None:
-        """Notes a call."""
+    def record(self, call: LoggedCall) -> None:
+        """Adds a call."""
         self._calls.append(call)
 
-    def forget(self) -> None:
-        """Starts anew."""
+    def clear(self) -> None:
+        """Removes all calls."""
         self._calls.clear()
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -71,8 +81,8 @@ class CallLog:
         return [asdict(call) for call in self._calls]
 
 
-def scope_of(authorization: str, query: str) -> Scope:
-    """What a request is signed for, by its Authorization header or, presigned, by its query.
+def scope_of(authorization: str, query: str) -> CredentialScope:
+    """The credential scope of a request, from its Authorization header or, if it is presigned, from its query.
 
     Source: AWS's "Signature Version 4", "Create a signed AWS API request".
     """
@@ -80,11 +90,11 @@ def scope_of(authorization: str, query: str) -> Scope:
     if found is None and "X-Amz-Credential=" in query:
         credential = parse_qs(query)["X-Amz-Credential"][0]
         found = _SCOPE.search(f"Credential={credential}")
-    return Scope(found["key"], found["region"], found["service"]) if found else Scope()
+    return CredentialScope(found["key"], found["region"], found["service"]) if found else CredentialScope()
 
 
 def action_of(method: str, path: str, headers: Mapping[str, str], query: str, body: bytes) -> str:
-    """The action's name as AWS documents it, or method and path where the protocol names none."""
+    """The action's name as AWS documents it, or method and path if the protocol does not name the action."""
     target = headers.get("x-amz-target", "")
     if target:
         return target.rpartition(".")[2]

@@ -1,6 +1,6 @@
-"""Lets the lab's CloudFormation make what MiniStack does not, or makes in its own EC2 instead of moto's.
+"""Adds resource types to the lab's CloudFormation: those that MiniStack lacks, or creates in its own EC2.
 
-Seams in MiniStack's CloudFormation. What the types are stands in `resources`.
+Patches of MiniStack's CloudFormation. `resources` defines the types.
 """
 
 import json
@@ -12,11 +12,11 @@ from ministack.services.cloudformation import provisioners
 
 from ringfence_lab.emulator import images, resources
 from ringfence_lab.emulator.moto_services import MotoServices
-from ringfence_lab.emulator.resources.resource_type import Clients, Made, Properties, ResourceType
+from ringfence_lab.emulator.resources.resource_type import Created, RegionClients, ResourceProperties, ResourceType
 
 
 def install(moto: MotoServices) -> None:
-    """Patches MiniStack. Once for each process."""
+    """Patches MiniStack. Call it once in a process."""
     for name, resource_type in resources.TYPES.items():
         provisioners._RESOURCE_HANDLERS[name] = _handlers(moto, name, resource_type)
     provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
@@ -29,28 +29,28 @@ def install(moto: MotoServices) -> None:
 
 
 def _handlers(moto: MotoServices, name: str, resource_type: ResourceType) -> dict[str, Any]:
-    """A resource type as MiniStack's CloudFormation calls it."""
+    """A resource type in the form of MiniStack's CloudFormation."""
 
-    def clients() -> Clients:
-        return Clients(moto.client("ec2", get_region()), moto.client("autoscaling", get_region()))
+    def clients() -> RegionClients:
+        return RegionClients(moto.client("ec2", get_region()), moto.client("autoscaling", get_region()))
 
-    def create(logical_id: str, properties: Properties, stack: str) -> Made:
+    def create(logical_id: str, properties: ResourceProperties, stack: str) -> Created:
         return resource_type.create(clients(), properties, provisioners._physical_name(stack, logical_id, max_len=255))
 
-    def update(id: str, old: Properties, new: Properties, stack: str, logical_id: str) -> Made:
+    def update(id: str, old: ResourceProperties, new: ResourceProperties, stack: str, logical_id: str) -> Created:
         if resource_type.can_update(old, new):
             return resource_type.update(clients(), id, old, new)
-        created: Made = provisioners._replace_resource(name, id, old, new, stack, logical_id)
+        created: Created = provisioners._replace_resource(name, id, old, new, stack, logical_id)
         return created
 
-    def delete(id: str, properties: Properties) -> None:
+    def delete(id: str, properties: ResourceProperties) -> None:
         resource_type.delete(clients(), id, properties)
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
 
 def _name_in_region(name_of: Any) -> Any:
-    """Names what a template leaves nameless differently in each Region: roles are global, and stacks' names equal."""
+    """Gives generated names a different value in each Region: roles are global, and stacks have equal names."""
 
     def physical_name(*arguments: Any, **options: Any) -> str:
         seed = provisioners._NAME_SEED.set(f"{get_region()} {provisioners._NAME_SEED.get()}")
@@ -63,7 +63,7 @@ def _name_in_region(name_of: Any) -> Any:
     return physical_name
 
 
-def _put_role_policy(_logical_id: str, properties: Properties, _stack: str) -> Made:
+def _put_role_policy(_logical_id: str, properties: ResourceProperties, _stack: str) -> Created:
     role, name = properties["RoleName"], properties["PolicyName"]
     document = json.dumps(properties.get("PolicyDocument", {}))
     status, _, body = iam._put_role_policy({"RoleName": role, "PolicyName": name, "PolicyDocument": document})
@@ -72,11 +72,11 @@ def _put_role_policy(_logical_id: str, properties: Properties, _stack: str) -> M
     return f"{name}|{role}", {}
 
 
-def _replace_role_policy(old: Properties, new: Properties, stack: str) -> Made:
+def _replace_role_policy(old: ResourceProperties, new: ResourceProperties, stack: str) -> Created:
     if (old["RoleName"], old["PolicyName"]) != (new["RoleName"], new["PolicyName"]):
         _delete_role_policy("", old)
     return _put_role_policy("", new, stack)
 
 
-def _delete_role_policy(_id: str, properties: Properties) -> None:
+def _delete_role_policy(_id: str, properties: ResourceProperties) -> None:
     iam._delete_role_policy({"RoleName": properties["RoleName"], "PolicyName": properties["PolicyName"]})

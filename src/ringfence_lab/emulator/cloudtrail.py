@@ -1,8 +1,8 @@
-"""CloudTrail's event history of the calls that change security group rules: who, from where, by which client.
+"""CloudTrail's event history of the calls that change security group rules: caller, address and client.
 
-A seam in MiniStack's CloudTrail, which knows nothing of what moto answers. Source: CloudTrail User Guide, "CloudTrail
-record contents". Assumed, since no document says it: how a record of EC2 spells a rule's id. Here an event is there at
-once; AWS takes minutes.
+A patch of MiniStack's CloudTrail, which does not see the calls of moto. Source: CloudTrail User Guide, "CloudTrail
+record contents". Assumed, because no document says it: how a record of EC2 spells the id of a rule. Here an event is
+available immediately; AWS takes minutes.
 """
 
 import json
@@ -18,7 +18,7 @@ from ministack.services import cloudtrail
 from ringfence_lab.emulator.call_log import scope_of
 from ringfence_lab.emulator.identity import caller
 
-_ABOUT_RULES = {
+_RULE_ACTIONS = {
     "AuthorizeSecurityGroupIngress",
     "ModifySecurityGroupRules",
     "RevokeSecurityGroupIngress",
@@ -27,18 +27,18 @@ _ABOUT_RULES = {
 _RULE = re.compile(r"\bsgr-[0-9a-f]+")
 
 
-def note(headers: Mapping[str, str], body: bytes, answered: bytes) -> None:
-    """Notes a call of EC2's that went well, if it changed rules. Within the scope of the request."""
+def record(headers: Mapping[str, str], body: bytes, answered: bytes) -> None:
+    """Records a successful call of EC2, if it changed rules. Call it within the scope of the request."""
     form = parse_qs(body.decode("latin-1"))
     action, group = form.get("Action", [""])[0], form.get("GroupId", [""])[0]
-    if action not in _ABOUT_RULES:
+    if action not in _RULE_ACTIONS:
         return
     named = {name.lower(): value for name, value in headers.items()}
-    who = caller(scope_of(named.get("authorization", ""), "").access_key)
+    identity = caller(scope_of(named.get("authorization", ""), "").access_key)
     id, now = str(uuid4()), time.time()
-    record = {
+    event = {
         "eventVersion": "1.11",
-        "userIdentity": {"arn": _arn(who.principal), "accountId": get_account_id()},
+        "userIdentity": {"arn": _arn(identity.principal), "accountId": get_account_id()},
         "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "eventSource": "ec2.amazonaws.com",
         "eventName": action,
@@ -56,10 +56,10 @@ def note(headers: Mapping[str, str], body: bytes, answered: bytes) -> None:
             "EventName": action,
             "EventSource": "ec2.amazonaws.com",
             "EventTime": now,
-            "Username": who.principal,
+            "Username": identity.principal,
             "ReadOnly": "false",
             "Resources": [{"ResourceType": "AWS::EC2::SecurityGroup", "ResourceName": group}],
-            "CloudTrailEvent": json.dumps(record),
+            "CloudTrailEvent": json.dumps(event),
         }
     )
 

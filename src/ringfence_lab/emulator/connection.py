@@ -1,6 +1,6 @@
-"""One client's HTTP/1.1 connection: whole requests in, an ASGI application's answers out, and how a network breaks it.
+"""One client's HTTP/1.1 connection: complete requests, the answers of an ASGI application, and network faults.
 
-Framing is h11's. Knows nothing of what is served.
+h11 does the framing. It must not know what is served.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from urllib.parse import unquote
 
 import h11
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+AsgiMessage = dict[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
+Application = Callable[[AsgiMessage, Receive, Send], Awaitable[None]]
 """An ASGI application. Source: the ASGI specification, version 3."""
 
 BadRequest = h11.RemoteProtocolError
-"""What the client sent is not HTTP."""
+"""The client sent something that is not HTTP."""
 
 _CHUNK = 1 << 16
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -29,7 +29,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request. Names of headers are in lower case; `target` is the path as it was sent."""
+    """A complete request. Header names are in lower case; `target` is the path as it was sent."""
 
     method: str
     target: str
@@ -40,13 +40,13 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path with its escapes resolved."""
+        """The decoded path."""
         return unquote(self.target)
 
 
 @dataclass(slots=True)
 class Connection:
-    """One client's connection. `status` is that of the last answer, 0 where there was none."""
+    """One client's connection. `status` is that of the last answer, 0 if there was none."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -54,7 +54,7 @@ class Connection:
     _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
 
     async def next_request(self) -> Request | None:
-        """Reads a request with all of its body; None where the client is done."""
+        """Reads a request with its body; None if the client has closed the connection."""
         self.status = 0
         head = await self._next_event()
         if not isinstance(head, h11.Request):
@@ -82,24 +82,24 @@ class Connection:
         await self.writer.drain()
 
     def keeps_alive(self) -> bool:
-        """Whether the connection is ready for another request, as both sides agreed."""
+        """Whether both sides keep the connection open for another request."""
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             return False
         self._http.start_next_cycle()
         return True
 
     async def answer(self, status: int, content_type: str, body: bytes) -> None:
-        """Sends a whole answer."""
+        """Sends a complete answer."""
         headers = [("content-type", content_type), ("content-length", str(len(body)))]
         self.status = status
         await self._send(h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage())
 
     async def run(self, application: Application, request: Request) -> None:
-        """Lets an ASGI application answer."""
+        """Runs an ASGI application, which sends the answer."""
         requests = iter([{"type": "http.request", "body": request.body, "more_body": False}])
         over = asyncio.Event()
 
-        async def receive() -> Message:
+        async def receive() -> AsgiMessage:
             for message in requests:
                 return message
             await over.wait()
@@ -107,7 +107,7 @@ class Connection:
 
         head: list[h11.Response] = []
 
-        async def send(message: Message) -> None:
+        async def send(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 head.append(h11.Response(status_code=self.status, headers=list(message.get("headers", ()))))
@@ -126,7 +126,7 @@ class Connection:
         finally:
             over.set()
 
-    def _scope(self, request: Request) -> Message:
+    def _scope(self, request: Request) -> AsgiMessage:
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -143,18 +143,18 @@ class Connection:
         }
 
     def reset(self) -> None:
-        """Drops the connection with a TCP reset."""
+        """Closes the connection with a TCP reset."""
         self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.writer.transport.abort()
 
     async def wait_until_closed(self) -> None:
-        """Swallows whatever else the client sends, until it gives up."""
+        """Ignores everything that the client sends, until it closes the connection."""
         while await self.reader.read(_CHUNK):
             pass
 
 
 def _sized(response: h11.Response, length: int) -> h11.Response:
-    """The response with the length of the body that is sent, whatever the application said."""
+    """The response with the actual length of its body."""
     headers = [
         (name, value) for name, value in response.headers if name not in (b"content-length", b"transfer-encoding")
     ]

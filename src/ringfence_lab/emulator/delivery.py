@@ -1,6 +1,6 @@
-"""Brings AWS's own events and schedules to their targets, as EventBridge and EventBridge Scheduler do.
+"""Delivers AWS's own events and schedules to their targets, as EventBridge and EventBridge Scheduler do.
 
-Seams in MiniStack's EventBridge and Scheduler. Knows no event's meaning.
+Patches of MiniStack's EventBridge and Scheduler. It must not know what an event means.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, scheduler, sqs
 
-_SWEEP_SECONDS = 1
-"""How often schedules are looked at. AWS promises a precision of 60 s."""
+_TICK_SECONDS = 1
+"""The period at which schedules are checked. AWS promises a precision of 60 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,19 @@ class AwsEvent:
 
 @dataclass(slots=True)
 class EventBus:
-    """Puts the events of AWS's own services on the default bus of their Region, in order, from one thread."""
+    """Sends the events of AWS's own services to the default bus of their Region, in order, from one thread."""
 
     account: str
     _events: queue.SimpleQueue[AwsEvent] = field(default_factory=queue.SimpleQueue)
 
     def start(self) -> None:
-        """Starts to deliver."""
+        """Starts the delivery."""
         threading.Thread(target=self._deliver, name="event-bus", daemon=True).start()
 
-    def emit(
+    def send(
         self, region: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()
     ) -> None:
-        """Sends an event and does not wait."""
+        """Sends an event, without waiting for its delivery."""
         self._events.put(AwsEvent(region, source, detail_type, dict(detail), tuple(resources)))
 
     def _deliver(self) -> None:
@@ -60,17 +60,17 @@ class EventBus:
 
 
 def install() -> None:
-    """Patches MiniStack and starts the schedules. Once for each process."""
+    """Patches MiniStack and starts the schedules. Call it once in a process."""
     eventbridge._dispatch_to_sqs = send_to_queue
-    eventbridge._invoke_target = _filling_in_context(_asking_queue_policy(eventbridge._invoke_target))
-    scheduler._create_schedule = _starting_at_once(scheduler._create_schedule)
-    scheduler._SCHEDULE_TICK_INTERVAL = _SWEEP_SECONDS
+    eventbridge._invoke_target = _with_context_attributes(_with_queue_policy(eventbridge._invoke_target))
+    scheduler._create_schedule = _with_first_run(scheduler._create_schedule)
+    scheduler._SCHEDULE_TICK_INTERVAL = _TICK_SECONDS
     eventbridge.start_scheduler()
     scheduler.start_scheduler()
 
 
 def send_to_queue(queue_arn: Any, body: str, parameters: Mapping[str, str] | None = None) -> None:
-    """Sends as any sender does, so that a FIFO queue drops what it has seen in the last five minutes.
+    """Sends through the API of SQS, so that a FIFO queue drops duplicates of the last five minutes.
 
     Source: Amazon SQS Developer Guide, "Exactly-once processing in Amazon SQS".
     """
@@ -87,8 +87,8 @@ def send_to_queue(queue_arn: Any, body: str, parameters: Mapping[str, str] | Non
 Invoke = Callable[..., None]
 
 
-def _asking_queue_policy(invoke: Invoke) -> Invoke:
-    """Lets a rule send only where the queue's policy allows it.
+def _with_queue_policy(invoke: Invoke) -> Invoke:
+    """Lets a rule send only if the queue's policy allows it.
 
     Source: Amazon EventBridge User Guide, "Using resource-based policies for Amazon EventBridge".
     """
@@ -97,15 +97,15 @@ def _asking_queue_policy(invoke: Invoke) -> Invoke:
         arn = target.get("Arn", "")
         sent_by_rule = event.get("Source") != "aws.scheduler" and ":sqs:" in arn
         if sent_by_rule and not sqs.queue_policy_allows(arn, "events.amazonaws.com", rule["Arn"], get_account_id()):
-            eventbridge.logger.warning("the policy of %s does not let %s send to it", arn, rule["Arn"])
+            eventbridge.logger.warning("the policy of %s does not allow %s to send messages", arn, rule["Arn"])
             return
         invoke(target, event, rule, view)
 
     return invoke_allowed
 
 
-def _filling_in_context(invoke: Invoke) -> Invoke:
-    """Fills in a schedule's context attributes.
+def _with_context_attributes(invoke: Invoke) -> Invoke:
+    """Replaces the context attributes of a schedule's input.
 
     Source: EventBridge Scheduler User Guide, "Adding context attributes in EventBridge Scheduler".
     """
@@ -127,8 +127,8 @@ def _filling_in_context(invoke: Invoke) -> Invoke:
     return invoke_filled
 
 
-def _starting_at_once(create: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
-    """Makes a rate without a start date fire first when it is made.
+def _with_first_run(create: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
+    """Fires a rate schedule without a start date when it is created.
 
     Source: EventBridge Scheduler User Guide, "Schedule types on EventBridge Scheduler".
     """

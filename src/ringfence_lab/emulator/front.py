@@ -1,7 +1,7 @@
-"""The lab's port: an HTTP server in front of an ASGI application that can fail as a network does.
+"""The lab's port: an HTTP server in front of an ASGI application, with network faults.
 
-Faults are done to the connection itself, before the application sees the request: what resets is reset by TCP, what
-hangs is never answered. Every signed request is noted in the journal. Knows no service, and no emulator.
+Faults apply to the connection itself, before the application sees the request: a reset is a TCP reset, a hang is never
+answered. Every signed request is logged. It must not know any service or emulator.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 from urllib.parse import parse_qs
 
-from ringfence_lab.emulator.call_log import Call, CallLog, Scope, action_of, scope_of
+from ringfence_lab.emulator.call_log import Caller, CallLog, CredentialScope, LoggedCall, action_of, scope_of
 from ringfence_lab.emulator.connection import Application, BadRequest, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
@@ -24,18 +24,18 @@ from ringfence_lab.emulator.faults import (
     Hang,
     Reset,
     Throttle,
+    fault_text,
     parse,
     throttled,
-    written,
 )
 
 CONTROL = "/_lab/"
-"""Where the lab itself is asked, without a signature."""
+"""The path of the lab's own requests, which are not signed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who signs with an access key. `function` is empty where no Lambda function does."""
+class Identity:
+    """The owner of an access key: its ARN, and the ARN of the Lambda function that uses it, or empty."""
 
     principal: str = ""
     function: str = ""
@@ -43,19 +43,19 @@ class Caller:
 
 @dataclass(slots=True)
 class Front:
-    """Serves an application on a socket. `caller` says who signs with an access key."""
+    """Serves an application on a socket. `identity` returns the owner of an access key."""
 
     application: Application
-    caller: Callable[[str], Caller]
+    identity: Callable[[str], Identity]
     faults: Faults = field(default_factory=Faults)
     call_log: CallLog = field(default_factory=CallLog)
 
     async def serve(self, listener: socket.socket) -> asyncio.Server:
-        """Starts to serve on a socket that is bound."""
+        """Starts to serve on a bound socket."""
         return await asyncio.start_server(self._connected, sock=listener, backlog=512)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Cancelled is what the server's end does to connections.
+        # The end of the server cancels connections.
         with contextlib.suppress(ConnectionError, BadRequest, asyncio.CancelledError):
             connection = Connection(reader, writer)
             while (request := await connection.next_request()) is not None:
@@ -65,20 +65,23 @@ class Front:
             writer.close()
 
     async def _handle(self, connection: Connection, request: Request) -> bool:
-        """Answers a request. Returns whether the connection can serve another."""
+        """Answers a request. Returns whether the connection can serve another request."""
         if request.path.startswith(CONTROL):
             await self._control(connection, request)
             return True
         scope = scope_of(request.headers.get("authorization", ""), request.query)
         fault = self.faults.on(scope.region, scope.service)
-        started, clock = time.time(), time.monotonic()
+        started, began = time.time(), time.monotonic()
         try:
             return await self._serve(connection, request, scope, fault)
         finally:
             if scope.access_key:
-                self._note(request, scope, fault, started, time.monotonic() - clock, connection.status)
+                timing = _Timing(started, time.monotonic() - began)
+                self._log(request, scope, fault, timing, connection.status)
 
-    async def _serve(self, connection: Connection, request: Request, scope: Scope, fault: Fault | None) -> bool:
+    async def _serve(
+        self, connection: Connection, request: Request, scope: CredentialScope, fault: Fault | None
+    ) -> bool:
         match fault:
             case None:
                 await connection.run(self.application, request)
@@ -98,33 +101,30 @@ class Front:
                 assert_never(fault)
         return True
 
-    def _note(
-        self, request: Request, scope: Scope, fault: Fault | None, started: float, seconds: float, status: int
+    def _log(
+        self, request: Request, scope: CredentialScope, fault: Fault | None, timing: "_Timing", status: int
     ) -> None:
-        caller = self.caller(scope.access_key)
+        identity, user_agent = self.identity(scope.access_key), request.headers.get("user-agent", "")
         self.call_log.record(
-            Call(
+            LoggedCall(
                 region=scope.region,
                 service=scope.service,
                 action=action_of(request.method, request.path, request.headers, request.query, request.body),
-                started=started,
-                milliseconds=round(seconds * 1000, 3),
+                started=timing.started,
+                milliseconds=round(timing.seconds * 1000, 3),
                 status=status,
-                fault="" if fault is None else written(fault),
-                access_key=scope.access_key,
-                principal=caller.principal,
-                function=caller.function,
-                user_agent=request.headers.get("user-agent", ""),
+                fault="" if fault is None else fault_text(fault),
+                caller=Caller(scope.access_key, identity.principal, identity.function, user_agent),
             )
         )
 
     async def _control(self, connection: Connection, request: Request) -> None:
-        """Answers the lab's own questions."""
+        """Answers the lab's own requests."""
         try:
-            status, said = 200, self._controlled(request)
+            status, document = 200, self._controlled(request)
         except BadFault as error:
-            status, said = 400, {"error": str(error)}
-        await connection.answer(status, "application/json", json.dumps(said).encode())
+            status, document = 400, {"error": str(error)}
+        await connection.answer(status, "application/json", json.dumps(document).encode())
 
     def _controlled(self, request: Request) -> Any:
         match request.method, request.path.removeprefix(CONTROL):
@@ -138,10 +138,18 @@ class Front:
             case "GET", "calls":
                 return self.call_log.as_json()
             case "DELETE", "calls":
-                self.call_log.forget()
+                self.call_log.clear()
                 return []
-            case method, what:
-                raise BadFault(f"the lab knows no {method} {CONTROL}{what}")
+            case method, path:
+                raise BadFault(f"the lab does not know {method} {CONTROL}{path}")
         return [
-            {"region": region, "service": service, "fault": written(fault)} for region, service, fault in self.faults
+            {"region": region, "service": service, "fault": fault_text(fault)} for region, service, fault in self.faults
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """When a call started, in seconds since the epoch, and how many seconds it took."""
+
+    started: float
+    seconds: float

@@ -1,7 +1,7 @@
-"""Who calls the lab, and what IAM needs to know of moto's resources.
+"""The identity of callers, and the tags of moto's resources for IAM.
 
-Seams in MiniStack's IAM. Only the sessions and keys that the lab itself gave out are anybody in particular; whoever
-else calls is the account's root, so that a plain client needs no set-up.
+Patches of MiniStack's IAM. Sessions and keys that the lab issued have their own identity; every other caller is the
+root user of the account, so that a plain client needs no setup.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,33 +10,33 @@ from typing import Any
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import iam, sts, tagging
 
-from ringfence_lab.emulator.front import Caller
+from ringfence_lab.emulator.front import Identity
 from ringfence_lab.emulator.moto_services import MotoServices
 
 _functions: dict[str, str] = {}
-"""The ARN of the Lambda function that signs with an access key."""
+"""The ARN of the Lambda function that uses an access key."""
 
 
 def install(moto: MotoServices, account: str) -> None:
-    """Patches MiniStack. Once for each process."""
+    """Patches MiniStack. Call it once in a process."""
     iam_evaluator.is_root_access_key = is_root
-    lambda_runtime.execution_credentials = _noting_function(lambda_runtime.execution_credentials)
+    lambda_runtime.execution_credentials = _recording_function(lambda_runtime.execution_credentials)
     tagging.resource_tags = _with_moto_tags(tagging.resource_tags, moto, account)
 
 
 def is_root(access_key: str) -> bool:
-    """Whether a key is no session and no user's key that the lab gave out. Root's word is taken: it may sign anyhow."""
+    """Whether the lab did not issue the key for a session or a user. The signature of root is not verified."""
     return access_key not in sts._sessions and not any(key == access_key for _, key in iam._access_keys.to_dict())
 
 
-def caller(access_key: str) -> Caller:
-    """Who signs with an access key."""
+def caller(access_key: str) -> Identity:
+    """The owner of an access key."""
     session = sts._sessions.get(access_key)
     principal = str(session.get("Arn", "")) if session else "root" if is_root(access_key) else "user"
-    return Caller(principal, _functions.get(access_key, ""))
+    return Identity(principal, _functions.get(access_key, ""))
 
 
-def _noting_function(
+def _recording_function(
     credentials_of: Callable[[Mapping[str, Any]], dict[str, str]],
 ) -> Callable[[Mapping[str, Any]], dict[str, str]]:
     def execution_credentials(config: Mapping[str, Any]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _noting_function(
 def _with_moto_tags(
     resource_tags: Callable[[str], dict[str, str] | None], moto: MotoServices, account: str
 ) -> Callable[[str], dict[str, str] | None]:
-    """Answers `aws:ResourceTag` for what moto holds: EC2's resources by their id, Auto Scaling groups by their name."""
+    """Adds the tags of moto's resources for `aws:ResourceTag`: of EC2 by id, of Auto Scaling groups by name."""
 
     def tags_of(arn: str) -> dict[str, str] | None:
         match arn.split(":", 5):

@@ -1,6 +1,6 @@
-"""The machine images that the lab's EC2 has in every Region, and the public parameters that name them.
+"""The machine images of the lab's EC2 in every Region, and the public parameters that name them.
 
-Pure. Small, since moto's own hundreds cost half a second at the first call.
+Pure values. Few, because moto's own hundreds of images cost half a second at the first call.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ PARAMETERS: Mapping[str, str] = {
 
 
 def descriptions() -> list[dict[str, Any]]:
-    """The images as moto reads them from the file that MOTO_AMIS_PATH names."""
+    """The images in the format of the file MOTO_AMIS_PATH of moto."""
     return [
         {
             "ami_id": id,

@@ -1,6 +1,6 @@
-"""Serves EC2 and Auto Scaling from moto inside the lab's process, to the lab's port and to the lab itself.
+"""Serves EC2 and Auto Scaling from moto inside the lab's process, for the lab's port and for the lab itself.
 
-One lock stands around every request, since moto's state is not made for threads. Knows no other emulator.
+One lock protects every request, because moto is not thread-safe. It must not know another emulator.
 """
 
 import io
@@ -21,8 +21,8 @@ SERVICES = ("ec2", "autoscaling")
 _HOP_BY_HOP = {"content-length", "transfer-encoding", "connection", "expect"}
 
 
-class Answer(NamedTuple):
-    """An HTTP answer."""
+class MotoResponse(NamedTuple):
+    """An HTTP response of moto."""
 
     status: int
     headers: dict[str, str]
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class MotoServices:
-    """Moto, and the lock that whoever else reaches into its state has to hold."""
+    """Moto, and the lock that all access to its state requires."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     _application: DomainDispatcherApplication = field(
@@ -39,30 +39,30 @@ class MotoServices:
     )
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> MotoResponse:
         """Answers a signed request."""
         passed = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
         request = EnvironBuilder(path=path, method=method, headers=list(passed.items()), data=body, query_string=query)
         with self.lock:
             chunks, status, answered = run_wsgi_app(self._application, request.get_environ(), buffered=True)
-            return Answer(int(status.split()[0]), dict(answered), b"".join(chunks))
+            return MotoResponse(int(status.split()[0]), dict(answered), b"".join(chunks))
 
     def client(self, service: str, region: str) -> Any:
-        """A client for the lab's own use, which calls moto without the network, faults and IAM."""
+        """A client for the lab itself, which calls moto without the network, faults and IAM."""
         with self.lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._make_client(service, region)
             return self._clients[service, region]
 
     def _make_client(self, service: str, region: str) -> Any:
-        session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106  # moto asks no one
+        session = boto3.Session(aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106  # moto does not check it
         config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
         client: Any = session.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # by name
         client.meta.events.register("before-send", self._answer_prepared)
         return client
 
     def _answer_prepared(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        """Botocore's `before-send` handler: what it returns is the answer."""
+        """Botocore's `before-send` handler: its result is the response."""
         headers = {
             name: value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()
         }
@@ -72,10 +72,10 @@ class MotoServices:
 
 
 class _Raw(io.BytesIO):
-    """A body as botocore reads it from urllib3."""
+    """A body in the form of urllib3, for botocore."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
-        """All of it at once."""
+        """The whole body in one part."""
         yield self.read()
 
 

@@ -1,9 +1,8 @@
-"""IAM's policy simulator for roles, with what it is told of the request: every resource, and the context.
+"""IAM's policy simulator for roles, with every resource and the context of the request.
 
-A seam in MiniStack's IAM, which asks its evaluator about the first resource alone, without any context.
+A patch of MiniStack's IAM, which evaluates only the first resource, and without any context.
 
-Source: IAM API Reference, SimulatePrincipalPolicy. The simulator knows no resource's tags but those that the context
-gives.
+Source: IAM API Reference, SimulatePrincipalPolicy. The simulator knows only the resource tags that the context gives.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,23 +15,23 @@ from ministack.services import iam
 
 _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny"}
 
-Parameters = Mapping[str, Any]
+QueryParameters = Mapping[str, Any]
 """A request of the Query protocol, decoded: `ActionNames.member.1` and so on."""
 
 
 def install() -> None:
-    """Patches MiniStack. Once for each process."""
+    """Patches MiniStack. Call it once in a process."""
     iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate_principal_policy
 
 
-def simulate_principal_policy(parameters: Parameters) -> Any:
-    """Answers for a role; of whoever else, MiniStack's own answer."""
+def simulate_principal_policy(parameters: QueryParameters) -> Any:
+    """Answers for a role; for any other principal, returns MiniStack's own answer."""
     principal = str(iam._p(parameters, "PolicySourceArn"))
     kind, _, name = principal.rpartition(":")[2].partition("/")
     if kind != "role":
         return iam._simulate_principal_policy(parameters)
     policies = _gather_role_policies(name.rpartition("/")[2], get_account_id())
-    told = _context(parameters)
+    given = _context(parameters)
     results = []
     for action in _members(parameters, "ActionNames"):
         for resource in list(_members(parameters, "ResourceArns")) or ["*"]:
@@ -42,10 +41,10 @@ def simulate_principal_policy(parameters: Parameters) -> Any:
                 principal_account=get_account_id(),
                 action=action,
                 resource_arn=resource,
-                region=told.get("aws:requestedregion", get_region()),
+                region=given.get("aws:requestedregion", get_region()),
                 source_ip="127.0.0.1",
                 secure_transport=True,
-                service_context=told,
+                service_context=given,
             )
             results.append(_result(action, resource, evaluate(context, policies).decision))
     answer = f"<EvaluationResults>{''.join(results)}</EvaluationResults><IsTruncated>false</IsTruncated>"
@@ -63,15 +62,15 @@ def _result(action: str, resource: str, decision: str) -> str:
     return f"<member>{inner}<MatchedStatements/><MissingContextValues/></member>"
 
 
-def _members(parameters: Parameters, name: str) -> Iterator[str]:
+def _members(parameters: QueryParameters, name: str) -> Iterator[str]:
     number = 1
     while value := iam._p(parameters, f"{name}.member.{number}"):
         yield str(value)
         number += 1
 
 
-def _context(parameters: Parameters) -> dict[str, str]:
-    """The context's entries, each with its first value: keys are read in lower case."""
+def _context(parameters: QueryParameters) -> dict[str, str]:
+    """The entries of the context, each with its first value. Keys are in lower case."""
     entries: dict[str, str] = {}
     number = 1
     while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):

@@ -1,8 +1,8 @@
-"""The lab's server process, around the emulators.
+"""The lab's server process, which runs the emulators.
 
 `python -m ringfence_lab.emulator.server SOCKET` serves on a listening socket that it inherits, until its standard input
-ends or it is told to stop, so that it never outlives the process that started it. It prints `ready` once it serves.
-Everything that it writes is in a directory that is deleted with it. Knows nothing of what is served.
+ends or it is stopped, so that it never outlives its parent process. It prints `ready` when it serves. All of its files
+are in a directory that it deletes at the end. It must not know what is served.
 """
 
 import asyncio
@@ -22,28 +22,28 @@ from ringfence_lab.emulator import images
 
 ACCOUNT = "123456789012"
 _WORKERS = 64
-"""Threads for what blocks. Idle ones cost little, and too few make concurrent calls wait for one another."""
+"""Threads for blocking calls. Idle threads cost little, and too few threads delay concurrent calls."""
 
 _MEMORY = "/dev/shm"  # noqa: S108  # the directory inside is our own
-_PLENTY = 1 << 30
-"""Bytes: the artefact takes 25 MB for each process of a function."""
+_ENOUGH_BYTES = 1 << 30
+"""The artefact takes 25 MB for each process of a function."""
 
 
 def main() -> None:
-    """Serves on the socket whose descriptor the command line names."""
+    """Serves on the socket with the descriptor from the command line."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    directory = tempfile.mkdtemp(prefix="ringfence-lab-", dir=_room())
+    directory = tempfile.mkdtemp(prefix="ringfence-lab-", dir=_temporary_root())
     _prepare_environment(listener.getsockname()[1], directory)
     asyncio.run(_serve(listener, directory))
 
 
-def _room() -> str | None:
-    """Memory, where there is plenty: a cold start unpacks a thousand files, five times as slowly on a disk."""
-    return _MEMORY if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _PLENTY else None
+def _temporary_root() -> str | None:
+    """Memory, if there is enough: a cold start unpacks a thousand files, which takes five times as long on a disk."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES else None
 
 
 def _prepare_environment(port: int, directory: str) -> None:
-    """Says what the emulators read from the environment when they are imported, and what functions find there."""
+    """Sets the environment that the emulators read when they are imported, and that functions inherit."""
     amis = Path(directory, "amis.json")
     amis.write_text(json.dumps(images.descriptions()))
     os.environ |= {
@@ -63,7 +63,7 @@ def _prepare_environment(port: int, directory: str) -> None:
 
 
 async def _serve(listener: socket.socket, directory: str) -> None:
-    from ringfence_lab.emulator import assembly  # noqa: PLC0415  # the emulators read the environment as they load
+    from ringfence_lab.emulator import assembly  # noqa: PLC0415  # the emulators read the environment when they load
 
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS))
@@ -72,11 +72,11 @@ async def _serve(listener: socket.socket, directory: str) -> None:
         loop.add_signal_handler(number, stopped.set)
     _when_input_ends(lambda: loop.call_soon_threadsafe(stopped.set))
     server = await assembly.assemble(ACCOUNT, loop).serve(listener)
-    print("ready", flush=True)  # noqa: T201  # whoever started us waits for it
+    print("ready", flush=True)  # noqa: T201  # the parent process waits for it
     await stopped.wait()
     server.close()
     await asyncio.to_thread(assembly.stop)
-    # In this process's place: no thread holds the end up because its call hangs, and none writes where we clean up.
+    # Replaces this process: no thread with a hanging call delays the end, and none writes while the files are deleted.
     os.execvp("rm", ["rm", "-rf", directory])  # noqa: S606, S607  # no shell; the directory is our own
 
 

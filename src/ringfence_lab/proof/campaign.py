@@ -31,7 +31,7 @@ COLLECT_EVERY = 50
 
 NOT_PLAYED = frozenset(
     {
-        *(f"runtime/{name}.py" for name in ("config", "handler", "telemetry")),
+        *(f"runtime/{name}.py" for name in ("__init__", "config", "handler", "telemetry")),
         *(f"aws/{name}.py" for name in ("auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")),
     }
 )

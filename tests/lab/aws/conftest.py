@@ -1,4 +1,4 @@
-"""The worlds that these tests run in."""
+"""The emulated AWS of these tests."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 
-from tests.lab.aws.world import World, client
+from tests.lab.aws.emulated import EmulatedAws, client
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,10 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def world(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> World:
+def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> EmulatedAws:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # hundreds of images, which take moto a second to load
     BackendDict.reset()
-    world = World(client("ec2", endpoint), client("autoscaling", endpoint))
-    world.install()
-    world.build_network()
-    return world
+    aws = EmulatedAws(client("ec2", endpoint), client("autoscaling", endpoint))
+    aws.install()
+    aws.build_network()
+    return aws

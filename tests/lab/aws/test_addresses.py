@@ -5,152 +5,152 @@ from typing import Any
 
 import pytest
 
-from tests.lab.aws.world import GROUP, World, client, refused
+from tests.lab.aws.emulated import GROUP, EmulatedAws, client, refused
 
 
-def public_address(world: World, instance_id: str) -> str | None:
-    return world.instance(instance_id).get("PublicIpAddress")
+def public_address(aws: EmulatedAws, instance_id: str) -> str | None:
+    return aws.instance(instance_id).get("PublicIpAddress")
 
 
-def elastic_on(world: World, instance_id: str) -> dict[str, Any]:
-    elastic: dict[str, Any] = world.ec2.allocate_address(Domain="vpc")
-    world.ec2.associate_address(InstanceId=instance_id, AllocationId=elastic["AllocationId"])
+def elastic_on(aws: EmulatedAws, instance_id: str) -> dict[str, Any]:
+    elastic: dict[str, Any] = aws.ec2.allocate_address(Domain="vpc")
+    aws.ec2.associate_address(InstanceId=instance_id, AllocationId=elastic["AllocationId"])
     return elastic
 
 
-def test_public_addresses_are_public_and_no_two_alike(world: World, endpoint: str) -> None:
-    elsewhere = World(client("ec2", endpoint, "us-west-2"), world.autoscaling)
+def test_public_addresses_are_public_and_no_two_alike(aws: EmulatedAws, endpoint: str) -> None:
+    elsewhere = EmulatedAws(client("ec2", endpoint, "us-west-2"), aws.autoscaling)
     elsewhere.build_network(["us-west-2a"])
 
-    addresses = [str(public_address(each, each.run_instance())) for each in (world, elsewhere) for _ in range(20)]
+    addresses = [str(public_address(region, region.run_instance())) for region in (aws, elsewhere) for _ in range(20)]
 
     assert len(set(addresses)) == 40
     assert all(ipaddress.ip_address(address).is_global for address in addresses)
 
 
-def test_a_terminated_instances_address_is_the_next_ones(world: World) -> None:
-    first, second = world.run_instance(), world.run_instance()
-    addresses = [public_address(world, first), public_address(world, second)]
+def test_a_terminated_instances_address_is_the_next_ones(aws: EmulatedAws) -> None:
+    first, second = aws.run_instance(), aws.run_instance()
+    addresses = [public_address(aws, first), public_address(aws, second)]
 
-    world.ec2.terminate_instances(InstanceIds=[first])
-    world.ec2.terminate_instances(InstanceIds=[second])
+    aws.ec2.terminate_instances(InstanceIds=[first])
+    aws.ec2.terminate_instances(InstanceIds=[second])
 
-    assert [public_address(world, world.run_instance()) for _ in range(2)] == addresses
+    assert [public_address(aws, aws.run_instance()) for _ in range(2)] == addresses
 
 
-def test_a_terminated_instance_stays_listed_without_addresses(world: World) -> None:
-    world.create_group(DesiredCapacity=1)
-    instance_id = world.only_instance()
+def test_a_terminated_instance_stays_listed_without_addresses(aws: EmulatedAws) -> None:
+    aws.create_group(DesiredCapacity=1)
+    instance_id = aws.only_instance()
 
-    world.scale_to(0)
+    aws.scale_to(0)
 
-    described = world.instance(instance_id)
+    described = aws.instance(instance_id)
     assert described["State"]["Name"] == "terminated"
     assert described["NetworkInterfaces"] == []
     assert not {"PublicIpAddress", "PrivateIpAddress", "SubnetId", "VpcId"} & set(described)
     assert {"Key": "aws:autoscaling:groupName", "Value": GROUP} in described["Tags"]
 
 
-def test_a_stopped_instance_gives_its_address_back_and_gets_one_when_it_starts(world: World) -> None:
-    stopped, private = world.run_instance(), None
-    before, private = public_address(world, stopped), world.instance(stopped)["PrivateIpAddress"]
+def test_a_stopped_instance_gives_its_address_back_and_gets_one_when_it_starts(aws: EmulatedAws) -> None:
+    stopped, private = aws.run_instance(), None
+    before, private = public_address(aws, stopped), aws.instance(stopped)["PrivateIpAddress"]
 
-    world.ec2.stop_instances(InstanceIds=[stopped])
-    while_stopped = public_address(world, stopped)
-    heir = world.run_instance()
-    world.ec2.start_instances(InstanceIds=[stopped])
+    aws.ec2.stop_instances(InstanceIds=[stopped])
+    while_stopped = public_address(aws, stopped)
+    heir = aws.run_instance()
+    aws.ec2.start_instances(InstanceIds=[stopped])
 
     assert while_stopped is None
-    assert public_address(world, heir) == before
-    assert public_address(world, stopped) not in (None, before)
-    assert world.instance(stopped)["PrivateIpAddress"] == private
+    assert public_address(aws, heir) == before
+    assert public_address(aws, stopped) not in (None, before)
+    assert aws.instance(stopped)["PrivateIpAddress"] == private
 
 
-def test_starting_a_running_instance_does_not_change_its_address(world: World) -> None:
-    instance_id = world.run_instance()
-    before = public_address(world, instance_id)
+def test_starting_a_running_instance_does_not_change_its_address(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    before = public_address(aws, instance_id)
 
-    world.ec2.start_instances(InstanceIds=[instance_id])
+    aws.ec2.start_instances(InstanceIds=[instance_id])
 
-    assert public_address(world, instance_id) == before
-
-
-def test_an_elastic_address_takes_the_place_of_the_assigned_one(world: World) -> None:
-    instance_id = world.run_instance()
-    assigned = public_address(world, instance_id)
-
-    elastic = elastic_on(world, instance_id)
-
-    assert public_address(world, instance_id) == elastic["PublicIp"] != assigned
-    assert public_address(world, world.run_instance()) == assigned
+    assert public_address(aws, instance_id) == before
 
 
-def test_an_elastic_address_stays_while_the_instance_is_stopped(world: World) -> None:
-    instance_id = world.run_instance()
-    elastic = elastic_on(world, instance_id)
+def test_an_elastic_address_takes_the_place_of_the_assigned_one(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    assigned = public_address(aws, instance_id)
 
-    world.ec2.stop_instances(InstanceIds=[instance_id])
-    while_stopped = public_address(world, instance_id)
-    world.ec2.start_instances(InstanceIds=[instance_id])
+    elastic = elastic_on(aws, instance_id)
 
-    assert while_stopped == public_address(world, instance_id) == elastic["PublicIp"]
+    assert public_address(aws, instance_id) == elastic["PublicIp"] != assigned
+    assert public_address(aws, aws.run_instance()) == assigned
 
 
-def test_a_terminated_instance_leaves_its_elastic_address_to_its_owner(world: World) -> None:
-    instance_id = world.run_instance()
-    elastic = elastic_on(world, instance_id)
+def test_an_elastic_address_stays_while_the_instance_is_stopped(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    elastic = elastic_on(aws, instance_id)
 
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
+    aws.ec2.stop_instances(InstanceIds=[instance_id])
+    while_stopped = public_address(aws, instance_id)
+    aws.ec2.start_instances(InstanceIds=[instance_id])
 
-    [address] = world.ec2.describe_addresses(AllocationIds=[elastic["AllocationId"]])["Addresses"]
+    assert while_stopped == public_address(aws, instance_id) == elastic["PublicIp"]
+
+
+def test_a_terminated_instance_leaves_its_elastic_address_to_its_owner(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    elastic = elastic_on(aws, instance_id)
+
+    aws.ec2.terminate_instances(InstanceIds=[instance_id])
+
+    [address] = aws.ec2.describe_addresses(AllocationIds=[elastic["AllocationId"]])["Addresses"]
     assert not address.get("InstanceId")
-    assert elastic["PublicIp"] not in [public_address(world, world.run_instance()) for _ in range(3)]
+    assert elastic["PublicIp"] not in [public_address(aws, aws.run_instance()) for _ in range(3)]
 
 
-def test_a_released_elastic_address_is_soon_anothers(world: World) -> None:
-    elastic = world.ec2.allocate_address(Domain="vpc")
+def test_a_released_elastic_address_is_soon_anothers(aws: EmulatedAws) -> None:
+    elastic = aws.ec2.allocate_address(Domain="vpc")
 
-    world.ec2.release_address(AllocationId=elastic["AllocationId"])
+    aws.ec2.release_address(AllocationId=elastic["AllocationId"])
 
-    assert public_address(world, world.run_instance()) == elastic["PublicIp"]
-
-
-def test_without_its_elastic_address_an_instance_is_assigned_one_again(world: World) -> None:
-    instance_id = world.run_instance()
-    elastic = elastic_on(world, instance_id)
-
-    world.ec2.disassociate_address(PublicIp=elastic["PublicIp"])
-
-    assert public_address(world, instance_id) not in (None, elastic["PublicIp"])
+    assert public_address(aws, aws.run_instance()) == elastic["PublicIp"]
 
 
-def test_a_private_address_is_given_back_too(world: World) -> None:
-    instance_id = world.run_instance()
-    private = world.instance(instance_id)["PrivateIpAddress"]
+def test_without_its_elastic_address_an_instance_is_assigned_one_again(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    elastic = elastic_on(aws, instance_id)
 
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
+    aws.ec2.disassociate_address(PublicIp=elastic["PublicIp"])
 
-    assert world.instance(world.run_instance())["PrivateIpAddress"] == private
+    assert public_address(aws, instance_id) not in (None, elastic["PublicIp"])
+
+
+def test_a_private_address_is_given_back_too(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    private = aws.instance(instance_id)["PrivateIpAddress"]
+
+    aws.ec2.terminate_instances(InstanceIds=[instance_id])
+
+    assert aws.instance(aws.run_instance())["PrivateIpAddress"] == private
 
 
 @pytest.fixture
-def dual_stack(world: World) -> World:
-    """The same world, its first subnet with a block of IPv6 addresses."""
-    world.ec2.associate_vpc_cidr_block(VpcId=world.vpc, AmazonProvidedIpv6CidrBlock=True)
-    [vpc] = world.ec2.describe_vpcs(VpcIds=[world.vpc])["Vpcs"]
+def dual_stack(aws: EmulatedAws) -> EmulatedAws:
+    """The same aws, its first subnet with a block of IPv6 addresses."""
+    aws.ec2.associate_vpc_cidr_block(VpcId=aws.vpc, AmazonProvidedIpv6CidrBlock=True)
+    [vpc] = aws.ec2.describe_vpcs(VpcIds=[aws.vpc])["Vpcs"]
     [block] = vpc["Ipv6CidrBlockAssociationSet"]
     network = next(ipaddress.IPv6Network(block["Ipv6CidrBlock"]).subnets(new_prefix=64))
-    world.ec2.associate_subnet_cidr_block(SubnetId=world.subnets[0], Ipv6CidrBlock=str(network))
-    world.subnets = world.subnets[:1]
-    return world
+    aws.ec2.associate_subnet_cidr_block(SubnetId=aws.subnets[0], Ipv6CidrBlock=str(network))
+    aws.subnets = aws.subnets[:1]
+    return aws
 
 
-def ipv6_addresses(world: World, instance_id: str) -> list[str]:
-    interfaces = world.instance(instance_id)["NetworkInterfaces"]
-    return [each["Ipv6Address"] for interface in interfaces for each in interface["Ipv6Addresses"]]
+def ipv6_addresses(aws: EmulatedAws, instance_id: str) -> list[str]:
+    interfaces = aws.instance(instance_id)["NetworkInterfaces"]
+    return [address["Ipv6Address"] for interface in interfaces for address in interface["Ipv6Addresses"]]
 
 
-def test_an_instance_has_an_ipv6_address_where_its_subnet_assigns_them(dual_stack: World) -> None:
+def test_an_instance_has_an_ipv6_address_where_its_subnet_assigns_them(dual_stack: EmulatedAws) -> None:
     dual_stack.ec2.modify_subnet_attribute(SubnetId=dual_stack.subnets[0], AssignIpv6AddressOnCreation={"Value": True})
 
     dual_stack.create_group(DesiredCapacity=2)
@@ -159,38 +159,38 @@ def test_an_instance_has_an_ipv6_address_where_its_subnet_assigns_them(dual_stac
     assert len({ipaddress.IPv6Address(address) for address in addresses}) == 2
 
 
-def test_an_instance_has_an_ipv6_address_where_its_launch_template_asks_for_one(dual_stack: World) -> None:
+def test_an_instance_has_an_ipv6_address_where_its_launch_template_asks_for_one(dual_stack: EmulatedAws) -> None:
     interface = {"DeviceIndex": 0, "Ipv6AddressCount": 1, "Groups": [dual_stack.security_group]}
     dual_stack.create_group(template={"NetworkInterfaces": [interface]}, DesiredCapacity=1)
 
     assert len(ipv6_addresses(dual_stack, dual_stack.only_instance())) == 1
 
 
-def test_an_instance_has_no_ipv6_address_where_nobody_asks_for_one(dual_stack: World) -> None:
+def test_an_instance_has_no_ipv6_address_where_nobody_asks_for_one(dual_stack: EmulatedAws) -> None:
     dual_stack.create_group(DesiredCapacity=1)
 
     assert ipv6_addresses(dual_stack, dual_stack.only_instance()) == []
 
 
-def test_all_interfaces_of_a_launch_template_are_described(world: World) -> None:
-    interfaces = [{"DeviceIndex": index, "Groups": [world.security_group]} for index in (0, 1)]
-    world.create_group(template={"NetworkInterfaces": interfaces}, DesiredCapacity=1)
+def test_all_interfaces_of_a_launch_template_are_described(aws: EmulatedAws) -> None:
+    interfaces = [{"DeviceIndex": index, "Groups": [aws.security_group]} for index in (0, 1)]
+    aws.create_group(template={"NetworkInterfaces": interfaces}, DesiredCapacity=1)
 
-    described = world.instance(world.only_instance())["NetworkInterfaces"]
+    described = aws.instance(aws.only_instance())["NetworkInterfaces"]
 
-    assert [each["Attachment"]["DeviceIndex"] for each in described] == [0, 1]
-    assert len({each["PrivateIpAddress"] for each in described}) == 2
+    assert [interface["Attachment"]["DeviceIndex"] for interface in described] == [0, 1]
+    assert len({interface["PrivateIpAddress"] for interface in described}) == 2
 
 
-def test_instances_are_found_by_their_group_their_state_and_their_id(world: World) -> None:
-    world.create_group(DesiredCapacity=2)
-    gone, left = world.states()
-    world.run_instance()
-    world.scale_to(1)
+def test_instances_are_found_by_their_group_their_state_and_their_id(aws: EmulatedAws) -> None:
+    aws.create_group(DesiredCapacity=2)
+    gone, left = aws.states()
+    aws.run_instance()
+    aws.scale_to(1)
 
     def found(*filters: tuple[str, str], **asked: Any) -> set[str]:
         spelled = [{"Name": name, "Values": [value]} for name, value in filters]
-        pages = world.ec2.describe_instances(Filters=spelled, **asked)["Reservations"]
+        pages = aws.ec2.describe_instances(Filters=spelled, **asked)["Reservations"]
         return {instance["InstanceId"] for page in pages for instance in page["Instances"]}
 
     mine = ("tag:aws:autoscaling:groupName", GROUP)
@@ -199,9 +199,9 @@ def test_instances_are_found_by_their_group_their_state_and_their_id(world: Worl
     assert found(("instance-id", gone)) == found(InstanceIds=[gone, gone]) == {gone}
 
 
-def test_an_unknown_instance_is_refused(world: World) -> None:
-    known = world.run_instance()
-    describe = world.ec2.describe_instances
+def test_an_unknown_instance_is_refused(aws: EmulatedAws) -> None:
+    known = aws.run_instance()
+    describe = aws.ec2.describe_instances
 
     code, message = refused(lambda: describe(InstanceIds=[known, "i-0123456789abcdef0"]))
 

@@ -4,60 +4,60 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.aws.world import GROUP, LAUNCHING, TERMINATING, World, refused
+from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws, refused
 
 
 @pytest.fixture
-def group_of_two(world: World) -> World:
-    world.create_group(DesiredCapacity=2)
-    return world
+def group_of_two(aws: EmulatedAws) -> EmulatedAws:
+    aws.create_group(DesiredCapacity=2)
+    return aws
 
 
-def zone_of(world: World, instance_id: str) -> str:
-    zone: str = world.instance(instance_id)["Placement"]["AvailabilityZone"]
+def zone_of(aws: EmulatedAws, instance_id: str) -> str:
+    zone: str = aws.instance(instance_id)["Placement"]["AvailabilityZone"]
     return zone
 
 
-def test_without_hooks_instances_go_into_service_at_once(world: World) -> None:
-    world.create_group()
+def test_without_hooks_instances_go_into_service_at_once(aws: EmulatedAws) -> None:
+    aws.create_group()
 
-    world.scale_to(3)
+    aws.scale_to(3)
 
-    assert list(world.states().values()) == ["InService"] * 3
-    assert len(world.events_of("EC2 Instance Launch Successful")) == 3
+    assert list(aws.states().values()) == ["InService"] * 3
+    assert len(aws.events_of("EC2 Instance Launch Successful")) == 3
 
 
-def test_launches_are_spread_over_the_availability_zones(group_of_two: World) -> None:
+def test_launches_are_spread_over_the_availability_zones(group_of_two: EmulatedAws) -> None:
     zones = {zone_of(group_of_two, id) for id in group_of_two.states()}
 
     assert zones == {"us-east-1a", "us-east-1b"}
 
 
-def test_instances_carry_the_tags_that_say_whose_they_are(world: World) -> None:
+def test_instances_carry_the_tags_that_say_whose_they_are(aws: EmulatedAws) -> None:
     tag = {"Key": "team", "Value": "storage", "PropagateAtLaunch": True}
-    world.create_group(DesiredCapacity=1, Tags=[tag])
+    aws.create_group(DesiredCapacity=1, Tags=[tag])
 
-    tags = {each["Key"]: each["Value"] for each in world.instance(world.only_instance())["Tags"]}
+    tags = {tag["Key"]: tag["Value"] for tag in aws.instance(aws.only_instance())["Tags"]}
 
     assert (tags["aws:autoscaling:groupName"], tags["team"]) == (GROUP, "storage")
 
 
-def test_scale_in_takes_the_oldest_of_the_fullest_zone(world: World) -> None:
-    world.create_group()
+def test_scale_in_takes_the_oldest_of_the_fullest_zone(aws: EmulatedAws) -> None:
+    aws.create_group()
     for desired in (1, 2, 3, 4):
-        world.scale_to(desired)
-    alone, oldest_of_two, gone, youngest = world.states()
-    world.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=gone, ShouldDecrementDesiredCapacity=True)
+        aws.scale_to(desired)
+    alone, oldest_of_two, gone, youngest = aws.states()
+    aws.autoscaling.terminate_instance_in_auto_scaling_group(InstanceId=gone, ShouldDecrementDesiredCapacity=True)
 
-    world.scale_to(2)
+    aws.scale_to(2)
 
-    assert zone_of(world, alone) == "us-east-1a"
-    assert zone_of(world, youngest) == "us-east-1b"
-    assert list(world.states()) == [alone, youngest]
-    assert world.instance(oldest_of_two)["State"]["Name"] == "terminated"
+    assert zone_of(aws, alone) == "us-east-1a"
+    assert zone_of(aws, youngest) == "us-east-1b"
+    assert list(aws.states()) == [alone, youngest]
+    assert aws.instance(oldest_of_two)["State"]["Name"] == "terminated"
 
 
-def test_protected_instances_are_not_scaled_in(group_of_two: World) -> None:
+def test_protected_instances_are_not_scaled_in(group_of_two: EmulatedAws) -> None:
     kept, _ = group_of_two.states()
     group_of_two.autoscaling.set_instance_protection(
         AutoScalingGroupName=GROUP, InstanceIds=[kept], ProtectedFromScaleIn=True
@@ -68,43 +68,43 @@ def test_protected_instances_are_not_scaled_in(group_of_two: World) -> None:
     assert list(group_of_two.states()) == [kept]
 
 
-def test_scale_in_can_take_an_instance_that_still_launches(world: World) -> None:
-    world.create_group()
-    world.put_hook("admit", LAUNCHING)
-    world.put_hook("release", TERMINATING)
-    world.scale_to(1)
-    instance_id = world.only_instance()
+def test_scale_in_can_take_an_instance_that_still_launches(aws: EmulatedAws) -> None:
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING)
+    aws.put_hook("release", TERMINATING)
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
 
-    world.scale_to(0)
+    aws.scale_to(0)
 
-    assert world.states() == {instance_id: "Terminating:Wait"}
-    assert refused(lambda: world.complete("admit", instance_id))[0] == "ValidationError"
+    assert aws.states() == {instance_id: "Terminating:Wait"}
+    assert refused(lambda: aws.complete("admit", instance_id))[0] == "ValidationError"
 
 
-def test_the_timeout_of_a_launch_does_not_end_the_termination_after_it(world: World) -> None:
-    world.create_group()
-    world.put_hook("admit", LAUNCHING, HeartbeatTimeout=60)
-    world.put_hook("release", TERMINATING, HeartbeatTimeout=600)
-    world.scale_to(1)
-    instance_id = world.only_instance()
-    world.scale_to(0)
+def test_the_timeout_of_a_launch_does_not_end_the_termination_after_it(aws: EmulatedAws) -> None:
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING, HeartbeatTimeout=60)
+    aws.put_hook("release", TERMINATING, HeartbeatTimeout=600)
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
+    aws.scale_to(0)
 
-    world.clock.turn(60)
+    aws.clock.advance(60)
 
-    assert world.states() == {instance_id: "Terminating:Wait"}
+    assert aws.states() == {instance_id: "Terminating:Wait"}
 
 
 @pytest.mark.parametrize(("desired", "word"), [(11, "above max value 10"), (0, "below min value 1")])
-def test_a_capacity_outside_of_the_bounds_is_refused(world: World, desired: int, word: str) -> None:
-    world.create_group(MinSize=1)
+def test_a_capacity_outside_of_the_bounds_is_refused(aws: EmulatedAws, desired: int, word: str) -> None:
+    aws.create_group(MinSize=1)
 
-    code, message = refused(lambda: world.scale_to(desired))
+    code, message = refused(lambda: aws.scale_to(desired))
 
-    assert (code, len(world.states())) == ("ValidationError", 1)
+    assert (code, len(aws.states())) == ("ValidationError", 1)
     assert word in message
 
 
-def test_narrower_bounds_move_the_capacity(group_of_two: World) -> None:
+def test_narrower_bounds_move_the_capacity(group_of_two: EmulatedAws) -> None:
     group_of_two.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=4)
     grown = len(group_of_two.states())
     group_of_two.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=0, MaxSize=1)
@@ -112,7 +112,7 @@ def test_narrower_bounds_move_the_capacity(group_of_two: World) -> None:
     assert (grown, len(group_of_two.states())) == (4, 1)
 
 
-def test_a_scaling_policy_stops_at_the_maximum(group_of_two: World) -> None:
+def test_a_scaling_policy_stops_at_the_maximum(group_of_two: EmulatedAws) -> None:
     group_of_two.autoscaling.put_scaling_policy(
         AutoScalingGroupName=GROUP, PolicyName="out", AdjustmentType="ChangeInCapacity", ScalingAdjustment=50
     )
@@ -122,7 +122,7 @@ def test_a_scaling_policy_stops_at_the_maximum(group_of_two: World) -> None:
     assert len(group_of_two.states()) == 10
 
 
-def test_an_instance_that_is_terminated_without_decrement_is_replaced(group_of_two: World) -> None:
+def test_an_instance_that_is_terminated_without_decrement_is_replaced(group_of_two: EmulatedAws) -> None:
     group_of_two.put_hook("release", TERMINATING)
     doomed, kept = group_of_two.states()
 
@@ -134,18 +134,18 @@ def test_an_instance_that_is_terminated_without_decrement_is_replaced(group_of_t
     assert (states[doomed], states[kept], len(states)) == ("Terminating:Wait", "InService", 3)
 
 
-def test_a_decrement_below_the_minimum_is_refused(world: World) -> None:
-    world.create_group(MinSize=1)
-    instance_id = world.only_instance()
-    terminate = world.autoscaling.terminate_instance_in_auto_scaling_group
+def test_a_decrement_below_the_minimum_is_refused(aws: EmulatedAws) -> None:
+    aws.create_group(MinSize=1)
+    instance_id = aws.only_instance()
+    terminate = aws.autoscaling.terminate_instance_in_auto_scaling_group
 
     code, _ = refused(lambda: terminate(InstanceId=instance_id, ShouldDecrementDesiredCapacity=True))
 
     assert code == "ValidationError"
-    assert world.states() == {instance_id: "InService"}
+    assert aws.states() == {instance_id: "InService"}
 
 
-def test_to_terminate_an_instance_twice_decrements_once(group_of_two: World) -> None:
+def test_to_terminate_an_instance_twice_decrements_once(group_of_two: EmulatedAws) -> None:
     group_of_two.put_hook("release", TERMINATING)
     doomed, kept = group_of_two.states()
 
@@ -158,7 +158,7 @@ def test_to_terminate_an_instance_twice_decrements_once(group_of_two: World) -> 
     assert len(group_of_two.events_of("EC2 Instance-terminate Lifecycle Action")) == 1
 
 
-def test_termination_protection_does_not_keep_an_instance_from_scale_in(group_of_two: World) -> None:
+def test_termination_protection_does_not_keep_an_instance_from_scale_in(group_of_two: EmulatedAws) -> None:
     for instance_id in group_of_two.states():
         group_of_two.ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": True})
 
@@ -167,30 +167,30 @@ def test_termination_protection_does_not_keep_an_instance_from_scale_in(group_of
     assert group_of_two.states() == {}
 
 
-def test_an_instance_of_no_group_cannot_be_terminated_in_one(world: World) -> None:
-    loose = world.run_instance()
-    terminate = world.autoscaling.terminate_instance_in_auto_scaling_group
+def test_an_instance_of_no_group_cannot_be_terminated_in_one(aws: EmulatedAws) -> None:
+    loose = aws.run_instance()
+    terminate = aws.autoscaling.terminate_instance_in_auto_scaling_group
 
     code, _ = refused(lambda: terminate(InstanceId=loose, ShouldDecrementDesiredCapacity=False))
 
-    assert (code, world.instance(loose)["State"]["Name"]) == ("ValidationError", "running")
+    assert (code, aws.instance(loose)["State"]["Name"]) == ("ValidationError", "running")
 
 
-def set_unhealthy(world: World, instance_id: str) -> None:
-    world.autoscaling.set_instance_health(InstanceId=instance_id, HealthStatus="Unhealthy")
+def set_unhealthy(aws: EmulatedAws, instance_id: str) -> None:
+    aws.autoscaling.set_instance_health(InstanceId=instance_id, HealthStatus="Unhealthy")
 
 
-def terminate_in_ec2(world: World, instance_id: str) -> None:
-    world.ec2.terminate_instances(InstanceIds=[instance_id])
+def terminate_in_ec2(aws: EmulatedAws, instance_id: str) -> None:
+    aws.ec2.terminate_instances(InstanceIds=[instance_id])
 
 
-def stop_in_ec2(world: World, instance_id: str) -> None:
-    world.ec2.stop_instances(InstanceIds=[instance_id])
+def stop_in_ec2(aws: EmulatedAws, instance_id: str) -> None:
+    aws.ec2.stop_instances(InstanceIds=[instance_id])
 
 
 @pytest.mark.parametrize("fall_ill", [set_unhealthy, terminate_in_ec2, stop_in_ec2])
 def test_an_unhealthy_instance_is_terminated_through_its_hooks_and_replaced(
-    group_of_two: World, fall_ill: Callable[[World, str], None]
+    group_of_two: EmulatedAws, fall_ill: Callable[[EmulatedAws, str], None]
 ) -> None:
     group_of_two.put_hook("release", TERMINATING)
     ill, healthy = group_of_two.states()
@@ -204,7 +204,7 @@ def test_an_unhealthy_instance_is_terminated_through_its_hooks_and_replaced(
     assert len(group_of_two.states()) == 2
 
 
-def test_suspended_processes_do_not_launch_or_terminate(group_of_two: World) -> None:
+def test_suspended_processes_do_not_launch_or_terminate(group_of_two: EmulatedAws) -> None:
     group_of_two.autoscaling.suspend_processes(
         AutoScalingGroupName=GROUP, ScalingProcesses=["Launch", "Terminate", "ReplaceUnhealthy"]
     )
@@ -217,14 +217,14 @@ def test_suspended_processes_do_not_launch_or_terminate(group_of_two: World) -> 
     assert group_of_two.states() == before
 
 
-def test_a_group_with_instances_is_deleted_only_by_force(group_of_two: World) -> None:
+def test_a_group_with_instances_is_deleted_only_by_force(group_of_two: EmulatedAws) -> None:
     delete = group_of_two.autoscaling.delete_auto_scaling_group
 
     assert refused(lambda: delete(AutoScalingGroupName=GROUP))[0] == "ResourceInUse"
     assert len(group_of_two.states()) == 2
 
 
-def test_deletion_by_force_runs_no_hooks_and_ends_what_waits(group_of_two: World) -> None:
+def test_deletion_by_force_runs_no_hooks_and_ends_what_waits(group_of_two: EmulatedAws) -> None:
     group_of_two.put_hook("admit", LAUNCHING)
     group_of_two.put_hook("release", TERMINATING)
     group_of_two.scale_to(3)
@@ -232,14 +232,14 @@ def test_deletion_by_force_runs_no_hooks_and_ends_what_waits(group_of_two: World
     group_of_two.events.clear()
 
     group_of_two.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=GROUP, ForceDelete=True)
-    group_of_two.clock.turn(3600)
+    group_of_two.clock.advance(3600)
 
     assert group_of_two.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
     assert {group_of_two.instance(id)["State"]["Name"] for id in instance_ids} == {"terminated"}
     assert {event.type for event in group_of_two.events} == {"EC2 Instance Terminate Successful"}
 
 
-def test_a_second_group_of_the_same_name_is_refused(group_of_two: World) -> None:
+def test_a_second_group_of_the_same_name_is_refused(group_of_two: EmulatedAws) -> None:
     template = group_of_two.group()["LaunchTemplate"]
     create = group_of_two.autoscaling.create_auto_scaling_group
     asked = {"AutoScalingGroupName": GROUP, "MinSize": 0, "MaxSize": 1, "AvailabilityZones": ["us-east-1a"]}
@@ -249,22 +249,22 @@ def test_a_second_group_of_the_same_name_is_refused(group_of_two: World) -> None
     assert (code, len(group_of_two.states())) == ("AlreadyExists", 2)
 
 
-def test_a_launch_that_ec2_refuses_is_told(world: World) -> None:
-    world.create_group(template={"SecurityGroupIds": ["sg-0123456789abcdef0"]})
+def test_a_launch_that_ec2_refuses_is_told(aws: EmulatedAws) -> None:
+    aws.create_group(template={"SecurityGroupIds": ["sg-0123456789abcdef0"]})
 
-    world.scale_to(1)
+    aws.scale_to(1)
 
-    [event] = world.events
+    [event] = aws.events
     assert (event.type, event.detail["StatusCode"]) == ("EC2 Instance Launch Unsuccessful", "Failed")
     assert "sg-0123456789abcdef0" in event.detail["StatusMessage"]
 
 
-def test_to_install_twice_is_to_install_once(world: World) -> None:
-    world.install()
-    world.create_group()
-    world.put_hook("admit", LAUNCHING)
+def test_to_install_twice_is_to_install_once(aws: EmulatedAws) -> None:
+    aws.install()
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING)
 
-    world.scale_to(1)
+    aws.scale_to(1)
 
-    assert len(world.events) == 1
-    assert list(world.states().values()) == ["Pending:Wait"]
+    assert len(aws.events) == 1
+    assert list(aws.states().values()) == ["Pending:Wait"]

@@ -4,23 +4,23 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lab.aws.world import GROUP, LAUNCHING, TERMINATING, World, refused
+from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws, refused
 
 LAUNCH_ACTION = "EC2 Instance-launch Lifecycle Action"
 TERMINATE_ACTION = "EC2 Instance-terminate Lifecycle Action"
 
 
 @pytest.fixture
-def hooked(world: World) -> World:
+def hooked(aws: EmulatedAws) -> EmulatedAws:
     """A group without instances that has a hook for each transition."""
-    world.create_group()
-    world.put_hook("admit", LAUNCHING, HeartbeatTimeout=300, DefaultResult="CONTINUE", NotificationMetadata="hello")
-    world.put_hook("release", TERMINATING, HeartbeatTimeout=300, DefaultResult="CONTINUE")
-    return world
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING, HeartbeatTimeout=300, DefaultResult="CONTINUE", NotificationMetadata="hello")
+    aws.put_hook("release", TERMINATING, HeartbeatTimeout=300, DefaultResult="CONTINUE")
+    return aws
 
 
 @pytest.fixture
-def in_service(hooked: World) -> World:
+def in_service(hooked: EmulatedAws) -> EmulatedAws:
     """The same with one instance in service."""
     hooked.scale_to(1)
     hooked.complete_all("admit")
@@ -28,7 +28,7 @@ def in_service(hooked: World) -> World:
     return hooked
 
 
-def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: World) -> None:
+def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
 
     [event] = hooked.events
@@ -46,7 +46,7 @@ def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: World) 
     }
 
 
-def test_a_finished_launch_tells_eventbridge_of_success(in_service: World) -> None:
+def test_a_finished_launch_tells_eventbridge_of_success(in_service: EmulatedAws) -> None:
     in_service.scale_to(2)
     in_service.events.clear()
     [launched] = [id for id, state in in_service.states().items() if state == "Pending:Wait"]
@@ -63,30 +63,30 @@ def test_a_finished_launch_tells_eventbridge_of_success(in_service: World) -> No
     assert event.detail["Details"]["Subnet ID"] in in_service.subnets
 
 
-def scale_in(world: World) -> None:
-    world.scale_to(0)
+def scale_in(aws: EmulatedAws) -> None:
+    aws.scale_to(0)
 
 
-def update_group(world: World) -> None:
-    world.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MaxSize=0)
+def update_group(aws: EmulatedAws) -> None:
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MaxSize=0)
 
 
-def execute_policy(world: World) -> None:
-    world.autoscaling.put_scaling_policy(
+def execute_policy(aws: EmulatedAws) -> None:
+    aws.autoscaling.put_scaling_policy(
         AutoScalingGroupName=GROUP, PolicyName="in", AdjustmentType="ChangeInCapacity", ScalingAdjustment=-5
     )
-    world.autoscaling.execute_policy(PolicyName="in")
+    aws.autoscaling.execute_policy(PolicyName="in")
 
 
-def terminate_in_group(world: World) -> None:
-    world.autoscaling.terminate_instance_in_auto_scaling_group(
-        InstanceId=world.only_instance(), ShouldDecrementDesiredCapacity=True
+def terminate_in_group(aws: EmulatedAws) -> None:
+    aws.autoscaling.terminate_instance_in_auto_scaling_group(
+        InstanceId=aws.only_instance(), ShouldDecrementDesiredCapacity=True
     )
 
 
 @pytest.mark.parametrize("way", [scale_in, update_group, execute_policy, terminate_in_group])
 def test_a_termination_waits_for_its_hook_with_the_instance_still_running(
-    in_service: World, way: Callable[[World], None]
+    in_service: EmulatedAws, way: Callable[[EmulatedAws], None]
 ) -> None:
     instance_id = in_service.only_instance()
 
@@ -100,7 +100,7 @@ def test_a_termination_waits_for_its_hook_with_the_instance_still_running(
     assert (event.detail["Origin"], event.detail["Destination"]) == ("AutoScalingGroup", "EC2")
 
 
-def test_an_abandoned_launch_is_terminated_and_replaced(hooked: World) -> None:
+def test_an_abandoned_launch_is_terminated_and_replaced(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
     abandoned = hooked.only_instance()
     hooked.events.clear()
@@ -117,7 +117,7 @@ def test_an_abandoned_launch_is_terminated_and_replaced(hooked: World) -> None:
     ]
 
 
-def test_a_transition_goes_on_only_when_all_its_hooks_continued(hooked: World) -> None:
+def test_a_transition_goes_on_only_when_all_its_hooks_continued(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING)
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
@@ -131,7 +131,7 @@ def test_a_transition_goes_on_only_when_all_its_hooks_continued(hooked: World) -
     assert (between, hooked.states()[instance_id]) == ("Pending:Wait", "InService")
 
 
-def test_one_abandoning_hook_ends_the_others(hooked: World) -> None:
+def test_one_abandoning_hook_ends_the_others(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING)
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
@@ -143,68 +143,68 @@ def test_one_abandoning_hook_ends_the_others(hooked: World) -> None:
 
 
 @pytest.mark.parametrize(("default", "state"), [("CONTINUE", "InService"), ("ABANDON", "Terminating:Wait")])
-def test_a_timeout_ends_with_the_default_result(hooked: World, default: str, state: str) -> None:
+def test_a_timeout_ends_with_the_default_result(hooked: EmulatedAws, default: str, state: str) -> None:
     hooked.put_hook("admit", LAUNCHING, HeartbeatTimeout=60, DefaultResult=default)
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
 
-    hooked.clock.turn(59)
+    hooked.clock.advance(59)
     before = hooked.states()[instance_id]
-    hooked.clock.turn(1)
+    hooked.clock.advance(1)
 
     assert (before, hooked.states()[instance_id]) == ("Pending:Wait", state)
 
 
-def test_a_recorded_heartbeat_puts_the_timeout_off(hooked: World) -> None:
+def test_a_recorded_heartbeat_puts_the_timeout_off(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
-    hooked.clock.turn(299)
+    hooked.clock.advance(299)
 
     hooked.autoscaling.record_lifecycle_action_heartbeat(
         AutoScalingGroupName=GROUP, LifecycleHookName="admit", InstanceId=instance_id
     )
-    hooked.clock.turn(299)
+    hooked.clock.advance(299)
     late = hooked.states()[instance_id]
-    hooked.clock.turn(1)
+    hooked.clock.advance(1)
 
     assert (late, hooked.states()[instance_id]) == ("Pending:Wait", "InService")
 
 
-def test_one_hooks_heartbeat_does_not_put_anothers_timeout_off(hooked: World) -> None:
+def test_one_hooks_heartbeat_does_not_put_anothers_timeout_off(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING, HeartbeatTimeout=600, DefaultResult="ABANDON")
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
 
     for _ in range(3):
-        hooked.clock.turn(199)
+        hooked.clock.advance(199)
         hooked.autoscaling.record_lifecycle_action_heartbeat(
             AutoScalingGroupName=GROUP, LifecycleHookName="admit", InstanceId=instance_id
         )
-    hooked.clock.turn(2)
+    hooked.clock.advance(2)
     before = hooked.states()[instance_id]
-    hooked.clock.turn(1)
+    hooked.clock.advance(1)
 
     assert (before, hooked.states()[instance_id]) == ("Pending:Wait", "Terminating:Wait")
 
 
-def test_timers_hold_the_lock_that_is_held_around_requests(world: World) -> None:
-    world.install(step_seconds=5)
-    world.create_group()
-    world.put_hook("admit", LAUNCHING, HeartbeatTimeout=60, DefaultResult="CONTINUE")
-    world.scale_to(1)
-    taken = [world.lock.taken]
+def test_timers_hold_the_lock_that_is_held_around_requests(aws: EmulatedAws) -> None:
+    aws.install(step_seconds=5)
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING, HeartbeatTimeout=60, DefaultResult="CONTINUE")
+    aws.scale_to(1)
+    taken = [aws.lock.taken]
 
-    world.clock.turn(5)
-    taken.append(world.lock.taken)
-    world.clock.turn(60)
-    taken.append(world.lock.taken)
-    world.clock.turn(5)
-    taken.append(world.lock.taken)
+    aws.clock.advance(5)
+    taken.append(aws.lock.taken)
+    aws.clock.advance(60)
+    taken.append(aws.lock.taken)
+    aws.clock.advance(5)
+    taken.append(aws.lock.taken)
 
     assert taken == [0, 1, 2, 3]
 
 
-def test_an_action_can_be_completed_by_its_token_alone(hooked: World) -> None:
+def test_an_action_can_be_completed_by_its_token_alone(hooked: EmulatedAws) -> None:
     hooked.scale_to(2)
     first = hooked.events[0].detail
 
@@ -220,7 +220,7 @@ def test_an_action_can_be_completed_by_its_token_alone(hooked: World) -> None:
     assert list(states.values()) == ["Pending:Wait"]
 
 
-def test_what_is_not_active_is_refused_in_the_words_that_users_saw(in_service: World) -> None:
+def test_what_is_not_active_is_refused_in_the_words_that_users_saw(in_service: EmulatedAws) -> None:
     instance_id = in_service.only_instance()
     token = "f66c3d47-e602-4af0-8edd-d4e4d2fe4620"
     record = in_service.autoscaling.record_lifecycle_action_heartbeat
@@ -235,14 +235,14 @@ def test_what_is_not_active_is_refused_in_the_words_that_users_saw(in_service: W
     assert by_token == heartbeat == ("ValidationError", f"No active Lifecycle Action found with token {token}")
 
 
-def test_an_unknown_group_is_refused(world: World) -> None:
-    code, message = refused(lambda: world.complete("admit", "i-0123456789abcdef0"))
+def test_an_unknown_group_is_refused(aws: EmulatedAws) -> None:
+    code, message = refused(lambda: aws.complete("admit", "i-0123456789abcdef0"))
 
     assert code == "ValidationError"
     assert message.startswith("AutoScalingGroup name not found")
 
 
-def test_a_hook_that_comes_or_goes_concerns_later_transitions(hooked: World) -> None:
+def test_a_hook_that_comes_or_goes_concerns_later_transitions(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
     first = hooked.only_instance()
 
@@ -252,7 +252,7 @@ def test_a_hook_that_comes_or_goes_concerns_later_transitions(hooked: World) -> 
     assert hooked.states() == {first: "InService"}
 
 
-def test_deleting_a_hook_abandons_launches_and_continues_terminations(in_service: World) -> None:
+def test_deleting_a_hook_abandons_launches_and_continues_terminations(in_service: EmulatedAws) -> None:
     terminating = in_service.only_instance()
     in_service.autoscaling.terminate_instance_in_auto_scaling_group(
         InstanceId=terminating, ShouldDecrementDesiredCapacity=False
@@ -268,7 +268,7 @@ def test_deleting_a_hook_abandons_launches_and_continues_terminations(in_service
     assert in_service.instance(terminating)["State"]["Name"] == "terminated"
 
 
-def test_hooks_are_described_as_they_were_put(hooked: World) -> None:
+def test_hooks_are_described_as_they_were_put(hooked: EmulatedAws) -> None:
     hooked.put_hook("admit", LAUNCHING, HeartbeatTimeout=7200)
 
     [admit, _] = hooked.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)["LifecycleHooks"]
@@ -293,75 +293,75 @@ def test_hooks_are_described_as_they_were_put(hooked: World) -> None:
         {"LifecycleTransition": "autoscaling:EC2_INSTANCE_SLEEPING"},
     ],
 )
-def test_a_hook_that_cannot_be_is_refused(world: World, asked: dict[str, object]) -> None:
-    world.create_group()
+def test_a_hook_that_cannot_be_is_refused(aws: EmulatedAws, asked: dict[str, object]) -> None:
+    aws.create_group()
     whole = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "admit", "LifecycleTransition": LAUNCHING} | asked
 
-    assert refused(lambda: world.autoscaling.put_lifecycle_hook(**whole))[0] == "ValidationError"
-    assert world.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)["LifecycleHooks"] == []
+    assert refused(lambda: aws.autoscaling.put_lifecycle_hook(**whole))[0] == "ValidationError"
+    assert aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)["LifecycleHooks"] == []
 
 
-def test_a_group_is_made_with_hooks_that_hold_its_first_instances(world: World) -> None:
-    world.create_group(
+def test_a_group_is_made_with_hooks_that_hold_its_first_instances(aws: EmulatedAws) -> None:
+    aws.create_group(
         DesiredCapacity=2,
         LifecycleHookSpecificationList=[{"LifecycleHookName": "admit", "LifecycleTransition": LAUNCHING}],
     )
 
-    assert list(world.states().values()) == ["Pending:Wait", "Pending:Wait"]
-    assert len(world.events_of(LAUNCH_ACTION)) == 2
+    assert list(aws.states().values()) == ["Pending:Wait", "Pending:Wait"]
+    assert len(aws.events_of(LAUNCH_ACTION)) == 2
 
 
-def test_the_states_around_a_wait_are_seen_for_as_long_as_asked(world: World) -> None:
-    world.install(step_seconds=5)
-    world.create_group()
-    world.put_hook("admit", LAUNCHING)
+def test_the_states_around_a_wait_are_seen_for_as_long_as_asked(aws: EmulatedAws) -> None:
+    aws.install(step_seconds=5)
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING)
     seen = []
 
-    world.scale_to(1)
-    instance_id = world.only_instance()
-    seen.append(world.states()[instance_id])
-    world.clock.turn(5)
-    seen.append(world.states()[instance_id])
-    world.complete("admit", instance_id)
-    seen.append(world.states()[instance_id])
-    world.clock.turn(5)
-    seen.append(world.states()[instance_id])
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
+    seen.append(aws.states()[instance_id])
+    aws.clock.advance(5)
+    seen.append(aws.states()[instance_id])
+    aws.complete("admit", instance_id)
+    seen.append(aws.states()[instance_id])
+    aws.clock.advance(5)
+    seen.append(aws.states()[instance_id])
 
     assert seen == ["Pending", "Pending:Wait", "Pending:Proceed", "InService"]
 
 
-def test_what_is_over_does_not_come_back_with_a_late_step(world: World) -> None:
-    world.install(step_seconds=5)
-    world.create_group()
-    world.put_hook("release", TERMINATING)
-    world.scale_to(1)
-    instance_id = world.only_instance()
+def test_what_is_over_does_not_come_back_with_a_late_step(aws: EmulatedAws) -> None:
+    aws.install(step_seconds=5)
+    aws.create_group()
+    aws.put_hook("release", TERMINATING)
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
 
     # The launch's own step falls due while the instance is already on its way out.
-    world.clock.turn(2)
-    world.scale_to(0)
-    world.clock.turn(3)
-    between = world.states()
-    world.clock.turn(2)
+    aws.clock.advance(2)
+    aws.scale_to(0)
+    aws.clock.advance(3)
+    between = aws.states()
+    aws.clock.advance(2)
 
     assert between == {instance_id: "Terminating"}
-    assert world.states() == {instance_id: "Terminating:Wait"}
+    assert aws.states() == {instance_id: "Terminating:Wait"}
 
 
-def test_an_abandoned_termination_keeps_the_instance_where_the_policy_says_so(world: World) -> None:
-    world.create_group(
+def test_an_abandoned_termination_keeps_the_instance_where_the_policy_says_so(aws: EmulatedAws) -> None:
+    aws.create_group(
         DesiredCapacity=1,
         InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "retain"}},
     )
-    world.put_hook("release", TERMINATING)
-    instance_id = world.only_instance()
-    world.scale_to(0)
+    aws.put_hook("release", TERMINATING)
+    instance_id = aws.only_instance()
+    aws.scale_to(0)
 
-    world.complete("release", instance_id, "ABANDON")
-    retained = world.states()
-    world.autoscaling.terminate_instance_in_auto_scaling_group(
+    aws.complete("release", instance_id, "ABANDON")
+    retained = aws.states()
+    aws.autoscaling.terminate_instance_in_auto_scaling_group(
         InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
     )
 
     assert retained == {instance_id: "Terminating:Retained"}
-    assert world.states() == {}
+    assert aws.states() == {}

@@ -5,32 +5,32 @@ Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling lifecycle h
 
 import pytest
 
-from tests.lab.aws.world import GROUP, LAUNCHING, TERMINATING, World, refused
+from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws, refused
 
 
 @pytest.fixture
-def hooked(world: World) -> World:
+def hooked(aws: EmulatedAws) -> EmulatedAws:
     """A group with one instance in service and a hook for each transition."""
-    world.create_group(DesiredCapacity=1)
-    world.put_hook("admit", LAUNCHING)
-    world.put_hook("release", TERMINATING)
-    world.events.clear()
-    return world
+    aws.create_group(DesiredCapacity=1)
+    aws.put_hook("admit", LAUNCHING)
+    aws.put_hook("release", TERMINATING)
+    aws.events.clear()
+    return aws
 
 
-def detach(world: World, instance_id: str, *, decrement: bool) -> None:
-    world.autoscaling.detach_instances(
+def detach(aws: EmulatedAws, instance_id: str, *, decrement: bool) -> None:
+    aws.autoscaling.detach_instances(
         AutoScalingGroupName=GROUP, InstanceIds=[instance_id], ShouldDecrementDesiredCapacity=decrement
     )
 
 
-def enter_standby(world: World, instance_id: str, *, decrement: bool) -> None:
-    world.autoscaling.enter_standby(
+def enter_standby(aws: EmulatedAws, instance_id: str, *, decrement: bool) -> None:
+    aws.autoscaling.enter_standby(
         AutoScalingGroupName=GROUP, InstanceIds=[instance_id], ShouldDecrementDesiredCapacity=decrement
     )
 
 
-def test_an_attached_instance_is_in_service_without_a_hook(hooked: World) -> None:
+def test_an_attached_instance_is_in_service_without_a_hook(hooked: EmulatedAws) -> None:
     loose = hooked.run_instance()
 
     hooked.autoscaling.attach_instances(AutoScalingGroupName=GROUP, InstanceIds=[loose])
@@ -40,17 +40,17 @@ def test_an_attached_instance_is_in_service_without_a_hook(hooked: World) -> Non
     assert {"Key": "aws:autoscaling:groupName", "Value": GROUP} in hooked.instance(loose)["Tags"]
 
 
-def test_attaching_beyond_the_maximum_is_refused(world: World) -> None:
-    world.create_group(MaxSize=1, DesiredCapacity=1)
-    attach = world.autoscaling.attach_instances
+def test_attaching_beyond_the_maximum_is_refused(aws: EmulatedAws) -> None:
+    aws.create_group(MaxSize=1, DesiredCapacity=1)
+    attach = aws.autoscaling.attach_instances
 
-    code, _ = refused(lambda: attach(AutoScalingGroupName=GROUP, InstanceIds=[world.run_instance()]))
+    code, _ = refused(lambda: attach(AutoScalingGroupName=GROUP, InstanceIds=[aws.run_instance()]))
 
-    assert (code, len(world.states())) == ("ValidationError", 1)
+    assert (code, len(aws.states())) == ("ValidationError", 1)
 
 
 @pytest.mark.parametrize("unfit", ["a member", "stopped"])
-def test_an_instance_that_cannot_be_a_member_is_refused(hooked: World, unfit: str) -> None:
+def test_an_instance_that_cannot_be_a_member_is_refused(hooked: EmulatedAws, unfit: str) -> None:
     instance_id = hooked.only_instance() if unfit == "a member" else hooked.run_instance()
     if unfit == "stopped":
         hooked.ec2.stop_instances(InstanceIds=[instance_id])
@@ -61,7 +61,7 @@ def test_an_instance_that_cannot_be_a_member_is_refused(hooked: World, unfit: st
     assert (code, hooked.group()["DesiredCapacity"], len(hooked.states())) == ("ValidationError", 1, 1)
 
 
-def test_a_detached_instance_goes_on_alone(hooked: World) -> None:
+def test_a_detached_instance_goes_on_alone(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
 
     detach(hooked, instance_id, decrement=True)
@@ -72,7 +72,7 @@ def test_a_detached_instance_goes_on_alone(hooked: World) -> None:
     assert [event.type for event in hooked.events] == ["EC2 Instance Detach Successful"]
 
 
-def test_an_instance_detached_without_decrement_is_replaced(hooked: World) -> None:
+def test_an_instance_detached_without_decrement_is_replaced(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
 
     detach(hooked, instance_id, decrement=False)
@@ -81,7 +81,7 @@ def test_an_instance_detached_without_decrement_is_replaced(hooked: World) -> No
     assert list(hooked.states().values()) == ["Pending:Wait"]
 
 
-def test_a_detached_instance_can_be_attached_again(hooked: World) -> None:
+def test_a_detached_instance_can_be_attached_again(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
     detach(hooked, instance_id, decrement=True)
 
@@ -92,7 +92,7 @@ def test_a_detached_instance_can_be_attached_again(hooked: World) -> None:
 
 @pytest.mark.parametrize(("decrement", "others"), [(True, []), (False, ["Pending:Wait"])])
 def test_standby_is_replaced_unless_the_capacity_is_decremented(
-    hooked: World, decrement: bool, others: list[str]
+    hooked: EmulatedAws, decrement: bool, others: list[str]
 ) -> None:
     instance_id = hooked.only_instance()
 
@@ -103,7 +103,7 @@ def test_standby_is_replaced_unless_the_capacity_is_decremented(
     assert list(states.values()) == others
 
 
-def test_from_standby_an_instance_goes_back_into_service_without_a_hook(hooked: World) -> None:
+def test_from_standby_an_instance_goes_back_into_service_without_a_hook(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
     enter_standby(hooked, instance_id, decrement=True)
 
@@ -113,7 +113,7 @@ def test_from_standby_an_instance_goes_back_into_service_without_a_hook(hooked: 
     assert hooked.events == []
 
 
-def test_an_instance_in_standby_can_be_stopped(hooked: World) -> None:
+def test_an_instance_in_standby_can_be_stopped(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
     enter_standby(hooked, instance_id, decrement=True)
 
@@ -123,7 +123,7 @@ def test_an_instance_in_standby_can_be_stopped(hooked: World) -> None:
     assert "PublicIpAddress" not in hooked.instance(instance_id)
 
 
-def test_what_is_asked_of_a_stranger_is_refused(hooked: World) -> None:
+def test_what_is_asked_of_a_stranger_is_refused(hooked: EmulatedAws) -> None:
     stranger = hooked.run_instance()
 
     assert refused(lambda: detach(hooked, stranger, decrement=False))[0] == "ValidationError"

@@ -5,38 +5,38 @@ Source: Amazon EC2 Auto Scaling User Guide, "Use lifecycle hooks with a warm poo
 
 import pytest
 
-from tests.lab.aws.world import GROUP, LAUNCHING, TERMINATING, World
+from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws
 
 
 @pytest.fixture
-def pooled(world: World) -> World:
+def pooled(aws: EmulatedAws) -> EmulatedAws:
     """A group that may grow to two, with hooks, and a pool that wants as many; nothing is in service."""
-    world.create_group(MaxSize=2)
-    world.put_hook("admit", LAUNCHING)
-    world.put_hook("release", TERMINATING)
-    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, InstanceReusePolicy={"ReuseOnScaleIn": True})
-    return world
+    aws.create_group(MaxSize=2)
+    aws.put_hook("admit", LAUNCHING)
+    aws.put_hook("release", TERMINATING)
+    aws.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, InstanceReusePolicy={"ReuseOnScaleIn": True})
+    return aws
 
 
 @pytest.fixture
-def warm(pooled: World) -> World:
+def warm(pooled: EmulatedAws) -> EmulatedAws:
     """The same with its pool filled."""
     pooled.complete_all("admit")
     pooled.events.clear()
     return pooled
 
 
-def routes(world: World) -> list[tuple[str, str, str]]:
-    return [(event.type, event.detail["Origin"], event.detail["Destination"]) for event in world.events]
+def routes(aws: EmulatedAws) -> list[tuple[str, str, str]]:
+    return [(event.type, event.detail["Origin"], event.detail["Destination"]) for event in aws.events]
 
 
-def test_launches_into_the_pool_wait_for_the_launch_hook(pooled: World) -> None:
+def test_launches_into_the_pool_wait_for_the_launch_hook(pooled: EmulatedAws) -> None:
     assert list(pooled.pool_states().values()) == ["Warmed:Pending:Wait"] * 2
     assert pooled.states() == {}
     assert routes(pooled) == [("EC2 Instance-launch Lifecycle Action", "EC2", "WarmPool")] * 2
 
 
-def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: World) -> None:
+def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: EmulatedAws) -> None:
     instance_id, _ = warm.pool_states()
 
     assert list(warm.pool_states().values()) == ["Warmed:Stopped"] * 2
@@ -44,14 +44,14 @@ def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: World) -> 
     assert "PublicIpAddress" not in warm.instance(instance_id)
 
 
-def test_the_group_does_not_list_its_pool_but_says_its_size(warm: World) -> None:
+def test_the_group_does_not_list_its_pool_but_says_its_size(warm: EmulatedAws) -> None:
     described = warm.autoscaling.describe_auto_scaling_instances(InstanceIds=list(warm.pool_states()))
 
     assert (warm.states(), warm.group()["WarmPoolSize"]) == ({}, 2)
-    assert {each["LifecycleState"] for each in described["AutoScalingInstances"]} == {"Warmed:Stopped"}
+    assert {instance["LifecycleState"] for instance in described["AutoScalingInstances"]} == {"Warmed:Stopped"}
 
 
-def test_scale_out_takes_from_the_pool_through_the_launch_hook(warm: World) -> None:
+def test_scale_out_takes_from_the_pool_through_the_launch_hook(warm: EmulatedAws) -> None:
     pool = set(warm.pool_states())
 
     warm.scale_to(1)
@@ -68,7 +68,7 @@ def test_scale_out_takes_from_the_pool_through_the_launch_hook(warm: World) -> N
     ]
 
 
-def test_scale_in_returns_an_instance_to_the_pool_through_the_terminate_hook(warm: World) -> None:
+def test_scale_in_returns_an_instance_to_the_pool_through_the_terminate_hook(warm: EmulatedAws) -> None:
     warm.scale_to(1)
     warm.complete_all("admit")
     instance_id = warm.only_instance()
@@ -83,7 +83,7 @@ def test_scale_in_returns_an_instance_to_the_pool_through_the_terminate_hook(war
     assert routes(warm) == [("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "WarmPool")]
 
 
-def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(warm: World) -> None:
+def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(warm: EmulatedAws) -> None:
     warm.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP)
     warm.scale_to(1)
     warm.complete_all("admit")
@@ -95,29 +95,29 @@ def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(
     assert sorted(warm.pool_states().values()) == ["Warmed:Pending:Wait", "Warmed:Stopped"]
 
 
-def test_a_depleted_pool_does_not_hold_launches_up(world: World) -> None:
-    world.create_group(MaxSize=3)
-    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1)
-    pool = set(world.pool_states())
+def test_a_depleted_pool_does_not_hold_launches_up(aws: EmulatedAws) -> None:
+    aws.create_group(MaxSize=3)
+    aws.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1)
+    pool = set(aws.pool_states())
 
-    world.scale_to(3)
+    aws.scale_to(3)
 
     assert len(pool) == 1
-    assert pool < set(world.states())
-    assert list(world.states().values()) == ["InService"] * 3
-    assert world.pool_states() == {}
+    assert pool < set(aws.states())
+    assert list(aws.states().values()) == ["InService"] * 3
+    assert aws.pool_states() == {}
 
 
-def test_a_running_pool_keeps_its_instances_running(world: World) -> None:
-    world.create_group(MaxSize=1)
+def test_a_running_pool_keeps_its_instances_running(aws: EmulatedAws) -> None:
+    aws.create_group(MaxSize=1)
 
-    world.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, PoolState="Running")
+    aws.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, PoolState="Running")
 
-    [(instance_id, state)] = world.pool_states().items()
-    assert (state, world.instance(instance_id)["State"]["Name"]) == ("Warmed:Running", "running")
+    [(instance_id, state)] = aws.pool_states().items()
+    assert (state, aws.instance(instance_id)["State"]["Name"]) == ("Warmed:Running", "running")
 
 
-def test_an_abandoned_launch_into_the_pool_is_terminated_and_replaced(pooled: World) -> None:
+def test_an_abandoned_launch_into_the_pool_is_terminated_and_replaced(pooled: EmulatedAws) -> None:
     abandoned, _ = pooled.pool_states()
 
     pooled.complete("admit", abandoned, "ABANDON")
@@ -128,7 +128,7 @@ def test_an_abandoned_launch_into_the_pool_is_terminated_and_replaced(pooled: Wo
     assert routes(pooled)[-2][1:] == ("WarmPool", "EC2")
 
 
-def test_a_deleted_pool_goes_when_its_last_instance_is_released(warm: World) -> None:
+def test_a_deleted_pool_goes_when_its_last_instance_is_released(warm: EmulatedAws) -> None:
     first, second = warm.pool_states()
     warm.autoscaling.delete_warm_pool(AutoScalingGroupName=GROUP)
 
@@ -137,12 +137,12 @@ def test_a_deleted_pool_goes_when_its_last_instance_is_released(warm: World) -> 
     between = warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
     warm.complete("release", second)
 
-    assert {each["LifecycleState"] for each in waiting["Instances"]} == {"Warmed:Terminating:Wait"}
+    assert {instance["LifecycleState"] for instance in waiting["Instances"]} == {"Warmed:Terminating:Wait"}
     assert between["WarmPoolConfiguration"]["Status"] == "PendingDelete"
     assert "WarmPoolConfiguration" not in warm.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
 
 
-def test_a_pool_deleted_by_force_runs_no_hooks(warm: World) -> None:
+def test_a_pool_deleted_by_force_runs_no_hooks(warm: EmulatedAws) -> None:
     instance_ids = list(warm.pool_states())
 
     warm.autoscaling.delete_warm_pool(AutoScalingGroupName=GROUP, ForceDelete=True)

@@ -1,4 +1,4 @@
-"""The lab's EC2 and Auto Scaling: moto, mended at run time until it behaves as AWS documents.
+"""The lab's EC2 and Auto Scaling: moto, patched at run time until it behaves as AWS documents.
 
-Each module says which of AWS's documents it follows. Knows nothing of Ringfence, nor of who serves moto.
+Each module names the AWS documents that it follows. It must not know Ringfence, nor the server of moto.
 """

@@ -1,9 +1,9 @@
-"""The public addresses of EC2's instances: taken from a pool, given back, and soon another instance's.
+"""The public addresses of EC2's instances: allocated from a pool, released, and soon reused by another instance.
 
 Sources: Amazon EC2 User Guide, "Amazon EC2 instance IP addressing", "Elastic IP addresses"; Amazon VPC User Guide, "IP
-addressing for your VPCs and subnets". The order in which AWS hands addresses out again is not documented; here those
-given back come first, oldest first, so that a rule left behind soon admits a stranger. An elastic address that is
-released comes back too.
+addressing for your VPCs and subnets". AWS does not document the order in which it reuses addresses. Here released
+addresses are reused first, the oldest first, so that a rule that was left behind soon admits a stranger. A released
+Elastic IP address is reused, too.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from ringfence_lab.emulator.aws.seams import replace, wrap
 
 _BLOCKS = [ipaddress.IPv4Network(f"54.{second}.0.0/16") for second in range(144, 256)]
-"""One for each Region and account. Blocks of AWS's own, so that the addresses are such as instances really have."""
+"""One block for each Region and account. AWS owns these blocks, so the addresses are realistic."""
 
 
 @dataclass(slots=True)
@@ -30,14 +30,14 @@ class Pool:
     _returned: deque[str] = field(default_factory=deque)
 
     def take(self) -> str:
-        """An address that nobody has."""
+        """Allocates an address that is not in use."""
         if self._returned:
             return self._returned.popleft()
         self._used += 1
         return str(self.block[self._used])
 
     def give_back(self, address: str) -> None:
-        """Takes an address back, if it is the pool's."""
+        """Releases an address, if it belongs to the pool."""
         if ipaddress.ip_address(address) in self.block:
             self._returned.append(address)
 
@@ -49,30 +49,30 @@ class Pools:
     _pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
 
     def of(self, ec2_backend: Any) -> Pool:
-        """The pool that moto's EC2 of one Region and account takes from."""
+        """The pool of moto's EC2 in one Region and account."""
         key = (ec2_backend.account_id, ec2_backend.region_name)
         if key not in self._pools:
             self._pools[key] = Pool(_BLOCKS[len(self._pools)])
         return self._pools[key]
 
     def assign(self, interface: NetworkInterface) -> None:
-        """Gives an interface a public address, if it is to have one and has none."""
+        """Assigns a public address to an interface that should have one and has none."""
         if str(interface.public_ip_auto_assign).lower() == "true" and interface.public_ip is None:
             interface.public_ip = self.of(interface.ec2_backend).take()
 
     def release(self, interface: NetworkInterface) -> None:
-        """What stop and terminate do to an interface: an elastic address stays."""
+        """Releases the public address of a stopped or terminated instance; it keeps an Elastic IP address."""
         if interface.public_ip and not elastic_of(interface):
             self.of(interface.ec2_backend).give_back(interface.public_ip)
             interface.public_ip = None
 
     def make_elastic(self, inner: Callable[..., None], elastic: ElasticAddress, backend: Any, **asked: Any) -> None:
-        """Allocates an elastic address."""
+        """Allocates an Elastic IP address."""
         asked["address"] = asked.get("address") or self.of(backend).take()
         inner(elastic, backend, **asked)
 
     def associate(self, inner: Callable[..., ElasticAddress], backend: Any, **asked: Any) -> ElasticAddress:
-        """Puts an elastic address in the place of the one that was assigned, which goes back to the pool."""
+        """Replaces the assigned address by an Elastic IP address; the pool gets the assigned one back."""
         interface = asked.get("eni") or (asked["instance"].nics[0] if asked.get("instance") else None)
         before = interface.public_ip if interface and not elastic_of(interface) else None
         elastic = inner(backend, **asked)
@@ -81,7 +81,7 @@ class Pools:
         return elastic
 
     def release_elastic(self, inner: Callable[..., None], backend: Any, **asked: Any) -> None:
-        """Gives an elastic address up."""
+        """Releases an Elastic IP address."""
         found = backend.describe_addresses(
             allocation_ids=[id] if (id := asked.get("allocation_id")) else None,
             public_ips=[address] if (address := asked.get("address")) else None,
@@ -92,7 +92,7 @@ class Pools:
 
 
 def install() -> None:
-    """Puts the seams into moto, with pools from which nothing was taken yet."""
+    """Patches moto, with pools that are still unused."""
     pools = Pools()
     replace(NetworkInterface, check_auto_public_ip=pools.assign, stop=pools.release)
     wrap(NetworkInterface, "__init__", _make_interface)
@@ -104,7 +104,7 @@ def install() -> None:
 def _make_interface(
     inner: Callable[..., None], interface: NetworkInterface, backend: Any, subnet: Any, *rest: Any, **asked: Any
 ) -> None:
-    """Gives an interface an IPv6 address, if its subnet says so."""
+    """Assigns an IPv6 address to an interface, if its subnet is configured so."""
     subnet = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
     if subnet.ipv6_cidr_block_associations and subnet.assign_ipv6_address_on_creation:
         asked["ipv6_address_count"] = asked.get("ipv6_address_count") or 1
@@ -112,5 +112,5 @@ def _make_interface(
 
 
 def elastic_of(interface: NetworkInterface) -> ElasticAddress | None:
-    """The elastic address that is associated with an interface."""
-    return next((each for each in interface.ec2_backend.addresses if each.eni is interface), None)
+    """The Elastic IP address that is associated with an interface."""
+    return next((elastic for elastic in interface.ec2_backend.addresses if elastic.eni is interface), None)

@@ -1,8 +1,8 @@
 """Amazon EC2 Auto Scaling's API on moto, with groups that do what AWS documents.
 
-The seams: what a request asks is checked here, done by `groups`, and answered in moto's own forms. Source of every
-operation: Amazon EC2 Auto Scaling API Reference. Where it says nothing of an error's wording, the wording is what users
-reported from AWS.
+It checks requests, lets `groups` carry them out, and answers in moto's own forms. Source of every operation: Amazon EC2
+Auto Scaling API Reference. Where that does not give the wording of an error, the wording is what users reported from
+AWS.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ from ringfence_lab.emulator.aws.seams import replace, wrap
 
 
 def install(groups: Groups) -> None:
-    """Puts the seams into moto."""
+    """Patches moto."""
     _install_capacity(groups)
     _install_deletion(groups)
     _install_single_instances(groups)
     _install_health(groups)
     _install_warm_pool(groups)
-    lifecycle_hooks.install(groups.passages, group_named)
+    lifecycle_hooks.install(groups.journeys, group_named)
 
 
 def group_named(backend: AutoScalingBackend, name: str) -> Group:
@@ -47,7 +47,7 @@ def _asked_group(response: Response) -> Group:
 def _install_capacity(groups: Groups) -> None:
     def set_capacity(group: Group, desired: int | None) -> None:
         group.desired_capacity = int((group.min_size if desired is None else desired) or 0)
-        # While moto still makes the group it is not to be found yet, and launches wait for `create`.
+        # While moto still creates the group it is not listed yet, and launches wait for `create`.
         if group.autoscaling_backend.autoscaling_groups.get(group.name) is group:
             groups.reconcile(group)
 
@@ -67,7 +67,7 @@ def _install_capacity(groups: Groups) -> None:
 
 
 def _create_as_asked(inner: Callable[[Response], ActionResult], response: Response) -> ActionResult:
-    """Makes a group, with its hooks first, so that they hold the instances that it launches at once."""
+    """Creates a group, its hooks first, so that they hold the first instances that it launches."""
     backend, name = response.autoscaling_backend, response._get_param("AutoScalingGroupName")
     if name in backend.autoscaling_groups:
         raise AutoscalingClientError("AlreadyExists", f"AutoScalingGroup by this name already exists - {name}")
@@ -85,7 +85,7 @@ def _create_as_asked(inner: Callable[[Response], ActionResult], response: Respon
 
 
 def _update(inner: Callable[..., Group], backend: AutoScalingBackend, name: str, **asked: Any) -> Group:
-    """Changes a group. What is not asked of its desired capacity follows from its bounds."""
+    """Changes a group. A desired capacity that is not given follows from the bounds."""
     group = group_named(backend, name)
     smallest = int((group.min_size if asked.get("min_size") is None else asked["min_size"]) or 0)
     largest = int((group.max_size if asked.get("max_size") is None else asked["max_size"]) or 0)
@@ -109,7 +109,7 @@ def _set_desired_capacity(response: Response) -> ActionResult:
 
 
 def _set_within_bounds(backend: AutoScalingBackend, name: str, desired: int | None) -> None:
-    """What a scaling policy does: it stops at the group's bounds."""
+    """Sets the capacity as a scaling policy does: within the group's bounds."""
     group = group_named(backend, name)
     group.set_desired_capacity(min(max(int(desired or 0), int(group.min_size or 0)), int(group.max_size or 0)))
 
@@ -213,7 +213,7 @@ def _find_member(backend: AutoScalingBackend, instance_id: str) -> tuple[Group, 
 
 
 def _asked_members(response: Response, *states: str) -> tuple[Group, list[Member]]:
-    """The instances that a request names. Raises ValidationError if one is no member or in another state."""
+    """The instances that a request names. Raises ValidationError if one is no member or is in another state."""
     group = _asked_group(response)
     members = {member.instance_id: member for member in group.instance_states}
     for id in response._get_param("InstanceIds", []):
@@ -229,7 +229,9 @@ def _activity(group: Group, description: str) -> Activity:
 
 
 def _activities(group: Group, description: str, members: Sequence[Member]) -> ActionResult:
-    return ActionResult({"Activities": [_activity(group, description.format(each.instance_id)) for each in members]})
+    return ActionResult(
+        {"Activities": [_activity(group, description.format(member.instance_id)) for member in members]}
+    )
 
 
 def _install_health(groups: Groups) -> None:
@@ -241,9 +243,9 @@ def _install_health(groups: Groups) -> None:
             member.health_status = health_status
 
     def notice_terminated(backend: AutoScalingBackend, instance_ids: Sequence[str]) -> None:
-        """EC2's health check: an instance in any other state than running is unhealthy."""
+        """EC2's health check: an instance in another state than running is unhealthy."""
         for group in list(backend.autoscaling_groups.values()):
-            for member in [each for each in group.instance_states if each.instance_id in instance_ids]:
+            for member in [member for member in group.instance_states if member.instance_id in instance_ids]:
                 if not member.lifecycle_state.startswith("Warmed:") or member.instance.state == "terminated":
                     groups.replace_unhealthy(group, member)
 
@@ -288,7 +290,7 @@ def _install_warm_pool(groups: Groups) -> None:
         return EmptyResult()
 
     def in_group(group: Group) -> list[Member]:
-        """DescribeAutoScalingGroups does not tell of the warm pool's instances."""
+        """DescribeAutoScalingGroups does not list the instances of the warm pool."""
         return [member for member in group.instance_states if not warm_pool.is_pooled(member)]
 
     def pool_size(group: Group) -> int | None:

@@ -1,7 +1,7 @@
-"""What Amazon EC2 Auto Scaling tells EventBridge, field by field.
+"""The events that Amazon EC2 Auto Scaling sends to EventBridge, field by field.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference" and "Warm pool example events and
-patterns". Knows no moto and no state.
+patterns". It must not know moto or any state.
 """
 
 import uuid
@@ -16,7 +16,7 @@ from ringfence_lab.emulator.aws.lifecycle import LifecycleAction, Route, Transit
 SOURCE = "aws.autoscaling"
 
 
-class Emit(Protocol):
+class SendEvent(Protocol):
     """Sends an event, without waiting for its delivery."""
 
     def __call__(
@@ -43,8 +43,8 @@ _DESCRIPTIONS: Mapping[ScalingEvent, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The instance that an event is about, and where it is."""
+class EventSubject:
+    """The instance of an event, and where it is."""
 
     group: str
     instance_id: str
@@ -53,13 +53,13 @@ class Subject:
 
 
 def lifecycle_action_type(route: Route) -> str:
-    """The detail type of the event that a lifecycle action begins with."""
+    """The detail type of the event at the start of a lifecycle action."""
     transition = "launch" if route.transition is Transition.LAUNCHING else "terminate"
     return f"EC2 Instance-{transition} Lifecycle Action"
 
 
 def lifecycle_action(group: str, instance_id: str, route: Route, action: LifecycleAction) -> dict[str, Any]:
-    """The detail of the event that a lifecycle action begins with."""
+    """The detail of the event at the start of a lifecycle action."""
     detail = {
         "LifecycleActionToken": action.token,
         "AutoScalingGroupName": group,
@@ -74,8 +74,8 @@ def lifecycle_action(group: str, instance_id: str, route: Route, action: Lifecyc
     return detail
 
 
-def scaling_activity(event: ScalingEvent, subject: Subject, route: Route, cause: str) -> dict[str, Any]:
-    """The detail of the event that a scaling activity ends with. `cause` is a sentence for people."""
+def scaling_activity(event: ScalingEvent, subject: EventSubject, route: Route, cause: str) -> dict[str, Any]:
+    """The detail of the event at the end of a scaling activity. `cause` is a sentence for people."""
     failed = event is ScalingEvent.LAUNCH_FAILED
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {

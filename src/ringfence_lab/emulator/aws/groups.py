@@ -1,14 +1,14 @@
-"""What an Auto Scaling group does to have as many instances as it should.
+"""Auto Scaling groups: how they reach their desired capacity.
 
 Sources, all of the Amazon EC2 Auto Scaling User Guide: "Amazon EC2 Auto Scaling instance lifecycle", "Amazon EC2 Auto
 Scaling lifecycle hooks", "Temporarily remove instances from your Auto Scaling group", "Detach or attach instances". By
-the second, attaching, detaching and standby run no hooks. Assumed, since no document says it: a launch that was
-abandoned ends through the termination hooks, and is replaced at once. Health checks find out at once and know no grace
-period. Whoever calls holds the lock.
+the second, attaching, detaching and standby run no hooks. Assumed, because no document says it: an abandoned launch
+ends through the termination hooks and is replaced immediately. Health checks are immediate and have no grace period.
+The caller holds the lock.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from moto.autoscaling.exceptions import ValidationError
@@ -18,9 +18,9 @@ from moto.autoscaling.models import InstanceState as Member
 from moto.core.exceptions import ServiceException
 
 from ringfence_lab.emulator.aws import events, launches, lifecycle, warm_pool
-from ringfence_lab.emulator.aws.events import ScalingEvent, Subject
-from ringfence_lab.emulator.aws.lifecycle import Passage, Place, Route, Transition
-from ringfence_lab.emulator.aws.passages import Lock, Passages, Schedule
+from ringfence_lab.emulator.aws.events import EventSubject, ScalingEvent
+from ringfence_lab.emulator.aws.journeys import Environment, Journeys
+from ringfence_lab.emulator.aws.lifecycle import Journey, Place, Route, Transition
 
 _COUNTED = {"Pending", "Pending:Wait", "Pending:Proceed", "InService"}
 _CAPACITY_CAUSE = "the group changed in response to a difference between desired and actual capacity."
@@ -37,17 +37,15 @@ def _is_suspended(group: Group, process: str) -> bool:
 
 
 class Groups:
-    """All Auto Scaling groups: what they do by themselves, and what they are asked to do with single instances."""
+    """All Auto Scaling groups: what they do by themselves, and the operations on single instances."""
 
-    def __init__(
-        self, emit: events.Emit, schedule: Schedule, lock: Lock, now: Callable[[], float], step_seconds: float
-    ) -> None:
-        """Starts with no instance on its way. The parameters are those of `Passages`."""
-        self.passages = Passages(emit, schedule, lock, now, step_seconds, self._arrived)
-        self._emit = emit
+    def __init__(self, environment: Environment) -> None:
+        """Starts with no instance under way."""
+        self.journeys = Journeys(environment, self._arrived)
+        self._send_event = environment.send_event
 
     def reconcile(self, group: Group) -> None:
-        """Launches or terminates until as many instances count as are desired, then does so with the warm pool."""
+        """Launches or terminates instances until the counted ones match the desired capacity, then adjusts the pool."""
         missing = int(group.desired_capacity or 0) - len(counted(group))
         if missing > 0 and not _is_suspended(group, "Launch"):
             self._scale_out(group, missing)
@@ -56,7 +54,7 @@ class Groups:
         self._keep_pool(group)
 
     def terminate(self, group: Group, member: Member, *, decrement: bool) -> None:
-        """Terminates an instance, and replaces it unless the desired capacity is to be one less.
+        """Terminates an instance, and replaces it unless the desired capacity is decremented.
 
         Raises ValidationError if the group would become smaller than its minimum.
         """
@@ -69,14 +67,14 @@ class Groups:
         self.reconcile(group)
 
     def replace_unhealthy(self, group: Group, member: Member) -> None:
-        """Terminates and replaces an instance that a health check found unhealthy. One in standby is left alone."""
+        """Terminates and replaces an unhealthy instance, unless it is in standby."""
         member.health_status = "Unhealthy"
         if member.lifecycle_state != "Standby" and not _is_suspended(group, "ReplaceUnhealthy"):
             self._begin_termination(group, member)
             self.reconcile(group)
 
     def attach(self, group: Group, instance_ids: Sequence[str]) -> None:
-        """Makes running instances members. The desired capacity grows by as many.
+        """Adds running instances. The desired capacity grows by their number.
 
         Raises ValidationError if the group would become larger than its maximum or an instance cannot be a member.
         """
@@ -94,18 +92,18 @@ class Groups:
         self.reconcile(group)
 
     def detach(self, group: Group, members: Sequence[Member], *, decrement: bool) -> None:
-        """Lets instances go on without the group. Raises ValidationError if it would be smaller than its minimum."""
+        """Detaches instances, which continue to run. Raises ValidationError if the group would be below its minimum."""
         if decrement:
             self._decrement(group, members)
         for member in members:
-            self.passages.cancel(member)
-            self._tell(group, member, ScalingEvent.DETACHED, lifecycle.TERMINATE, _REQUEST_CAUSE)
+            self.journeys.cancel(member)
+            self._send(group, member, ScalingEvent.DETACHED, lifecycle.TERMINATE, _REQUEST_CAUSE)
             self._forget(group, member)
             group.ec2_backend.delete_tags([member.instance_id], {ASG_NAME_TAG: group.name})
         self.reconcile(group)
 
     def enter_standby(self, group: Group, members: Sequence[Member], *, decrement: bool) -> None:
-        """Takes instances out of service for a while. Raises ValidationError like `detach`."""
+        """Puts instances into standby. Raises ValidationError like `detach`."""
         if decrement:
             self._decrement(group, members)
         for member in members:
@@ -113,20 +111,20 @@ class Groups:
         self.reconcile(group)
 
     def exit_standby(self, group: Group, members: Sequence[Member]) -> None:
-        """Puts instances back into service. The desired capacity grows by as many."""
+        """Returns instances to service. The desired capacity grows by their number."""
         group.desired_capacity = int(group.desired_capacity or 0) + len(members)
         for member in members:
             member.lifecycle_state = "InService"
         self.reconcile(group)
 
     def remove_all(self, group: Group, members: Iterable[Member]) -> None:
-        """Terminates instances without any hook; what holds them is over. This is what ForceDelete means."""
+        """Terminates instances without any hook, as ForceDelete does; hooks that hold them end."""
         for member in list(members):
-            self.passages.cancel(member)
+            self.journeys.cancel(member)
             self._remove(group, member, lifecycle.TERMINATE)
 
     def _decrement(self, group: Group, members: Sequence[Member]) -> None:
-        """Makes the desired capacity less by those of some instances that count for it."""
+        """Decrements the desired capacity by the number of the counted instances."""
         desired = int(group.desired_capacity or 0) - sum(member in counted(group) for member in members)
         if desired < int(group.min_size or 0):
             raise ValidationError(
@@ -140,31 +138,31 @@ class Groups:
         warm = warm_pool.resting(group)[:count]
         for member in warm:
             group.ec2_backend.start_instances([member.instance_id])
-            self.passages.begin(group, member, lifecycle.OUT_OF_POOL)
+            self.journeys.begin(group, member, lifecycle.OUT_OF_POOL)
         self._launch(group, count - len(warm), lifecycle.LAUNCH)
 
     def _launch(self, group: Group, count: int, route: Route) -> None:
         try:
             launched = launches.launch(group, count)
         except ServiceException as refused:
-            nobody = Subject(group.name, "", "", "")
-            detail = events.scaling_activity(ScalingEvent.LAUNCH_FAILED, nobody, route, f"{refused}")
-            self._emit(group.region, events.SOURCE, ScalingEvent.LAUNCH_FAILED.value, detail, [group.arn])
+            no_instance = EventSubject(group.name, "", "", "")
+            detail = events.scaling_activity(ScalingEvent.LAUNCH_FAILED, no_instance, route, f"{refused}")
+            self._send_event(group.region, events.SOURCE, ScalingEvent.LAUNCH_FAILED.value, detail, [group.arn])
             return
         for member in launched:
             member.lifecycle_state = route.state
         for member in launched:
-            self.passages.begin(group, member, route)
+            self.journeys.begin(group, member, route)
 
     def _scale_in(self, group: Group, count: int) -> None:
-        """Takes the oldest instance of the Availability Zone that has the most, again and again."""
+        """Terminates the oldest instance of the Availability Zone with the most instances, and repeats that."""
         candidates = [member for member in counted(group) if not member.protected_from_scale_in]
         for _ in range(min(count, len(candidates))):
-            crowds = Counter(member.availability_zone for member in candidates)
-            member = max(candidates, key=lambda member: crowds[member.availability_zone])
+            counts = Counter(member.availability_zone for member in candidates)
+            member = max(candidates, key=lambda member: counts[member.availability_zone])
             candidates.remove(member)
             reused = member.lifecycle_state == "InService" and warm_pool.is_reused(group)
-            self.passages.begin(group, member, lifecycle.BACK_INTO_POOL if reused else lifecycle.TERMINATE)
+            self.journeys.begin(group, member, lifecycle.BACK_INTO_POOL if reused else lifecycle.TERMINATE)
 
     def _keep_pool(self, group: Group) -> None:
         surplus = len(warm_pool.staying(group)) - warm_pool.wanted_size(group)
@@ -174,28 +172,28 @@ class Groups:
             self._begin_termination(group, member)
 
     def _begin_termination(self, group: Group, member: Member) -> None:
-        passage = self.passages.of(member)
-        if not passage or passage.route not in (lifecycle.TERMINATE, lifecycle.TERMINATE_IN_POOL):
+        journey = self.journeys.of(member)
+        if not journey or journey.route not in (lifecycle.TERMINATE, lifecycle.TERMINATE_IN_POOL):
             pooled = warm_pool.is_pooled(member)
-            self.passages.begin(group, member, lifecycle.TERMINATE_IN_POOL if pooled else lifecycle.TERMINATE)
+            self.journeys.begin(group, member, lifecycle.TERMINATE_IN_POOL if pooled else lifecycle.TERMINATE)
 
-    def _arrived(self, group: Group, member: Member, passage: Passage) -> None:
-        route = passage.route
-        if passage.abandoned and route.transition is Transition.LAUNCHING:
-            self._tell(group, member, ScalingEvent.LAUNCH_FAILED, route, "Lifecycle action was abandoned.")
+    def _arrived(self, group: Group, member: Member, journey: Journey) -> None:
+        route = journey.route
+        if journey.abandoned and route.transition is Transition.LAUNCHING:
+            self._send(group, member, ScalingEvent.LAUNCH_FAILED, route, "Lifecycle action was abandoned.")
             self._begin_termination(group, member)
             self.reconcile(group)
             return
         match route.destination:
             case Place.GROUP:
                 member.lifecycle_state = "InService"
-                self._tell(group, member, ScalingEvent.LAUNCHED, route, _CAPACITY_CAUSE)
+                self._send(group, member, ScalingEvent.LAUNCHED, route, _CAPACITY_CAUSE)
             case Place.WARM_POOL:
                 member.lifecycle_state = warm_pool.resting_state(group)
                 if member.lifecycle_state != "Warmed:Running":
                     group.ec2_backend.stop_instances([member.instance_id])
                 self.reconcile(group)
-            case Place.EC2 if passage.abandoned and getattr(group, "retains_abandoned", False):
+            case Place.EC2 if journey.abandoned and getattr(group, "retains_abandoned", False):
                 member.lifecycle_state = f"{route.state}:Retained"
             case Place.EC2:
                 self._remove(group, member, route)
@@ -203,29 +201,29 @@ class Groups:
                 assert_never(route.destination)
 
     def _remove(self, group: Group, member: Member, route: Route) -> None:
-        """Terminates the instance in EC2, and says so."""
+        """Terminates the instance in EC2, and sends the event."""
         subject = _subject(group, member)
-        # Termination protection is against EC2's API; Auto Scaling terminates all the same.
+        # Termination protection applies to EC2's API; Auto Scaling ignores it.
         member.instance.disable_api_termination = False
         group.ec2_backend.terminate_instances([member.instance_id])
         member.lifecycle_state = "Warmed:Terminated" if warm_pool.is_pooled(member) else "Terminated"
         self._forget(group, member)
-        self._tell_of(group, subject, ScalingEvent.TERMINATED, route, _CAPACITY_CAUSE)
-        if warm_pool.is_going(group) and not any(map(warm_pool.is_pooled, group.instance_states)):
+        self._send_about(group, subject, ScalingEvent.TERMINATED, route, _CAPACITY_CAUSE)
+        if warm_pool.is_pending_delete(group) and not any(map(warm_pool.is_pooled, group.instance_states)):
             group.warm_pool = None
 
     def _forget(self, group: Group, member: Member) -> None:
-        group.instance_states = [other for other in group.instance_states if other is not member]
-        del member.instance.autoscaling_group  # type: ignore[attr-defined]  # moto sets it from outside
+        group.instance_states = [remaining for remaining in group.instance_states if remaining is not member]
+        del member.instance.autoscaling_group  # type: ignore[attr-defined]  # moto sets it dynamically
 
-    def _tell(self, group: Group, member: Member, event: ScalingEvent, route: Route, cause: str) -> None:
-        self._tell_of(group, _subject(group, member), event, route, cause)
+    def _send(self, group: Group, member: Member, event: ScalingEvent, route: Route, cause: str) -> None:
+        self._send_about(group, _subject(group, member), event, route, cause)
 
-    def _tell_of(self, group: Group, subject: Subject, event: ScalingEvent, route: Route, cause: str) -> None:
+    def _send_about(self, group: Group, subject: EventSubject, event: ScalingEvent, route: Route, cause: str) -> None:
         detail = events.scaling_activity(event, subject, route, cause)
         arn = f"arn:aws:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
-        self._emit(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
+        self._send_event(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
 
 
-def _subject(group: Group, member: Member) -> Subject:
-    return Subject(group.name, member.instance_id, member.availability_zone or "", member.instance.subnet_id or "")
+def _subject(group: Group, member: Member) -> EventSubject:
+    return EventSubject(group.name, member.instance_id, member.availability_zone or "", member.instance.subnet_id or "")

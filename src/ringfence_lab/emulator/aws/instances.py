@@ -1,4 +1,4 @@
-"""What becomes of an EC2 instance's network when it is terminated, and how instances are described.
+"""EC2 instances: their network after a termination, and their descriptions.
 
 Sources: Amazon EC2 User Guide, "Terminate Amazon EC2 instances"; Amazon EC2 API Reference, DescribeInstances.
 """
@@ -13,10 +13,10 @@ from ringfence_lab.emulator.aws.seams import original, replace, wrap
 
 
 def install() -> None:
-    """Puts the seams into moto."""
+    """Patches moto."""
 
     def terminate(inner: Callable[[Instance], InstanceState], instance: Instance) -> InstanceState:
-        """A terminated instance stays listed for a while, without addresses, interfaces and subnet."""
+        """A terminated instance remains visible for a while, without addresses, interfaces and subnet."""
         interfaces = list(instance.nics.values())
         for interface in interfaces:
             if elastic := elastic_of(interface):
@@ -32,7 +32,7 @@ def install() -> None:
     def describe(
         inner: Callable[..., list[Reservation]], backend: Any, instance_ids: Sequence[str], filters: Any = None
     ) -> list[Reservation]:
-        """To name an instance twice is to name it once."""
+        """Ignores repeated instance ids."""
         return inner(backend, list(dict.fromkeys(instance_ids)), filters)
 
     wrap(Instance, "terminate", terminate)
@@ -44,6 +44,6 @@ _OF_PRIMARY_INTERFACE = ("private_ip", "private_ip_address", "private_dns_name",
 
 
 def _of_primary_interface(name: str) -> property:
-    """A property that moto reads from the primary interface, and that a terminated instance does not have."""
+    """A property that moto reads from the primary interface. A terminated instance does not have it."""
     read = original(Instance, name).fget
     return property(lambda instance: read(instance) if instance.nics else None)

@@ -1,6 +1,6 @@
 """Launches instances for an Auto Scaling group from its launch template or launch configuration.
 
-Knows nothing of lifecycle states.
+It must not know what a lifecycle state means.
 """
 
 from collections import Counter
@@ -12,9 +12,9 @@ from moto.autoscaling.models import InstanceState as Member
 
 
 def launch(group: Group, count: int) -> list[Member]:
-    """Launches instances and makes them members, each in the Availability Zone that has the fewest.
+    """Launches instances and adds them to the group, each in the Availability Zone with the fewest.
 
-    Raises moto's ServiceException where EC2 would refuse the launch.
+    Raises moto's ServiceException if EC2 would refuse the launch.
     """
     return [_launch_one(group) for _ in range(count)]
 
@@ -41,7 +41,7 @@ def _launch_one(group: Group) -> Member:
 
 
 def join(group: Group, instance: Any, state: str) -> Member:
-    """Makes an instance a group's member in a lifecycle state."""
+    """Adds an instance to a group, in a lifecycle state."""
     instance.autoscaling_group = group
     member = Member(instance, state, protected_from_scale_in=group.new_instances_protected_from_scale_in)
     group.instance_states.append(member)
@@ -49,7 +49,7 @@ def join(group: Group, instance: Any, state: str) -> Member:
 
 
 def _emptiest_place(group: Group) -> tuple[str | None, str]:
-    """A subnet of the group's, if it names subnets, and its Availability Zone."""
+    """A subnet of the group, if it names subnets, and its Availability Zone."""
     taken = Counter(member.availability_zone for member in group.instance_states)
     if not group.vpc_zone_identifier:
         return None, min(group.availability_zones, key=lambda zone: taken[zone])
@@ -59,7 +59,7 @@ def _emptiest_place(group: Group) -> tuple[str | None, str]:
 
 
 def _from_template(group: Group) -> dict[str, Any]:
-    """What moto takes from a launch template only when told."""
+    """Parameters of a launch template that moto does not read by itself."""
     if not group.ec2_launch_template:
         return {}
     version = group.ec2_launch_template.get_version(group.launch_template_version)
@@ -67,5 +67,5 @@ def _from_template(group: Group) -> dict[str, Any]:
     return {
         "launch_template": {"LaunchTemplateId": group.ec2_launch_template.id, "Version": str(version.number)},
         "nics": interfaces,
-        "ipv6_address_count": max((int(each.get("Ipv6AddressCount", 0)) for each in interfaces), default=0),
+        "ipv6_address_count": max((int(interface.get("Ipv6AddressCount", 0)) for interface in interfaces), default=0),
     }

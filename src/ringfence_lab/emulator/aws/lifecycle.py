@@ -1,4 +1,4 @@
-"""The ways of an instance into and out of an Auto Scaling group, and the hooks that hold it on them.
+"""The routes of an instance into and out of an Auto Scaling group, and the hooks that hold it there.
 
 Pure: no clock, no moto. Sources, all of the Amazon EC2 Auto Scaling User Guide: "Amazon EC2 Auto Scaling instance
 lifecycle", "How lifecycle hooks work in Auto Scaling groups", "Use lifecycle hooks with a warm pool".
@@ -19,7 +19,7 @@ class Transition(StrEnum):
     TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
-class Result(StrEnum):
+class HookResult(StrEnum):
     """How a lifecycle action ends."""
 
     CONTINUE = "CONTINUE"
@@ -27,7 +27,7 @@ class Result(StrEnum):
 
 
 class Place(StrEnum):
-    """Where an instance comes from and goes to, as events say it."""
+    """The origin and the destination of an instance, as events name them."""
 
     EC2 = "EC2"
     GROUP = "AutoScalingGroup"
@@ -36,7 +36,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way through the lifecycle, and the lifecycle state of an instance that sets out on it."""
+    """A way through the lifecycle. `state` is the lifecycle state at its start."""
 
     transition: Transition
     origin: Place
@@ -69,18 +69,18 @@ class Hook:
     name: str
     transition: Transition
     heartbeat_timeout: int = 3600
-    default_result: Result = Result.ABANDON
+    default_result: HookResult = HookResult.ABANDON
     notification_metadata: str | None = None
 
     @property
     def global_timeout(self) -> int:
-        """How many seconds the hook holds an instance at the most, however often the heartbeat is recorded."""
+        """The maximum time of an action in seconds, however often its heartbeat is recorded."""
         return min(_LONGEST_SECONDS, _MOST_HEARTBEATS * self.heartbeat_timeout)
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleAction:
-    """One hook that one instance waits for, from when until when, in seconds of the caller's clock."""
+    """One hook that one instance waits for. `began` and `deadline` are in seconds of the caller's clock."""
 
     hook: Hook
     token: str
@@ -94,32 +94,32 @@ class LifecycleAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """One instance's way along a route: the actions that it still waits for, and whether one of them was abandoned."""
+class Journey:
+    """One instance's progress along a route: the actions that it still waits for, and whether one was abandoned."""
 
     route: Route
     actions: tuple[LifecycleAction, ...] = ()
     abandoned: bool = False
 
-    def held(self, hooks: Iterable[Hook], now: float, new_token: Callable[[], str]) -> "Passage":
-        """The passage as it waits for hooks."""
+    def held(self, hooks: Iterable[Hook], now: float, new_token: Callable[[], str]) -> "Journey":
+        """The journey when it waits for hooks."""
         actions = (LifecycleAction(hook, new_token(), now, now + hook.heartbeat_timeout) for hook in hooks)
         return replace(self, actions=tuple(actions))
 
-    def completed(self, action: LifecycleAction, result: Result) -> "Passage":
-        """The passage after an action ended. ABANDON ends all others with it."""
-        if result is Result.ABANDON:
+    def completed(self, action: LifecycleAction, result: HookResult) -> "Journey":
+        """The journey after an action ended. ABANDON ends all other actions, too."""
+        if result is HookResult.ABANDON:
             return replace(self, actions=(), abandoned=True)
-        return replace(self, actions=tuple(other for other in self.actions if other.token != action.token))
+        return replace(self, actions=tuple(remaining for remaining in self.actions if remaining.token != action.token))
 
-    def prolonged(self, action: LifecycleAction, now: float) -> "Passage":
-        """The passage after an action's heartbeat was recorded."""
+    def prolonged(self, action: LifecycleAction, now: float) -> "Journey":
+        """The journey after an action's heartbeat was recorded."""
         return replace(
             self,
-            actions=tuple(other.prolonged(now) if other.token == action.token else other for other in self.actions),
+            actions=tuple(active.prolonged(now) if active.token == action.token else active for active in self.actions),
         )
 
     def find(self, hook_name: str, token: str | None) -> LifecycleAction | None:
-        """The action that waits for a hook, if its token is the given one or none is given."""
+        """The active action of a hook, if its token is the given one or none is given."""
         found = (action for action in self.actions if action.hook.name == hook_name)
         return next((action for action in found if token in (None, action.token)), None)

@@ -1,4 +1,4 @@
-"""The API of lifecycle hooks and lifecycle actions on moto.
+"""The API of lifecycle hooks and lifecycle actions, on moto.
 
 Source: Amazon EC2 Auto Scaling API Reference, PutLifecycleHook, DescribeLifecycleHooks, DeleteLifecycleHook,
 CompleteLifecycleAction, RecordLifecycleActionHeartbeat.
@@ -13,8 +13,8 @@ from moto.autoscaling.models import FakeAutoScalingGroup as Group
 from moto.autoscaling.responses import AutoScalingResponse as Response
 from moto.core.responses import ActionResult, EmptyResult
 
-from ringfence_lab.emulator.aws.lifecycle import Hook, Result, Transition
-from ringfence_lab.emulator.aws.passages import Passages
+from ringfence_lab.emulator.aws.journeys import ActionId, Journeys
+from ringfence_lab.emulator.aws.lifecycle import Hook, HookResult, Transition
 from ringfence_lab.emulator.aws.seams import replace
 
 _HEARTBEAT_SECONDS = range(30, 7201)
@@ -23,8 +23,8 @@ GroupNamed = Callable[[AutoScalingBackend, str], Group]
 """Finds a group by its name, or raises ValidationError."""
 
 
-def install(passages: Passages, group_named: GroupNamed) -> None:
-    """Puts the seams into moto."""
+def install(journeys: Journeys, group_named: GroupNamed) -> None:
+    """Patches moto."""
 
     def asked_group(response: Response) -> Group:
         return group_named(response.autoscaling_backend, response._get_param("AutoScalingGroupName"))
@@ -39,18 +39,18 @@ def install(passages: Passages, group_named: GroupNamed) -> None:
         if not response.autoscaling_backend.describe_lifecycle_hooks(group.name, [name]):
             raise ValidationError(f"No Lifecycle Hook found with name {name} for Auto Scaling group {group.name}")
         response.autoscaling_backend.delete_lifecycle_hook(group.name, name)
-        passages.end_actions_of(group, name)
+        journeys.end_actions_of(group, name)
         return EmptyResult()
 
     def complete(response: Response) -> ActionResult:
         group, result = asked_group(response), response._get_param("LifecycleActionResult")
-        if result not in set(Result):
-            raise ValidationError(f"LifecycleActionResult {result} is none of {', '.join(Result)}")
-        passages.complete(group, *_asked_action(response), Result(result))
+        if result not in set(HookResult):
+            raise ValidationError(f"LifecycleActionResult {result} is none of {', '.join(HookResult)}")
+        journeys.complete(group, _asked_action(response), HookResult(result))
         return EmptyResult()
 
     def record_heartbeat(response: Response) -> ActionResult:
-        passages.record_heartbeat(asked_group(response), *_asked_action(response))
+        journeys.record_heartbeat(asked_group(response), _asked_action(response))
         return EmptyResult()
 
     replace(
@@ -62,23 +62,23 @@ def install(passages: Passages, group_named: GroupNamed) -> None:
     )
 
 
-def _asked_action(response: Response) -> tuple[str, str | None, str | None]:
-    """The hook's name, the token, and the instance id of a request. Raises ValidationError if both last are missing."""
+def _asked_action(response: Response) -> ActionId:
+    """The action that a request names. Raises ValidationError if it gives neither a token nor an instance id."""
     token, instance_id = response._get_param("LifecycleActionToken"), response._get_param("InstanceId")
     if not token and not instance_id:
         raise ValidationError("Either LifecycleActionToken or InstanceId must be specified")
-    return response._get_param("LifecycleHookName"), token, instance_id
+    return ActionId(response._get_param("LifecycleHookName"), token, instance_id)
 
 
 def put(backend: AutoScalingBackend, group_name: str, asked: Mapping[str, Any]) -> None:
-    """Makes a hook, or changes what is asked of one. Raises ValidationError for what no hook can be."""
+    """Creates a hook, or changes the given fields of one. Raises ValidationError for invalid values."""
     name = asked["LifecycleHookName"]
     present = next(iter(backend.describe_lifecycle_hooks(group_name, [name])), None)
     hook = _merged(present, group_name, asked)
     if hook.lifecycle_transition not in set(Transition):
         raise ValidationError(f"LifecycleTransition must be one of {', '.join(Transition)}")
-    if hook.default_result not in set(Result):
-        raise ValidationError(f"DefaultResult must be one of {', '.join(Result)}")
+    if hook.default_result not in set(HookResult):
+        raise ValidationError(f"DefaultResult must be one of {', '.join(HookResult)}")
     if hook.heartbeat_timeout not in _HEARTBEAT_SECONDS:
         raise ValidationError("HeartbeatTimeout must be between 30 and 7200 seconds")
     hook.global_timeout = Hook(name, Transition(str(hook.lifecycle_transition)), hook.heartbeat_timeout).global_timeout

@@ -1,7 +1,7 @@
-"""How a behaviour of moto is replaced at run time.
+"""Replaces behaviour of moto at run time.
 
-Every replacement goes over moto's own behaviour, never over an earlier replacement, so that installing twice is the
-same as installing once. Knows nothing of what is replaced.
+Every replacement applies to moto's own behaviour, never to an earlier replacement, so that installing twice is the same
+as installing once. It must not know what is replaced.
 """
 
 import inspect
@@ -12,21 +12,20 @@ _originals: dict[tuple[Any, str], Any] = {}
 
 
 def original(owner: Any, name: str) -> Any:
-    """What moto itself has under a name of a class or module, or None."""
+    """Moto's own attribute of a class or module, or None."""
     return _originals.setdefault((owner, name), vars(owner).get(name))
 
 
 def replace(owner: Any, **replacements: Any) -> None:
-    """Puts replacements under names of a class or module. One that is a bound method still gets moto's `self` too."""
+    """Replaces attributes of a class or module. A bound method also receives moto's `self`."""
     for name, replacement in replacements.items():
         original(owner, name)
         setattr(owner, name, _as_function(replacement) if inspect.ismethod(replacement) else replacement)
 
 
 def wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:
-    """Puts `around` under a name; it is called with moto's own function first, then with what that would get."""
+    """Replaces a function by `around`, which receives moto's own function first, then its arguments."""
     inner = original(owner, name)
-
     replace(owner, **{name: _as_function(around, inner)})
 
 

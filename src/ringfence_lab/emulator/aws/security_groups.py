@@ -1,9 +1,9 @@
-"""EC2's security group rules on moto: requests that change all or nothing, canonical CIDRs, quotas, paging.
+"""EC2's security group rules, on moto: atomic requests, canonical CIDRs, quotas, paging.
 
 Sources: Amazon EC2 API Reference, AuthorizeSecurityGroupIngress, RevokeSecurityGroupIngress,
 DescribeSecurityGroupRules, UpdateSecurityGroupRuleDescriptionsIngress, IpRange; Amazon VPC User Guide, "Amazon VPC
-quotas" and "Security group rules". Assumed, since no document says it: a request of which one rule is a duplicate adds
-none of them. The wording of duplicates is what users reported from AWS.
+quotas" and "Security group rules". Assumed, because no document says it: a request with one duplicate rule
+adds no rule. The wording of the error for duplicates is what users reported from AWS.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ _PAGE_SIZES = range(5, 1001)
 
 
 class Direction(StrEnum):
-    """Which of a group's rules an operation is about."""
+    """The direction of the rules of an operation."""
 
     INGRESS = "ingress"
     EGRESS = "egress"
@@ -40,18 +40,18 @@ class Direction(StrEnum):
 
 @dataclass(slots=True)
 class RulesQuota:
-    """How many rules of one direction a security group can have, for IPv4 and for IPv6. Groups can have their own."""
+    """The quota of rules in one direction, for IPv4 and for IPv6 each. `by_group` overrides it for single groups."""
 
     default: int = 60
     by_group: dict[str, int] = field(default_factory=dict)
 
     def of(self, group: SecurityGroup) -> int:
-        """The quota of one group."""
+        """The quota of a group."""
         return self.by_group.get(group.id, self.default)
 
 
 def install(quota: RulesQuota) -> None:
-    """Puts the seams into moto."""
+    """Patches moto."""
     for direction in Direction:
         replace(
             Response,
@@ -82,10 +82,10 @@ def _authorize(quota: RulesQuota, response: Response, direction: Direction) -> A
 def _revoke(response: Response, direction: Direction) -> ActionResult:
     response.error_on_dryrun()
     group = _asked_group(response)
-    going = _standing_rules_asked_for(response, group, direction)
-    gone = {rule.id for rule in going}
-    _set_rules(group, direction, [rule for rule in _rules(group, direction) if rule.id not in gone])
-    return ActionResult({"Return": True, "RevokedSecurityGroupRules": [_revoked(rule) for rule in going]})
+    revoked = _rules_to_revoke(response, group, direction)
+    ids = {rule.id for rule in revoked}
+    _set_rules(group, direction, [rule for rule in _rules(group, direction) if rule.id not in ids])
+    return ActionResult({"Return": True, "RevokedSecurityGroupRules": [_revoked(rule) for rule in revoked]})
 
 
 def _update_descriptions(response: Response, direction: Direction) -> ActionResult:
@@ -102,16 +102,17 @@ def _update_descriptions(response: Response, direction: Direction) -> ActionResu
 def _asked_descriptions(
     response: Response, group: SecurityGroup, direction: Direction
 ) -> list[tuple[SecurityGroupRule, str | None]]:
-    """The group's rules that a request names, by id or by what they admit, each with its new description."""
-    by_id = {each["SecurityGroupRuleId"]: each for each in response._get_param("SecurityGroupRuleDescriptions", [])}
+    """The group's rules that a request names, by id or by their permission, each with its new description."""
+    named_by_id = response._get_param("SecurityGroupRuleDescriptions", [])
+    by_id = {described["SecurityGroupRuleId"]: described for described in named_by_id}
     if by_id:
         named = _rules_by_id(group, direction, list(by_id))
         return [(rule, by_id[str(rule.id)].get("Description")) for rule in named]
     asked = _asked_rules(response, group, direction)
-    standing = {_key(rule): rule for rule in _rules(group, direction)}
-    if any(_key(rule) not in standing for rule in asked):
+    existing = {_key(rule): rule for rule in _rules(group, direction)}
+    if any(_key(rule) not in existing for rule in asked):
         raise InvalidPermissionNotFoundError
-    return [(standing[_key(rule)], rule.description) for rule in asked]
+    return [(existing[_key(rule)], rule.description) for rule in asked]
 
 
 def _in_direction(
@@ -140,11 +141,11 @@ def _asked_group(response: Response) -> SecurityGroup:
 
 
 def _asked_rules(response: Response, group: SecurityGroup, direction: Direction) -> list[SecurityGroupRule]:
-    """The rules that a request's permissions stand for, in canonical form. They are not in the group yet."""
+    """The rules of a request's permissions, in canonical form. They are not in the group yet."""
     rules = []
     for permission in response._process_rules_from_querystring():
         _require_ports(permission)
-        ranges = [_canonical(each) for each in permission["ip_ranges"]]
+        ranges = [_canonical(ip_range) for ip_range in permission["ip_ranges"]]
         sources = response.ec2_backend._add_source_group(permission["source_groups"], group.vpc_id)
         made = response.ec2_backend._iterate_security_rules(
             permission["ip_protocol"],
@@ -171,7 +172,7 @@ def _require_ports(permission: Mapping[str, Any]) -> None:
 
 
 def _canonical(ip_range: Mapping[str, Any]) -> dict[str, Any]:
-    """A range with its CIDR as EC2 keeps it. Raises EC2ClientError for what is no CIDR of its family."""
+    """A range with its CIDR as EC2 stores it. Raises EC2ClientError for an invalid CIDR."""
     _require_valid_description(ip_range.get("Description"))
     member, network = (
         ("CidrIpv6", ipaddress.IPv6Network) if "CidrIpv6" in ip_range else ("CidrIp", ipaddress.IPv4Network)
@@ -196,7 +197,7 @@ def _require_valid_description(description: str | None) -> None:
 
 
 def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
-    """What makes two rules the same one: all but the description and the tags."""
+    """The identity of a rule: everything except the description and the tags."""
     return (
         rule.ip_protocol,
         rule.from_port,
@@ -208,10 +209,10 @@ def _key(rule: SecurityGroupRule) -> tuple[object, ...]:
     )
 
 
-def _require_new(asked: Sequence[SecurityGroupRule], standing: Sequence[SecurityGroupRule]) -> None:
+def _require_new(asked: Sequence[SecurityGroupRule], existing: Sequence[SecurityGroupRule]) -> None:
     if len({_key(rule) for rule in asked}) < len(asked):
         raise EC2ClientError("InvalidParameterValue", "The same permission must not appear multiple times")
-    present = {_key(rule) for rule in standing}
+    present = {_key(rule) for rule in existing}
     for rule in asked:
         if _key(rule) in present:
             raise EC2ClientError(
@@ -228,10 +229,9 @@ def _in_words(rule: SecurityGroupRule) -> str:
 
 
 def _weights(ec2_backend: Any, rules: Sequence[SecurityGroupRule]) -> tuple[int, int]:
-    """How much of the quota for IPv4 and of that for IPv6 rules take up.
+    """How much of the quotas for IPv4 and for IPv6 the rules use.
 
-    A rule that names a security group counts for both; one that names a prefix list as often as that has entries at
-    the most.
+    A rule for a security group counts in both; a rule for a prefix list counts as the maximum number of its entries.
     """
     ipv4 = ipv6 = 0
     for rule in rules:
@@ -246,18 +246,16 @@ def _weights(ec2_backend: Any, rules: Sequence[SecurityGroupRule]) -> tuple[int,
     return ipv4, ipv6
 
 
-def _standing_rules_asked_for(
-    response: Response, group: SecurityGroup, direction: Direction
-) -> list[SecurityGroupRule]:
-    """The group's rules that a request wants gone. In a default VPC those that it does not have are passed over."""
+def _rules_to_revoke(response: Response, group: SecurityGroup, direction: Direction) -> list[SecurityGroupRule]:
+    """The group's rules that a request revokes. A default VPC ignores rules that do not exist."""
     if ids := response._get_param("SecurityGroupRuleIds", []):
         return _rules_by_id(group, direction, ids)
-    standing = {_key(rule): rule for rule in _rules(group, direction)}
+    existing = {_key(rule): rule for rule in _rules(group, direction)}
     keys = [_key(rule) for rule in _asked_rules(response, group, direction)]
     vpc = response.ec2_backend.vpcs.get(group.vpc_id)
-    if any(key not in standing for key in keys) and not (vpc and vpc.is_default):
+    if any(key not in existing for key in keys) and not (vpc and vpc.is_default):
         raise InvalidPermissionNotFoundError
-    return [standing[key] for key in dict.fromkeys(keys) if key in standing]
+    return [existing[key] for key in dict.fromkeys(keys) if key in existing]
 
 
 def _rules_by_id(group: SecurityGroup, direction: Direction, ids: Sequence[str]) -> list[SecurityGroupRule]:
@@ -297,7 +295,7 @@ def _describe(rule: SecurityGroupRule, description: str | None) -> None:
 
 
 def _describe_rules(response: Response) -> ActionResult:
-    """Pages by rule id, so that a rule that comes or goes between two pages hides no other."""
+    """Pages by rule id, so that a rule that is added or removed between two pages hides no other rule."""
     response.error_on_dryrun()
     size = int(response._get_param("MaxResults") or _PAGE_SIZES[-1])
     if size not in _PAGE_SIZES:

@@ -1,4 +1,4 @@
-"""Calls functions later, from one thread. Knows nothing of what they do."""
+"""Calls functions later, from one thread. It must not know what they do."""
 
 import heapq
 import itertools
@@ -13,14 +13,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Timers:
-    """What is to be called and when, by the monotonic clock. Its thread starts with the first call of `schedule`."""
+    """The functions to call and their times, by the monotonic clock. The first `call_later` starts the thread."""
 
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
 
-    def schedule(self, seconds: float, call: Callable[[], None]) -> None:
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
         """Calls a function after so many seconds."""
         with self._changed:
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), call))
@@ -34,7 +34,7 @@ class Timers:
             call = self._next()
             try:
                 call()
-            except Exception:  # noqa: BLE001  # one timer's failure must not stop the others
+            except Exception:  # noqa: BLE001  # the failure of one timer must not stop the other timers
                 _log.exception("a timer failed")
 
     def _next(self) -> Callable[[], None]:

@@ -1,7 +1,7 @@
-"""CloudFormation's resource types of EC2 and Auto Scaling, made in moto through its API.
+"""CloudFormation's resource types of EC2 and Auto Scaling, created in moto through its API.
 
-Each type says what AWS's CloudFormation Template Reference says of it: what Ref and GetAtt return, and which
-properties change without a replacement. Knows no emulator of CloudFormation.
+Each type follows AWS's CloudFormation Template Reference: what Ref and GetAtt return, and which properties change
+without a replacement. It must not know an emulator of CloudFormation.
 """
 
 from collections.abc import Mapping

@@ -6,10 +6,17 @@ Source: AWS CloudFormation Template Reference, each type's page.
 from collections.abc import Mapping
 from typing import Any
 
-from ringfence_lab.emulator.resources.resource_type import Clients, Made, Properties, ResourceType, api_tags, is_true
+from ringfence_lab.emulator.resources.resource_type import (
+    Created,
+    RegionClients,
+    ResourceProperties,
+    ResourceType,
+    api_tags,
+    is_true,
+)
 
 
-def _launch_template_versions(template: Properties) -> dict[str, str]:
+def _launch_template_versions(template: ResourceProperties) -> dict[str, str]:
     return {
         "LaunchTemplateId": template["LaunchTemplateId"],
         "LatestVersionNumber": str(template["LatestVersionNumber"]),
@@ -17,7 +24,7 @@ def _launch_template_versions(template: Properties) -> dict[str, str]:
     }
 
 
-def _create_launch_template(clients: Clients, properties: Properties, name: str) -> Made:
+def _create_launch_template(clients: RegionClients, properties: ResourceProperties, name: str) -> Created:
     template = clients.ec2.create_launch_template(
         LaunchTemplateName=properties.get("LaunchTemplateName", name),
         LaunchTemplateData=properties["LaunchTemplateData"],
@@ -25,18 +32,20 @@ def _create_launch_template(clients: Clients, properties: Properties, name: str)
     return template["LaunchTemplateId"], _launch_template_versions(template)
 
 
-def _update_launch_template(clients: Clients, id: str, _old: Properties, new: Properties) -> Made:
+def _update_launch_template(
+    clients: RegionClients, id: str, _old: ResourceProperties, new: ResourceProperties
+) -> Created:
     clients.ec2.create_launch_template_version(LaunchTemplateId=id, LaunchTemplateData=new["LaunchTemplateData"])
     described = clients.ec2.describe_launch_templates(LaunchTemplateIds=[id])
     return id, _launch_template_versions(described["LaunchTemplates"][0])
 
 
-def _delete_launch_template(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_launch_template(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_launch_template(LaunchTemplateId=id)
 
 
-def _group_parameters(properties: Properties) -> dict[str, Any]:
-    """An Auto Scaling group's properties in the form that the API takes."""
+def _group_parameters(properties: ResourceProperties) -> dict[str, Any]:
+    """An Auto Scaling group's properties as parameters of the API."""
     numbers = ("MinSize", "MaxSize", "DesiredCapacity", "Cooldown", "HealthCheckGracePeriod", "DefaultInstanceWarmup")
     asked = {name: value for name, value in properties.items() if name not in ("Tags", "VPCZoneIdentifier")}
     asked |= {name: int(properties[name]) for name in numbers if name in properties}
@@ -47,7 +56,7 @@ def _group_parameters(properties: Properties) -> dict[str, Any]:
     return asked
 
 
-def _group_tags(name: str, properties: Properties) -> list[dict[str, Any]]:
+def _group_tags(name: str, properties: ResourceProperties) -> list[dict[str, Any]]:
     return [
         {
             "ResourceId": name,
@@ -60,20 +69,20 @@ def _group_tags(name: str, properties: Properties) -> list[dict[str, Any]]:
     ]
 
 
-def _described_group(clients: Clients, name: str) -> Made:
+def _described_group(clients: RegionClients, name: str) -> Created:
     groups = clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     return name, {"AutoScalingGroupARN": groups[0]["AutoScalingGroupARN"]}
 
 
-def _create_group(clients: Clients, properties: Properties, generated: str) -> Made:
+def _create_group(clients: RegionClients, properties: ResourceProperties, generated: str) -> Created:
     name = properties.get("AutoScalingGroupName", generated)
     asked = _group_parameters(properties) | {"AutoScalingGroupName": name}
     clients.autoscaling.create_auto_scaling_group(**asked, Tags=_group_tags(name, properties))
     return _described_group(clients, name)
 
 
-def _update_group(clients: Clients, name: str, old: Properties, new: Properties) -> Made:
-    # What the template does not change stays as it is: a capacity that was scaled since then.
+def _update_group(clients: RegionClients, name: str, old: ResourceProperties, new: ResourceProperties) -> Created:
+    # Only changed properties are updated, so that a capacity that was scaled in the meantime stays.
     changed = {key: value for key, value in _group_parameters(new).items() if value != _group_parameters(old).get(key)}
     if changed:
         clients.autoscaling.update_auto_scaling_group(AutoScalingGroupName=name, **changed)
@@ -85,11 +94,11 @@ def _update_group(clients: Clients, name: str, old: Properties, new: Properties)
     return _described_group(clients, name)
 
 
-def _delete_group(clients: Clients, name: str, _properties: Properties) -> None:
+def _delete_group(clients: RegionClients, name: str, _properties: ResourceProperties) -> None:
     clients.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
 
 
-def _put_lifecycle_hook(clients: Clients, properties: Properties, generated: str) -> Made:
+def _put_lifecycle_hook(clients: RegionClients, properties: ResourceProperties, generated: str) -> Created:
     name = properties.get("LifecycleHookName", generated)
     asked = dict(properties) | {"LifecycleHookName": name}
     if "HeartbeatTimeout" in asked:
@@ -98,28 +107,30 @@ def _put_lifecycle_hook(clients: Clients, properties: Properties, generated: str
     return name, {"LifecycleHookName": name}
 
 
-def _update_lifecycle_hook(clients: Clients, name: str, _old: Properties, new: Properties) -> Made:
+def _update_lifecycle_hook(
+    clients: RegionClients, name: str, _old: ResourceProperties, new: ResourceProperties
+) -> Created:
     return _put_lifecycle_hook(clients, new, name)
 
 
-def _delete_lifecycle_hook(clients: Clients, name: str, properties: Properties) -> None:
+def _delete_lifecycle_hook(clients: RegionClients, name: str, properties: ResourceProperties) -> None:
     clients.autoscaling.delete_lifecycle_hook(
         AutoScalingGroupName=properties["AutoScalingGroupName"], LifecycleHookName=name
     )
 
 
-def _put_warm_pool(clients: Clients, properties: Properties, _name: str) -> Made:
+def _put_warm_pool(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
     asked = dict(properties)
     asked |= {name: int(asked[name]) for name in ("MinSize", "MaxGroupPreparedCapacity") if name in asked}
     clients.autoscaling.put_warm_pool(**asked)
     return properties["AutoScalingGroupName"], {}
 
 
-def _update_warm_pool(clients: Clients, name: str, _old: Properties, new: Properties) -> Made:
+def _update_warm_pool(clients: RegionClients, name: str, _old: ResourceProperties, new: ResourceProperties) -> Created:
     return _put_warm_pool(clients, new, name)
 
 
-def _delete_warm_pool(clients: Clients, name: str, _properties: Properties) -> None:
+def _delete_warm_pool(clients: RegionClients, name: str, _properties: ResourceProperties) -> None:
     clients.autoscaling.delete_warm_pool(AutoScalingGroupName=name, ForceDelete=True)
 
 

@@ -6,18 +6,18 @@ Source: AWS CloudFormation Template Reference, each type's page.
 from collections.abc import Mapping
 
 from ringfence_lab.emulator.resources.resource_type import (
-    Clients,
-    Made,
-    Properties,
+    Created,
+    RegionClients,
+    ResourceProperties,
     ResourceType,
-    chosen,
     is_true,
+    pick,
     put_tags,
 )
 
 
-def _create_vpc(clients: Clients, properties: Properties, _name: str) -> Made:
-    vpc = clients.ec2.create_vpc(**chosen(properties, "CidrBlock", "InstanceTenancy"))["Vpc"]
+def _create_vpc(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
+    vpc = clients.ec2.create_vpc(**pick(properties, "CidrBlock", "InstanceTenancy"))["Vpc"]
     id: str = vpc["VpcId"]
     for flag in ("EnableDnsSupport", "EnableDnsHostnames"):
         if flag in properties:
@@ -34,84 +34,84 @@ def _create_vpc(clients: Clients, properties: Properties, _name: str) -> Made:
     }
 
 
-def _delete_vpc(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_vpc(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_vpc(VpcId=id)
 
 
-def _create_vpc_cidr_block(clients: Clients, properties: Properties, _name: str) -> Made:
-    asked = chosen(properties, "VpcId", "CidrBlock", "AmazonProvidedIpv6CidrBlock")
+def _create_vpc_cidr_block(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
+    asked = pick(properties, "VpcId", "CidrBlock", "AmazonProvidedIpv6CidrBlock")
     made = clients.ec2.associate_vpc_cidr_block(**asked)
     association = made.get("Ipv6CidrBlockAssociation") or made["CidrBlockAssociation"]
     return association["AssociationId"], {"Id": association["AssociationId"]}
 
 
-def _delete_vpc_cidr_block(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_vpc_cidr_block(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.disassociate_vpc_cidr_block(AssociationId=id)
 
 
-def _create_subnet(clients: Clients, properties: Properties, _name: str) -> Made:
-    asked = chosen(properties, "VpcId", "CidrBlock", "AvailabilityZone", "Ipv6CidrBlock")
+def _create_subnet(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
+    asked = pick(properties, "VpcId", "CidrBlock", "AvailabilityZone", "Ipv6CidrBlock")
     subnet = clients.ec2.create_subnet(**asked)["Subnet"]
     id: str = subnet["SubnetId"]
     for flag in ("MapPublicIpOnLaunch", "AssignIpv6AddressOnCreation"):
         if flag in properties:
             clients.ec2.modify_subnet_attribute(SubnetId=id, **{flag: {"Value": is_true(properties[flag])}})
     put_tags(clients, id, properties)
-    return id, {"SubnetId": id, **chosen(subnet, "VpcId", "AvailabilityZone", "CidrBlock")}
+    return id, {"SubnetId": id, **pick(subnet, "VpcId", "AvailabilityZone", "CidrBlock")}
 
 
-def _delete_subnet(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_subnet(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_subnet(SubnetId=id)
 
 
-def _create_internet_gateway(clients: Clients, properties: Properties, _name: str) -> Made:
+def _create_internet_gateway(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
     id: str = clients.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     put_tags(clients, id, properties)
     return id, {"InternetGatewayId": id}
 
 
-def _delete_internet_gateway(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_internet_gateway(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_internet_gateway(InternetGatewayId=id)
 
 
-def _attach_gateway(clients: Clients, properties: Properties, _name: str) -> Made:
-    clients.ec2.attach_internet_gateway(**chosen(properties, "VpcId", "InternetGatewayId"))
+def _attach_gateway(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
+    clients.ec2.attach_internet_gateway(**pick(properties, "VpcId", "InternetGatewayId"))
     return f"IGW|{properties['VpcId']}", {"AttachmentType": "IGW"}
 
 
-def _detach_gateway(clients: Clients, _id: str, properties: Properties) -> None:
-    clients.ec2.detach_internet_gateway(**chosen(properties, "VpcId", "InternetGatewayId"))
+def _detach_gateway(clients: RegionClients, _id: str, properties: ResourceProperties) -> None:
+    clients.ec2.detach_internet_gateway(**pick(properties, "VpcId", "InternetGatewayId"))
 
 
-def _create_route_table(clients: Clients, properties: Properties, _name: str) -> Made:
+def _create_route_table(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
     id: str = clients.ec2.create_route_table(VpcId=properties["VpcId"])["RouteTable"]["RouteTableId"]
     put_tags(clients, id, properties)
     return id, {"RouteTableId": id}
 
 
-def _delete_route_table(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_route_table(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_route_table(RouteTableId=id)
 
 
 _DESTINATIONS = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
 
 
-def _create_route(clients: Clients, properties: Properties, _name: str) -> Made:
+def _create_route(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
     clients.ec2.create_route(**properties)
     destination = next(properties[name] for name in _DESTINATIONS if name in properties)
     return f"{properties['RouteTableId']}|{destination}", {"CidrBlock": destination}
 
 
-def _delete_route(clients: Clients, _id: str, properties: Properties) -> None:
-    clients.ec2.delete_route(**chosen(properties, "RouteTableId", *_DESTINATIONS))
+def _delete_route(clients: RegionClients, _id: str, properties: ResourceProperties) -> None:
+    clients.ec2.delete_route(**pick(properties, "RouteTableId", *_DESTINATIONS))
 
 
-def _associate_route_table(clients: Clients, properties: Properties, _name: str) -> Made:
-    id: str = clients.ec2.associate_route_table(**chosen(properties, "SubnetId", "RouteTableId"))["AssociationId"]
+def _associate_route_table(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
+    id: str = clients.ec2.associate_route_table(**pick(properties, "SubnetId", "RouteTableId"))["AssociationId"]
     return id, {"Id": id}
 
 
-def _disassociate_route_table(clients: Clients, id: str, _properties: Properties) -> None:
+def _disassociate_route_table(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.disassociate_route_table(AssociationId=id)
 
 

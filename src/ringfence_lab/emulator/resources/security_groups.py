@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ringfence_lab.emulator.resources.resource_type import (
-    Clients,
-    Made,
-    Properties,
+    Created,
+    RegionClients,
+    ResourceProperties,
     ResourceType,
     change_tags,
-    chosen,
+    pick,
     put_tags,
 )
 
 
-def _permission(rule: Properties) -> dict[str, Any]:
-    """A rule of a template in the form that the API takes."""
-    description = chosen(rule, "Description")
-    permission = chosen(rule, "IpProtocol") | {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
+def _permission(rule: ResourceProperties) -> dict[str, Any]:
+    """A rule of a template as a parameter of the API."""
+    description = pick(rule, "Description")
+    permission = pick(rule, "IpProtocol") | {name: int(rule[name]) for name in ("FromPort", "ToPort") if name in rule}
     if "CidrIp" in rule:
         permission["IpRanges"] = [{"CidrIp": rule["CidrIp"], **description}]
     if "CidrIpv6" in rule:
@@ -32,11 +32,11 @@ def _permission(rule: Properties) -> dict[str, Any]:
     return permission
 
 
-def _create_security_group(clients: Clients, properties: Properties, name: str) -> Made:
+def _create_security_group(clients: RegionClients, properties: ResourceProperties, name: str) -> Created:
     id: str = clients.ec2.create_security_group(
         GroupName=properties.get("GroupName", name),
         Description=properties["GroupDescription"],
-        **chosen(properties, "VpcId"),
+        **pick(properties, "VpcId"),
     )["GroupId"]
     put_tags(clients, id, properties)
     if ingress := properties.get("SecurityGroupIngress"):
@@ -44,21 +44,23 @@ def _create_security_group(clients: Clients, properties: Properties, name: str) 
     return id, {"GroupId": id, "Id": id, "VpcId": properties.get("VpcId", "")}
 
 
-def _update_security_group(clients: Clients, id: str, old: Properties, new: Properties) -> Made:
+def _update_security_group(
+    clients: RegionClients, id: str, old: ResourceProperties, new: ResourceProperties
+) -> Created:
     change_tags(clients, id, old, new)
     before, after = ([_permission(rule) for rule in rules.get("SecurityGroupIngress", [])] for rules in (old, new))
-    if gone := [rule for rule in before if rule not in after]:
-        clients.ec2.revoke_security_group_ingress(GroupId=id, IpPermissions=gone)
-    if come := [rule for rule in after if rule not in before]:
-        clients.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=come)
+    if removed := [rule for rule in before if rule not in after]:
+        clients.ec2.revoke_security_group_ingress(GroupId=id, IpPermissions=removed)
+    if added := [rule for rule in after if rule not in before]:
+        clients.ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=added)
     return id, {"GroupId": id, "Id": id, "VpcId": new.get("VpcId", "")}
 
 
-def _delete_security_group(clients: Clients, id: str, _properties: Properties) -> None:
+def _delete_security_group(clients: RegionClients, id: str, _properties: ResourceProperties) -> None:
     clients.ec2.delete_security_group(GroupId=id)
 
 
-def _create_ingress(clients: Clients, properties: Properties, _name: str) -> Made:
+def _create_ingress(clients: RegionClients, properties: ResourceProperties, _name: str) -> Created:
     made = clients.ec2.authorize_security_group_ingress(
         GroupId=properties["GroupId"], IpPermissions=[_permission(properties)]
     )
@@ -66,7 +68,7 @@ def _create_ingress(clients: Clients, properties: Properties, _name: str) -> Mad
     return id, {"Id": id}
 
 
-def _delete_ingress(clients: Clients, id: str, properties: Properties) -> None:
+def _delete_ingress(clients: RegionClients, id: str, properties: ResourceProperties) -> None:
     clients.ec2.revoke_security_group_ingress(GroupId=properties["GroupId"], SecurityGroupRuleIds=[id])
 
 

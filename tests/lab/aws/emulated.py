@@ -1,4 +1,4 @@
-"""A small AWS for these tests: moto's server on loopback with the lab's seams, and a clock that is turned by hand."""
+"""A small AWS for these tests: moto's server on loopback with the lab's patches, and a clock that tests advance."""
 
 import heapq
 import itertools
@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ringfence_lab.emulator.aws.installation import install
+from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.security_groups import RulesQuota
 
 REGION = "us-east-1"
@@ -26,8 +27,8 @@ _ONCE = Config(retries={"total_max_attempts": 1})
 
 
 @dataclass(slots=True)
-class HandTurnedClock:
-    """Time passes only when a test says so."""
+class ManualClock:
+    """Time passes only when a test advances it."""
 
     time: float = 0.0
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
@@ -36,10 +37,10 @@ class HandTurnedClock:
     def now(self) -> float:
         return self.time
 
-    def schedule(self, seconds: float, call: Callable[[], None]) -> None:
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
         heapq.heappush(self._due, (self.time + seconds, next(self._numbers), call))
 
-    def turn(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         until = self.time + seconds
         while self._due and self._due[0][0] <= until:
             self.time, _, call = heapq.heappop(self._due)
@@ -48,7 +49,7 @@ class HandTurnedClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SentEvent:
     region: str
     source: str
     type: str
@@ -58,7 +59,7 @@ class Event:
 
 @dataclass(slots=True)
 class CountingLock(AbstractContextManager[None, None]):
-    """Counts how often it was taken. These tests send one request at a time, so that only the seams take it."""
+    """Counts how often it is acquired. These tests send sequential requests, so that only the patches acquire it."""
 
     taken: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -72,27 +73,34 @@ class CountingLock(AbstractContextManager[None, None]):
 
 
 @dataclass(slots=True)
-class World:
-    """Clients of one Region with a VPC, a public subnet in each of two zones, and what happened so far."""
+class EmulatedAws:
+    """Clients of one Region with a VPC and a public subnet in each of two zones, and the events sent so far."""
 
     ec2: Any
     autoscaling: Any
-    clock: HandTurnedClock = field(default_factory=HandTurnedClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     lock: CountingLock = field(default_factory=CountingLock)
     quota: RulesQuota = field(default_factory=RulesQuota)
-    events: list[Event] = field(default_factory=list)
+    events: list[SentEvent] = field(default_factory=list)
     vpc: str = ""
     subnets: list[str] = field(default_factory=list)
     security_group: str = ""
 
-    def emit(
+    def send_event(
         self, region: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str], /
     ) -> None:
-        self.events.append(Event(region, source, detail_type, detail, resources))
+        self.events.append(SentEvent(region, source, detail_type, detail, resources))
 
     def install(self, step_seconds: float = 0.0) -> None:
-        """Puts the seams into moto."""
-        self.quota = install(self.emit, self.clock.schedule, self.lock, now=self.clock.now, step_seconds=step_seconds)
+        """Patches moto."""
+        environment = Environment(
+            send_event=self.send_event,
+            call_later=self.clock.call_later,
+            lock=self.lock,
+            now=self.clock.now,
+            step_seconds=step_seconds,
+        )
+        self.quota = install(environment)
 
     def build_network(self, zones: Sequence[str] = ("us-east-1a", "us-east-1b")) -> None:
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -148,11 +156,11 @@ class World:
 
     def states(self) -> dict[str, str]:
         """The lifecycle state of each of the group's instances."""
-        return {each["InstanceId"]: each["LifecycleState"] for each in self.group()["Instances"]}
+        return {instance["InstanceId"]: instance["LifecycleState"] for instance in self.group()["Instances"]}
 
     def pool_states(self) -> dict[str, str]:
         pool = self.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
-        return {each["InstanceId"]: each["LifecycleState"] for each in pool["Instances"]}
+        return {instance["InstanceId"]: instance["LifecycleState"] for instance in pool["Instances"]}
 
     def only_instance(self) -> str:
         [instance_id] = self.states()
@@ -171,7 +179,7 @@ class World:
         instance_id: str = run["Instances"][0]["InstanceId"]
         return instance_id
 
-    def events_of(self, detail_type: str) -> list[Event]:
+    def events_of(self, detail_type: str) -> list[SentEvent]:
         return [event for event in self.events if event.type == detail_type]
 
 
@@ -180,12 +188,12 @@ _session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
 
 @cache
 def client(service: str, endpoint: str, region: str = REGION, config: Config = _ONCE) -> Any:
-    """A client, made once for all tests: to load a service's model takes longer than a test."""
+    """A client, created once for all tests: loading the model of a service takes longer than a test."""
     return _session.client(service, region_name=region, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]  # by name
 
 
 def refused(call: Callable[[], object]) -> tuple[str, str]:
-    """The code and the message of the error with which AWS refuses a call."""
+    """The code and the message of the error of a refused call."""
     with pytest.raises(ClientError) as caught:
         call()
     error = caught.value.response["Error"]

@@ -1,0 +1,22 @@
+"""The labs of all tests, and the marker of tests that need one.
+
+Every test that uses one of the fixtures below, directly or through another fixture, carries the marker `lab`.
+`pytest -m "not lab"` runs the others, which need no process of a lab.
+"""
+
+import pytest
+
+from tests.end_to_end.clusters import _two_regions, three_regions, two_regions
+from tests.labs import cluster, empty_lab
+
+__all__ = ["_two_regions", "cluster", "empty_lab", "three_regions", "two_regions"]
+
+LAB_FIXTURES = frozenset({"_two_regions", "account", "cluster", "empty_lab", "lab_world", "three_regions"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that use a lab."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not LAB_FIXTURES.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.lab)
