@@ -16,7 +16,7 @@ from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import Phase
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.identifiers import InstanceId, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 
@@ -26,6 +26,9 @@ advises a back-off of up to some minutes for new resources). Ours is an assumpti
 
 FUTURE_SECONDS = 5
 """How far in the future a time may be before it is not believed: the clocks of AWS's hosts differ a little."""
+
+ADDRESSES_LIMIT = 64
+"""Maximum addresses of one instance. More would let one instance use up the rules of every security group."""
 
 TOMBSTONE_SECONDS = 2 * 3600
 """How long the roster remembers a departed instance. It is at least the longest heartbeat of a hook (7200 s)."""
@@ -67,11 +70,13 @@ class _Evidence:
 class RosterDecision:
     """The roster that should be stored now, and the instances about which AWS and an event disagree.
 
-    A second look at these instances may decide otherwise. Without one, the roster is the safe answer.
+    A second look at these instances may decide otherwise. Without one, the roster is the safe answer. `problems` are
+    for an operator.
     """
 
     roster: Roster
     look_again: frozenset[InstanceId] = frozenset()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,44 @@ def decide_members(
         observed=settings.mode is Mode.OBSERVE,
         updated_at=before.updated_at,
     )
-    return RosterDecision(roster, frozenset(look_again))
+    return RosterDecision(roster, frozenset(look_again), _too_many_addresses(before.key, observation, settings))
+
+
+def _too_many_addresses(key: RosterKey, observation: Observation, settings: Settings) -> tuple[str, ...]:
+    """The instances of the group that have more addresses than are admitted."""
+    counts = {
+        id: len(instance.of_kinds(settings.address_kinds))
+        for id, instance in sorted(observation.instances.items())
+        if instance.group == key.asg
+    }
+    return tuple(
+        f"{id} of {key} has {count} addresses, and only the first {ADDRESSES_LIMIT} are admitted"
+        for id, count in counts.items()
+        if count > ADDRESSES_LIMIT
+    )
 
 
 def retired(before: Roster) -> Roster:
     """The roster of a group that the configuration no longer names: no members, and no tombstones that explain it."""
     return replace(before, members={}, pending_releases={})
+
+
+def announced(before: Roster, settings: Settings) -> Roster:
+    """The Region's announcement: what the engines of other Regions may rely on.
+
+    It has the form of a roster without members, so that an engine of version 0.1 reads it as one.
+    """
+    return replace(
+        before,
+        members={},
+        departed={},
+        pending_releases={},
+        security_groups=tuple(sorted(settings.security_groups)),
+        ports=settings.ports,
+        account=settings.account,
+        observed=settings.mode is Mode.OBSERVE,
+        groups=frozenset(settings.auto_scaling_groups),
+    )
 
 
 def pruned(roster: Roster, now: int) -> Roster:
@@ -302,7 +339,7 @@ def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
 
 def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:
     """The described addresses, or the earlier ones if nothing was learned: not described, or still pending."""
-    addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
+    addresses = described.of_kinds(settings.address_kinds)[:ADDRESSES_LIMIT] if described is not None else ()
     too_early = described is None or described.power is Power.PENDING
     return before.addresses if before is not None and not addresses and too_early else addresses
 

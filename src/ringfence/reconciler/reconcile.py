@@ -29,6 +29,7 @@ from ringfence.reconciler.rosters import (
     record_pending_releases,
 )
 from ringfence.reconciler.second_look import LookBudget, observe_and_decide
+from ringfence.reconciler.strange_rows import delete_strange_rows
 from ringfence.reconciler.without_table import admit_without_table
 
 ATTEMPTS = 5
@@ -66,6 +67,7 @@ def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
         early_rules = start_reading_peers(request, services, before)
         sighting, decisions = observe_and_decide(request, services, before, budget)
         problems.add_all(decisions.errors)
+        problems.report(decisions.problems)
         rosters = publish(request, services, before, decisions.rosters)
     except HomeTableDown as down:
         admit_without_table(request, services, down.reason, budget, problems=problems)
@@ -82,6 +84,7 @@ def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
     rows = record_pending_releases(request, services, rosters, results, waiting)
     terminations = [instance for instance in waiting if not instance.launching]
     problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings))
+    delete_strange_rows(request, services, rows, results)
     report(request, services, rows, results, waiting, problems=problems)
 
 

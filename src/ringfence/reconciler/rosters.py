@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ringfence.core.audit_events import RosterPublished, RowRejected
-from ringfence.core.errors import Conflict, Permanent, Retry
+from ringfence.core.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.membership import RosterDecision, decide_members, pruned, retired
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
-from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.membership import RosterDecision, announced, decide_members, pruned, retired
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import Roster, Rows, RowVersion
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, pending_releases
 from ringfence.reconciler.interfaces import Services
@@ -53,12 +53,13 @@ def read_home_table(request: Request, services: Services) -> Rows:
 class RosterDecisions:
     """The rosters that should be stored now, and the instances that need a second look.
 
-    `errors` are about groups that could not be decided.
+    `problems` are to be reported. `errors` are about groups that could not be decided.
     """
 
     rosters: tuple[Roster, ...]
     look_again: frozenset[InstanceId] = frozenset()
-    errors: tuple[Permanent, ...] = ()
+    problems: tuple[str, ...] = ()
+    errors: tuple[RingfenceError, ...] = ()
 
 
 def decide_rosters(request: Request, services: Services, before: Rows, observation: Observation) -> RosterDecisions:
@@ -75,10 +76,17 @@ def decide_rosters(request: Request, services: Services, before: Rows, observati
             errors.append(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
     own = before.of(home).items()
     removed = [roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members]
+    # The announcement comes last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
+    announcement = before.rosters.get(RosterKey(home, ANNOUNCEMENT), Roster(RosterKey(home, ANNOUNCEMENT)))
     return RosterDecisions(
-        rosters=(*(decision.roster for decision in decisions), *map(retired, removed)),
+        rosters=(
+            *(decision.roster for decision in decisions),
+            *map(retired, removed),
+            announced(announcement, settings),
+        ),
         look_again=frozenset[InstanceId]().union(*(decision.look_again for decision in decisions)),
         errors=tuple(errors),
+        problems=tuple(problem for decision in decisions for problem in decision.problems),
     )
 
 
@@ -98,8 +106,8 @@ def publish(request: Request, services: Services, before: Rows, rosters: Sequenc
         version = max(version_read or now, minimum) + 1
         changed[roster.key] = replace(pruned(roster, now), version=version, updated_at=now)
         with _home_table():
-            _write(request, services, changed[roster.key], version_read)
-    return PublishedRosters(before, replace(before, rosters={**before.rosters, **changed}), changed)
+            _write(request, services, changed[roster.key], before.version_read(roster.key))
+    return PublishedRosters(before, _with(before, changed), changed)
 
 
 def record_pending_releases(
@@ -122,9 +130,15 @@ def record_pending_releases(
             now = int(services.clock.now())
             updated[key] = replace(roster, pending_releases=pending, version=roster.version + 1, updated_at=now)
             _write(request, services, updated[key], roster.version)
-    return replace(rosters.rows, rosters={**rosters.rows.rosters, **updated}) if updated else rosters.rows
+    return _with(rosters.rows, updated) if updated else rosters.rows
 
 
-def _write(request: Request, services: Services, roster: Roster, version_read: int) -> None:
+def _with(rows: Rows, written: Mapping[RosterKey, Roster]) -> Rows:
+    """The rows after the rosters were written."""
+    bad = {key: row for key, row in rows.bad.items() if key not in written}
+    return replace(rows, rosters={**rows.rosters, **written}, bad=bad)
+
+
+def _write(request: Request, services: Services, roster: Roster, version_read: RowVersion) -> None:
     services.regions[request.home].table.replace(roster, version_read)
     services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))
