@@ -186,8 +186,8 @@ def managed_ports(ports: Ports, group: SecurityGroupId, rules: Iterable[Rule]) -
 class GroupPorts:
     """On which ports a security group is managed.
 
-    `own` is what the group's own Region configures, or announces. `limit` is our own configuration, where the group is a
-    peer's: another Region cannot make us open ports that we do not open ourselves. A port is managed only if both have it.
+    `own` is what the group's own Region configures, or announces. `limit` is our own configuration if the group is a
+    peer's: another Region cannot make us open ports that we do not open ourselves. Both must have a port.
     """
 
     own: Ports

@@ -1,7 +1,8 @@
 """Deletes the rows in our Region's key range that are of none of its groups, once nothing depends on them.
 
-Calls interfaces. Such a row is a retired group's, or somebody else wrote it. First its rules go, because no announcement
-lists it; an engine of version 0.1 needs the row for that. So a row goes only when no Region has a rule for it.
+Calls interfaces. Such a row is a retired group's, or another caller wrote it. First its rules go, because no
+announcement lists it. An engine of version 0.1 needs the row for that, so a row goes only when no Region has a rule
+for it.
 """
 
 from collections.abc import Mapping

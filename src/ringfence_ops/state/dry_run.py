@@ -132,10 +132,10 @@ class RehearsedTable:
         """See `interfaces.RosterTable.rows_of`."""
         return self._over(self.real.rows_of(region), region)
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """See `interfaces.RosterTable.replace`."""
         with self._lock:
-            if self._version(roster.key) != standing_version:
+            if self._version(roster.key) != version_read:
                 raise Conflict(f"{roster.key} was written meanwhile", {})
             self._written[roster.key] = roster
 

@@ -43,7 +43,7 @@ class CloudRegion:
         self.ec2 = Ec2(name, number, environment.clock, pool, environment.record)
         self.groups: dict[str, AutoScalingGroup] = {}
         self.security_groups = SecurityGroups()
-        self.table = DynamoDbTable(name, environment.record)
+        self.table = DynamoDbTable(name, environment.clock.now, environment.record)
         self._environment = environment
         self.security_group = self.add_security_group(f"sg-{name}", environment.ports)
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
+from ringfence.aws.roster_item import bad_row, from_item, is_roster, key_of, to_item
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
-from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence_lab.sim.aws.history import Change, RowWritten, TableRecreated
+from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
+from ringfence_lab.sim.aws.history import Change, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -23,12 +23,13 @@ SURELY_FITS = 500
 class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
 
-    def __init__(self, region: Region, record: Callable[[Change], None]) -> None:
+    def __init__(self, region: Region, now: Callable[[], float], record: Callable[[Change], None]) -> None:
         self.region = region
         self.exists = True
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
+        self._now = now
         self._record = record
 
     def scan(self) -> Rows:
@@ -44,20 +45,30 @@ class DynamoDbTable:
             {key: bad for key, bad in self.bad.items() if key.region == region},
         )
 
-    def replace(self, roster: Roster, expected_version: int, by: Invocation | None) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion, by: Invocation | None) -> None:
         """See `interfaces.RosterTable.replace`."""
-        current = self._check(roster)
-        if current != expected_version:
+        self._check(roster)
+        if self._version(roster.key) != version_read:
             raise Conflict(f"{roster.key} was written by another invocation", {})
-        self._write(roster, current, by)
+        self._write(roster, by)
 
     def offer(self, roster: Roster, by: Invocation | None) -> int:
         """See `interfaces.RosterTable.offer`."""
-        current = self._check(roster)
-        if current and current >= roster.version:
+        self._check(roster)
+        current = self._version(roster.key)
+        if isinstance(current, int) and current >= roster.version:
             return current
-        self._write(roster, current, by)
+        self._write(roster, by)
         return roster.version
+
+    def delete(self, key: RosterKey, version_read: RowVersion, by: Invocation | None) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        self._must_exist()
+        if self._version(key) != version_read:
+            raise Conflict(f"{key} was written by another invocation", {})
+        self.rosters.pop(key, None)
+        self.bad.pop(key, None)
+        self._record(RowDeleted(self.region, key, by))
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`."""
@@ -71,10 +82,13 @@ class DynamoDbTable:
         key = key_of(item)
         self.rosters.pop(key, None)
         self.bad.pop(key, None)
+        if not is_roster(item):
+            return
+        now = self._now()
         try:
-            self.rosters[key] = _frozen(from_item(item))
+            self.rosters[key] = _frozen(from_item(item, now))
         except Unsafe as error:
-            self.bad[key] = BadRow(str(error), version_of(item))
+            self.bad[key] = bad_row(item, str(error), now)
 
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
@@ -83,19 +97,19 @@ class DynamoDbTable:
             items.clear()
         self._record(TableRecreated(self.region))
 
-    def _check(self, roster: Roster) -> int:
-        """The current version of the row. Raises NotDeployed, and Permanent for an invalid item."""
+    def _check(self, roster: Roster) -> None:
+        """Raises NotDeployed, and Permanent for an invalid item."""
         self._must_exist()
         if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
-        key = roster.key
-        if key in self.rosters:
-            return self.rosters[key].version
-        return self.bad[key].version if key in self.bad else 0
 
-    def _write(self, roster: Roster, previous: int, by: Invocation | None) -> None:
+    def _version(self, key: RosterKey) -> RowVersion:
+        return Rows(self.rosters, self.bad).version_read(key)
+
+    def _write(self, roster: Roster, by: Invocation | None) -> None:
+        previous = self._version(roster.key)
         self.rosters[roster.key] = _frozen(roster)
         self.bad.pop(roster.key, None)
         self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
