@@ -11,7 +11,7 @@ from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
 from ringfence_lab.sim.properties.checker import Checker
@@ -128,7 +128,7 @@ class Fleet:
                     except Exception as error:  # noqa: BLE001  # each version has its own errors
                         yield f"{key_of(item)} in {region.name}, read by {version.value}: {error}"
 
-    def _watch(self, change: Change) -> None:
+    def _watch(self, change: CloudChange) -> None:
         """No hook may time out, and a launch continues only when every Region admits the instance."""
         if not isinstance(change, ActionCompleted):
             return

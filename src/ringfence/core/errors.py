@@ -55,6 +55,7 @@ class Refusal(Enum):
     NOT_FOUND = "not-found"  # the rule does not exist any more: read again
     QUOTA = "quota"  # the group has no room
     MALFORMED = "malformed"  # EC2 does not accept one of the rules
+    UNCONFIRMED = "unconfirmed"  # AWS does not show the member at the moment, so no call was made
 
 
 class Refused(RingfenceError):

@@ -5,7 +5,7 @@ hook of an event that was lost.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence.core.configuration.settings import Mode, NoAddress, Settings
 from ringfence.core.errors import Refusal
@@ -13,7 +13,7 @@ from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
-from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
 
@@ -22,8 +22,9 @@ from ringfence.core.region_result import RegionResult
 class WaitingInstance:
     """An instance that a hook may hold, with the transitions that the hook can be for, the more likely one first.
 
-    `warm` says that the instance is in the warm pool or on its way into or out of it. `seen_at` is when its group was
-    listed, in epoch seconds: since then, the instance may wait for something else.
+    `warm` says that the instance is in the warm pool or on its way into or out of it. `listed` says that its group
+    shows the wait; if not, only the event does. `seen_at` is when the group was listed, in epoch seconds: since then,
+    the instance may wait for something else.
     """
 
     group: str
@@ -32,6 +33,7 @@ class WaitingInstance:
     event: LifecycleEvent | None
     warm: bool
     seen_at: float
+    listed: bool = False
 
     @property
     def launching(self) -> bool:
@@ -97,18 +99,21 @@ def waiting_instances(
         for id, state in sorted(states.items()):
             if state in WAITING:
                 warm = state.startswith("Warmed:")
-                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at)
+                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
     for event in latest_of_each(events):
         key = (event.group, event.instance)
-        if key in found or (
-            event.group in observation.groups and is_fresh(event, seen_at) and _may_wait(event, observation)
-        ):
+        if key in found or (event.group in observation.groups and _may_wait(event, observation, seen_at)):
             found[key] = _by_latest_event(event, seen_at, found.get(key))
     return list(found.values())
 
 
-def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
-    """Whether a listing that does not show the wait may be older than the event."""
+def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:
+    """Whether a listing that does not show the wait may be older than the event.
+
+    The event must have the token of its wait: an answer by instance id would end a wait that no event is about.
+    """
+    if event.token is None or not is_fresh(event, now):
+        return False
     phase = observation.phase(event.group, event.instance)
     match event:
         case Launching():
@@ -119,7 +124,9 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
 
 def _by_latest_event(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
     """The wait that the latest event names, unless the group's listing must be later than the event."""
-    return listed if listed is not None and _is_later(listed, event) else named_by(event, seen_at)
+    if listed is not None and _is_later(listed, event):
+        return listed
+    return replace(named_by(event, seen_at), listed=listed is not None)
 
 
 def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
@@ -153,7 +160,7 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     listed_for = results.now - waiting.seen_at
     if waiting.warm and waiting.event is None and listed_for > STILL_WAITS:
         return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
-    if waiting.warm and waiting.instance not in roster.departed:
+    if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         if admitting := results.lingering(roster.key, waiting.instance):
             why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
             return Hold(waiting, why)
@@ -180,6 +187,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         if refused.refusal is Refusal.QUOTA:
             why = f"it could not join, its own Region has no room for its rules: {refused}"
             return Complete(waiting, HookResult.ABANDON, why)
+        if refused.refusal is Refusal.UNCONFIRMED:
+            return Hold(waiting, str(refused))
         return Hold(waiting, f"its own Region refused its rules: {refused}")
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
@@ -205,8 +214,11 @@ def _without_address(waiting: WaitingInstance, waited: float, settings: Settings
 
 
 def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
-    if waiting.instance in roster.members:
-        return Hold(waiting, "its group lists it as a member again")
+    member = roster.members.get(waiting.instance)
+    if member is not None and member.state is MemberState.MISSING:
+        return Hold(waiting, "AWS does not show yet that it has left its group")
+    if member is not None:
+        return Hold(waiting, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
         why = results.home.error or "the guard holds its rules"
         return Hold(waiting, f"its own Region may still admit it: {why}")

@@ -22,8 +22,8 @@ class RegionResult:
     fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal; `borrowed`
     those that a group admits only by a rule that names another instance; `lingering` those whose rules are still
     there. `doubtful` names the rosters for which a rule names an instance that the roster does not know: that rule
-    may admit any instance's address. `rows` are the rows that the groups agree with, and `changed` says whether a
-    rule was changed.
+    may admit any instance's address. `rows` are the rows that the groups agree with, `labelled` the rosters for which
+    the Region has rules, and `changed` says whether a rule was changed.
     """
 
     region: Region
@@ -33,6 +33,7 @@ class RegionResult:
     lingering: frozenset[RosterInstance] = frozenset()
     doubtful: frozenset[RosterKey] = frozenset()
     rows: Rows | None = None
+    labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
 
     def admits(self, roster: RosterKey, instance: str) -> bool:

@@ -3,14 +3,23 @@
 Calls interfaces. Knows nothing of why an instance is admitted or released.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import LifecycleEvent
-from ringfence.core.hook_decision import Complete, Hold, RegionResults, WaitingInstance, decide, let_go, named_by
+from ringfence.core.hook_decision import (
+    STILL_WAITS,
+    Complete,
+    Hold,
+    RegionResults,
+    WaitingInstance,
+    decide,
+    let_go,
+    named_by,
+)
 from ringfence.core.lifecycle import Transition
 from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
@@ -55,16 +64,30 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
     waiting = decision.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
     for hook in (hooks[transition] for transition in waiting.transitions):
-        # With the event's token, if the event is of our hook: the instance may wait for something else by now.
-        token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
-        try:
-            active = services.home.auto_scaling.complete(waiting.group, hook, waiting.instance, token, decision.result)
-        except RingfenceError as error:
-            return error
-        services.audit(_completed(decision, hook, services.clock.now(), active=active))
-        if active:
-            return None
+        for token in _tokens(waiting, hook, services.clock.now()):
+            try:
+                active = services.home.auto_scaling.complete(
+                    waiting.group, hook, waiting.instance, token, decision.result
+                )
+            except RingfenceError as error:
+                return error
+            services.audit(_completed(decision, hook, services.clock.now(), active=active))
+            if active:
+                return None
     return None
+
+
+def _tokens(waiting: WaitingInstance, hook: str, now: float) -> Iterator[str | None]:
+    """The tokens to answer a hook with, until one is active. None answers by instance id.
+
+    The event's token comes first if the event is of our hook: the instance may wait for something else by now. If that
+    token is not active, the event may be forged, and must not hide a wait that the group lists.
+    """
+    token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
+    if token is not None:
+        yield token
+    if token is None or (waiting.listed and now - waiting.seen_at <= STILL_WAITS):
+        yield None
 
 
 def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> HookCompleted:

@@ -33,6 +33,11 @@ class Problems:
         for error in errors:
             self.add(error)
 
+    def report(self, problems: Iterable[str]) -> None:
+        """Reports what an operator must fix, and what stops nothing."""
+        for problem in problems:
+            self._audit(Problem(problem))
+
     def keep(self, error: RingfenceError) -> None:
         """Keeps an error that is reported otherwise."""
         self._errors.append(error)

@@ -22,6 +22,7 @@ from ringfence.core.audit_events import (
     RosterPublished,
     RowRejected,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
@@ -40,6 +41,7 @@ _COUNTED = (
     "PeersUnreachable",
     "WaitingHooks",
     "StaleDoors",
+    "UnknownOwners",
 )
 
 
@@ -86,6 +88,9 @@ class Telemetry:
                 rule = _rule(event.opening, event.label)
                 self._warn("rule refused", **rule, **_place(event), refusal=event.refusal, answer=event.message)
                 self.counts["RulesRefused"] += 1
+            case RuleOwnerUnknown():
+                self._warn("owner of rule unknown", **_rule(event.opening, event.label), **_place(event), why=event.why)
+                self.counts["UnknownOwners"] += 1
             case QuotaUsed():
                 self.quota_percent = max(self.quota_percent, 100 * event.rules / event.quota)
             case RosterPublished():
@@ -202,7 +207,7 @@ def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
 
 
 def _place(
-    event: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
+    event: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted | RuleOwnerUnknown,
 ) -> dict[str, object]:
     """The log's fields of the place of a rule."""
     place: dict[str, object] = {"region": event.region, "security_group": event.group}

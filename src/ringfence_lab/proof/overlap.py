@@ -285,6 +285,10 @@ class _Following:
         self.run.started(task)
         return _Followed(task, self.run)
 
+    def sleep(self, seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+        self.tasks.sleep(seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class _Followed(Generic[T]):

@@ -21,7 +21,7 @@ from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from ringfence.reconciler.interfaces import (
@@ -61,7 +61,7 @@ def rehearse(
             entries: list[AuditEvent] = []
             failure = None
             try:
-                services = Services(_home(client_of, settings), shared, Clock(), Threads(pool), entries.append)
+                services = Services(_home(client_of, settings), shared, Clock(), RehearsedThreads(pool), entries.append)
                 reconcile([TrueUp("rehearsal")], services, settings)
             except RingfenceError as error:
                 failure = str(error)
@@ -101,6 +101,13 @@ def _unreachable(reason: str) -> RegionServices:
     return RegionServices(RehearsedTable(silent), RehearsedGroups(silent))
 
 
+class RehearsedThreads(Threads):
+    """The `Tasks` interface. It never sleeps: a second look in a dry run follows the first one immediately."""
+
+    def sleep(self, _seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+
+
 @dataclass(frozen=True, slots=True)
 class RehearsedAutoScaling:
     """The `AutoScaling` port: hooks are answered in words alone."""
@@ -122,6 +129,7 @@ class RehearsedTable:
 
     real: RosterTable
     _written: dict[RosterKey, Roster] = field(default_factory=dict)
+    _deleted: set[RosterKey] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(self) -> Rows:
@@ -132,33 +140,45 @@ class RehearsedTable:
         """See `interfaces.RosterTable.rows_of`."""
         return self._over(self.real.rows_of(region), region)
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """See `interfaces.RosterTable.replace`."""
         with self._lock:
-            if self._version(roster.key) != standing_version:
+            if self._version(roster.key) != version_read:
                 raise Conflict(f"{roster.key} was written meanwhile", {})
-            self._written[roster.key] = roster
+            self._write(roster)
 
     def offer(self, roster: Roster) -> int:
         """See `interfaces.RosterTable.offer`."""
         with self._lock:
-            standing = self._version(roster.key)
-            if standing < roster.version:
-                self._written[roster.key] = roster
-            return max(standing, roster.version)
+            version = self._version(roster.key)
+            if isinstance(version, int) and version >= roster.version:
+                return version
+            self._write(roster)
+            return roster.version
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        with self._lock:
+            if self._version(key) != version_read:
+                raise Conflict(f"{key} was written meanwhile", {})
+            self._written.pop(key, None)
+            self._deleted.add(key)
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`. What is held is in the journal; the next true-up is not rehearsed."""
 
-    def _version(self, key: RosterKey) -> int:
-        if key in self._written:
-            return self._written[key].version
-        return self.real.rows_of(key.region).versions().get(key, 0)
+    def _version(self, key: RosterKey) -> RowVersion:
+        return self._over(self.real.rows_of(key.region), key.region).version_read(key)
+
+    def _write(self, roster: Roster) -> None:
+        self._written[roster.key] = roster
+        self._deleted.discard(roster.key)
 
     def _over(self, rows: Rows, region: Region | None) -> Rows:
         written = {key: one for key, one in self._written.items() if region in (None, key.region)}
-        bad = {key: one for key, one in rows.bad.items() if key not in written}
-        return replace(rows, rosters={**rows.rosters, **written}, bad=bad)
+        read = {key: roster for key, roster in rows.rosters.items() if key not in self._deleted}
+        bad = {key: row for key, row in rows.bad.items() if key not in written and key not in self._deleted}
+        return replace(rows, rosters={**read, **written}, bad=bad)
 
 
 @dataclass(slots=True)

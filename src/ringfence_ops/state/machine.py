@@ -26,3 +26,7 @@ class Threads:
     def start(self, work: Callable[[], T]) -> Future[T]:
         """See `interfaces.Tasks.start`."""
         return self.pool.submit(work)
+
+    def sleep(self, seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+        time.sleep(seconds)

@@ -12,7 +12,7 @@ from typing import Any
 from ringfence.core.configuration.choices import Mode, NoAddress
 from ringfence.core.configuration.schedule import expression
 from ringfence.core.configuration.setting import Number, Scope, Section, Setting, Text, Use, matching
-from ringfence.core.model.addresses import AddressKind, network
+from ringfence.core.model.addresses import AddressKind, network, static_member
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 
@@ -117,6 +117,7 @@ TABLE: Table = (
             many=tuple,
             pattern="([0-9a-fA-F:.]+(/[0-9]{1,3})?)?",
             must_be="empty, or a list of CIDRs such as 192.0.2.0/24,2001:db8::/64",
+            bounds=static_member,
         ),
         section=Section.ADMISSION,
         label="Static members",

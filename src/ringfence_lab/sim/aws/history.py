@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import RowVersion
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.invocation import Invocation
 
@@ -37,7 +38,7 @@ class RuleRevoked:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRelabelled:
+class LabelChanged:
     """The description of a rule changed."""
 
     region: Region
@@ -125,11 +126,23 @@ class RowWritten:
     region: Region
     key: RosterKey
     version: int
-    previous: int
+    previous: RowVersion
     by: Invocation | None
 
     def __str__(self) -> str:
         return f"row {self.key} in {self.region}: version {self.version} over {self.previous}"
+
+
+@dataclass(frozen=True, slots=True)
+class RowDeleted:
+    """A row of a Region's table was deleted."""
+
+    region: Region
+    key: RosterKey
+    by: Invocation | None
+
+    def __str__(self) -> str:
+        return f"row {self.key} in {self.region} is deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +159,16 @@ def _text(rule: Rule) -> str:
     return f"{rule.id} {rule.opening or rule.ports} [{rule.description}]"
 
 
-Change = (
+CloudChange = (
     RuleMade
     | RuleRevoked
-    | RuleRelabelled
+    | LabelChanged
     | RuleChanged
     | ActionCompleted
     | StateChanged
     | AddressReleased
     | AddressReturned
     | RowWritten
+    | RowDeleted
     | TableRecreated
 )

@@ -11,17 +11,18 @@ from types import MappingProxyType
 from ringfence.aws.roster_item import (
     GUARD,
     Item,
+    bad_row,
     from_item,
     held_from_item,
     held_to_item,
+    is_roster,
     key_of,
     to_item,
-    version_of,
 )
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
-from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence_lab.sim.aws.history import Change, RowWritten, TableRecreated
+from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
+from ringfence_lab.sim.aws.history import CloudChange, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -31,13 +32,14 @@ SURELY_FITS = 500
 class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
 
-    def __init__(self, region: Region, record: Callable[[Change], None]) -> None:
+    def __init__(self, region: Region, now: Callable[[], float], record: Callable[[CloudChange], None]) -> None:
         self.region = region
         self.exists = True
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
         self._as_written: dict[RosterKey, Item] = {}
+        self._now = now
         self._record = record
 
     def scan(self) -> Rows:
@@ -53,20 +55,30 @@ class DynamoDbTable:
             {key: bad for key, bad in self.bad.items() if key.region == region},
         )
 
-    def replace(self, roster: Roster, expected_version: int, by: Invocation | None) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion, by: Invocation | None) -> None:
         """See `interfaces.RosterTable.replace`."""
-        current = self._check(roster)
-        if current != expected_version:
+        self._check(roster)
+        if self._version(roster.key) != version_read:
             raise Conflict(f"{roster.key} was written by another invocation", {})
-        self._write(roster, current, by)
+        self._write(roster, by)
 
     def offer(self, roster: Roster, by: Invocation | None) -> int:
         """See `interfaces.RosterTable.offer`."""
-        current = self._check(roster)
-        if current and current >= roster.version:
+        self._check(roster)
+        current = self._version(roster.key)
+        if isinstance(current, int) and current >= roster.version:
             return current
-        self._write(roster, current, by)
+        self._write(roster, by)
         return roster.version
+
+    def delete(self, key: RosterKey, version_read: RowVersion, by: Invocation | None) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        self._must_exist()
+        if self._version(key) != version_read:
+            raise Conflict(f"{key} was written by another invocation", {})
+        for rows in (self.rosters, self.bad, self._as_written):
+            rows.pop(key, None)
+        self._record(RowDeleted(self.region, key, by))
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`."""
@@ -81,10 +93,13 @@ class DynamoDbTable:
         self.rosters.pop(key, None)
         self.bad.pop(key, None)
         self._as_written[key] = item
+        if not is_roster(item):
+            return
+        now = self._now()
         try:
-            self.rosters[key] = _frozen(from_item(item))
+            self.rosters[key] = _frozen(from_item(item, now))
         except Unsafe as error:
-            self.bad[key] = BadRow(str(error), version_of(item))
+            self.bad[key] = bad_row(item, str(error), now)
 
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
@@ -98,34 +113,33 @@ class DynamoDbTable:
     def items(self) -> list[Item]:
         """Every item, with the attributes that its writer gave it. Raises NotDeployed."""
         self._must_exist()
-        rosters = [self._as_written.get(key) or to_item(roster) for key, roster in self.rosters.items()]
-        bad = [self._as_written[key] for key in self.bad]
-        return rosters + bad + [held_to_item(held) for held in self.held.values()]
+        ours = [to_item(roster) for key, roster in self.rosters.items() if key not in self._as_written]
+        return ours + list(self._as_written.values()) + [held_to_item(held) for held in self.held.values()]
 
     def write_item(self, item: Item, by: Invocation) -> None:
         """Writes an engine's item. Raises NotDeployed. The conditions of the write are the caller's."""
         self._must_exist()
         key = key_of(item)
         if key.region == GUARD:
-            self.hold(held_from_item(item))
+            self.hold(held_from_item(item, self._now()))
             return
-        previous = self.scan().versions().get(key, 0)
+        previous = self._version(key)
         self.put_item(item)
-        self._record(RowWritten(self.region, key, version_of(item), previous, by))
+        self._record(RowWritten(self.region, key, int(item["version"]["N"]), previous, by))
 
-    def _check(self, roster: Roster) -> int:
-        """The current version of the row. Raises NotDeployed, and Permanent for an invalid item."""
+    def _check(self, roster: Roster) -> None:
+        """Raises NotDeployed, and Permanent for an invalid item."""
         self._must_exist()
         if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
-        key = roster.key
-        if key in self.rosters:
-            return self.rosters[key].version
-        return self.bad[key].version if key in self.bad else 0
 
-    def _write(self, roster: Roster, previous: int, by: Invocation | None) -> None:
+    def _version(self, key: RosterKey) -> RowVersion:
+        return Rows(self.rosters, self.bad).version_read(key)
+
+    def _write(self, roster: Roster, by: Invocation | None) -> None:
+        previous = self._version(roster.key)
         self.rosters[roster.key] = _frozen(roster)
         self.bad.pop(roster.key, None)
         self._as_written.pop(roster.key, None)
