@@ -79,6 +79,7 @@ types: set-up ## Check static types
 	$(BIN)/mypy
 
 documents: set-up
+	$(BIN)/python tools/generate_schemas.py --check
 	$(COG) --check --diff --check-fail-msg="run: make docs" $(DOCUMENTS)
 
 unit: set-up
@@ -94,6 +95,7 @@ conformance: set-up ## Hold a real account to what the tests assume of AWS: PROF
 		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
 docs: set-up ## Write the generated parts of the documents
+	$(BIN)/python tools/generate_schemas.py
 	$(COG) -r $(DOCUMENTS)
 
 docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes: the demo, the screens, the benchmarks
