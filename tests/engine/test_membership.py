@@ -188,10 +188,10 @@ def test_regions_with_different_ports_do_not_change_the_rules_of_each_other(clou
 def test_three_regions_with_several_groups_admit_every_member() -> None:
     # given
     cloud = Cloud([EAST, WEST, SOUTH])
-    for region in cloud.regions.values():
+    for number, region in enumerate(cloud.regions.values()):
         region.auto_scaling_group("seeds", desired=1)
         region.auto_scaling_group("nodes", desired=2)
-        region.add_security_group(f"sg-clients-{region.name}", "tcp/9142")
+        region.add_security_group(f"sg-0000010{number}", "tcp/9142")
     settled(cloud)
     # when
     cloud.region(SOUTH).groups["nodes"].scale_to(4)

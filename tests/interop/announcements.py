@@ -5,19 +5,24 @@ members. In 0.1.0's mirror mode, a Region counts as known once any of its rows i
 announcement of a Region follows its rosters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence_lab.sim.aws.history import RowWritten, TableRecreated
 from ringfence_lab.sim.cloud import Cloud
-
-ANNOUNCEMENT = "(region)"
-"""In the key of an announcement, this is in the place of the Auto Scaling group. No group has such a name."""
+from ringfence_lab.sim.invocation import Invocation
 
 
-def announcement(region: str, *, at: int, security_groups: tuple[str, ...] = (), ports: str = "auto") -> Any:
+def announcement(
+    region: str,
+    *,
+    at: int,
+    groups: Sequence[str] = ("db",),
+    security_groups: Sequence[str] = (),
+    ports: str = "auto",
+) -> Any:
     """The item of an announcement: every attribute of a roster of 0.1.0, and attributes that 0.1.0 does not know.
 
     `at` is the time, in seconds since the epoch. It is the version, too, as that of every first row.
@@ -35,14 +40,17 @@ def announcement(region: str, *, at: int, security_groups: tuple[str, ...] = (),
         "account": {"S": "123456789012"},
         "observed": {"BOOL": False},
         "engine": {"S": "0.2.0"},
-        "auto_scaling_groups": {"L": [{"S": "db"}]},
+        "groups": {"L": [{"S": group} for group in groups]},
         "targets": {"M": {"sg-0123456789abcdef0": {"M": {"state": {"S": "in-use"}, "since": {"N": "1"}}}}},
         "features": {"L": [{"S": "announcement"}]},
     }
 
 
-def announced_before_its_rosters(cloud: Cloud) -> Iterator[str]:
-    """The announcements that were written into a table without any roster of their Region."""
+def announced_before_its_rosters(cloud: Cloud, old: Collection[Invocation]) -> Iterator[str]:
+    """The announcements that this version wrote into a table without any roster of their Region.
+
+    The invocations of 0.1.0, in `old`, pass rows on in any order after a downgrade.
+    """
     rosters: set[tuple[Region, RosterKey]] = set()
     for change in cloud.history:
         if isinstance(change, TableRecreated):
@@ -51,5 +59,7 @@ def announced_before_its_rosters(cloud: Cloud) -> Iterator[str]:
             continue
         if change.key.asg != ANNOUNCEMENT:
             rosters.add((change.region, change.key))
-        elif not any(table == change.region and key.region == change.key.region for table, key in rosters):
+        elif change.by not in old and (change.region, change.key.region) not in {
+            (table, key.region) for table, key in rosters
+        }:
             yield f"{change} precedes the rosters of {change.key.region}"

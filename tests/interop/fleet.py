@@ -117,7 +117,8 @@ class Fleet:
 
     def unreadable_rows(self) -> Iterator[str]:
         """The rows that one of the versions cannot read."""
-        readers = {Version.NEW: from_item, Version.OLD: frozen.module("aws.roster_item").from_item}
+        now, read_by_old = self.cloud.clock.now(), frozen.module("aws.roster_item").from_item
+        readers = {Version.NEW: lambda item: from_item(item, now), Version.OLD: read_by_old}
         for region in self.cloud.regions.values():
             for item in region.table.items():
                 if key_of(item).region == GUARD:
@@ -136,9 +137,10 @@ class Fleet:
             self.wrong.append(f"nobody answered: {change}")
         if change.transition is Transition.LAUNCH and change.result is HookResult.CONTINUE and change.to_group:
             needed = self.checker.context.openings(change.region, change.instance)
-            for region in self.cloud.regions.values():
-                if any(region.security_group.admits(opening) is None for opening in needed):
-                    self.wrong.append(f"{change}, but {region.name} does not admit it")
+            for region in self.cloud.regions:
+                for group in self.checker.context.security_groups(region):
+                    if any(group.admits(opening) is None for opening in needed):
+                        self.wrong.append(f"{change}, but {group.id} in {region} does not admit it")
 
 
 def _launches(_fleet: Fleet, _region: Region, group: AutoScalingGroup) -> None:

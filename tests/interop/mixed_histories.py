@@ -8,6 +8,8 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import Services
+from ringfence_lab.sim.engine.services import SimulatedRosterTable
+from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.simulation import STEPS, History, HistoryResult
 from tests.interop.announcements import announced_before_its_rosters
@@ -38,6 +40,7 @@ class MixedHistory(History):
         self.switched = 0
         self._switches = switches
         self._versions = random.Random(seed)
+        self._old: list[Invocation] = []
         self.version_of = {region: self._versions.choice(list(Version)) for region in self.regions}
         if Version.OLD not in self.version_of.values():
             self.version_of[self._versions.choice(self.regions)] = Version.OLD
@@ -50,7 +53,10 @@ class MixedHistory(History):
         """Runs the version that the Region has now."""
         if self._switches and self._versions.random() < SWITCH_CHANCE:
             self._switch(settings.region)
-        self.version_of[settings.region].engine(events, services, settings)
+        version = self.version_of[settings.region]
+        if version is Version.OLD:
+            self._old.append(_invocation_of(services))
+        version.engine(events, services, settings)
 
     def _switch(self, region: Region) -> None:
         self.version_of[region] = Version.NEW if self.version_of[region] is Version.OLD else Version.OLD
@@ -67,6 +73,15 @@ class MixedHistory(History):
             for event in invocation.audit_events:
                 if isinstance(event, RowRejected):
                     self.checker.violations.append(Violation("rows_are_readable", f"{invocation}: {event}"))
-        for what in announced_before_its_rosters(self.cloud):
+        for what in announced_before_its_rosters(self.cloud, self._old):
             self.checker.violations.append(Violation("rosters_precede_announcements", what))
         return super()._end()
+
+
+def _invocation_of(services: Services) -> Invocation:
+    """The invocation that the services are for."""
+    return next(
+        region.table.invocation
+        for region in services.regions.values()
+        if isinstance(region.table, SimulatedRosterTable)
+    )

@@ -1,7 +1,8 @@
 """A Region's DynamoDB table of rosters, with the conditional writes of `interfaces.RosterTable`.
 
 Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency"; every read here is
-consistent. Stored values are immutable.
+consistent. Stored values are immutable. The rows of one Region are read in the order of their names, as DynamoDB reads
+the items of a partition in the order of their sort key.
 """
 
 from collections.abc import Callable
@@ -45,14 +46,14 @@ class DynamoDbTable:
     def scan(self) -> Rows:
         """All rows. Raises NotDeployed."""
         self._must_exist()
-        return Rows(dict(self.rosters), dict(self.bad), dict(self.held))
+        return Rows(dict(sorted(self.rosters.items())), dict(sorted(self.bad.items())), dict(self.held))
 
     def query(self, region: Region) -> Rows:
         """The rows whose home is the Region. Raises NotDeployed."""
         self._must_exist()
         return Rows(
-            {key: roster for key, roster in self.rosters.items() if key.region == region},
-            {key: bad for key, bad in self.bad.items() if key.region == region},
+            {key: roster for key, roster in sorted(self.rosters.items()) if key.region == region},
+            {key: bad for key, bad in sorted(self.bad.items()) if key.region == region},
         )
 
     def replace(self, roster: Roster, version_read: RowVersion, by: Invocation | None) -> None:
@@ -113,8 +114,9 @@ class DynamoDbTable:
     def items(self) -> list[Item]:
         """Every item, with the attributes that its writer gave it. Raises NotDeployed."""
         self._must_exist()
-        ours = [to_item(roster) for key, roster in self.rosters.items() if key not in self._as_written]
-        return ours + list(self._as_written.values()) + [held_to_item(held) for held in self.held.values()]
+        ours = {key: to_item(roster) for key, roster in self.rosters.items() if key not in self._as_written}
+        rows = [item for _, item in sorted({**ours, **self._as_written}.items())]
+        return rows + [held_to_item(held) for held in self.held.values()]
 
     def write_item(self, item: Item, by: Invocation) -> None:
         """Writes an engine's item. Raises NotDeployed. The conditions of the write are the caller's."""
