@@ -141,7 +141,7 @@ def test_an_upgrade_keeps_every_rule_and_every_hook(two_versions: TwoVersions) -
         confirmed = ["--yes"] if command[0] == "deploy" and "--dry-run" not in command else []
         ran = operator.run(*command, *confirmed)
         assert ran.code == (2 if "--dry-run" in command else 0), ran
-        assert "replaced" not in ran.said
+        assert "replaced" not in ran.output
     # then
     assert ["deploy", EAST] in commands
     assert two_versions.handler(EAST) == NEW_HANDLER
