@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from ministack import app
 
-from ringfence_lab.emulator import cloudformation, delivery, functions, identity, policy_simulator
+from ringfence_lab.emulator import cloudformation, delivery, functions, identity, leading_keys, policy_simulator
 from ringfence_lab.emulator import cloudtrail as trail
 from ringfence_lab.emulator.aws import installation
 from ringfence_lab.emulator.aws.journeys import Environment
@@ -38,6 +38,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     app._MAIN_LOOP = loop
     app.SERVICE_HANDLERS.update({service: _handler(service, moto) for service in SERVICES})
     identity.install(moto, account)
+    leading_keys.install()
     policy_simulator.install()
     delivery.install()
     functions.install()
