@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ringfence_lab.emulator.connection import Application
-from ringfence_lab.emulator.front import Front, Identity
+from ringfence_lab.emulator.front import Front, KeyOwner
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def front_of(application: Application) -> Iterator[int]:
     """Serves the application, and yields its port."""
     loop = asyncio.new_event_loop()
     listener = socket.create_server(("127.0.0.1", 0))
-    loop.run_until_complete(Front(application, lambda _: Identity("arn:of:caller")).serve(listener))
+    loop.run_until_complete(Front(application, lambda _: KeyOwner("arn:of:caller")).serve(listener))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield listener.getsockname()[1]
