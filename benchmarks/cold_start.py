@@ -32,9 +32,9 @@ URLLib3Session.send = first
 """From here on, the first request ends the process, which prints the time and its peak memory."""
 
 ENGINE = f"""
-import ringfence.runtime.handler
+import ringfence.runtime.entry
 {_UNTIL_FIRST_CALL}
-ringfence.runtime.handler.handler({TRUE_UP}, type("Context", (), {{"aws_request_id": "bench"}}))
+ringfence.runtime.entry.handler({TRUE_UP}, type("Context", (), {{"aws_request_id": "bench"}}))
 """
 
 BASELINE = f"""

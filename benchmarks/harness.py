@@ -6,12 +6,11 @@ It knows how each side is called. It must not know what is measured.
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from benchmarks import baseline
 from benchmarks.aws import GROUP, SECURITY_GROUP, RegionState, StubAws
 from benchmarks.deployed import unpacked
 from benchmarks.transport import Transport
+from ringfence.runtime.handler import Handler
 
 HOME, PEER = "us-east-1", "eu-west-1"
 REGIONS = (
@@ -33,6 +33,7 @@ REGIONS = (
     "ca-central-1",
     "sa-east-1",
 )
+QUEUE_ARN = f"arn:aws:sqs:{HOME}:123456789012:ringfence-bench.fifo"
 TRUE_UP = {"trueup": True}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
@@ -53,6 +54,7 @@ def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
         "RINGFENCE_TERMINATE_HOOK": "ringfence-bench-terminate",
         "RINGFENCE_RULES_QUOTA": "1000",
         "RINGFENCE_TABLE": "ringfence-bench",
+        "RINGFENCE_QUEUE_ARN": QUEUE_ARN,
         "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead",
         "POWERTOOLS_SERVICE_NAME": "bench",
         "POWERTOOLS_METRICS_NAMESPACE": "Ringfence",
@@ -128,7 +130,7 @@ def launching(instance: str) -> LifecycleEvent:
         "region": HOME,
         "resources": [],
         "detail": {
-            "LifecycleActionToken": f"token-for-the-hook-{instance}",
+            "LifecycleActionToken": f"{instance[2:10]}-0000-4000-8000-000{instance[10:]}",
             "AutoScalingGroupName": GROUP,
             "LifecycleHookName": "ringfence-bench-launch",
             "EC2InstanceId": instance,
@@ -137,6 +139,11 @@ def launching(instance: str) -> LifecycleEvent:
             "Destination": "AutoScalingGroup",
         },
     }
+
+
+def record(event: LifecycleEvent) -> Mapping[str, str]:
+    """The event as a record of the queue."""
+    return {"messageId": event["id"], "eventSourceARN": QUEUE_ARN, "body": json.dumps(event)}
 
 
 class Side(Protocol):
@@ -166,35 +173,27 @@ class EngineSide:
     def handle(self, events: Sequence[LifecycleEvent]) -> None:
         """Forms batches as the queue does in a burst: the first event alone, then batches of ten."""
         for batch in (events[:1], *(events[start : start + 10] for start in range(1, len(events), 10))):
-            self.invoke({"Records": [{"messageId": event["id"], "body": json.dumps(event)} for event in batch]})
+            self.invoke({"Records": [record(event) for event in batch]})
 
     def invoke(self, payload: object, home: str = HOME) -> None:
         """Invokes a Region's function once."""
-        (handler, _), built = _handler(), _engine(home, tuple(self.testbed.regions))
-        handler.engine = lambda: built  # replaces the engine of the current environment
+        handler = _handler(home, tuple(self.testbed.regions))
         with quietly():
-            handler.handler(payload, SimpleNamespace(aws_request_id="bench"))
+            handler(payload, SimpleNamespace(aws_request_id="bench"))
 
 
 @cache
-def _handler() -> tuple[Any, Callable[[], object]]:
-    """The engine's module, which reads the environment and standard output when it is imported, and its function that
-    builds an engine."""
-    os.environ.update(environment(HOME, REGIONS))
-    with quietly():
-        handler: Any = import_module("ringfence.runtime.handler")
-    return handler, handler.engine.__wrapped__
-
-
-@cache
-def _engine(home: str, regions: tuple[str, ...]) -> object:
-    """The engine of a Region's function, whose clients use the service models of the artefact."""
-    _, build = _handler()
-    os.environ.update(environment(home, regions), AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
+def _handler(home: str, regions: tuple[str, ...]) -> Handler:
+    """The function of a Region, whose clients use the service models of the artefact."""
+    variables = environment(home, regions)
+    os.environ.update(variables, AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
     try:
-        return build()
+        with quietly():  # the logger keeps the standard output of its first use
+            handler = Handler(variables)
+            handler.prepare()
     finally:
         del os.environ["AWS_DATA_PATH"]  # the baseline uses the complete models
+    return handler
 
 
 class BaselineSide:
