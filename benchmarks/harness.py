@@ -37,7 +37,7 @@ QUEUE_ARN = f"arn:aws:sqs:{HOME}:123456789012:ringfence-bench.fifo"
 TRUE_UP = {"trueup": True}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
-LifecycleEvent = Mapping[str, Any]
+EventJson = Mapping[str, Any]
 
 
 def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
@@ -100,7 +100,7 @@ class Testbed:
         self.transport.aws.restore(self.kept)
         self.transport.calls.clear()
 
-    def launch(self, count: int = 1) -> list[LifecycleEvent]:
+    def launch(self, count: int = 1) -> list[EventJson]:
         """Launches instances at home, which wait for their hook. Returns their events."""
         home = self.transport.aws.regions[HOME]
         return [launching(home.launch("Pending:Wait")) for _ in range(count)]
@@ -118,7 +118,7 @@ class Testbed:
         )
 
 
-def launching(instance: str) -> LifecycleEvent:
+def launching(instance: str) -> EventJson:
     """The event of a launching instance that waits for its hook."""
     return {
         "version": "0",
@@ -151,7 +151,7 @@ class Side(Protocol):
 
     testbed: Testbed
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Handles the events of waiting instances."""
 
 
@@ -170,7 +170,7 @@ class EngineSide:
         transport.latency = latency
         testbed.keep()
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Forms batches as the queue does in a burst: the first event alone, then batches of ten."""
         for batch in (events[:1], *(events[start : start + 10] for start in range(1, len(events), 10))):
             self.invoke({"Records": [record(event) for event in batch]})
@@ -214,7 +214,7 @@ class BaselineSide:
                 region.items[baseline.TABLE, name, GROUP] = item
         testbed.keep()
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Handles the events in sequence: concurrently, the original loses updates."""
         for event in events:
             baseline.handle(event, HOME, self._peer)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
-from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
@@ -237,7 +237,7 @@ class History:
 
     # Results.
 
-    def _watch(self, change: Change) -> None:
+    def _watch(self, change: CloudChange) -> None:
         if isinstance(change, ActionCompleted) and change.by is None:
             self.invocations.interference += 1
             self.result.coverage["hook-timeout"] += 1

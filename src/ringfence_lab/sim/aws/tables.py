@@ -13,7 +13,7 @@ from ringfence.aws.roster_item import from_item, key_of, to_item, version_of
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows
-from ringfence_lab.sim.aws.history import Change, RowWritten, TableRecreated
+from ringfence_lab.sim.aws.history import CloudChange, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -23,7 +23,7 @@ SURELY_FITS = 500
 class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
 
-    def __init__(self, region: Region, record: Callable[[Change], None]) -> None:
+    def __init__(self, region: Region, record: Callable[[CloudChange], None]) -> None:
         self.region = region
         self.exists = True
         self.rosters: dict[RosterKey, Roster] = {}

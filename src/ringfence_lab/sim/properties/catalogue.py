@@ -6,7 +6,7 @@ Two more properties are checked when an invocation ends (`launches_are_answered_
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ringfence_lab.sim.aws.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, LabelChanged, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.properties.context import CheckContext
 from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
@@ -20,10 +20,10 @@ from ringfence_lab.sim.properties.peers import peer_deadlines_are_kept
 from ringfence_lab.sim.properties.quotas import quotas_hold
 from ringfence_lab.sim.properties.rows import rows_are_written_by_their_home, versions_only_grow
 
-Check = Callable[[CheckContext, Change], Iterator[str]]
+PropertyCheck = Callable[[CheckContext, CloudChange], Iterator[str]]
 """Yields what is wrong with a change. Its name is the name of the property."""
 
-CHECKS: Mapping[type[Change], tuple[Check, ...]] = {
+CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
     RuleMade: (
         quotas_hold,
         rules_are_added_before_others_are_removed,
@@ -31,7 +31,7 @@ CHECKS: Mapping[type[Change], tuple[Check, ...]] = {
         departed_instances_stay_out,
     ),
     RuleRevoked: (foreign_rules_stay, members_in_service_stay_admitted, unknown_instances_get_a_second_look),
-    RuleRelabelled: (foreign_rules_keep_their_descriptions,),
+    LabelChanged: (foreign_rules_keep_their_descriptions,),
     ActionCompleted: (
         launches_are_admitted_first,
         launches_are_abandoned_only_without_room,
