@@ -141,7 +141,7 @@ def launching(instance: str) -> EventJson:
     }
 
 
-def record(event: LifecycleEvent) -> Mapping[str, str]:
+def record(event: EventJson) -> Mapping[str, str]:
     """The event as a record of the queue."""
     return {"messageId": event["id"], "eventSourceARN": QUEUE_ARN, "body": json.dumps(event)}
 

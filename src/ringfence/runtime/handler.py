@@ -73,11 +73,11 @@ class Engine:
 
 
 class Handler:
-    """Lambda's handler. It builds the engine once, from the environment."""
+    """Lambda's handler. It builds the engine once, from the environment, unless it is given one."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], engine: Engine | None = None) -> None:
         self._environment = environment
-        self._engine: Engine | None = None
+        self._engine = engine
         # A line says what happened, not where in the code. It is ASCII: what comes from outside must not be shown raw.
         self._logger = Logger(location=None, json_serializer=ascii_json)
         self._metrics = Metrics()
