@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-SIMULATOR = Path(__file__).parent / "tests" / "simulator"
+TESTS = Path(__file__).parent / "tests"
+SPREAD = (TESTS / "simulator", TESTS / "fuzz")
 
 
 def pytest_configure() -> None:
@@ -18,8 +19,9 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups the tests of a file, for `--dist loadgroup`: they share a lab, and some build on those before them.
 
-    Tests of the simulator share nothing. They stay without a group, so that the long ones run on all cores.
+    Tests of the simulator and the fuzzing share nothing. They stay without a group, so that the long ones run on all
+    cores.
     """
     for item in items:
-        if not item.path.is_relative_to(SIMULATOR):
+        if not any(item.path.is_relative_to(folder) for folder in SPREAD):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -27,15 +27,14 @@ class DeadLetterClient:
 
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def send_message(
-        self, *, MessageBody: str, MessageDeduplicationId: str, MessageAttributes: Mapping[str, Any], **_: object
-    ) -> None:
+    def send_message(self, **message: Any) -> None:
         """Takes a message."""
-        texts = [MessageBody, *(attribute["StringValue"] for attribute in MessageAttributes.values())]
+        attributes, id = message["MessageAttributes"], message["MessageDeduplicationId"]
+        texts = [message["MessageBody"], *(attribute["StringValue"] for attribute in attributes.values())]
         assert all(ALLOWED.fullmatch(text) for text in texts)
         assert sum(len(text.encode()) for text in texts) < 262_144 - 100
-        assert re.fullmatch(r"[\x21-\x7e]{1,128}", MessageDeduplicationId)
-        self.reasons[MessageDeduplicationId] = MessageAttributes["reason"]["StringValue"]
+        assert re.fullmatch(r"[\x21-\x7e]{1,128}", id)
+        self.reasons[id] = attributes["reason"]["StringValue"]
 
 
 @dataclass(frozen=True, slots=True)

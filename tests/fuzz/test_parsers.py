@@ -19,9 +19,6 @@ INPUTS = int(os.environ.get("FUZZ_INPUTS") or 100_000)
 VARIANTS = 50
 """Inputs that are made of each input of Hypothesis."""
 
-SECONDS = 0.05
-"""Maximum seconds of the processor for one input, or for one message of a batch."""
-
 MEGABYTES = 300
 """Maximum growth of the process while it reads all inputs of a parser. Hypothesis keeps some of it."""
 
@@ -35,7 +32,7 @@ def function_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check(target: Target, value: Any) -> None:
     """One input: it raises a documented error or none, in time. The best of three times counts."""
-    allowed = SECONDS * (len(value) + 5 if isinstance(value, list) else 1)
+    allowed = target.seconds * (len(value) + 5 if isinstance(value, list) else 1)
     best = float("inf")
     for _ in range(3):
         began = time.thread_time()
@@ -71,7 +68,7 @@ def test_inputs_that_once_failed(target: Target) -> None:
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 def test_no_input_raises_an_undocumented_error(target: Target) -> None:
     @settings(
-        max_examples=max(1, int(INPUTS * target.share) // (VARIANTS + 1)),
+        max_examples=max(1, int(INPUTS * target.share) // VARIANTS),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -1,7 +1,7 @@
 """Many inputs from one: parts of a value are replaced, removed and repeated, by a seeded generator.
 
-Hypothesis makes about a hundred inputs of a structure a second, and these functions make tens of thousands. The same value
-and seed make the same variants, so that Hypothesis can shrink what failed.
+Hypothesis makes about a hundred inputs of a structure a second, and these functions make tens of thousands. The same
+value and seed make the same variants, so that Hypothesis can shrink what failed.
 """
 
 import json
