@@ -370,4 +370,7 @@ def test_an_error_that_is_not_the_engines_own_has_its_type_and_its_traceback(rep
     (line,) = reported(error=ZeroDivisionError("by zero")).lines
     assert line["message"] == "reconcile failed: ZeroDivisionError: by zero"
     assert "ZeroDivisionError" in line["traceback"]
-    assert "traceback" not in reported(error=Permanent("denied")).lines[-1]
+
+
+def test_an_error_of_the_engine_has_no_traceback(reported: Reported) -> None:
+    assert "traceback" not in reported(error=Permanent("denied")).line("reconcile failed: denied")
