@@ -58,6 +58,7 @@ def environment(**changes: str) -> dict[str, str]:
         "RINGFENCE_LAUNCH_HOOK": "ringfence-demo-launch",
         "RINGFENCE_TERMINATE_HOOK": "ringfence-demo-terminate",
         "RINGFENCE_TABLE": "ringfence-demo",
+        "RINGFENCE_QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo",
         "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters.fifo",
     }
     return variables | changes

@@ -30,7 +30,7 @@ from ringfence.core.audit_events import (
 )
 from ringfence.core.errors import Permanent
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
@@ -345,3 +345,32 @@ def test_each_admission_is_a_separate_value_of_the_metric(reported: Reported) ->
 
 def test_a_failure_counts_as_an_error(reported: Reported) -> None:
     assert values(reported(error=Permanent("why")), "Errors") == [1]
+
+
+# Bounds of what is logged.
+
+
+def test_an_id_from_outside_is_cut_in_every_line(reported: Reported) -> None:
+    long = InstanceId("i-" + "0" * 70_000)
+    report = reported(
+        HookHeld("db", long, "why"),
+        StaleDoor(EAST, long, 7.0),
+        EventIgnored(long, "why"),
+        Problem("p" * 70_000),
+        error=Permanent("e" * 70_000),
+    )
+    for line in report.lines:
+        assert len(json.dumps(line)) < 15_000
+        assert len(str(line.get("instance", ""))) <= 64
+        assert len(str(line.get("event", ""))) <= 64
+    assert len(json.dumps(report.summary)) < 10_000
+
+
+def test_an_error_that_is_not_the_engines_own_has_its_type_and_its_traceback(reported: Reported) -> None:
+    (line,) = reported(error=ZeroDivisionError("by zero")).lines
+    assert line["message"] == "reconcile failed: ZeroDivisionError: by zero"
+    assert "ZeroDivisionError" in line["traceback"]
+
+
+def test_an_error_of_the_engine_has_no_traceback(reported: Reported) -> None:
+    assert "traceback" not in reported(error=Permanent("denied")).line("reconcile failed: denied")
