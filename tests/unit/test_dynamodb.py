@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.roster_item import GUARD, held_to_item, key, to_item
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, RingfenceError
-from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rosters import HeldRemovals
 from tests.unit.builders import DB, EAST, GROUP, I1, NOW, WEST, WEST_DB, address, roster
 
