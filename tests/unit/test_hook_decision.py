@@ -1,8 +1,11 @@
 """The answer to a waiting hook: continue, abandon, or leave the instance waiting."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Refusal, Refused, Retry
@@ -16,8 +19,8 @@ from ringfence.core.hook_decision import (
     decide,
     waiting_instances,
 )
-from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.membership import STALE_SECONDS
+from ringfence.core.lifecycle import WAITING, HookResult, Transition
+from ringfence.core.membership import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.model.rosters import MemberState, Roster
@@ -41,6 +44,9 @@ from tests.unit.builders import (
 )
 
 LAUNCHES, TERMINATES = (Transition.LAUNCH,), (Transition.TERMINATE,)
+TOKEN = "71514b9d-6a40-4b26-8523-05e7ee35fa40"
+TIMES = st.none() | st.integers(NOW - 90, NOW + 10) | st.sampled_from([0, NOW + 10**6])
+TOKENS = st.none() | st.just(TOKEN)
 HOME, PEER = RegionResult(EAST), RegionResult(WEST)
 DOWN = RegionResult(WEST, Retry("us-west-2 got no answer"))
 LACKING = RegionResult(WEST, lacking={(DB, I1): Refused(Refusal.QUOTA, "no room")})
@@ -85,22 +91,22 @@ def test_an_instance_listed_as_waiting_waits_without_any_event(
     state: str, transitions: tuple[Transition, ...], warm: bool
 ) -> None:
     assert waiting_instances(observed({I1: state, I2: "InService"}), [], NOW) == [
-        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW)
+        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW, listed=True)
     ]
 
 
 @pytest.mark.parametrize(
     ("event", "states", "seen"),
     [
-        (launching(), {}, False),
-        (launching(), {I1: "Pending"}, False),
-        (launching(origin=Place.WARM_POOL), {I1: "Warmed:Stopped"}, False),
-        (terminating(), {I1: "InService"}, False),
-        (terminating(), {I1: "Terminating"}, False),
-        (terminating(), {}, True),
+        (launching(token=TOKEN), {}, False),
+        (launching(token=TOKEN), {I1: "Pending"}, False),
+        (launching(origin=Place.WARM_POOL, token=TOKEN), {I1: "Warmed:Stopped"}, False),
+        (terminating(token=TOKEN), {I1: "InService"}, False),
+        (terminating(token=TOKEN), {I1: "Terminating"}, False),
+        (terminating(token=TOKEN), {}, True),
     ],
 )
-def test_an_instance_that_an_event_names_may_wait_before_its_group_lists_the_wait(
+def test_an_instance_that_an_event_with_a_token_names_may_wait_before_its_group_lists_the_wait(
     event: LifecycleEvent, states: Mapping[InstanceId, str], seen: bool
 ) -> None:
     # given a listing that is older than the event
@@ -108,17 +114,22 @@ def test_an_instance_that_an_event_names_may_wait_before_its_group_lists_the_wai
     # when
     (found,) = waiting_instances(observation, [event], NOW)
     # then
-    assert (found.instance, found.event) == (I1, event)
+    assert (found.instance, found.event, found.listed) == (I1, event, False)
+    # when the event has no token
+    assert waiting_instances(observation, [replace(event, token=None)], NOW) == []
 
 
 @pytest.mark.parametrize(
     ("event", "states"),
     [
-        (launching(), {I1: "InService"}),  # its hook was answered already
-        (launching(), {I1: "Terminating"}),
-        (launching(at=NOW - STALE_SECONDS - 1), {}),  # too late for a listing to be older
-        (terminating(at=NOW - STALE_SECONDS - 1), {I1: "InService"}),
-        (terminating(), {}),  # not listed and not described
+        (launching(token=TOKEN), {I1: "InService"}),  # its hook was answered already
+        (launching(token=TOKEN), {I1: "Terminating"}),
+        (launching(at=NOW - STALE_SECONDS - 1, token=TOKEN), {}),  # too late for a listing to be older
+        (launching(at=NOW + FUTURE_SECONDS + 1, token=TOKEN), {}),
+        (launching(at=None, token=TOKEN), {}),
+        (terminating(at=NOW - STALE_SECONDS - 1, token=TOKEN), {I1: "InService"}),
+        (terminating(at=NOW + FUTURE_SECONDS + 1, token=TOKEN), {I1: "InService"}),
+        (terminating(token=TOKEN), {}),  # not listed and not described
     ],
 )
 def test_an_instance_that_no_hook_can_hold_does_not_wait(
@@ -128,7 +139,7 @@ def test_an_instance_that_no_hook_can_hold_does_not_wait(
 
 
 def test_no_instance_of_another_group_waits() -> None:
-    assert waiting_instances(Observation({}, {}), [launching()], NOW) == []
+    assert waiting_instances(Observation({}, {}), [launching(token=TOKEN)], NOW) == []
 
 
 def test_a_listed_wait_keeps_its_event_even_if_the_event_is_old() -> None:
@@ -137,33 +148,68 @@ def test_a_listed_wait_keeps_its_event_even_if_the_event_is_old() -> None:
     assert found.event == event
 
 
-def test_an_event_names_the_transition_of_a_wait_in_a_warm_pool() -> None:
+def test_an_event_names_the_more_likely_transition_of_a_wait_in_a_warm_pool() -> None:
     seen = observed({I1: "Warmed:Pending:Wait"})
     into = terminating(destination=Place.WARM_POOL)
-    expected = WaitingInstance(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)
+    expected = WaitingInstance(DB.asg, I1, TERMINATES + LAUNCHES, into, warm=True, seen_at=NOW, listed=True)
     assert waiting_instances(seen, [into], NOW) == [expected]
 
 
+def test_a_fresh_launch_out_of_a_warm_pool_may_be_later_than_a_listed_wait_in_the_pool() -> None:
+    seen = observed({I1: "Warmed:Pending:Wait"})
+    (found,) = waiting_instances(seen, [launching(origin=Place.WARM_POOL)], NOW)
+    assert (found.launching, found.listed) == (True, True)
+    old = launching(at=NOW - STALE_SECONDS - 1, origin=Place.WARM_POOL)
+    assert waiting_instances(seen, [old], NOW) == waiting_instances(seen, [], NOW)
+
+
 @pytest.mark.parametrize(
-    ("state", "older"),
+    ("state", "other"),
     [
         ("Terminating:Wait", launching(at=NOW - 20)),
         ("Terminating:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
         ("Pending:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
         ("Pending:Wait", terminating(at=NOW - 20, destination=Place.WARM_POOL)),
+        ("Pending:Wait", terminating(at=NOW - 20)),
+        ("Pending:Wait", terminating(at=None)),
         ("Warmed:Terminating:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
     ],
 )
-def test_an_event_that_is_older_than_the_listing_does_not_change_the_wait(state: str, older: LifecycleEvent) -> None:
+def test_an_event_that_cannot_be_about_the_listed_wait_does_not_change_it(state: str, other: LifecycleEvent) -> None:
     seen = observed({I1: state})
-    assert waiting_instances(seen, [older], NOW) == waiting_instances(seen, [], NOW)
+    for event in (other, replace(other, token=TOKEN)):
+        assert waiting_instances(seen, [event], NOW) == waiting_instances(seen, [], NOW)
 
 
-@pytest.mark.parametrize("states", [{}, {I1: "Pending:Wait"}])
-def test_the_later_of_two_events_names_the_wait(states: Mapping[InstanceId, str]) -> None:
-    seen = observed(states, instance(I1, address(1)))
-    (found,) = waiting_instances(seen, [launching(at=NOW - 9), terminating(at=NOW - 1)], NOW)
+def test_the_later_of_two_events_names_the_wait_of_an_instance_that_is_not_listed() -> None:
+    seen = observed({}, instance(I1, address(1)))
+    events: list[LifecycleEvent] = [launching(at=NOW - 9, token="a"), terminating(at=NOW - 1, token="b")]
+    (found,) = waiting_instances(seen, events, NOW)
     assert found.transitions == TERMINATES
+
+
+@pytest.mark.parametrize("at", [None, NOW - STALE_SECONDS - 1, NOW + FUTURE_SECONDS + 1])
+def test_an_event_that_does_not_count_hides_no_wait_of_a_fresh_event(at: int | None) -> None:
+    seen, event = observed({}, instance(I1, address(1))), launching(token=TOKEN)
+    for forged in (terminating(at=at), terminating(at=at, token="forged")):
+        (found,) = waiting_instances(seen, [event, forged], NOW)
+        assert found.event == event
+
+
+@given(
+    st.sampled_from(sorted(WAITING)),
+    st.lists(
+        st.builds(launching, st.just(I1), TIMES, st.sampled_from(Place), st.sampled_from(Place), token=TOKENS)
+        | st.builds(terminating, st.just(I1), TIMES, st.sampled_from(Place), st.sampled_from(Place), token=TOKENS),
+        max_size=4,
+    ),
+)
+def test_no_event_hides_a_listed_wait(state: str, events: list[LifecycleEvent]) -> None:
+    (found,) = waiting_instances(observed({I1: state}, instance(I1, address(1))), events, NOW)
+    assert found.listed
+    # except that a launch out of the pool may be later than a wait in the pool, and is held until AWS shows it
+    if not found.launching:
+        assert set(found.transitions) == set(WAITING[state])
 
 
 # A launch.
@@ -216,6 +262,17 @@ def test_a_failure_at_home_holds_a_launch() -> None:
     decision = decision_for(waiting(), ADMITTED, RegionResult(EAST, Retry("throttled")))
     assert isinstance(decision, Hold)
     assert "throttled" in decision.why
+
+
+def test_a_launch_that_aws_does_not_confirm_is_held() -> None:
+    # given a member whose rule was not made, because AWS does not show it at the moment
+    missing = roster({I1: member(address(1), state=MemberState.MISSING)})
+    unconfirmed = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
+    # when
+    decision = decision_for(waiting(), missing, RegionResult(EAST, lacking={(DB, I1): unconfirmed}))
+    # then
+    assert isinstance(decision, Hold)
+    assert decision.why == "AWS does not show the instance at the moment"
 
 
 def test_a_launch_that_is_no_member_is_held() -> None:
@@ -310,6 +367,12 @@ def test_a_termination_of_an_instance_that_is_a_member_again_is_held() -> None:
     assert isinstance(decision_for(waiting(TERMINATES), ADMITTED), Hold)
 
 
+def test_a_termination_of_a_missing_member_is_held_and_says_why() -> None:
+    decision = decision_for(waiting(TERMINATES), roster({I1: member(address(1), state=MemberState.MISSING)}))
+    assert isinstance(decision, Hold)
+    assert decision.why == "AWS does not show yet that it has left its group"
+
+
 def test_a_termination_of_an_unknown_instance_continues_at_once() -> None:
     assert result(decision_for(waiting(TERMINATES), roster())) is HookResult.CONTINUE
 
@@ -351,8 +414,14 @@ def test_an_old_listing_holds_an_instance_on_its_way_into_a_warm_pool() -> None:
 
 
 def test_an_event_with_an_old_listing_continues_an_instance_on_its_way_into_a_warm_pool() -> None:
-    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    event = launching(destination=Place.WARM_POOL, token=TOKEN)
+    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [event], NOW)
     assert result(decision_for(warm, roster(), now=NOW + 11)) is HookResult.CONTINUE
+
+
+def test_an_event_without_a_token_does_not_renew_an_old_listing() -> None:
+    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    assert isinstance(decision_for(warm, roster(), now=NOW + 11), Hold)
 
 
 def test_a_launch_out_of_a_warm_pool_is_held_until_its_own_region_admits_it() -> None:

@@ -1,21 +1,17 @@
 """Which instances are members: AWS's answers decide, and an event or a tombstone counts only where AWS agrees."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.lifecycle import PHASES, Phase
 from ringfence.core.membership import FUTURE_SECONDS, STALE_SECONDS, RosterDecision, decide_members
-from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 from tests.unit.builders import (
     I1,
-    I2,
     NOW,
     address,
     instance,
@@ -34,6 +30,7 @@ UNTAGGED = instance(I1, A1, group=None)
 MOVED = instance(I1, A1, group="cache")
 STOPPED = instance(I1, A1, power=Power.STOPPED)
 ENDED = instance(I1, power=Power.TERMINATED)
+DESCRIPTIONS = (TAGGED, UNTAGGED, STOPPED, None)
 
 JOINING, SERVING, LEAVING, WARM, UNKNOWN = Phase.JOINING, Phase.SERVING, Phase.LEAVING, Phase.WARM, Phase.UNKNOWN
 STATES: Mapping[Phase, tuple[str, ...]] = {
@@ -85,8 +82,7 @@ class Case:
 
 
 def listed_cases() -> Iterator[Case]:
-    """The rows of instances that their group lists."""
-    every_description = (TAGGED, UNTAGGED, STOPPED, None)
+    """The rows of instances that their group lists, but not as members; and of those that EC2 shows as terminated."""
     for phase, states in STATES.items():
         for state in states:
             # EC2 says that the instance has ended: nothing else counts
@@ -94,16 +90,23 @@ def listed_cases() -> Iterator[Case]:
                 yield Case(state, ENDED, event, None, WARM if phase is WARM else LEAVING)
             yield Case(state, ENDED, LAUNCH, 5, WARM if phase is WARM else LEAVING)
     for state in STATES[LEAVING]:
-        for described in every_description:
+        for described in DESCRIPTIONS:
             yield from (Case(state, described, event, None, LEAVING) for event in EVENTS)
             yield Case(state, described, LAUNCH_FROM_POOL, 5, LEAVING)
     for state in STATES[WARM]:
-        for described in every_description:
+        for described in DESCRIPTIONS:
             yield from (Case(state, described, event, None, WARM, event in INTO_THE_GROUP) for event in EVENTS)
             yield Case(state, described, None, 5, WARM)
+    for state in STATES[UNKNOWN]:
+        for described in DESCRIPTIONS:
+            yield from (Case(state, described, event, None, UNKNOWN, event in OUT_OF_THE_GROUP) for event in EVENTS)
+
+
+def serving_cases() -> Iterator[Case]:
+    """The rows of instances that their group lists as members."""
     for state in (*STATES[JOINING], *STATES[SERVING]):
         phase = PHASES[state]
-        for described in every_description:
+        for described in DESCRIPTIONS:
             yield from (Case(state, described, event, None, phase, event in OUT_OF_THE_GROUP) for event in EVENTS)
             yield Case(state, described, terminating(destination=Place.GROUP), None, phase)
             # a tombstone, and whether it counts
@@ -121,16 +124,13 @@ def listed_cases() -> Iterator[Case]:
         yield Case(state, TAGGED, END, STALE_SECONDS + 1, phase, look_again=True)
         yield Case(state, STOPPED, None, STALE_SECONDS + 1, LEAVING)
         yield Case(state, None, None, 5000, LEAVING)
-    for state in STATES[UNKNOWN]:
-        for described in every_description:
-            yield from (Case(state, described, event, None, UNKNOWN, event in OUT_OF_THE_GROUP) for event in EVENTS)
 
 
 def unlisted_cases() -> Iterator[Case]:
     """The rows of instances that their group does not list."""
     for event in EVENTS:
         yield Case(None, ENDED, event, None, LEAVING)
-    for described in (TAGGED, UNTAGGED, MOVED, STOPPED, None):
+    for described in (*DESCRIPTIONS, MOVED):
         for event in (LAUNCH_INTO_POOL, END_IN_POOL):
             yield Case(None, described, event, None, WARM)
             yield Case(None, described, event, 5, WARM)
@@ -140,7 +140,7 @@ def unlisted_cases() -> Iterator[Case]:
     for described in (TAGGED, STOPPED):
         yield Case(None, described, END, None, UNKNOWN, look_again=True)
         yield Case(None, described, END, 5, UNKNOWN, look_again=True)
-    for described in (TAGGED, UNTAGGED, MOVED, STOPPED, None):
+    for described in (*DESCRIPTIONS, MOVED):
         for event in (None, LAUNCH, END_INTO_POOL):
             for departed in (5, STALE_SECONDS + 1, 5000, -FUTURE_SECONDS):
                 yield Case(None, described, event, departed, LEAVING)
@@ -160,13 +160,13 @@ def unlisted_cases_without_a_tombstone() -> Iterator[Case]:
             yield Case(None, described, LAUNCH_FROM_POOL, departed, LEAVING, look_again=True)
             yield Case(None, described, None, departed, LEAVING)
             yield Case(None, described, END_INTO_POOL, departed, LEAVING)
-        for described in (TAGGED, STOPPED, None):
-            yield Case(None, described, None, departed, UNKNOWN)
-            yield Case(None, described, END_INTO_POOL, departed, UNKNOWN)
+        for shown in (TAGGED, STOPPED, None):
+            yield Case(None, shown, None, departed, UNKNOWN)
+            yield Case(None, shown, END_INTO_POOL, departed, UNKNOWN)
         yield Case(None, None, END, departed, UNKNOWN)
 
 
-CASES = [*listed_cases(), *unlisted_cases(), *unlisted_cases_without_a_tombstone()]
+CASES = [*listed_cases(), *serving_cases(), *unlisted_cases(), *unlisted_cases_without_a_tombstone()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -278,148 +278,3 @@ def test_a_missing_member_gets_its_new_address() -> None:
     before = roster({I1: member(A1, state=MemberState.MISSING, since=NOW - 30)})
     seen = observed({}, instance(I1, address(2)))
     assert decided(before, seen).roster.members[I1].addresses == (address(2),)
-
-
-# Which events count.
-
-
-@pytest.mark.parametrize("at", [NOW - STALE_SECONDS, NOW, NOW + FUTURE_SECONDS])
-def test_an_event_is_fresh_within_its_limits(at: int) -> None:
-    assert decided(roster(), seeing(None, TAGGED), launching(at=at)).roster.members.keys() == {I1}
-    assert decided(roster({I1: A1}), seeing("InService", TAGGED), terminating(at=at)).look_again == {I1}
-
-
-@pytest.mark.parametrize("at", [None, NOW - STALE_SECONDS - 1, NOW + FUTURE_SECONDS + 1, -1, 10**18])
-def test_any_other_event_is_only_a_reason_to_look(at: int | None) -> None:
-    for state, described in ((None, TAGGED), (None, UNTAGGED), ("InService", TAGGED), ("Warmed:Running", TAGGED)):
-        for before in (roster(), roster({I1: A1}), roster({}, {I1: NOW - 5})):
-            seen = seeing(state, described)
-            expected = decided(before, seen)
-            assert decided(before, seen, launching(at=at)) == expected
-            assert decided(before, seen, launching(at=at, origin=POOL)) == expected
-            assert decided(before, seen, terminating(at=at)) == expected
-            assert decided(before, seen, terminating(at=at, origin=POOL)) == expected
-
-
-def test_an_event_of_another_group_is_ignored() -> None:
-    event = replace(END, group="cache")
-    assert decided(roster({I1: A1}), seeing("InService", TAGGED), event).look_again == frozenset()
-
-
-def test_the_later_of_two_fresh_events_counts_in_any_order_of_arrival() -> None:
-    into, out = terminating(at=NOW - 9, destination=POOL), launching(at=NOW - 2, origin=POOL)
-    for events in ((into, out), (out, into)):
-        assert decided(roster({I1: A1}), seeing("Warmed:Running", TAGGED), *events).look_again == {I1}
-        assert decided(roster({}, {I1: NOW - 5}), seeing("Pending:Wait", TAGGED), *events).roster.members.keys() == {I1}
-
-
-def test_a_termination_is_later_than_a_launch_of_the_same_second() -> None:
-    for events in ((END, LAUNCH), (LAUNCH, END)):
-        decision = decided(roster(), seeing(None, TAGGED), *events)
-        assert (decision.roster.members, decision.look_again) == ({}, {I1})
-
-
-@pytest.mark.parametrize("at", [None, NOW - STALE_SECONDS - 1, NOW + FUTURE_SECONDS + 1])
-def test_an_event_that_does_not_count_hides_no_fresh_event(at: int | None) -> None:
-    for events in ((LAUNCH, terminating(at=at)), (terminating(at=at), LAUNCH)):
-        assert decided(roster(), seeing(None, TAGGED), *events).roster.members.keys() == {I1}
-
-
-# Properties: what no event and no row can do.
-
-OTHER_ROSTERS = [roster({I2: address(2)}), roster({I2: address(2)}, {I2: NOW - 5}), roster()]
-times = st.none() | st.integers(NOW - 90, NOW + 10) | st.sampled_from([-1, 0, NOW - 10**6, NOW + 10**6, 10**18])
-events = st.lists(
-    st.builds(launching, st.just(I1), times, st.sampled_from(Place), st.sampled_from(Place))
-    | st.builds(terminating, st.just(I1), times, st.sampled_from(Place), st.sampled_from(Place)),
-    max_size=4,
-)
-powers = st.sampled_from([Power.PENDING, Power.RUNNING, Power.STOPPED, Power.TERMINATED])
-strangers = st.none() | st.builds(
-    lambda power, group: instance(I1, A1, power=power, group=group), powers, st.sampled_from([None, "cache", ""])
-)
-states = st.sampled_from([*PHASES, "Teleporting:Wait"]) | st.none()
-not_members = [*STATES[LEAVING], *STATES[WARM], *STATES[UNKNOWN], None]
-tombstones = st.none() | st.integers(0, 10_000)
-future = st.integers(FUTURE_SECONDS + 1, 10**9)
-
-
-@given(events, strangers, st.sampled_from(not_members), tombstones)
-def test_no_event_makes_a_member_of_an_instance_without_the_tag_of_the_group(
-    events: list[LifecycleEvent], described: Instance | None, state: str | None, age: int | None
-) -> None:
-    before = roster({}, {} if age is None else {I1: NOW - age})
-    assert I1 not in decided(before, seeing(state, described), *events).roster.members
-
-
-@given(events, st.sampled_from(STATES[SERVING]), st.sampled_from([None, STALE_SECONDS + 1, 5000]))
-def test_no_event_removes_a_member_that_aws_shows_as_serving_and_running(
-    events: list[LifecycleEvent], state: str, age: int | None
-) -> None:
-    before = roster({I1: A1}, {} if age is None else {I1: NOW - age})
-    after = decided(before, seeing(state, TAGGED), *events).roster
-    assert after.members == before.members
-    assert after.departed == {}
-
-
-@given(events, states, st.sampled_from([TAGGED, UNTAGGED, STOPPED, ENDED, None]), future, st.booleans())
-def test_a_tombstone_from_the_future_never_counts(
-    events: list[LifecycleEvent], state: str | None, described: Instance | None, seconds: int, is_member: bool
-) -> None:
-    before, seen = roster({I1: A1} if is_member else {}), seeing(state, described)
-    poisoned = replace(before, departed={I1: NOW + seconds, I2: NOW + seconds})
-    assert decided(poisoned, seen, *events) == decided(before, seen, *events)
-
-
-@given(events, strangers, st.sampled_from(OTHER_ROSTERS))
-def test_the_events_of_a_stranger_leave_no_trace(
-    events: list[LifecycleEvent], described: Instance | None, before: Roster
-) -> None:
-    # given an instance that neither the roster nor the group knows
-    seen = observed({I2: "InService"}, instance(I2, address(2)), *([] if described is None else [described]))
-    # when / then
-    assert decided(before, seen, *events).roster == decided(before, seen).roster
-
-
-@given(events, states, tombstones, st.booleans())
-def test_an_instance_that_ec2_shows_as_terminated_is_never_a_member(
-    events: list[LifecycleEvent], state: str | None, age: int | None, is_member: bool
-) -> None:
-    before = roster({I1: A1} if is_member else {}, {} if age is None else {I1: NOW - age})
-    assert I1 not in decided(before, seeing(state, ENDED), *events).roster.members
-
-
-@given(events, states, st.sampled_from([TAGGED, UNTAGGED, STOPPED, ENDED, None]), st.booleans())
-def test_only_instances_that_events_name_are_looked_at_again(
-    events: list[LifecycleEvent], state: str | None, described: Instance | None, is_member: bool
-) -> None:
-    decision = decided(roster({I1: A1} if is_member else {}), seeing(state, described), *events)
-    assert decision.look_again <= {event.instance for event in events}
-
-
-LISTINGS: list[dict[InstanceId, str]] = [
-    {},
-    *({I1: state} for state in ("Pending", "Pending:Wait", "InService", "Terminating:Wait", "Terminating:Proceed")),
-]
-
-
-@given(
-    order=st.permutations(["launch", "launch again", "terminate", "terminate again"]),
-    seconds=st.lists(st.integers(0, 10), min_size=4, max_size=4),
-    listings=st.lists(st.sampled_from(LISTINGS), min_size=4, max_size=4),
-    is_member=st.booleans(),
-)
-def test_a_departed_instance_is_no_member_after_any_order_of_its_events(
-    order: list[str], seconds: list[int], listings: list[dict[InstanceId, str]], is_member: bool
-) -> None:
-    # given an instance whose departure AWS has shown, then its events late and twice, and listings that lag behind
-    named: dict[str, LifecycleEvent] = {"launch": launching(at=NOW - 5), "terminate": terminating(at=NOW)}
-    before = roster({I1: A1} if is_member else {})
-    current, now = decided(before, observed({I1: "Terminating:Wait"}, TAGGED), END).roster, NOW
-    # when
-    for name, passed, listing in zip(order, seconds, listings, strict=True):
-        now += passed
-        current = decided(current, observed(listing, TAGGED), named[name.split()[0]], now=now).roster
-    # then
-    assert I1 not in current.members
-    assert I1 in current.departed
