@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.identifiers import (
+    ANNOUNCEMENT,
+    STATIC,
+    InstanceId,
+    Region,
+    RosterKey,
+    RuleId,
+    SecurityGroupId,
+)
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import BadRow, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
+from ringfence.core.plan import Plan, Reason, Relabelling, Scope, plan_group
 from tests.unit.builders import (
     CLUSTER,
     DB,
@@ -241,8 +249,8 @@ def test_a_plan_in_a_peer_removes_only_the_rules_of_our_own_rosters() -> None:
     table = rows(roster(departed={I1: NOW}), roster({I1: address(6)}, key=WEST_DB))
     # when
     plan = planned(rules, table, PEER)
-    # then
-    assert removed(plan).keys() == {RuleId("sgr-1")}
+    # then also the rules of a group that our own Region no longer configures go
+    assert removed(plan) == {RuleId("sgr-1"): Reason.DEPARTED, RuleId("sgr-5"): Reason.NO_MEMBER}
     assert not plan.additions
 
 
@@ -286,32 +294,29 @@ def test_a_mirror_removes_no_foreign_rule_until_every_region_has_a_good_row(tabl
     assert not planned([rule("sgr-9", A3)], table, MIRROR).removals
 
 
-# Ports.
-
-
-def test_auto_manages_the_ports_on_which_the_group_admits_itself() -> None:
-    rules = [
-        rule("sgr-1", None, source_group=GROUP, ports=UDP),
-        rule("sgr-2", None, source_group=GROUP),
-        rule("sgr-3", None, source_group=SecurityGroupId("sg-2"), ports=PortRange("tcp", 22, 22)),
-        rule("sgr-4", A1, ports=PortRange("tcp", 80, 80)),
-    ]
-    assert managed_ports(Ports(), GROUP, rules) == (TCP, UDP)
-    assert managed_ports(Ports(), GROUP, rules[2:]) == ()
-    assert managed_ports(Ports((TCP,)), GROUP, rules) == (TCP,)
-
-
 # Properties.
 
 PORTS = (TCP, UDP)
 few = st.integers(0, 5)
 ids = few.map(lambda n: InstanceId(f"i-{n}"))
-keys = st.sampled_from([DB, WEST_DB, RosterKey(EAST, "cache"), RosterKey(Region("eu-west-1"), "db")])
+keys = st.sampled_from(
+    [
+        DB,
+        WEST_DB,
+        RosterKey(EAST, "cache"),
+        RosterKey(Region("eu-west-1"), "db"),
+        RosterKey(EAST, ANNOUNCEMENT),
+        RosterKey(WEST, ANNOUNCEMENT),
+    ]
+)
 rosters = st.builds(
-    roster,
+    lambda members, departed, key, groups: (
+        Roster(key, 1, groups=groups) if key.is_announcement else roster(members, departed, key)
+    ),
     st.dictionaries(ids, few.map(address), max_size=4),
     st.dictionaries(ids, st.just(NOW), max_size=3),
     keys,
+    st.frozensets(st.sampled_from(["db", "cache"])),
 )
 tables = st.builds(
     lambda rosters, bad: Rows(
@@ -380,9 +385,12 @@ def test_a_plan_outside_mirror_mode_removes_no_foreign_rule(rules: list[Rule], t
 
 
 @given(groups, tables, scopes)
-def test_an_applied_plan_admits_every_desired_address(rules: list[Rule], table: Rows, within: Scope) -> None:
+def test_an_applied_plan_admits_every_desired_address_of_a_confirmed_member(
+    rules: list[Rule], table: Rows, within: Scope
+) -> None:
     after = {rule.opening for rule in applied(planned(rules, table, within, PORTS), rules)}
-    assert {Opening(ports, cidr) for ports in PORTS for cidr in within.desired(table)} <= after
+    confirmed = {cidr for cidr, label in within.desired(table).items() if not table.is_doubtful(label.roster.region)}
+    assert {Opening(ports, cidr) for ports in PORTS for cidr in confirmed} <= after
 
 
 @given(groups, tables, scopes)
