@@ -147,7 +147,9 @@ class Scope:
         return wanted
 
     def _may_want(self, key: RosterKey) -> bool:
-        """Whether rules for the roster's members belong into the group."""
+        """Whether rules for the roster's members belong into the group. An announcement has no members."""
+        if key.is_announcement:
+            return False
         return key.region in self.regions and (self.at_home or key.region == self.home)
 
     def may_remove(self, label: Label, rows: Rows) -> bool:
