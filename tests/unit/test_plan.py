@@ -208,9 +208,16 @@ def test_the_rules_of_a_missing_roster_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows())
 
 
-@pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(EAST, "cache")], ids=["own", "a peer's", "a former group's"])
+@pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(Region("eu-west-1"), "db")], ids=["own", "a peer's", "former"])
 def test_the_rules_of_a_bad_row_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows(bad={key: BadRow("why")}))
+
+
+@pytest.mark.parametrize("within", [HOME, PEER], ids=["at home", "in a peer"])
+def test_the_rules_of_a_bad_row_go_if_our_own_region_does_not_configure_its_group(within: Scope) -> None:
+    cache = RosterKey(EAST, "cache")
+    plan = planned([rule("sgr-1", A1, label(I1, cache))], Rows(bad={cache: BadRow("why")}), within)
+    assert removed(plan) == {RuleId("sgr-1"): Reason.NO_MEMBER}
 
 
 def test_a_bad_row_does_not_keep_the_rules_of_other_rosters() -> None:

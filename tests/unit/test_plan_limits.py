@@ -68,9 +68,17 @@ def test_a_region_without_an_announcement_is_judged_by_its_readable_rosters() ->
     assert {addition.label for addition in plan.additions} == {label(I1, EVIL), label(I2, WEST_DB)}
 
 
-@pytest.mark.parametrize("table", [[roster({I1: A1}, key=EVIL)], []], ids=["the row is there", "the row is gone"])
-def test_the_rules_of_a_roster_that_its_region_does_not_announce_are_removed(table: list[Roster]) -> None:
-    plan = planned([rule("sgr-1", A1, label(I1, EVIL))], rows(announcement("db"), roster(key=WEST_DB), *table))
+@pytest.mark.parametrize(
+    "table",
+    [
+        rows(announcement("db"), roster(key=WEST_DB), roster({I1: A1}, key=EVIL)),
+        rows(announcement("db"), roster(key=WEST_DB), bad={EVIL: BadRow("why")}),
+        rows(announcement("db"), roster(key=WEST_DB)),
+    ],
+    ids=["the row is there", "the row is bad", "the row is gone"],
+)
+def test_the_rules_of_a_roster_that_its_region_does_not_announce_are_removed(table: Rows) -> None:
+    plan = planned([rule("sgr-1", A1, label(I1, EVIL))], table)
     assert removed(plan).keys() == {RuleId("sgr-1")}
     assert not any(removal.is_explained for removal in plan.removals)
 
