@@ -339,16 +339,6 @@ def test_the_rules_of_a_region_that_left_the_list_are_removed(cloud: Cloud) -> N
     assert cloud.region(EAST).admitted() == in_service(cloud, EAST)
 
 
-def test_the_addresses_of_a_row_of_the_original_sample_are_admitted(cloud: Cloud) -> None:
-    # given
-    row = {"region": {"S": WEST}, "asg": {"S": "legacy"}, "ips": {"SS": ["54.9.9.9/32"]}}
-    cloud.region(EAST).table.put_item(row)
-    # when
-    cloud.invoke(EAST, TRUE_UP)
-    # then
-    assert Cidr("54.9.9.9/32") in cloud.region(EAST).admitted()
-
-
 def test_the_guard_holds_many_members_that_vanish_until_a_second_observation_confirms() -> None:
     # given a Region whose group of twenty loses its instances without any event
     cloud = Cloud([EAST, WEST])
