@@ -45,7 +45,7 @@ class CloudRegion:
         self.security_groups = SecurityGroups()
         self.table = DynamoDbTable(name, environment.clock.now, environment.record)
         self._environment = environment
-        self.security_group = self.add_security_group(f"sg-{name}", environment.ports)
+        self.security_group = self.add_security_group(f"sg-{number:02x}{1:015x}", environment.ports)
 
     def auto_scaling_group(
         self, name: str, desired: int = 0, launch_heartbeat: float = 300.0, terminate_heartbeat: float = 900.0

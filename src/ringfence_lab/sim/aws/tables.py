@@ -5,15 +5,27 @@ consistent. Stored values are immutable.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ringfence.aws.roster_item import bad_row, from_item, is_roster, key_of, to_item
+from ringfence.aws.roster_item import (
+    GUARD,
+    VERSION_MARGIN,
+    Item,
+    bad_row,
+    from_item,
+    held_from_item,
+    is_roster,
+    key_of,
+    to_item,
+)
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
+from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
-from ringfence_lab.sim.aws.history import Change, RowDeleted, RowWritten, TableRecreated
+from ringfence_lab.sim.aws.history import Change, ItemPut, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -29,17 +41,20 @@ class DynamoDbTable:
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
+        self._bad_items: dict[RosterKey, Item] = {}
         self._now = now
         self._record = record
 
     def scan(self) -> Rows:
         """All rows. Raises NotDeployed."""
         self._must_exist()
+        self._read_bad_items_again()
         return Rows(dict(self.rosters), dict(self.bad), dict(self.held))
 
     def query(self, region: Region) -> Rows:
         """The rows whose home is the Region. Raises NotDeployed."""
         self._must_exist()
+        self._read_bad_items_again()
         return Rows(
             {key: roster for key, roster in self.rosters.items() if key.region == region},
             {key: bad for key, bad in self.bad.items() if key.region == region},
@@ -66,8 +81,7 @@ class DynamoDbTable:
         self._must_exist()
         if self._version(key) != version_read:
             raise Conflict(f"{key} was written by another invocation", {})
-        self.rosters.pop(key, None)
-        self.bad.pop(key, None)
+        self._remove(key)
         self._record(RowDeleted(self.region, key, by))
 
     def hold(self, held: HeldRemovals) -> None:
@@ -80,20 +94,22 @@ class DynamoDbTable:
     def put_item(self, item: Mapping[str, Any]) -> None:
         """Writes any item, as DynamoDB's attribute values: a row of the original sample, or a row that is no roster."""
         key = key_of(item)
-        self.rosters.pop(key, None)
-        self.bad.pop(key, None)
-        if not is_roster(item):
-            return
-        now = self._now()
-        try:
-            self.rosters[key] = _frozen(from_item(item, now))
-        except Unsafe as error:
-            self.bad[key] = bad_row(item, str(error), now)
+        if key.region == GUARD:
+            self._put_guard(SecurityGroupId(key.asg), item)
+        elif is_roster(item):
+            self._remove(key)
+            self._read(key, item)
+        self._record(ItemPut(self.region, key))
+
+    def delete_item(self, key: RosterKey) -> None:
+        """Deletes a row without any condition."""
+        self._remove(key)
+        self._record(ItemPut(self.region, key))
 
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
         self.exists = True
-        for items in (self.rosters, self.bad, self.held):
+        for items in (self.rosters, self.bad, self.held, self._bad_items):
             items.clear()
         self._record(TableRecreated(self.region))
 
@@ -110,9 +126,42 @@ class DynamoDbTable:
 
     def _write(self, roster: Roster, by: Invocation | None) -> None:
         previous = self._version(roster.key)
-        self.rosters[roster.key] = _frozen(roster)
-        self.bad.pop(roster.key, None)
+        self._remove(roster.key)
+        if self._is_readable(roster):
+            self.rosters[roster.key] = _frozen(roster)
+        else:
+            self._read(roster.key, to_item(roster))
         self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
+
+    def _is_readable(self, roster: Roster) -> bool:
+        """Whether it is clear, without making an item of it, that every engine can read the roster."""
+        in_bounds = roster.version <= self._now() + VERSION_MARGIN
+        return in_bounds and all(len(member.addresses) <= ADDRESSES_LIMIT for member in roster.members.values())
+
+    def _read(self, key: RosterKey, item: Item) -> None:
+        """Keeps the item as an engine reads it."""
+        now = self._now()
+        try:
+            self.rosters[key] = _frozen(from_item(item, now))
+        except Unsafe as error:
+            self.bad[key] = bad_row(item, str(error), now)
+            self._bad_items[key] = item
+
+    def _read_bad_items_again(self) -> None:
+        """A time or a version that was in the future may not be so any more."""
+        if self._bad_items:
+            for key, item in list(self._bad_items.items()):
+                self._remove(key)
+                self._read(key, item)
+
+    def _remove(self, key: RosterKey) -> None:
+        for items in (self.rosters, self.bad, self._bad_items):
+            items.pop(key, None)
+
+    def _put_guard(self, group: SecurityGroupId, item: Item) -> None:
+        self.held.pop(group, None)
+        with suppress(Unsafe):  # an engine reads it as if nothing was held
+            self.held[group] = held_from_item(item, self._now())
 
     def _must_exist(self) -> None:
         if not self.exists:

@@ -1,12 +1,13 @@
 """Lists the properties of a change: which checks run on which kind of change, in their order.
 
-Two more properties are checked when an invocation ends (`launches_are_answered_without_the_table` and
-`strangers_are_not_admitted`), and one after healing (`convergence`).
+More properties are checked when an invocation ends (`launches_are_answered_without_the_table`,
+`strangers_are_not_admitted`, `unknown_owners_are_reported`), and after healing (`convergence`, `siege`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from ringfence_lab.sim.aws.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opened, only_members_are_admitted
 from ringfence_lab.sim.properties.context import CheckContext
 from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
@@ -25,13 +26,15 @@ Check = Callable[[CheckContext, Change], Iterator[str]]
 
 CHECKS: Mapping[type[Change], tuple[Check, ...]] = {
     RuleMade: (
+        only_members_are_admitted,
+        only_managed_ports_are_opened,
         quotas_hold,
         rules_are_added_before_others_are_removed,
         peer_deadlines_are_kept,
         departed_instances_stay_out,
     ),
     RuleRevoked: (foreign_rules_stay, members_in_service_stay_admitted, unknown_instances_get_a_second_look),
-    RuleRelabelled: (foreign_rules_keep_their_descriptions,),
+    RuleRelabelled: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
     ActionCompleted: (
         launches_are_admitted_first,
         launches_are_abandoned_only_without_room,
