@@ -93,18 +93,25 @@ admitted yet."""
 def waiting_instances(
     observation: Observation, events: Iterable[LifecycleEvent], seen_at: float
 ) -> list[WaitingInstance]:
-    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show."""
+    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show.
+
+    A termination of an instance that the listing shows launching is a second wait: the event may be forged, or the
+    listing older. The roster tells which of the two is answered.
+    """
     found: dict[tuple[str, InstanceId], WaitingInstance] = {}
     for group, states in sorted(observation.groups.items()):
         for id, state in sorted(states.items()):
             if state in WAITING:
                 warm = state.startswith("Warmed:")
                 found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
+    terminations = []
     for event in latest_of_each(events):
         key = (event.group, event.instance)
-        if key in found or (event.group in observation.groups and _may_wait(event, observation, seen_at)):
+        if key in found and found[key].launching and isinstance(event, Terminating):
+            terminations.append(named_by(event, seen_at))
+        elif key in found or (event.group in observation.groups and _may_wait(event, observation, seen_at)):
             found[key] = _by_latest_event(event, seen_at, found.get(key))
-    return list(found.values())
+    return [*found.values(), *terminations]
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:
