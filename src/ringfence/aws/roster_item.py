@@ -80,11 +80,12 @@ def from_item(item: Item, now: float) -> Roster:
     Anyone with PutItem can write an item, so its numbers are bounded. `now` is in epoch seconds.
     """
     try:
-        if "version" not in item:
+        roster_key = key_of(item)
+        if "version" not in item and not roster_key.is_announcement:
             return _original(item)
-        groups = item.get("groups")
+        groups = item["groups"] if roster_key.is_announcement else None
         return Roster(
-            key=key_of(item),
+            key=roster_key,
             version=_version(item["version"], now),
             members={
                 _instance_id(id): _member(value["M"], now)
@@ -112,6 +113,15 @@ def from_item(item: Item, now: float) -> Roster:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
     except (ValueError, OverflowError) as error:
         raise Unsafe(str(error)) from error
+
+
+def is_readable(item: Item, now: float) -> bool:
+    """Whether the item can be trusted."""
+    try:
+        from_item(item, now)
+    except Unsafe:
+        return False
+    return True
 
 
 def bad_row(item: Item, reason: str, now: float) -> BadRow:
