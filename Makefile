@@ -79,20 +79,23 @@ types: set-up ## Check static types
 	$(BIN)/mypy
 
 documents: set-up
-	$(COG) --check --diff $(DOCUMENTS)
+	$(BIN)/python tools/generate_schemas.py --check
+	$(COG) --check --diff --check-fail-msg="run: make docs" $(DOCUMENTS)
 
 unit: set-up
 	$(BIN)/pytest tests/unit tests/engine
 
-# conftest.py says which tests stay together.
+# conftest.py says which tests stay together. Tests on a lab wait more than they compute, hence one process more than a
+# small machine has cores.
 everything: set-up $(VENV)/sam/.ready
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \
 		--peer-region "$(PEER_REGION)" $(if $(YES),--yes) $(if $(PART),-- -k "$(PART)")
 
 docs: set-up ## Write the generated parts of the documents
+	$(BIN)/python tools/generate_schemas.py
 	$(COG) -r $(DOCUMENTS)
 
 docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes: the demo, the screens, the benchmarks

@@ -1,1 +1,1 @@
-"""Measures the engine beside a baseline, both in one run: `make bench`. Knows nothing of any machine's speed."""
+"""Measures the engine and a baseline in the same run: `make bench`. No figure depends on the speed of a machine."""

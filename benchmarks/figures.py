@@ -125,8 +125,8 @@ def burst(samples: int = SAMPLES) -> Iterator[Figure]:
 
 def ten_regions(samples: int = SAMPLES) -> Iterator[Figure]:
     """One launch with ten Regions compared with two: the engine is its own baseline. With the same twenty members it
-    must take as many rounds of calls. With five times the members every group has five times the rules to read, which is
-    work and not waiting."""
+    must take as many rounds of calls. With five times the members every group has five times the rules to read, which
+    is work and not waiting."""
     for in_ten, in_two, bound in ((2, 10, 1.3), (10, 10, None)):
         ten = EngineSide(Testbed.of(in_ten, {name: NEAR.get(name, NEAR[PEER]) for name in REGIONS}))
         two = EngineSide(Testbed.of(in_two, NEAR))

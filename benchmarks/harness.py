@@ -6,12 +6,11 @@ It knows how each side is called. It must not know what is measured.
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from benchmarks import baseline
 from benchmarks.aws import GROUP, SECURITY_GROUP, RegionState, StubAws
 from benchmarks.deployed import unpacked
 from benchmarks.transport import Transport
+from ringfence.runtime.handler import Handler
 
 HOME, PEER = "us-east-1", "eu-west-1"
 REGIONS = (
@@ -36,7 +36,7 @@ REGIONS = (
 TRUE_UP = {"trueup": True}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
-LifecycleEvent = Mapping[str, Any]
+EventJson = Mapping[str, Any]
 
 
 def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
@@ -98,7 +98,7 @@ class Testbed:
         self.transport.aws.restore(self.kept)
         self.transport.calls.clear()
 
-    def launch(self, count: int = 1) -> list[LifecycleEvent]:
+    def launch(self, count: int = 1) -> list[EventJson]:
         """Launches instances at home, which wait for their hook. Returns their events."""
         home = self.transport.aws.regions[HOME]
         return [launching(home.launch("Pending:Wait")) for _ in range(count)]
@@ -116,7 +116,7 @@ class Testbed:
         )
 
 
-def launching(instance: str) -> LifecycleEvent:
+def launching(instance: str) -> EventJson:
     """The event of a launching instance that waits for its hook."""
     return {
         "version": "0",
@@ -144,7 +144,7 @@ class Side(Protocol):
 
     testbed: Testbed
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Handles the events of waiting instances."""
 
 
@@ -163,38 +163,28 @@ class EngineSide:
         transport.latency = latency
         testbed.keep()
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Forms batches as the queue does in a burst: the first event alone, then batches of ten."""
         for batch in (events[:1], *(events[start : start + 10] for start in range(1, len(events), 10))):
             self.invoke({"Records": [{"messageId": event["id"], "body": json.dumps(event)} for event in batch]})
 
     def invoke(self, payload: object, home: str = HOME) -> None:
         """Invokes a Region's function once."""
-        (handler, _), built = _handler(), _engine(home, tuple(self.testbed.regions))
-        handler.engine = lambda: built  # replaces the engine of the current environment
         with quietly():
-            handler.handler(payload, SimpleNamespace(aws_request_id="bench"))
+            _handler(home, tuple(self.testbed.regions))(payload, SimpleNamespace(aws_request_id="bench"))
 
 
 @cache
-def _handler() -> tuple[Any, Callable[[], object]]:
-    """The engine's module, which reads the environment and standard output when it is imported, and its function that
-    builds an engine."""
-    os.environ.update(environment(HOME, REGIONS))
-    with quietly():
-        handler: Any = import_module("ringfence.runtime.handler")
-    return handler, handler.engine.__wrapped__
-
-
-@cache
-def _engine(home: str, regions: tuple[str, ...]) -> object:
-    """The engine of a Region's function, whose clients use the service models of the artefact."""
-    _, build = _handler()
-    os.environ.update(environment(home, regions), AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
+def _handler(home: str, regions: tuple[str, ...]) -> Handler:
+    """The handler of a Region's function, whose clients use the service models of the artefact."""
+    variables = environment(home, regions)
+    os.environ.update(variables, AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
     try:
-        return build()
+        handler = Handler(variables)
+        handler.prepare()
     finally:
         del os.environ["AWS_DATA_PATH"]  # the baseline uses the complete models
+    return handler
 
 
 class BaselineSide:
@@ -215,7 +205,7 @@ class BaselineSide:
                 region.items[baseline.TABLE, name, GROUP] = item
         testbed.keep()
 
-    def handle(self, events: Sequence[LifecycleEvent]) -> None:
+    def handle(self, events: Sequence[EventJson]) -> None:
         """Handles the events in sequence: concurrently, the original loses updates."""
         for event in events:
             baseline.handle(event, HOME, self._peer)

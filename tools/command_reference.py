@@ -1,4 +1,4 @@
-"""The reference of the command line, made from the commands' own help and from the schemas of what they print.
+"""The reference of the command line, from the commands' help and from the JSON Schemas of their documents.
 
 `make docs` writes it into docs/cli.md.
 """
@@ -11,14 +11,14 @@ from typing import Any
 
 import typer
 
-from ringfence_ops.cli.main import app
+from ringfence_ops.main import app
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCHEMAS = PROJECT / "src" / "ringfence_ops" / "schemas"
 
 
 def commands_reference() -> str:
-    """Every command with its usage, its words, its arguments and options, and its examples."""
+    """Every command with its description, usage, arguments and options, and examples."""
     root: Any = typer.main.get_command(app)
     return "\n".join(line for name, command in _commands(root, "ringfence") for line in _described(name, command))
 
@@ -35,11 +35,15 @@ def schemas_reference() -> str:
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The command and all below it, in the order in which help lists them."""
+    """The command and its subcommands, in the order in which help lists them."""
     yield name, command
-    for part, below in getattr(command, "commands", {}).items():
-        if not below.hidden:
-            yield from _commands(below, f"{name} {part}")
+    if not hasattr(command, "list_commands"):
+        return
+    context = command.make_context(name, [], resilient_parsing=True)
+    for part in command.list_commands(context):
+        subcommand = command.get_command(context, part)
+        if not subcommand.hidden:
+            yield from _commands(subcommand, f"{name} {part}")
 
 
 def _described(name: str, command: Any) -> Iterator[str]:
@@ -47,11 +51,11 @@ def _described(name: str, command: Any) -> Iterator[str]:
     context = command.make_context(name, [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
     yield from (f"    {name} {usage}", "")
-    records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    records = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
     if records:
-        yield from ("| argument or option | what it says |", "|---|---|")
-        for written, said in records:
-            yield f"| `{_cell(written)}` | {_cell(said)} |"
+        yield from ("| argument or option | description |", "|---|---|")
+        for option, description in records:
+            yield f"| `{_cell(option)}` | {_cell(description)} |"
         yield ""
     if command.epilog:
         yield from ("```", inspect.cleandoc(command.epilog.replace("\b", "")).strip(), "```", "")
@@ -62,13 +66,14 @@ def _cell(text: str) -> str:
 
 
 def _properties(schema: dict[str, Any], prefix: str) -> list[str]:
-    """A row for each property, those within others by their path."""
-    rows = [] if prefix else ["| key | type | what it holds |", "|---|---|---|"]
-    for name, each in schema.get("properties", {}).items():
-        items = each.get("items", {}) if each.get("type") == "array" else {}
-        path = f"{prefix}{name}" + ("[]" if items else "")
-        rows.append(f"| `{path}` | {_type(each)} | {_cell(each.get('description', ''))} |")
-        rows += _properties(items or each, f"{path}.")
+    """A row for each property; nested properties by their path, and those of alternatives one after the other."""
+    rows = [] if prefix else ["| key | type | description |", "|---|---|---|"]
+    for alternative in schema.get("anyOf", [schema]):
+        for name, part in alternative.get("properties", {}).items():
+            items = part.get("items", {}) if part.get("type") == "array" else {}
+            path = f"{prefix}{name}" + ("[]" if items else "")
+            rows.append(f"| `{path}` | {_type(part)} | {_cell(part.get('description', ''))} |")
+            rows += _properties(items or part, f"{path}.")
     return rows
 
 

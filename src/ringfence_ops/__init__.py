@@ -1,0 +1,1 @@
+"""The command line `ringfence`: what an operator deploys, reads and repairs a cluster with."""

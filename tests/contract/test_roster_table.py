@@ -17,7 +17,7 @@ from tests.contract.world import World
 @pytest.fixture
 def empty(world: World) -> Roster:
     """A roster without members or version, with a unique key."""
-    return Roster(RosterKey(world.region, f"group-{uuid4().hex}"), updated_at=1_800_000_000)
+    return Roster(RosterKey(world.region, f"group-{uuid4().hex}"), updated_at=1_700_000_000)
 
 
 def at(roster: Roster, version: int, *instances: str) -> Roster:
@@ -36,9 +36,9 @@ def stored(world: World, roster: Roster) -> Roster | None:
 def test_scan_and_query_see_a_write_immediately_and_completely(world: World, empty: Roster) -> None:
     full = replace(
         at(empty, 1, "i-1", "i-2"),
-        departed={InstanceId("i-0"): 1_799_999_999},
+        departed={InstanceId("i-0"): 1_699_999_999},
         pending_releases={Region("us-west-2"): frozenset({InstanceId("i-0")})},
-        security_groups=(SecurityGroupId("sg-1"),),
+        security_groups=(SecurityGroupId("sg-0123456789abcdef0"),),
         ports=Ports.parse("tcp/7000-7001,udp/1"),
         account="123456789012",
     )
@@ -157,10 +157,10 @@ def test_a_scan_returns_the_rows_of_all_pages(world: World, empty: Roster) -> No
 
 @documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
 def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster) -> None:
-    held = HeldRemovals(SecurityGroupId(empty.key.asg), frozenset({RuleId("sgr-1")}), "0123456789ab", 1_800_000_000)
+    held = HeldRemovals(SecurityGroupId(empty.key.asg), frozenset({RuleId("sgr-1")}), "0123456789ab", 1_700_000_000)
 
     world.here.table.hold(held)
-    world.here.table.hold(replace(held, at=1_800_000_001))
+    world.here.table.hold(replace(held, at=1_700_000_001))
 
-    assert world.here.table.rows().held[held.group] == replace(held, at=1_800_000_001)
+    assert world.here.table.rows().held[held.group] == replace(held, at=1_700_000_001)
     assert empty.key not in world.here.table.rows_of(world.region).rosters

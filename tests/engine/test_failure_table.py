@@ -8,7 +8,7 @@ from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, R
 from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud

@@ -7,7 +7,7 @@ from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
-from ringfence_lab.sim.aws.history import Change, RowWritten
+from ringfence_lab.sim.aws.history import CloudChange, RowWritten
 from ringfence_lab.sim.cloud import Cloud
 from tests.engine.conftest import EAST, TRUE_UP, WEST
 
@@ -30,9 +30,9 @@ def test_a_rule_that_an_overlapping_invocation_adds_again_is_removed_before_the_
     region.security_group.revoke_by_hand(existing.id)
     # and an invocation with an older roster, which adds the rule again just before the table takes the newer one
     label = Label("demo", RosterKey(Region(EAST), "db"), leaving)
-    added_again: list[Change] = []
+    added_again: list[CloudChange] = []
 
-    def overlap(change: Change) -> None:
+    def overlap(change: CloudChange) -> None:
         if isinstance(change, RowWritten) and change.region == where and not added_again:
             added_again.append(change)
             region.security_group.authorize([Addition(opening, label)], None)

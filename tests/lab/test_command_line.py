@@ -18,6 +18,8 @@ from botocore.config import Config
 from ringfence_ops.cloudformation.artefact import artefact
 from tests.labs import HOME, PEER, eventually
 
+pytestmark = pytest.mark.lab
+
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 
 

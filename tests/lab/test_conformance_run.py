@@ -38,7 +38,9 @@ def stacks(lab: Lab) -> set[str]:
 
 
 def test_a_run_announces_its_cost_tests_the_clauses_and_leaves_nothing(empty_lab: Lab) -> None:
-    done = conformance(empty_lab, "--region", HOME, "--peer-region", PEER, "--yes", "--", "-k", "a_wait_is_ended_by")
+    done = conformance(
+        empty_lab, "--region", HOME, "--peer-region", PEER, "--yes", "--", "-k", "a_wait_is_completed_by"
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "US cents" in done.stdout.partition("Creating")[0]

@@ -14,7 +14,7 @@ import pytest
 
 from ringfence_lab.control.client import LabError, RunningLab
 from ringfence_lab.emulator.connection import AsgiMessage, Receive, Send
-from ringfence_lab.emulator.front import Front, Identity
+from ringfence_lab.emulator.front import Front, KeyOwner
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
 SIGNATURE = b"\r\n".join(f"{name}: {value}".encode() for name, value in SIGNED.items())
@@ -51,7 +51,7 @@ class Served:
 def served() -> Iterator[Served]:
     loop = asyncio.new_event_loop()
     listener = socket.create_server(("127.0.0.1", 0))
-    loop.run_until_complete(Front(echo, lambda _: Identity("arn:of:caller")).serve(listener))
+    loop.run_until_complete(Front(echo, lambda _: KeyOwner("arn:of:caller")).serve(listener))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     port = listener.getsockname()[1]

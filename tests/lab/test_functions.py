@@ -137,10 +137,11 @@ def test_functions_with_the_same_name_in_two_regions_run_separately(empty_lab: L
     assert where(HOME)["process"] == first["process"], "the second deployment must not end the first process"
 
 
-def test_a_function_sees_nothing_of_the_environment_that_the_lab_was_started_in(
+@pytest.mark.lab
+def test_a_function_does_not_see_the_environment_of_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("A_PERSONS_OWN", "secret")
+    monkeypatch.setenv("USERS_OWN", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://production.invalid")
 
     with Lab(regions=[HOME]) as lab:
@@ -150,7 +151,7 @@ def test_a_function_sees_nothing_of_the_environment_that_the_lab_was_started_in(
         answer = lab.client("lambda", HOME).invoke(FunctionName="environment")
         environment = json.loads(answer["Payload"].read())
 
-    assert "A_PERSONS_OWN" not in environment
+    assert "USERS_OWN" not in environment
     assert environment["AWS_ENDPOINT_URL"] == lab.endpoint_url
 
 

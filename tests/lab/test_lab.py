@@ -120,6 +120,7 @@ def test_a_fault_affects_the_engine(cluster: LabCluster) -> None:
     assert true_up(cluster, HOME)["peers_unreachable"] == 0
 
 
+@pytest.mark.lab
 def test_a_stack_can_be_deleted_and_deployed_again() -> None:
     with Lab(regions=[HOME], cluster="again") as lab:
         first = lab.deploy(HOME)
@@ -144,6 +145,7 @@ def test_two_labs_run_concurrently(empty_lab: Lab) -> None:
         assert empty_lab.client("ec2", HOME).describe_vpcs()["Vpcs"]
 
 
+@pytest.mark.lab
 def test_a_failed_deployment_raises_with_the_reason_of_cloudformation() -> None:
     with (
         Lab(regions=[HOME], parameters={"PeerDeadline": "99"}) as lab,

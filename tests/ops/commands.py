@@ -1,4 +1,4 @@
-"""The real command as a program runs it: in a directory with a cluster file, against a cluster on the lab."""
+"""The real command, as a program runs it: in a directory with a cluster file, on a cluster in the lab."""
 
 import json
 import os
@@ -10,35 +10,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
+from ringfence_ops import documents
 from tests.end_to_end.clusters import Cluster
 
 COMMAND = str(Path(sys.executable).with_name("ringfence"))
+SCHEMAS = Path(documents.__file__).resolve().parents[1] / "schemas"
+
+HANGING_REGION_SECONDS = 20.0
+"""Seconds that a command may take while a Region hangs: five for the Region, the rest for a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a command said, its exit code, and how long it took in seconds."""
+class CommandResult:
+    """The result of a command: its exit code, what it printed, and how long it took in seconds."""
 
     code: int
-    said: str
-    aside: str
+    output: str
+    errors: str
     seconds: float
 
     def document(self) -> dict[str, Any]:
-        """The one JSON document on standard output."""
-        found: dict[str, Any] = json.loads(self.said)
-        return found
+        """The one JSON document on standard output, which its schema accepts."""
+        document: dict[str, Any] = json.loads(self.output)
+        jsonschema.validate(document, schema_of(document))
+        return document
+
+
+def schema_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema that the document names."""
+    name = document["schema"].removeprefix("ringfence.").removesuffix("/1")
+    schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text())
+    return schema
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """An operator's shell: a directory, and an environment with nothing of ours but what is given."""
+    """An operator's shell: a directory, and an environment with nothing else of this process."""
 
     directory: Path
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str, **environment: str) -> Ran:
-        """Runs `ringfence` without a terminal, and with nothing to read."""
+    def run(self, *arguments: str, **environment: str) -> CommandResult:
+        """Runs `ringfence` without a terminal and without input."""
         started = time.monotonic()
         done = subprocess.run(
             [COMMAND, *arguments],
@@ -50,11 +65,15 @@ class Shell:
             check=False,
             timeout=60,
         )
-        return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        return CommandResult(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+    def document(self, *arguments: str) -> dict[str, Any]:
+        """Runs `ringfence` with `--json`. Returns the document, which its schema accepts."""
+        return self.run(*arguments, "--json").document()
 
 
 def shell(cluster: Cluster, directory: Path) -> Shell:
-    """A shell beside a cluster file that describes the cluster on the lab."""
+    """A shell in a directory with a cluster file for the cluster in the lab."""
     (directory / "ringfence.toml").write_text(cluster_file(cluster))
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}
     environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": os.devnull}
@@ -63,15 +82,15 @@ def shell(cluster: Cluster, directory: Path) -> Shell:
 
 
 def cluster_file(cluster: Cluster) -> str:
-    """The file that describes the cluster on the lab."""
+    """The file that describes the cluster in the lab."""
     lines = [f'name = "{cluster.lab.cluster}"']
     if "ReleaseDeadline" in cluster.lab.parameters:
         lines.append(f"release_deadline = {cluster.lab.parameters['ReleaseDeadline']}")
-    for region, one in cluster.regions.items():
+    for name, region in cluster.regions.items():
         lines += [
             "",
-            f"[regions.{region}]",
-            f'auto_scaling_groups = ["{one.auto_scaling_group}"]',
-            f'security_groups = ["{one.security_group}"]',
+            f"[regions.{name}]",
+            f'auto_scaling_groups = ["{region.auto_scaling_group}"]',
+            f'security_groups = ["{region.security_group}"]',
         ]
     return "\n".join(lines) + "\n"

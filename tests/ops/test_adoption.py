@@ -1,4 +1,4 @@
-"""Adoption: a foreign rule that says exactly what the rosters say gets a label, and nothing else changes."""
+"""Adoption: a foreign rule that matches the rosters exactly gets a label, and nothing else changes."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,55 +11,48 @@ from ringfence.core.model.identifiers import STATIC, RosterKey, RuleId, Security
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.plan import Scope
 from ringfence.reconciler.interfaces import RegionServices
-from ringfence_ops.state.adoption import AdoptionPlan, Left, RegionAdoption, plan_adoption
+from ringfence_ops.state.adoption import AdoptionPlan, RegionAdoption, WhyForeign
+from tests.ops.adoption import BY_HAND, ROWS, planned
 from tests.unit.builders import EAST, GROUP, I1, I2, TCP, WEST_DB, address, label, roster, rows, rule, scope
 from tests.unit.fakes import FakeSecurityGroups
 
-ROWS = rows(roster({I1: address(1)}), roster({I2: address(2)}, key=WEST_DB))
-BY_HAND = rule("sgr-1", address(1))
 
-
-def planned(*rules: Rule, of: Rows = ROWS, by: Scope | None = None) -> AdoptionPlan:
-    return plan_adoption(GROUP, rules, of, (TCP,), by or scope())
-
-
-def test_a_rule_for_a_member_of_any_region_gets_that_members_label() -> None:
+def test_a_rule_for_a_member_of_any_region_gets_the_members_label() -> None:
     plan = planned(BY_HAND, rule("sgr-2", address(2), description=""))
     assert plan.labels == {"sgr-1": label(I1), "sgr-2": label(I2, WEST_DB)}
-    assert plan.left == ()
+    assert plan.foreign == ()
 
 
-def test_a_rule_for_a_static_member_gets_the_label_that_it_would_have() -> None:
+def test_a_rule_for_a_static_member_gets_the_label_of_a_static_member() -> None:
     office = Cidr("192.0.2.0/24")
     plan = planned(rule("sgr-1", office), by=scope(static_members=(office,)))
     assert plan.labels == {"sgr-1": Label("demo", RosterKey(EAST, STATIC), "static")}
 
 
-def test_a_rule_that_is_owned_already_is_left_alone() -> None:
+def test_an_owned_rule_is_skipped() -> None:
     assert planned(rule("sgr-1", address(1), label(I1))) == AdoptionPlan(GROUP)
 
 
 @pytest.mark.parametrize(
-    ("stays", "why"),
+    ("foreign", "why"),
     [
-        (rule("sgr-1", address(9)), Left.NOBODY),
-        (rule("sgr-1", Cidr("198.18.0.0/24")), Left.WIDER),
-        (rule("sgr-1", Cidr("0.0.0.0/0")), Left.WIDER),
-        (rule("sgr-1", Cidr("::/0")), Left.NOBODY),
-        (rule("sgr-1", address(1), ports=PortRange("tcp", 22, 22)), Left.PORTS),
-        (rule("sgr-1", address(1), ports=PortRange("tcp", 9000, 9100)), Left.PORTS),
-        (rule("sgr-1", address(1), label(I1, cluster="other")), Left.ANOTHER_CLUSTER),
+        (rule("sgr-1", address(9)), WhyForeign.NO_MEMBER),
+        (rule("sgr-1", Cidr("198.18.0.0/24")), WhyForeign.WIDER),
+        (rule("sgr-1", Cidr("0.0.0.0/0")), WhyForeign.WIDER),
+        (rule("sgr-1", Cidr("::/0")), WhyForeign.NO_MEMBER),
+        (rule("sgr-1", address(1), ports=PortRange("tcp", 22, 22)), WhyForeign.PORTS),
+        (rule("sgr-1", address(1), ports=PortRange("tcp", 9000, 9100)), WhyForeign.PORTS),
+        (rule("sgr-1", address(1), label(I1, cluster="other")), WhyForeign.ANOTHER_CLUSTER),
     ],
 )
-def test_what_does_not_say_exactly_what_the_rosters_say_stays_foreign_and_says_why(stays: Rule, why: Left) -> None:
-    plan = planned(stays)
+def test_a_rule_that_does_not_match_the_rosters_stays_foreign_with_a_reason(foreign: Rule, why: WhyForeign) -> None:
+    plan = planned(foreign)
     assert plan.adopted == ()
-    assert [(one, reason) for one, _, reason in plan.left] == [(stays, why)]
+    assert [(left.rule, left.why) for left in plan.foreign] == [(foreign, why)]
 
 
-def test_a_rule_whose_source_is_no_cidr_is_not_spoken_of() -> None:
+def test_a_rule_without_a_cidr_is_not_in_the_plan() -> None:
     assert planned(replace(BY_HAND, opening=None, source_group=GROUP)) == AdoptionPlan(GROUP)
 
 
@@ -67,15 +60,15 @@ def test_a_rule_whose_source_is_no_cidr_is_not_spoken_of() -> None:
 class Table:
     """A table that is only read."""
 
-    standing: Rows
+    content: Rows
 
     def rows(self) -> Rows:
-        return self.standing
+        return self.content
 
 
 @dataclass(slots=True)
 class Raced(FakeSecurityGroups):
-    """Groups in which somebody removes a rule just before the first relabelling."""
+    """Groups from which another person removes a rule just before the first relabelling."""
 
     taken: list[RuleId] = field(default_factory=list)
 
@@ -90,7 +83,7 @@ def region(groups: FakeSecurityGroups, of: Rows = ROWS) -> RegionAdoption:
     return RegionAdoption(RegionServices(table, groups), {GROUP: Ports((TCP,))}, scope())
 
 
-def test_what_was_shown_is_adopted_and_doing_it_again_changes_nothing() -> None:
+def test_the_shown_rules_are_adopted_and_a_second_adoption_changes_nothing() -> None:
     groups = FakeSecurityGroups.holding([BY_HAND, rule("sgr-9", address(9))])
     adoption = region(groups)
     assert adoption.adopt(adoption.plan()) == {"sgr-1"}
@@ -100,13 +93,13 @@ def test_what_was_shown_is_adopted_and_doing_it_again_changes_nothing() -> None:
     assert "relabel" not in {call for call, _ in groups.calls}
 
 
-def test_a_rule_that_somebody_removes_meanwhile_is_passed_over_and_the_others_are_adopted() -> None:
-    standing = {one.id: one for one in (BY_HAND, rule("sgr-2", address(2)))}
-    adoption = region(Raced(standing, taken=[BY_HAND.id]))
+def test_a_rule_that_was_removed_in_the_meantime_is_skipped_and_the_others_are_adopted() -> None:
+    rules = {rule.id: rule for rule in (BY_HAND, rule("sgr-2", address(2)))}
+    adoption = region(Raced(rules, taken=[BY_HAND.id]))
     assert adoption.adopt(adoption.plan()) == {"sgr-2"}
 
 
-def test_a_rule_whose_member_went_after_it_was_shown_is_not_adopted() -> None:
+def test_a_rule_whose_member_departed_after_it_was_shown_is_not_adopted() -> None:
     groups = FakeSecurityGroups.holding([BY_HAND])
     shown = region(groups).plan()
     assert region(groups, rows(roster({}, {I1: 1}))).adopt(shown) == set()
@@ -118,7 +111,7 @@ def test_a_rule_that_was_not_shown_is_not_adopted() -> None:
     assert region(groups).adopt([AdoptionPlan(GROUP)]) == set()
 
 
-def test_a_refusal_that_no_new_reading_mends_is_raised() -> None:
+def test_a_refusal_that_a_new_read_does_not_resolve_is_raised() -> None:
     class Refusing(FakeSecurityGroups):
         def relabel(self, group: SecurityGroupId, labels: Any) -> None:
             raise Refused(Refusal.MALFORMED, f"{group} {labels}")

@@ -1,9 +1,9 @@
-"""What reconciles change, told as one list; and the digest that names a plan."""
+"""What reconciles change, as one list; and the digest that identifies a plan."""
 
 from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rules import Opening
-from ringfence_ops.state.changes import Action, changes, digest, held
+from ringfence_ops.state.changes import Action, changes, digest, guard_holds
 from tests.unit.builders import EAST, GROUP, TCP, address, label, rule
 
 CLUSTER = label().cluster
@@ -12,41 +12,41 @@ ADDED = RuleAdded(EAST, GROUP, RuleId("sgr-made-up"), OPENING, label(), drift=Fa
 REMOVED = RuleRemoved(EAST, GROUP, RuleId("sgr-1"), Opening(TCP, address(2)), label(), "departed", 3.0, drift=False)
 
 
-def test_each_entry_about_a_rule_becomes_a_change_and_no_other_does() -> None:
+def test_each_audit_event_about_a_rule_becomes_a_change() -> None:
     found = changes(CLUSTER, [REMOVED, ADDED], {})
 
-    assert [(one.action, one.opening, one.why) for one in found] == [
+    assert [(change.action, change.opening, change.why) for change in found] == [
         (Action.ADD, OPENING, "joined"),
         (Action.REMOVE, Opening(TCP, address(2)), "departed"),
     ]
 
 
-def test_what_is_held_is_told_with_the_rule_that_stands_and_once_for_all_engines() -> None:
+def test_what_is_held_is_listed_with_its_rule_and_once_for_all_engines() -> None:
     # given a removal that the engines of two Regions hold
-    standing = rule("sgr-1", address(1), description=str(label()))
-    entry = RemovalsHeld(EAST, GROUP, (standing.id,), 9, "digest")
+    held = rule("sgr-1", address(1), description=str(label()))
+    event = RemovalsHeld(EAST, GROUP, (held.id,), 9, "digest")
     # when
-    found = changes(CLUSTER, [entry, entry], {standing.id: standing})
+    found = changes(CLUSTER, [event, event], {held.id: held})
     # then
-    (one,) = found
-    assert (one.action, one.opening, one.label) == (Action.HOLD, standing.opening, label())
-    assert [each.digest for each in held([entry, entry])] == ["digest"]
+    (change,) = found
+    assert (change.action, change.opening, change.label) == (Action.HOLD, held.opening, label())
+    assert [hold.digest for hold in guard_holds([event, event])] == ["digest"]
 
 
-def test_a_held_rule_that_is_gone_by_now_is_told_by_its_id() -> None:
-    (one,) = changes(CLUSTER, [RemovalsHeld(EAST, GROUP, (RuleId("sgr-9"),), 9, "digest")], {})
+def test_a_held_rule_that_no_longer_exists_is_listed_by_its_id() -> None:
+    (change,) = changes(CLUSTER, [RemovalsHeld(EAST, GROUP, (RuleId("sgr-9"),), 9, "digest")], {})
 
-    assert (one.rule, one.opening, one.label) == ("sgr-9", None, None)
+    assert (change.rule, change.opening, change.label) == ("sgr-9", None, None)
 
 
-def test_what_is_only_observed_says_so() -> None:
+def test_a_change_in_observe_mode_is_marked() -> None:
     wanted = RuleWanted(EAST, GROUP, OPENING, label())
     unwanted = RuleUnwanted(EAST, GROUP, RuleId("sgr-1"), Opening(TCP, address(2)), None, "no-member")
 
-    assert [one.observed for one in changes(CLUSTER, [wanted, unwanted], {})] == [True, True]
+    assert [change.observed for change in changes(CLUSTER, [wanted, unwanted], {})] == [True, True]
 
 
-def test_a_digest_names_exactly_the_changes_in_whatever_order() -> None:
+def test_a_digest_identifies_exactly_the_changes_in_any_order() -> None:
     both = changes(CLUSTER, [ADDED, REMOVED], {})
 
     assert digest(both) == digest(both[::-1])
@@ -54,16 +54,16 @@ def test_a_digest_names_exactly_the_changes_in_whatever_order() -> None:
     assert digest([]) == "000000000000"
 
 
-def test_a_made_up_id_of_a_rule_that_does_not_stand_yet_is_not_in_the_digest() -> None:
+def test_the_made_up_id_of_a_rule_that_does_not_exist_yet_is_not_in_the_digest() -> None:
     other = RuleAdded(EAST, GROUP, RuleId("sgr-made-up-otherwise"), OPENING, label(), drift=False)
 
     assert digest(changes(CLUSTER, [ADDED], {})) == digest(changes(CLUSTER, [other], {}))
 
 
-def test_what_is_refused_changes_nothing_and_is_not_in_the_digest() -> None:
+def test_a_refused_rule_is_no_change_and_is_not_in_the_digest() -> None:
     refused = RuleRefused(EAST, GROUP, OPENING, label(), "quota", "RulesPerSecurityGroupLimitExceeded")
 
-    (one,) = changes(CLUSTER, [refused], {})
+    (change,) = changes(CLUSTER, [refused], {})
 
-    assert (one.action, one.why) == (Action.REFUSE, "RulesPerSecurityGroupLimitExceeded")
-    assert digest([one]) == digest([])
+    assert (change.action, change.why) == (Action.REFUSE, "RulesPerSecurityGroupLimitExceeded")
+    assert digest([change]) == digest([])

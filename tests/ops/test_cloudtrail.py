@@ -1,4 +1,4 @@
-"""CloudTrail: who made a rule that no engine made."""
+"""CloudTrail: who made a rule that is not in the engine's log."""
 
 import json
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import pytest
 from botocore.stub import Stubber
 
 from ringfence.core.model.identifiers import RuleId
-from ringfence_ops.logs.cloudtrail import Deed, Trail
+from ringfence_ops.logs.cloudtrail import ApiCall, EventHistory
 from tests.unit.builders import EAST, GROUP, NOW
 
 SGR, OTHER = RuleId("sgr-00000001"), RuleId("sgr-00000002")
 
 
 def event(rule: str, at: int = NOW, name: str = "AuthorizeSecurityGroupIngress", **record: Any) -> dict[str, Any]:
-    """An event of Alice's, with the record that CloudTrail keeps of the call."""
+    """An event of a call by Alice, with CloudTrail's record of the call."""
     kept = {
         "userIdentity": {"arn": "arn:aws:iam::123456789012:user/alice"},
         "sourceIPAddress": "203.0.113.7",
@@ -41,26 +41,28 @@ def stub() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def told(stub: Stubber, *pages: list[dict[str, Any]], rules: frozenset[RuleId] = frozenset({SGR})) -> dict[Any, Deed]:
-    """What is made of these pages of events, newest first."""
+def latest_calls(
+    stub: Stubber, *pages: list[dict[str, Any]], rules: frozenset[RuleId] = frozenset({SGR})
+) -> dict[Any, ApiCall]:
+    """The latest calls in these pages of events, newest first."""
     for number, page in enumerate(pages):
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": GROUP}],
             "MaxResults": 50,
         }
-        asked |= {"NextToken": f"page-{number}"} if number else {}
+        request |= {"NextToken": f"page-{number}"} if number else {}
         more = {"NextToken": f"page-{number + 1}"} if number + 1 < len(pages) else {}
-        stub.add_response("lookup_events", {"Events": page, **more}, asked)
-    return Trail(stub.client, EAST).deeds(GROUP, rules)
+        stub.add_response("lookup_events", {"Events": page, **more}, request)
+    return EventHistory(stub.client, EAST).latest_calls(GROUP, rules)
 
 
-def test_who_made_a_rule_is_told_with_where_from_and_by_which_event(stub: Stubber) -> None:
-    assert told(stub, [event(OTHER), event(SGR, NOW - 60)]) == {
-        SGR: Deed(
+def test_a_rules_maker_is_known_with_its_address_and_event(stub: Stubber) -> None:
+    assert latest_calls(stub, [event(OTHER), event(SGR, NOW - 60)]) == {
+        SGR: ApiCall(
             at=NOW - 60,
-            action="AuthorizeSecurityGroupIngress",
-            event=f"event-{NOW - 60}",
-            who="arn:aws:iam::123456789012:user/alice",
+            operation="AuthorizeSecurityGroupIngress",
+            event_id=f"event-{NOW - 60}",
+            caller="arn:aws:iam::123456789012:user/alice",
             source_address="203.0.113.7",
             user_agent="aws-cli/2.0",
         )
@@ -75,15 +77,15 @@ def test_the_latest_call_about_a_rule_counts(stub: Stubber) -> None:
         requestParameters={"SecurityGroupRules": [{"SecurityGroupRuleId": SGR}]},
         responseElements=None,
     )
-    assert told(stub, [changed, event(SGR, NOW - 60)])[SGR].action == "ModifySecurityGroupRules"
+    assert latest_calls(stub, [changed, event(SGR, NOW - 60)])[SGR].operation == "ModifySecurityGroupRules"
 
 
 def test_an_older_page_is_read_until_every_rule_is_found(stub: Stubber) -> None:
-    found = told(stub, [event(SGR)], [event(OTHER, NOW - 9)], rules=frozenset({SGR, OTHER}))
-    assert {rule: deed.at for rule, deed in found.items()} == {SGR: NOW, OTHER: NOW - 9}
+    found = latest_calls(stub, [event(SGR)], [event(OTHER, NOW - 9)], rules=frozenset({SGR, OTHER}))
+    assert {rule: call.at for rule, call in found.items()} == {SGR: NOW, OTHER: NOW - 9}
 
 
-def test_a_rule_of_which_nothing_tells_is_not_in_the_answer(stub: Stubber) -> None:
+def test_a_rule_without_a_call_is_absent(stub: Stubber) -> None:
     revoked = event(SGR, name="RevokeSecurityGroupIngress")
     broken = {**event(SGR), "CloudTrailEvent": "{"}
-    assert told(stub, [revoked, broken, event(OTHER)]) == {}
+    assert latest_calls(stub, [revoked, broken, event(OTHER)]) == {}

@@ -178,7 +178,7 @@ def test_a_cluster_made_in_code_names_its_broken_relations_once_and_is_not_deplo
     assert cluster.broken_relations() == []
     assert len(broken.broken_relations()) == 1
     with pytest.raises(CommandError, match="terminate_heartbeat must be longer than release_deadline"):
-        Deployer(cast("Any", None), broken, "123456789012").propose(broken.region_names)
+        Deployer(cast("Any", None), broken, "123456789012").create_change_sets(broken.region_names)
 
 
 # Mistakes.

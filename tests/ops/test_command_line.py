@@ -1,21 +1,13 @@
-"""The command as a whole: in a real terminal, in a shell that completes, and misused."""
+"""The command as a whole: in a real terminal, with shell completion, and with wrong usage."""
 
 import subprocess
-from pathlib import Path
 
 import pexpect
 import pyte
 import pytest
 
-from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
-from tests.ops.commands import COMMAND, Shell, shell
-
-__all__ = ["_two_regions", "two_regions"]
-
-
-@pytest.fixture
-def operator(two_regions: Cluster, tmp_path: Path) -> Shell:
-    return shell(two_regions, tmp_path)
+from tests.end_to_end.clusters import EAST, WEST
+from tests.ops.commands import COMMAND, Shell
 
 
 def terminal(operator: Shell, *arguments: str, columns: int = 80, **environment: str) -> "pexpect.spawn[bytes]":
@@ -29,15 +21,15 @@ def terminal(operator: Shell, *arguments: str, columns: int = 80, **environment:
     )
 
 
-def screen(said: bytes, columns: int) -> list[str]:
-    """What a terminal of that width shows."""
+def screen(output: bytes, columns: int) -> list[str]:
+    """The lines that a terminal of that width shows."""
     shown = pyte.Screen(columns, 50)
-    pyte.ByteStream(shown).feed(said)
+    pyte.ByteStream(shown).feed(output)
     return [line.rstrip() for line in shown.display]
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_a_screen_fits_its_terminal_and_loses_nothing(operator: Shell, columns: int) -> None:
+def test_a_screen_fits_its_terminal_without_loss(operator: Shell, columns: int) -> None:
     # when
     process = terminal(operator, "status", columns=columns)
     process.expect(pexpect.EOF)
@@ -50,14 +42,14 @@ def test_a_screen_fits_its_terminal_and_loses_nothing(operator: Shell, columns: 
     assert lines[[n for n, line in enumerate(lines) if line][-1]] == "All in sync."
 
 
-def test_colour_is_for_terminals_that_want_it(operator: Shell) -> None:
+def test_colour_depends_on_no_color(operator: Shell) -> None:
     for no_color, coloured in (("", True), ("1", False)):
         process = terminal(operator, "plan", NO_COLOR=no_color)
         process.expect(pexpect.EOF)
         assert (b"\x1b[32m" in (process.before or b"")) is coloured
 
 
-def test_a_screen_that_is_watched_is_drawn_again_until_ctrl_c(operator: Shell) -> None:
+def test_watch_updates_the_screen_until_ctrl_c(operator: Shell) -> None:
     process = terminal(operator, "status", "--watch")
     process.expect("All in sync")
     process.expect("All in sync")
@@ -69,7 +61,7 @@ def test_a_screen_that_is_watched_is_drawn_again_until_ctrl_c(operator: Shell) -
 
 
 def completed(operator: Shell, words: str) -> list[str]:
-    """What bash offers for the last word."""
+    """The completions of the last word in bash."""
     environment = {"_RINGFENCE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     done = subprocess.run(
         [COMMAND],
@@ -83,7 +75,7 @@ def completed(operator: Shell, words: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_shell_completes_commands_and_the_clusters_regions(operator: Shell) -> None:
+def test_a_shell_completes_commands_and_regions(operator: Shell) -> None:
     assert completed(operator, "ringfence st") == ["status"]
     assert completed(operator, "ringfence sync us-w") == [WEST]
     assert completed(operator, "ringfence retire us") == [EAST, WEST]
@@ -92,16 +84,14 @@ def test_a_shell_completes_commands_and_the_clusters_regions(operator: Shell) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("statis",), "No such command 'statis'"),
         (("status", "--jsn"), "No such option: --jsn"),
         (("history", "--since"), "requires an argument"),
     ],
 )
-def test_a_command_that_is_mistyped_is_told_apart_from_one_that_failed(
-    operator: Shell, arguments: tuple[str, ...], said: str
-) -> None:
+def test_wrong_usage_has_its_own_exit_code(operator: Shell, arguments: tuple[str, ...], message: str) -> None:
     ran = operator.run(*arguments)
-    assert (ran.code, ran.said) == (64, "")
-    assert said in ran.aside
+    assert (ran.code, ran.output) == (64, "")
+    assert message in ran.errors

@@ -1,6 +1,8 @@
-"""What programs get: each document is as its schema says, key by key, in each of its states."""
+"""The documents for programs: each matches its schema, key by key, in each of its states."""
 
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,47 +13,53 @@ from ringfence.core.audit_events import RuleRemoved
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.rules import Opening
+from ringfence_ops.cli.terminal import Output
 from ringfence_ops.commands import adopt, doctor, explain, history
-from ringfence_ops.explain.evidence import Answer
-from ringfence_ops.logs.audit_log import RuleChange, Turn
-from ringfence_ops.logs.cloudtrail import Deed
-from tests.ops.test_adoption import BY_HAND, planned
-from tests.ops.test_doctor import chart, examined
-from tests.ops.test_subject import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, asked, sight
+from ringfence_ops.explain.full_explanation import FullExplanation
+from ringfence_ops.logs.audit_log import LoggedAction, LoggedChange, LoggedMember, LoggedRule
+from ringfence_ops.logs.cloudtrail import ApiCall
+from tests.ops.adoption import BY_HAND, planned
+from tests.ops.commands import SCHEMAS, schema_of
+from tests.ops.evidence import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
+from tests.ops.facts import facts, findings_of
 from tests.unit.builders import EAST, GROUP, NOW, TCP, WEST, address, instance, label, observed, rows, rule
 
-SCHEMAS = Path(history.__file__).resolve().parents[1] / "schemas"
 STRANGER = InstanceId("i-0000000000000009")
-CHANGE = RuleChange(
-    NOW, EAST, Turn.ADDED, WEST, GROUP, OWNED.id, address(1), "tcp/9042", "us-east-1/db", "i-1", ("schedule x",)
+CHANGE = LoggedChange(
+    NOW,
+    EAST,
+    LoggedAction.ADDED,
+    LoggedRule(WEST, GROUP, OWNED.id, address(1), "tcp/9042"),
+    LoggedMember("us-east-1/db", "i-1"),
+    ("schedule x",),
 )
 REMOVAL = RuleRemoved(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(), "departed", None, drift=False)
-DEED = Deed(NOW, "AuthorizeSecurityGroupIngress", "event-1", "arn:aws:iam::1:user/a", "203.0.113.7", "aws-cli")
+CALL = ApiCall(NOW, "AuthorizeSecurityGroupIngress", "event-1", "arn:aws:iam::1:user/a", "203.0.113.7", "aws-cli")
 
 
-def explanations() -> list[Answer]:
+def full_explanations() -> list[FullExplanation]:
     """One for each kind of identity, and for each state of a door's history."""
     joining = observed({STRANGER: "Pending:Wait"}, instance(STRANGER, address(2)))
-    answers = [
-        asked("198.18.0.1", sight(OWNED, rows=rows(MEMBER), observation=IN_SERVICE)),
-        asked("198.18.0.1", sight(OWNED, rows=rows(DEPARTED)), foreseen=(REMOVAL,)),
-        asked("198.18.0.2", sight(rows=rows(MEMBER), observation=joining)),
-        asked("192.0.2.1", sight(rule("sgr-1", OFFICE), rows=rows()), static_members=(OFFICE,)),
-        asked("198.18.0.3", sight(rows=rows()), strangers={EAST: (STRANGER,)}),
-        asked("203.0.113.1", sight(rows=rows())),
+    explanations = [
+        explained("198.18.0.1", region(OWNED, rows=rows(MEMBER), observation=IN_SERVICE)),
+        explained("198.18.0.1", region(OWNED, rows=rows(DEPARTED)), planned_events=(REMOVAL,)),
+        explained("198.18.0.2", region(rows=rows(MEMBER), observation=joining)),
+        explained("192.0.2.1", region(rule("sgr-1", OFFICE), rows=rows()), static_members=(OFFICE,)),
+        explained("198.18.0.3", region(rows=rows()), strangers={EAST: (STRANGER,)}),
+        explained("203.0.113.1", region(rows=rows())),
     ]
     return [
-        Answer(answers[0], NOW + 9, [CHANGE]),
-        Answer(answers[1], NOW + 9, deeds={OWNED.id: DEED}, unreachable={WEST: "hangs"}),
-        *(Answer(answer, NOW) for answer in answers[2:]),
+        FullExplanation(explanations[0], NOW + 9, [CHANGE]),
+        FullExplanation(explanations[1], NOW + 9, calls={OWNED.id: CALL}, unreachable={WEST: "hangs"}),
+        *(FullExplanation(explanation, NOW) for explanation in explanations[2:]),
     ]
 
 
-DOCUMENTS: list[dict[str, Any]] = [
+DOCUMENTS: list[Any] = [
     history.document([CHANGE], NOW, {WEST: "no answer within 5 s"}),
     history.document([], NOW, {}),
-    *map(explain.document, explanations()),
-    doctor.document(examined(chart(event_rule=None)), {}),
+    *map(explain.document, full_explanations()),
+    doctor.document(findings_of(facts(event_rule=None)), {}),
     doctor.document([], {WEST: "no answer within 5 s"}),
     adopt.document(
         {EAST: [planned(BY_HAND, rule("sgr-2", Cidr("0.0.0.0/0")))]}, {EAST: frozenset({RuleId("sgr-1")})}, {}
@@ -60,32 +68,41 @@ DOCUMENTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=[f"{one['schema']}-{n}" for n, one in enumerate(DOCUMENTS)])
-def test_a_document_is_as_its_schema_says(document: dict[str, Any]) -> None:
-    name = document["schema"].removeprefix("ringfence.").removesuffix("/1")
-    schema = json.loads((SCHEMAS / f"{name}.json").read_text())
-    jsonschema.validate(json.loads(json.dumps(document)), schema, jsonschema.Draft202012Validator)
-    assert next(iter(document)) == "schema"
+def printed(document: Any) -> dict[str, Any]:
+    """The document as a program reads it."""
+    output = StringIO()
+    with redirect_stdout(output):
+        Output(as_json=True).show_document(document)
+    read: dict[str, Any] = json.loads(output.getvalue())
+    return read
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[f"{document.schema}-{n}" for n, document in enumerate(DOCUMENTS)])
+def test_a_document_matches_its_schema(document: Any) -> None:
+    read = printed(document)
+    jsonschema.validate(read, schema_of(read), jsonschema.Draft202012Validator)
+    assert next(iter(read)) == "schema"
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
-def test_a_schema_is_one_and_describes_every_key(path: Path) -> None:
+def test_a_schema_is_valid_and_describes_every_key(path: Path) -> None:
     schema = json.loads(path.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["title"] == f"ringfence.{path.stem}/1"
 
     def described(part: dict[str, Any]) -> bool:
-        inner = part.get("properties", {}) | part.get("items", {}).get("properties", {})
-        return all(each.get("description") and described(each) for each in inner.values())
+        items = part.get("items", {})
+        inner = [*part.get("properties", {}).values(), *items.get("properties", {}).values(), *items.get("anyOf", ())]
+        return all(key.get("description") and described(key) for key in inner)
 
     assert described(schema)
 
 
-def test_what_a_document_says_is_what_was_found() -> None:
-    said = explain.document(explanations()[1])
-    assert (said["right"], said["identities"][0]["kind"]) == (False, "departed")
-    (door,) = said["doors"]
-    assert (door["verdict"], door["reason"], door["made_by"]["who"]) == ("goes", "departed", DEED.who)
-    assert explain.document(explanations()[0])["doors"][0]["since"] == "2027-01-15T08:00:00Z"
-    (adopted,) = adopt.document({EAST: [planned(BY_HAND)]}, {EAST: frozenset({RuleId("sgr-1")})}, {})["rules"]
+def test_a_document_contains_what_was_found() -> None:
+    document = printed(explain.document(full_explanations()[1]))
+    assert (document["right"], document["identities"][0]["kind"]) == (False, "departed")
+    (door,) = document["doors"]
+    assert (door["verdict"], door["reason"], door["made_by"]["who"]) == ("goes", "departed", CALL.caller)
+    assert printed(explain.document(full_explanations()[0]))["doors"][0]["since"] == "2027-01-15T08:00:00Z"
+    (adopted,) = printed(adopt.document({EAST: [planned(BY_HAND)]}, {EAST: frozenset({RuleId("sgr-1")})}, {}))["rules"]
     assert (adopted["was"], adopted["description"], adopted["adopted"]) == ("by hand", str(label()), True)

@@ -3,33 +3,27 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pexpect
 import pytest
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cluster.cluster_file import read
-from tests.end_to_end.clusters import EAST, WEST, Cluster, _two_regions, two_regions
-from tests.ops.commands import COMMAND, Shell, shell
-from tests.ops.test_explain_commands import checked
-
-__all__ = ["_two_regions", "two_regions"]
-
+from tests.end_to_end.clusters import EAST, WEST, Cluster
+from tests.ops.commands import COMMAND, Shell
 
 BOTH = ("--region", EAST, "--region", WEST)
 
 
-@pytest.fixture
-def operator(two_regions: Cluster, tmp_path: Path) -> Shell:
-    operator = shell(two_regions, tmp_path)
-    (tmp_path / "ringfence.toml").unlink()
-    return operator
+@pytest.fixture(autouse=True)
+def _no_cluster_file(operator: Shell) -> None:
+    """There is no cluster file yet."""
+    (operator.directory / "ringfence.toml").unlink()
 
 
 @contextmanager
 def second_group(cluster: Cluster) -> Iterator[str]:
-    """An Auto Scaling group beside the cluster's, without an instance, in the east."""
+    """A second Auto Scaling group in the east, without instances."""
     east = cluster.regions[EAST]
     client = east.client("autoscaling")
     (first,) = client.describe_auto_scaling_groups(AutoScalingGroupNames=[east.auto_scaling_group])["AutoScalingGroups"]
@@ -48,43 +42,43 @@ def second_group(cluster: Cluster) -> Iterator[str]:
 
 def test_it_describes_what_the_regions_have(two_regions: Cluster, operator: Shell) -> None:
     # when
-    document = checked(operator.run("init", "--name", "demo", *BOTH, "--json"))
+    document = operator.document("init", "--name", "demo", *BOTH)
     # then
     cluster = read(operator.directory / "ringfence.toml")
     assert document["file"] == "ringfence.toml"
-    for region, one in two_regions.regions.items():
-        described = cluster.of(Region(region))
-        assert described.auto_scaling_groups == (one.auto_scaling_group,)
-        assert described.security_groups == (one.security_group,)
+    for name, region in two_regions.regions.items():
+        described = cluster.of(Region(name))
+        assert described.auto_scaling_groups == (region.auto_scaling_group,)
+        assert described.security_groups == (region.security_group,)
     assert operator.run("plan").code == 0
 
 
-def test_a_file_that_is_there_stays_unless_told_otherwise(operator: Shell) -> None:
+def test_an_existing_file_is_not_overwritten_by_default(operator: Shell) -> None:
     file = operator.directory / "ringfence.toml"
     file.write_text("mine")
 
     refused = operator.run("init", "--name", "demo", *BOTH)
 
     assert (refused.code, file.read_text()) == (1, "mine")
-    assert "give --force to write over it" in refused.aside
+    assert "give --force to overwrite it" in refused.errors
     assert operator.run("init", "--name", "demo", *BOTH, "--force").code == 0
     assert file.read_text() != "mine"
 
 
-def test_of_several_groups_some_must_be_named(two_regions: Cluster, operator: Shell) -> None:
+def test_of_several_groups_at_least_one_must_be_named(two_regions: Cluster, operator: Shell) -> None:
     with second_group(two_regions) as second:
         unnamed = operator.run("init", "--name", "demo", "--region", EAST)
         mistaken = operator.run("init", "--name", "demo", "--region", EAST, "--auto-scaling-group", "bach")
         named = operator.run("init", "--name", "demo", "--region", EAST, "--auto-scaling-group", second)
     assert (unnamed.code, mistaken.code, named.code) == (1, 1, 0)
-    assert "name them with --auto-scaling-group" in unnamed.aside
-    assert "did you mean batch?" in mistaken.aside
+    assert "name them with --auto-scaling-group" in unnamed.errors
+    assert "did you mean batch?" in mistaken.errors
     described = read(operator.directory / "ringfence.toml").of(Region(EAST))
     assert described.auto_scaling_groups == (second,)
     assert described.security_groups == (two_regions.regions[EAST].security_group,)
 
 
-def test_on_a_terminal_it_asks_for_what_it_cannot_know(two_regions: Cluster, operator: Shell) -> None:
+def test_on_a_terminal_it_asks_for_the_rest(two_regions: Cluster, operator: Shell) -> None:
     with second_group(two_regions) as second:
         terminal = pexpect.spawn(
             COMMAND,
@@ -112,7 +106,7 @@ def test_on_a_terminal_it_asks_for_what_it_cannot_know(two_regions: Cluster, ope
     assert read(operator.directory / "ringfence.toml").of(Region(EAST)).auto_scaling_groups == (second,)
 
 
-def test_ctrl_c_at_a_question_leaves_nothing(operator: Shell) -> None:
+def test_ctrl_c_at_a_question_writes_nothing(operator: Shell) -> None:
     terminal = pexpect.spawn(
         COMMAND,
         ["init"],
@@ -130,7 +124,7 @@ def test_ctrl_c_at_a_question_leaves_nothing(operator: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "there is no terminal to ask on: give --name"),
         (("--name", "demo"), "there is no terminal to ask on: give --region"),
@@ -143,11 +137,9 @@ def test_ctrl_c_at_a_question_leaves_nothing(operator: Shell) -> None:
         (("--name", "demo", "--region", EAST, "--ports", "9042"), "--ports: "),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_written(
-    operator: Shell, arguments: tuple[str, ...], said: str
-) -> None:
+def test_an_error_is_one_line_and_nothing_is_written(operator: Shell, arguments: tuple[str, ...], message: str) -> None:
     ran = operator.run("init", *arguments)
-    assert (ran.code, ran.said) == (1, "")
-    assert said in ran.aside
-    assert len(ran.aside.splitlines()) == 1
+    assert (ran.code, ran.output) == (1, "")
+    assert message in ran.errors
+    assert len(ran.errors.splitlines()) == 1
     assert not (operator.directory / "ringfence.toml").exists()

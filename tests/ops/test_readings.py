@@ -1,4 +1,4 @@
-"""What is read of a real cluster on the lab: who somebody is, what the log tells, how an examination ends, adoption."""
+"""What is read of a real cluster in the lab: identities, the audit log, the checks of `doctor`, and adoption."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,34 +10,32 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.aws.assembly import region_services
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import Unread
 from ringfence_ops.doctor.finding import Finding, Severity
 from ringfence_ops.doctor.reading import Reader
 from ringfence_ops.doctor.security_groups import check_groups, check_room
-from ringfence_ops.doctor.stack import Expected, check_agreement, check_deployment
-from ringfence_ops.explain.evidence import Investigator
-from ringfence_ops.explain.explanation import Explanation, HasDeparted, IsMember, IsStranger, Subject, Verdict
-from ringfence_ops.explain.subject import Inquiry
-from ringfence_ops.logs.audit_log import About, AuditLog, RuleChange, Turn, log_group, merged
-from ringfence_ops.logs.cloudtrail import Trail
+from ringfence_ops.doctor.stack import Expected, check_stack, check_versions
+from ringfence_ops.explain.evidence import Evidence
+from ringfence_ops.explain.explanation import ClusterMember, DepartedInstance, DoorVerdict, Explanation, Stranger
+from ringfence_ops.explain.full_explanation import instances_with
+from ringfence_ops.explain.subject import Subject
+from ringfence_ops.logs.audit_log import AuditLog, ChangeFilter, LoggedAction, LoggedChange, log_group, merged
+from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.state.adoption import RegionAdoption
-from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster, _two_regions, two_regions
+from ringfence_ops.state.region_snapshot import read_region
+from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
 from tests.labs import eventually, session_of_role
-
-__all__ = ["_two_regions", "two_regions"]
-
+from tests.ops.changes_in_lab import STRANGER, disabled_event_rule, foreign_rule
+from tests.ops.commands import HANGING_REGION_SECONDS
 
 ACCOUNT = "123456789012"
-STRANGER = "203.0.113.9"
 PARAMETERS = {
     "ReleaseDeadline": str(RELEASE_DEADLINE),
     "ScheduleExpression": "rate(1 minute)",
@@ -49,7 +47,7 @@ PARAMETERS = {
 
 
 def clients(cluster: Cluster, session: boto3.Session | None = None) -> Callable[[str, Region], Any]:
-    """Clients such as an operator's: they try once, and give up after a while."""
+    """Clients like an operator's, which try once."""
     return _clients(cluster.lab.endpoint_url, session or ROOT)
 
 
@@ -84,38 +82,38 @@ def settings(cluster: Cluster, region: str) -> Settings:
 
 
 def explained(cluster: Cluster, text: str) -> Explanation:
-    """The answer to a question, without a look ahead."""
+    """The explanation of a subject, without a dry run."""
     client_of = clients(cluster)
-    investigators = {Region(region): Investigator(client_of, settings(cluster, region)) for region in cluster.regions}
     subject = Subject.parse(text)
-    strangers = {region: one.holders(subject.cidr) for region, one in investigators.items() if subject.cidr}
-    sights = {region: one.sight() for region, one in investigators.items()}
-    return Inquiry(cluster.lab.cluster, sights, strangers=strangers).about(subject)
+    names = [Region(name) for name in cluster.regions]
+    strangers = {name: instances_with(client_of, name, subject.cidr) for name in names if subject.cidr}
+    regions = {name: read_region(client_of, settings(cluster, name)) for name in names}
+    return Evidence(cluster.lab.cluster, regions, strangers=strangers).explain(subject)
 
 
-def told(cluster: Cluster, about: About, since: float) -> list[RuleChange]:
-    """What the audit logs of all Regions tell."""
+def logged_changes(cluster: Cluster, selected: ChangeFilter, since: float) -> list[LoggedChange]:
+    """The changes in the audit logs of all Regions."""
     client_of = clients(cluster)
     group = log_group(cluster.lab.cluster)
     logs = [AuditLog(client_of("logs", Region(region)), Region(region), group) for region in cluster.regions]
-    return merged(log.changes(since, about=about) for log in logs)
+    return merged(log.changes(since, selected=selected) for log in logs)
 
 
-def test_a_member_is_known_by_its_address_and_by_its_id_and_admitted_in_both_regions(two_regions: Cluster) -> None:
-    ((id, one),) = two_regions.regions[EAST].instances().items()
-    assert one.address is not None
-    for text in (one.address, id):
+def test_a_member_is_found_by_address_and_by_id_and_is_admitted_in_both_regions(two_regions: Cluster) -> None:
+    ((id, instance),) = two_regions.regions[EAST].instances().items()
+    assert instance.address is not None
+    for text in (instance.address, id):
         answer = explained(two_regions, text)
         (identity,) = answer.identities
-        assert isinstance(identity, IsMember)
+        assert isinstance(identity, ClusterMember)
         assert (identity.instance, identity.lifecycle_state) == (id, "InService")
         assert [(door.region, door.verdict) for door in answer.doors] == [
-            (EAST, Verdict.RIGHT),
-            (WEST, Verdict.RIGHT),
+            (EAST, DoorVerdict.RIGHT),
+            (WEST, DoorVerdict.RIGHT),
         ]
 
 
-def test_the_logs_tell_how_an_instance_came_and_went(two_regions: Cluster) -> None:
+def test_the_logs_contain_the_changes_for_an_instance(two_regions: Cluster) -> None:
     # given
     since = time.time() - 1
     before = set(two_regions.regions[EAST].instances())
@@ -127,86 +125,63 @@ def test_the_logs_tell_how_an_instance_came_and_went(two_regions: Cluster) -> No
     stayed = set(two_regions.regions[EAST].instances())
     (departed,) = (before | gone) - stayed
     # then
-    about = About(instances=frozenset({departed}), turns=frozenset({Turn.REMOVED}))
+    selected = ChangeFilter(instances=frozenset({departed}), actions=frozenset({LoggedAction.REMOVED}))
 
-    def removals() -> list[RuleChange]:
-        return told(two_regions, about, since)
+    def removals() -> list[LoggedChange]:
+        return logged_changes(two_regions, selected, since)
 
     removed = eventually(lambda: removals() if len(removals()) == 2 else [])
-    assert sorted(one.region for one in removed) == [EAST, WEST]
-    assert {one.reason for one in removed} == {"departed"}
-    assert all(one.causes and one.address.endswith("/32") for one in removed)
+    assert sorted(change.rule.region for change in removed) == [EAST, WEST]
+    assert {change.reason for change in removed} == {"departed"}
+    assert all(change.causes and change.rule.address.endswith("/32") for change in removed)
     answer = explained(two_regions, departed)
-    assert [type(identity) for identity in answer.identities] == [HasDeparted]
+    assert [type(identity) for identity in answer.identities] == [DepartedInstance]
     assert answer.doors == ()
 
 
-def test_an_address_that_a_foreign_rule_admits_is_its_makers_business(two_regions: Cluster) -> None:
+def test_the_maker_of_a_foreign_rule_is_known(two_regions: Cluster) -> None:
     east = two_regions.regions[EAST]
     with foreign_rule(two_regions, EAST, STRANGER) as rule:
         answer = explained(two_regions, STRANGER)
         assert answer.identities == ()
-        assert [(door.verdict, door.rule and door.rule.id) for door in answer.doors] == [(Verdict.FOREIGN, rule)]
-        deeds = Trail(east.client("cloudtrail"), Region(EAST)).deeds(
+        assert [(door.verdict, door.rule and door.rule.id) for door in answer.doors] == [(DoorVerdict.FOREIGN, rule)]
+        calls = EventHistory(east.client("cloudtrail"), Region(EAST)).latest_calls(
             SecurityGroupId(east.security_group), frozenset({rule})
         )
-        assert deeds[rule].action == "AuthorizeSecurityGroupIngress"
-        assert deeds[rule].who.endswith(":root")
+        assert calls[rule].operation == "AuthorizeSecurityGroupIngress"
+        assert calls[rule].caller.endswith(":root")
 
 
-def test_an_instance_of_the_account_that_is_none_of_the_clusters_is_a_stranger(two_regions: Cluster) -> None:
+def test_an_instance_of_the_account_that_is_not_in_the_cluster_is_a_stranger(two_regions: Cluster) -> None:
     ec2 = two_regions.regions[WEST].client("ec2")
     image = ec2.describe_images()["Images"][0]["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.micro")["Instances"][0]
     try:
         answer = explained(two_regions, made["PrivateIpAddress"])
-        assert IsStranger(Region(WEST), made["InstanceId"]) in answer.identities
+        assert Stranger(Region(WEST), made["InstanceId"]) in answer.identities
     finally:
         ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
 
 
-@contextmanager
-def foreign_rule(cluster: Cluster, region: str, address: str, **more: Any) -> Iterator[Any]:
-    """A rule made by hand on the managed port, for a while; its id."""
-    one = cluster.regions[region]
-    cidrs = [{"CidrIp": f"{address}/32", "Description": "by hand"}]
-    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": cidrs} | more
-    made = one.client("ec2").authorize_security_group_ingress(GroupId=one.security_group, IpPermissions=[permission])
-    id = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
-    try:
-        yield id
-    finally:
-        if id in {rule["SecurityGroupRuleId"] for rule in one.rules()}:
-            one.client("ec2").revoke_security_group_ingress(GroupId=one.security_group, SecurityGroupRuleIds=[id])
-
-
-# The examination.
+# The checks of `doctor`.
 
 
 def expected(cluster: Cluster) -> list[Expected]:
     return [Expected(settings(cluster, region), PARAMETERS) for region in cluster.regions]
 
 
-def examined(cluster: Cluster, client_of: Callable[[str, Region], Any] | None = None) -> list[Finding]:
-    """Every finding that is not well."""
+def findings_of(cluster: Cluster, client_of: Callable[[str, Region], Any] | None = None) -> list[Finding]:
+    """Every finding that is not OK."""
     wanted = expected(cluster)
-    charts = [Reader(client_of or clients(cluster), one, wanted).chart() for one in wanted]
-    findings = [*check_agreement(charts), *check_room(charts, wanted)]
-    for chart, one in zip(charts, wanted, strict=True):
-        findings += [*check_deployment(chart, one), *check_groups(chart, one), *check_access(chart, one)]
+    facts = [Reader(client_of or clients(cluster), region, wanted).facts() for region in wanted]
+    findings = [*check_versions(facts), *check_room(facts, wanted)]
+    for of_region in zip(facts, wanted, strict=True):
+        findings += [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
     return [finding for finding in findings if finding.severity is not Severity.OK]
 
 
 def test_a_healthy_cluster_has_no_finding(two_regions: Cluster) -> None:
-    assert examined(two_regions) == []
-
-
-@contextmanager
-def disabled_event_rule(cluster: Cluster) -> Iterator[None]:
-    events = cluster.regions[EAST].client("events")
-    events.disable_rule(Name="ringfence-demo")
-    yield
-    events.enable_rule(Name="ringfence-demo")
+    assert findings_of(two_regions) == []
 
 
 @contextmanager
@@ -281,33 +256,34 @@ def larger_group(cluster: Cluster) -> Iterator[None]:
         (larger_group, {("room", EAST), ("room", WEST)}),
     ],
 )
-def test_what_is_broken_is_found_and_nothing_else(
+def test_only_the_fault_is_found(
     two_regions: Cluster, broken: Callable[[Cluster], Any], found: set[tuple[str, str]]
 ) -> None:
     with broken(two_regions):
-        findings = examined(two_regions)
+        findings = findings_of(two_regions)
     assert {(finding.check, finding.region) for finding in findings} == found
-    assert all(finding.severity is Severity.PROBLEM and finding.mend for finding in findings)
+    assert all(finding.severity is Severity.PROBLEM and finding.fix for finding in findings)
 
 
-def test_one_who_may_only_read_rules_learns_of_each_part_that_it_was_not_read(two_regions: Cluster) -> None:
+def test_without_permissions_each_part_is_reported_as_not_checked(two_regions: Cluster) -> None:
     may = {"Effect": "Allow", "Action": ["ec2:Describe*", "sts:*"], "Resource": "*"}
     session = session_of_role(two_regions.lab, f"reader-{time.time():.0f}", [may])
-    findings = examined(two_regions, clients(two_regions, session))
+    findings = findings_of(two_regions, clients(two_regions, session))
     assert {finding.severity for finding in findings} == {Severity.WARNING}
-    unread = {finding.check for finding in findings if finding.said.startswith("not checked")}
+    unread = {finding.check for finding in findings if finding.message.startswith("not checked")}
     assert {"stack", "schedule", "queue", "table", "hooks", "engine"} <= unread
     assert ("your access", EAST) in {(finding.check, finding.region) for finding in findings}
 
 
-def test_a_service_that_hangs_hides_no_other_and_holds_nobody_up(two_regions: Cluster) -> None:
+def test_a_service_that_hangs_hides_no_other_and_delays_none(two_regions: Cluster) -> None:
     two_regions.lab.fault(EAST, "hang", "logs")
     wanted = expected(two_regions)
     started = time.monotonic()
-    chart = Reader(clients(two_regions), wanted[0], wanted).chart()
-    assert time.monotonic() - started < 20  # three for the service, and a machine that is busy with other tests
-    assert isinstance(chart.log, Unread)
-    assert [name for name in ("stack", "queue", "table") if isinstance(getattr(chart, name), Unread)] == []
+    facts = Reader(clients(two_regions), wanted[0], wanted).facts()
+    assert time.monotonic() - started < HANGING_REGION_SECONDS
+    assert isinstance(facts.log, Unread)
+    read = (facts.resources.stack, facts.resources.queue, facts.resources.table)
+    assert [part for part in read if isinstance(part, Unread)] == []
 
 
 # Adoption.
@@ -315,36 +291,35 @@ def test_a_service_that_hangs_hides_no_other_and_holds_nobody_up(two_regions: Cl
 
 def adoption(cluster: Cluster, region: str) -> RegionAdoption:
     client_of, own = clients(cluster), settings(cluster, region)
-    table = AwsRosterTable(client_of("dynamodb", own.region), own.region, "ringfence-demo")
-    ports = RegionServices(table, AwsSecurityGroups(client_of("ec2", own.region), own.region))
-    return RegionAdoption(ports, {own.security_groups[0]: Ports()}, scope_in(own.region, own))
+    services = region_services(client_of, own.region, "ringfence-demo")
+    return RegionAdoption(services, {own.security_groups[0]: Ports()}, scope_in(own.region, own))
 
 
-def test_a_members_rule_that_was_made_by_hand_is_adopted_and_goes_when_the_member_goes(two_regions: Cluster) -> None:
-    # given: the rule of the east's member in the west is by hand, as a stack of the original sample leaves it
+def test_a_members_rule_made_by_hand_is_adopted_and_is_removed_when_the_member_departs(two_regions: Cluster) -> None:
+    # given: the rule for the east's member in the west was made by hand, or by the original sample
     west = two_regions.regions[WEST]
-    ((_, one),) = two_regions.regions[EAST].instances().items()
-    (rule,) = [rule for rule in west.rules() if rule["CidrIpv4"] == f"{one.address}/32"]
+    (member,) = two_regions.regions[EAST].instances().values()
+    (rule,) = [rule for rule in west.rules() if rule["CidrIpv4"] == f"{member.address}/32"]
     west.client("ec2").update_security_group_rule_descriptions_ingress(
         GroupId=west.security_group,
         SecurityGroupRuleDescriptions=[{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "Description": "by hand"}],
     )
-    before = {one["SecurityGroupRuleId"]: one["CidrIpv4"] for one in west.rules()}
+    before = {rule["SecurityGroupRuleId"]: rule["CidrIpv4"] for rule in west.rules()}
     # when
     region = adoption(two_regions, WEST)
     plans = region.plan()
     assert region.adopt(plans) == {rule["SecurityGroupRuleId"]}
     # then
-    assert {one["SecurityGroupRuleId"]: one["CidrIpv4"] for one in west.rules()} == before
-    (adopted,) = [each for each in west.rules() if each["SecurityGroupRuleId"] == rule["SecurityGroupRuleId"]]
+    assert {rule["SecurityGroupRuleId"]: rule["CidrIpv4"] for rule in west.rules()} == before
+    (adopted,) = [found for found in west.rules() if found["SecurityGroupRuleId"] == rule["SecurityGroupRuleId"]]
     assert adopted["Description"] == rule["Description"]
     assert [plan.adopted for plan in region.plan()] == [()]
     two_regions.regions[EAST].scale_to(0)
-    eventually(lambda: Cidr(f"{one.address}/32") not in {each["CidrIpv4"] for each in west.rules()}, 30)
+    eventually(lambda: Cidr(f"{member.address}/32") not in {rule["CidrIpv4"] for rule in west.rules()}, 30)
 
 
 def test_a_strangers_rule_is_not_adopted(two_regions: Cluster) -> None:
     with foreign_rule(two_regions, EAST, STRANGER) as rule:
         (plan,) = adoption(two_regions, EAST).plan()
         assert plan.adopted == ()
-        assert [(left.id, str(why)) for left, _, why in plan.left] == [(rule, "no-member")]
+        assert [(foreign.rule.id, str(foreign.why)) for foreign in plan.foreign] == [(rule, "no-member")]

@@ -19,7 +19,7 @@ CLUSTER = "demo"
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
 DB = RosterKey(EAST, "db")
 WEST_DB = RosterKey(WEST, "db")
-GROUP = SecurityGroupId("sg-1")
+GROUP = SecurityGroupId("sg-00000001")
 TCP = PortRange("tcp", 9042, 9042)
 I1, I2, I3 = InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")
 

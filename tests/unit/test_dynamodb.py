@@ -147,7 +147,7 @@ def test_an_offer_raises_an_error_if_the_row_has_no_readable_version(stub: Stubb
 def test_the_removals_that_the_guard_holds_are_stored_under_their_group(stub: Stubber) -> None:
     stub.add_response("put_item", {}, {"TableName": NAME, "Item": held_to_item(HELD)})
     table(stub).hold(HELD)
-    assert held_to_item(HELD)["asg"] == {"S": SecurityGroupId("sg-1")}
+    assert held_to_item(HELD)["asg"] == {"S": GROUP}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Each error of botocore becomes the engine's error that says what to do next."""
 
+from collections.abc import Callable
+
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,7 +16,16 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
+from ringfence.aws.error_codes import (
+    dry_run_allowed,
+    is_absent,
+    is_absent_bucket,
+    is_absent_object,
+    is_absent_stack,
+    is_forbidden_bucket,
+    is_inactive_lifecycle_action,
+    translated,
+)
 from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
 from tests.unit.builders import EAST
 
@@ -155,3 +166,27 @@ def test_an_error_that_is_not_botocores_is_not_translated() -> None:
 def test_only_the_documented_answer_means_that_no_action_is_active(error: ClientError, inactive: bool) -> None:
     # Amazon EC2 Auto Scaling API reference, CompleteLifecycleAction: the error has no code of its own.
     assert is_inactive_lifecycle_action(error) is inactive
+
+
+@pytest.mark.parametrize(
+    ("predicate", "error"),
+    [
+        (is_absent, client_error("ResourceNotFoundException")),
+        (is_absent, client_error("AWS.SimpleQueueService.NonExistentQueue")),
+        (is_absent_stack, client_error("ValidationError", "Stack with id ringfence-demo does not exist")),
+        (is_absent_bucket, client_error("404")),
+        (is_absent_object, client_error("NoSuchKey")),
+        (is_forbidden_bucket, client_error("403")),
+    ],
+)
+def test_an_error_of_the_command_line_has_its_own_predicate(
+    predicate: Callable[[ClientError], bool], error: ClientError
+) -> None:
+    assert predicate(error)
+    assert not predicate(client_error("ValidationError", "another reason"))
+
+
+def test_the_result_of_a_dry_run_is_an_error_code() -> None:
+    assert dry_run_allowed(client_error("DryRunOperation")) is True
+    assert dry_run_allowed(client_error("UnauthorizedOperation")) is False
+    assert dry_run_allowed(client_error("InvalidGroup.NotFound")) is None

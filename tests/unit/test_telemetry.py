@@ -275,7 +275,7 @@ def values(report: Report, name: str) -> list[float]:
 def test_a_reconcile_without_events_emits_zeros_so_that_alarms_can_end(reported: Reported) -> None:
     report = reported(seconds=0.25)
     emitted = metric_names(report)
-    assert emitted == COUNTED | {"ReconcileSeconds", "StaleDoorSeconds", "QuotaUsedPercent"}
+    assert emitted == COUNTED | {"ReconcileSeconds", "StaleDoorSeconds", "QuotaUsedPercent", "UnknownOwners"}
     assert all(values(report, name) == [0] for name in emitted - {"ReconcileSeconds"})
     assert values(report, "ReconcileSeconds") == [0.25]
 

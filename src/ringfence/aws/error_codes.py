@@ -1,8 +1,10 @@
-"""The only list of AWS error codes: turns what botocore raises into the engine's errors.
+"""The only list of AWS error codes in the project: turns what botocore raises into the engine's errors, and answers
+what the command line asks of an error.
 
-Knows nothing of what the engine does about them.
+Knows nothing of what is done about an error.
 
-Sources: EC2 API "Error codes", DynamoDB Developer Guide "Error handling", Auto Scaling API "Common errors".
+Sources: EC2 API "Error codes", DynamoDB Developer Guide "Error handling", Auto Scaling API "Common errors", Amazon SQS
+API "GetQueueUrl", Amazon S3 API "Error responses", IAM and AWS STS API "Common errors".
 """
 
 from collections.abc import Iterator
@@ -45,6 +47,25 @@ _TRANSIENT = {
     "RequestExpired",
 }
 
+_ABSENT = {
+    "ResourceNotFoundException",  # DynamoDB, Lambda, EventBridge, EventBridge Scheduler, CloudWatch Logs
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+}
+_ABSENT_BUCKET = {"404", "NoSuchBucket", "NotFound"}  # a HEAD request has no body, so its status is the code
+_ABSENT_OBJECT = {"404", "NoSuchKey", "NotFound"}
+_FORBIDDEN_BUCKET = {"403", "AccessDenied"}
+
+_UNKNOWN_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+_DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
+
 _REFUSALS = {
     "InvalidPermission.Duplicate": Refusal.DUPLICATE,
     "InvalidPermission.NotFound": Refusal.NOT_FOUND,
@@ -60,12 +81,63 @@ def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+def message_of(error: ClientError) -> str:
+    """AWS's message in a ClientError."""
+    return error.response.get("Error", {}).get("Message", "")
+
+
 def is_inactive_lifecycle_action(error: ClientError) -> bool:
     """Whether CompleteLifecycleAction says that no such action is active (any more).
 
     Auto Scaling has no code of its own for it: `ValidationError`, "No active Lifecycle Action found with ...".
     """
     return code_of(error) == "ValidationError" and "No active Lifecycle Action" in str(error)
+
+
+def is_absent(error: ClientError) -> bool:
+    """Whether the table, function, rule, schedule, queue or log group that a call names does not exist."""
+    return code_of(error) in _ABSENT
+
+
+def is_absent_stack(error: ClientError) -> bool:
+    """Whether a stack does not exist.
+
+    CloudFormation has no code of its own for it: `ValidationError`, "Stack with id ... does not exist".
+    """
+    return "does not exist" in message_of(error)
+
+
+def is_absent_bucket(error: ClientError) -> bool:
+    """Whether a bucket does not exist."""
+    return code_of(error) in _ABSENT_BUCKET
+
+
+def is_absent_object(error: ClientError) -> bool:
+    """Whether a bucket has no object of the key."""
+    return code_of(error) in _ABSENT_OBJECT
+
+
+def is_forbidden_bucket(error: ClientError) -> bool:
+    """Whether a bucket belongs to another account, or the caller may not use it."""
+    return code_of(error) in _FORBIDDEN_BUCKET
+
+
+def is_unknown_credentials(error: ClientError) -> bool:
+    """Whether AWS does not know the credentials, or not any more."""
+    return code_of(error) in _UNKNOWN_CREDENTIALS
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether the caller lacks the permission."""
+    return code_of(error) in _DENIED
+
+
+def dry_run_allowed(error: ClientError) -> bool | None:
+    """Whether EC2 would have allowed a call with `DryRun`; None where it fails for another reason.
+
+    Source: EC2 API Reference, common parameter `DryRun`.
+    """
+    return {_DRY_RUN_ALLOWED: True, _DRY_RUN_DENIED: False}.get(code_of(error))
 
 
 @contextmanager
@@ -83,7 +155,7 @@ def translated(region: Region, operation: str) -> Iterator[None]:
 
 def _client_error(region: Region, operation: str, error: ClientError) -> Retry | Permanent | Refused:
     code = code_of(error)
-    said = f"{operation} in {region}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+    said = f"{operation} in {region}: {code}: {message_of(error)}"
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _TRANSIENT or status >= 500:
         return Retry(said)

@@ -101,15 +101,20 @@ class Plan:
     @property
     def digest(self) -> str:
         """Names exactly these removals in this group, for an operator to confirm."""
-        return digest(self.group, (removal.rule for removal in self.removals))
+        return digest(self.group, self.removals)
 
     def __bool__(self) -> bool:
         return bool(self.additions or self.removals or self.relabellings)
 
 
-def digest(group: SecurityGroupId, rules: Iterable[RuleId]) -> str:
-    """Twelve hexadecimal digits that name a set of rules of a group."""
-    return hashlib.sha256(" ".join([group, *sorted(rules)]).encode()).hexdigest()[:12]
+def digest(group: SecurityGroupId, removals: Iterable[Removal]) -> str:
+    """Twelve hexadecimal digits that name a set of removals in a group.
+
+    They cover the address and the ports of each rule, not only its id: a rule can be modified after an operator has
+    seen it.
+    """
+    named = sorted(f"{removal.rule} {removal.opening}" for removal in removals)
+    return hashlib.sha256("\n".join([group, *named]).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

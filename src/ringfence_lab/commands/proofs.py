@@ -25,6 +25,7 @@ Exit code: 0 if all properties held; otherwise, by the gravest failure:
 
 
 def sim(
+    *,
     histories: Annotated[int, typer.Option(min=1, help="Number of histories.")] = 10_000,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed. Default: random.")] = None,
     processes: Annotated[

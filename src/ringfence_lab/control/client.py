@@ -5,17 +5,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ringfence_lab.emulator.call_log import LoggedCall
+from ringfence_ops.errors import CommandError
 
 _TIMEOUT = 10
 """Seconds after which a lab that does not answer counts as not running."""
 
 
-class LabError(RuntimeError):
+class LabError(CommandError):
     """An error of the lab. The message says in one line what failed, why, and what to do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 DEFAULT_PORT = 4566

@@ -14,9 +14,6 @@ from botocore.exceptions import ClientError, WaiterError
 from ringfence_lab.control.client import LabError
 from ringfence_ops.cloudformation.artefact import PROJECT
 
-ClientOf = Callable[[str, str], Any]
-"""A client of a service in a Region."""
-
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
 _POLL = {"Delay": 0.05, "MaxAttempts": 1200}
@@ -37,12 +34,15 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class LabDeployment:
-    """How to deploy a cluster: its Regions, its Lambda artefact, and further parameters of the stack."""
+    """How to deploy a cluster: its Regions, its Lambda artefact, and further parameters of the stack.
+
+    `client_of` returns a client of a service in a Region.
+    """
 
     cluster: str
     regions: Sequence[str]
     artefact: Path
-    client_of: ClientOf
+    client_of: Callable[[str, str], Any]
     parameters: Mapping[str, str]
     project: Path = PROJECT
 

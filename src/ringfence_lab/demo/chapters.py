@@ -47,7 +47,7 @@ class Demo:
 
     def one_region(self) -> Observer:
         """Chapter 1."""
-        self.script.chapter(f"{FIRST} alone: the first instance launches")
+        self.script.chapter(f"{FIRST} alone: the first launch")
         first = self.deploy(FIRST)
         _write_foreign_rule(first)
         first.scale_to(1)
@@ -61,7 +61,7 @@ class Demo:
 
     def two_regions(self, first: Observer) -> Observer:
         """Chapter 2."""
-        self.script.chapter(f"{SECOND} joins: both groups admit both Regions")
+        self.script.chapter(f"{SECOND} joins: both admit all members")
         second = self.deploy(SECOND)
         _write_foreign_rule(second)
         second.scale_to(1)
@@ -75,7 +75,7 @@ class Demo:
 
     def out_and_in(self, first: Observer, second: Observer) -> None:
         """Chapter 3."""
-        self.script.chapter("Both Regions scale out and in: the rules follow")
+        self.script.chapter("Both Regions scale: the rules follow")
         first.scale_to(2)
         self._check_admitted(first, [first, second], 2)
         second.scale_to(2)

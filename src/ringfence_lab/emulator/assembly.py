@@ -11,12 +11,11 @@ from urllib.parse import urlencode
 
 from ministack import app
 
-from ringfence_lab.emulator import cloudformation, delivery, functions, identity, policy_simulator
-from ringfence_lab.emulator import cloudtrail as trail
 from ringfence_lab.emulator.aws import installation
 from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.timers import Timers
 from ringfence_lab.emulator.front import Front
+from ringfence_lab.emulator.ministack import cloudformation, cloudtrail, delivery, functions, identity, policy_simulator
 from ringfence_lab.emulator.moto_services import SERVICES, MotoServices
 
 _NOISY = ("samtranslator", "werkzeug")
@@ -60,7 +59,7 @@ def _handler(service: str, moto: MotoServices) -> Handler:
     ) -> tuple[int, dict[str, str], bytes]:
         answer = await asyncio.to_thread(moto.answer, method, path, urlencode(query, doseq=True), headers, body)
         if service == "ec2" and answer.status == HTTPStatus.OK:
-            trail.record(headers, body, answer.body)
+            cloudtrail.record(headers, body, answer.body)
         return answer.status, answer.headers, answer.body
 
     return handle

@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
+
+from ringfence_ops.errors import CommandError
 
 _PROTOCOLS = {
     "autoscaling": "query",
@@ -30,8 +32,10 @@ _PROTOCOLS = {
 KINDS = "reset, hang, throttle or delay=SECONDS"
 
 
-class BadFault(ValueError):
+class BadFault(CommandError, ValueError):
     """An invalid fault. The message says in one line what is wrong and what to do."""
+
+    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True)

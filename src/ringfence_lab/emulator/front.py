@@ -34,7 +34,7 @@ CONTROL = "/_lab/"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class KeyOwner:
     """The owner of an access key: its ARN, and the ARN of the Lambda function that uses it, or empty."""
 
     principal: str = ""
@@ -43,10 +43,10 @@ class Identity:
 
 @dataclass(slots=True)
 class Front:
-    """Serves an application on a socket. `identity` returns the owner of an access key."""
+    """Serves an application on a socket. `owner_of` returns the owner of an access key."""
 
     application: Application
-    identity: Callable[[str], Identity]
+    owner_of: Callable[[str], KeyOwner]
     faults: Faults = field(default_factory=Faults)
     call_log: CallLog = field(default_factory=CallLog)
 
@@ -104,7 +104,7 @@ class Front:
     def _log(
         self, request: Request, scope: CredentialScope, fault: Fault | None, timing: "_Timing", status: int
     ) -> None:
-        identity, user_agent = self.identity(scope.access_key), request.headers.get("user-agent", "")
+        owner, user_agent = self.owner_of(scope.access_key), request.headers.get("user-agent", "")
         self.call_log.record(
             LoggedCall(
                 region=scope.region,
@@ -114,7 +114,7 @@ class Front:
                 milliseconds=round(timing.seconds * 1000, 3),
                 status=status,
                 fault="" if fault is None else fault_text(fault),
-                caller=Caller(scope.access_key, identity.principal, identity.function, user_agent),
+                caller=Caller(scope.access_key, owner.principal, owner.function, user_agent),
             )
         )
 

@@ -14,7 +14,7 @@ from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
@@ -64,7 +64,7 @@ class Harness:
             region.auto_scaling_group(ASG, desired)
         self.settings = {name: self.cloud.settings(name) for name in self.cloud.regions}
         self.checker = Checker(self.cloud, self.settings)
-        self.changes: list[tuple[int, Change]] = []
+        self.changes: list[tuple[int, CloudChange]] = []
         self.cloud.watchers += [self.checker.watch, self._watch]
         for name in self.cloud.regions:  # the true-up of the last Region finds all rosters
             self.cloud.invoke(name, TRUE_UP)
@@ -221,7 +221,7 @@ class Harness:
                 at, change = next(changes)
         return lines
 
-    def _watch(self, change: Change) -> None:
+    def _watch(self, change: CloudChange) -> None:
         self.changes.append((len(self.cloud.calls), change))
 
 

@@ -28,8 +28,8 @@ from ringfence.core.model.ports import PortRange, Ports
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services, Tasks
 from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.clock import VirtualClock
-from ringfence_lab.sim.aws.history import Change
-from ringfence_lab.sim.aws.region import ACCOUNT, CloudRegion, Environment
+from ringfence_lab.sim.aws.history import CloudChange
+from ringfence_lab.sim.aws.region import ACCOUNT, CloudContext, CloudRegion
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, CallFaults, Effect
 from ringfence_lab.sim.engine.function import Function
@@ -63,12 +63,12 @@ class Cloud:
         self.clock = VirtualClock()
         self.faults = CallFaults()
         self.calls: list[Call] = []
-        self.history: list[Change] = []
-        self.watchers: list[Callable[[Change], None]] = []
+        self.history: list[CloudChange] = []
+        self.watchers: list[Callable[[CloudChange], None]] = []
         self.invocations: list[Invocation] = []
-        environment = Environment(cluster, ports, quota, self.clock, self.record)
+        context = CloudContext(cluster, ports, quota, self.clock, self.record)
         self.regions = {
-            Region(name): CloudRegion(environment, Region(name), number, AddressPool(number, chance))
+            Region(name): CloudRegion(context, Region(name), number, AddressPool(number, chance))
             for number, name in enumerate(regions)
         }
 
@@ -126,7 +126,7 @@ class Cloud:
         """Removes a fault; without one, all of them."""
         self.faults.heal(fault)
 
-    def record(self, change: Change) -> None:
+    def record(self, change: CloudChange) -> None:
         """Records a change in the history, and calls the watchers."""
         self.history.append(change)
         for watch in self.watchers:

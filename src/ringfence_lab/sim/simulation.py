@@ -13,14 +13,14 @@ from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary
-from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
-from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.properties.siege import Siege
+from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
 from ringfence_lab.sim.trace import Trace
 from ringfence_lab.sim.weather import Weather
@@ -289,7 +289,7 @@ class History:
 
     # Results.
 
-    def _watch(self, change: Change) -> None:
+    def _watch(self, change: CloudChange) -> None:
         if isinstance(change, ActionCompleted) and change.by is None:
             self.invocations.interference += 1
             self.result.coverage["hook-timeout"] += 1

@@ -1,6 +1,6 @@
 """The trace of a history: each call, each change and each step, with its time. For people, and off by default."""
 
-from ringfence_lab.sim.aws.history import Change
+from ringfence_lab.sim.aws.history import CloudChange
 from ringfence_lab.sim.cloud import Cloud
 
 
@@ -20,7 +20,7 @@ class Trace:
             if text:
                 self.lines.append(f"{self._time()} {text}")
 
-    def change(self, change: Change) -> None:
+    def change(self, change: CloudChange) -> None:
         """Writes the calls so far, then a change of the cloud."""
         if self._enabled:
             self._write_calls()

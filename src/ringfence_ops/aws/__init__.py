@@ -1,0 +1,1 @@
+"""AWS with the operator's credentials, and its errors in words."""

@@ -1,6 +1,6 @@
-"""What the command line says when it cannot do what it was asked to: one line of what happened, why, and what to do.
+"""Turns an error of a call to AWS into one line for the operator: what happened, why, and what to do.
 
-Knows botocore's errors; raises none of them further.
+Knows botocore's errors; `ringfence.aws.error_codes` knows AWS's codes.
 """
 
 from botocore.exceptions import (
@@ -18,58 +18,42 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
+from ringfence.aws.error_codes import code_of, is_denied, is_unknown_credentials, message_of
 from ringfence.core.errors import RingfenceError
+from ringfence_ops.errors import CommandError
 
-
-class CommandError(Exception):
-    """What was asked for is not done. Its text is one line: what happened, why, what to do."""
-
-
-class Interrupted(CommandError):
-    """The operator pressed Ctrl-C while something was under way. Its text says what."""
-
-
-_EXPIRED = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+__all__ = ["CommandError", "in_one_line"]
 
 
 def in_one_line(error: BaseException) -> str:
     """What went wrong with a call to AWS, why, and what to do."""
     match error:
         case NoCredentialsError() | PartialCredentialsError():
-            said = (
+            line = (
                 "there are no AWS credentials: set AWS_PROFILE, name a profile with --profile, or run `aws configure`"
             )
         case ProfileNotFound():
-            said = f"{error}: name one that `aws configure list-profiles` shows"
+            line = f"{error}: name one that `aws configure list-profiles` shows"
         case SSOError() | TokenRetrievalError() | UnauthorizedSSOTokenError():
-            said = f"the SSO session is over ({error}): run `aws sso login`"
+            line = f"the SSO session is over ({error}): run `aws sso login`"
         case ConnectTimeoutError() | ReadTimeoutError():
-            said = "no answer in time"
+            line = "no answer in time"
         case ConnectionClosedError():
-            said = "the connection was closed without an answer"
+            line = "the connection was closed without an answer"
         case EndpointConnectionError():
-            said = f"{error}: check the Region's name, the network and --endpoint-url"
+            line = f"{error}: check the Region's name, the network and --endpoint-url"
         case ClientError():
-            said = _answered(error)
+            line = _client_error(error)
         case BotoCoreError() | RingfenceError() | CommandError():
-            said = str(error)
+            line = str(error)
         case _:
-            said = f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
+            line = f"{type(error).__name__}: {error}"
+    return " ".join(line.split())
 
 
-def _answered(error: ClientError) -> str:
-    code = error.response.get("Error", {}).get("Code", "")
-    message = error.response.get("Error", {}).get("Message", "")
-    if code in _EXPIRED:
-        return f"AWS does not know these credentials ({code}): renew them"
-    if code in _DENIED:
-        return f"{error.operation_name} was denied: {message}"
-    return f"{error.operation_name}: {code}: {message}"
+def _client_error(error: ClientError) -> str:
+    if is_unknown_credentials(error):
+        return f"AWS does not know these credentials ({code_of(error)}): renew them"
+    if is_denied(error):
+        return f"{error.operation_name} was denied: {message_of(error)}"
+    return f"{error.operation_name}: {code_of(error)}: {message_of(error)}"

@@ -1,6 +1,6 @@
-"""AWS as the operator's own credentials reach it: clients that give up soon, and every Region asked at a time.
+"""AWS with the operator's own credentials: clients that give up soon, and work in all Regions concurrently.
 
-Credentials, profiles, SSO and `AWS_ENDPOINT_URL` are boto3's own affair. Knows no terminal.
+boto3 resolves credentials, profiles, SSO and `AWS_ENDPOINT_URL`. Knows no terminal.
 """
 
 import threading
@@ -14,29 +14,28 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from ringfence import __version__
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import CommandError, in_one_line
+from ringfence_ops.aws.errors import in_one_line
+from ringfence_ops.errors import CommandError
 
 if TYPE_CHECKING:
     import boto3
 
 T = TypeVar("T")
-ClientOf = Callable[[str, Region], Any]
-"""A client of a service in a Region."""
 
-TOTAL = 4.5
-"""Seconds after which a Region that has not answered is shown as unreachable."""
+REGION_TIMEOUT = 4.5
+"""Seconds after which a Region that has not answered is reported as unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """A Region that did not answer, or answered with an error: why, in one line."""
+    """A Region that did not answer, or answered with an error. `reason` is one line."""
 
     reason: str
 
 
 @dataclass(slots=True)
 class Aws:
-    """The operator's AWS. `profile` and `endpoint_url` are None where boto3 finds them by itself."""
+    """The operator's AWS. `profile` and `endpoint_url` are None where boto3 finds them."""
 
     profile: str | None = None
     endpoint_url: str | None = None
@@ -44,13 +43,15 @@ class Aws:
     _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def client(self, service: str, region: Region, patient: bool = False) -> Any:
-        """A client of the service, made once. A `patient` one is for work, not for looking: it waits longer, and tries
-        again. Raises what botocore raises of profiles and Regions."""
-        import boto3  # noqa: PLC0415  # takes as long as the whole start of a command
+    def client(self, service: str, region: Region, *, patient: bool = False) -> Any:
+        """A client of the service, made once. A `patient` client waits longer and retries: for changes, not for reads.
+
+        Raises botocore's errors of profiles and Regions.
+        """
+        import boto3  # noqa: PLC0415  # its import takes as long as the rest of a command's start
         from botocore.config import Config  # noqa: PLC0415  # likewise
 
-        with self._lock:  # boto3's sessions are not made for threads, its clients are
+        with self._lock:  # boto3's clients are thread-safe, its sessions are not
             if (service, region, patient) not in self._clients:
                 self._session = self._session or boto3.Session(profile_name=self.profile)
                 self._clients[service, region, patient] = self._session.client(
@@ -60,7 +61,7 @@ class Aws:
                     config=Config(
                         connect_timeout=1,
                         read_timeout=60 if patient else 3,
-                        # Whoever only looks sees what failed, and asks again.
+                        # An operator who only reads sees the error, and runs the command again.
                         retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
                         max_pool_connections=24,
                         user_agent_extra=f"ringfence-cli/{__version__}",
@@ -68,43 +69,49 @@ class Aws:
                 )
             return self._clients[service, region, patient]
 
-    def account(self, regions: Sequence[Region]) -> str:
-        """The account that the credentials are of, as the first Region to answer says.
+    def prepare(self, services: Iterable[str], region: Region, *, patient: bool = False) -> None:
+        """Makes a client of each service in this thread: the first client of a service reads its model, once for all
+        Regions."""
+        for service in services:
+            self.client(service, region, patient=patient)
 
-        Raises CommandError where none does: then there is nothing to look at.
+    def account(self, regions: Sequence[Region]) -> str:
+        """The account of the credentials, from the first Region that answers.
+
+        Raises CommandError where no Region answers.
         """
 
         def account(region: Region) -> str:
             return str(self.client("sts", region).get_caller_identity()["Account"])
 
-        working = [_Working(lambda region=region: account(region)) for region in regions]  # type: ignore[misc]  # bound in the loop
-        deadline = time.monotonic() + TOTAL
-        while time.monotonic() < deadline and any(one.is_under_way for one in working):
-            for one in working:
-                if not one.is_under_way and isinstance(found := one.outcome(deadline, TOTAL), str):
-                    return found
+        tasks = [_Task(lambda region=region: account(region)) for region in regions]  # type: ignore[misc]  # bound in the loop
+        deadline = time.monotonic() + REGION_TIMEOUT
+        while time.monotonic() < deadline and any(task.is_running for task in tasks):
+            for task in tasks:
+                if not task.is_running and isinstance(answer := task.result(deadline, REGION_TIMEOUT), str):
+                    return answer
             time.sleep(0.01)
-        outcomes = [one.outcome(deadline, TOTAL) for one in working]
-        for outcome in outcomes:
-            if isinstance(outcome, str):
-                return outcome
-        reasons = sorted({outcome.reason for outcome in outcomes if isinstance(outcome, Unreachable)})
+        answers = [task.result(deadline, REGION_TIMEOUT) for task in tasks]
+        for answer in answers:
+            if isinstance(answer, str):
+                return answer
+        reasons = sorted({answer.reason for answer in answers if isinstance(answer, Unreachable)})
         raise CommandError(f"no Region answers: {'; '.join(reasons)}")
 
     def each_region(
-        self, regions: Iterable[Region], work: Callable[[Region], T], seconds: float = TOTAL
+        self, regions: Iterable[Region], work: Callable[[Region], T], seconds: float = REGION_TIMEOUT
     ) -> Mapping[Region, T | Unreachable]:
-        """Does the work for all Regions at a time, and waits for none longer than `seconds` in all.
+        """Runs the work for all Regions concurrently, and waits for at most `seconds` in all.
 
-        Raises CommandError where there are no credentials, or no such profile: then no Region can be asked.
+        Raises CommandError where there are no credentials, or no such profile: no Region can be asked then.
         """
-        working = {region: _Working(lambda region=region: work(region)) for region in regions}  # type: ignore[misc]  # bound in the loop
+        tasks = {region: _Task(lambda region=region: work(region)) for region in regions}  # type: ignore[misc]  # bound in the loop
         deadline = time.monotonic() + seconds
-        return {region: one.outcome(deadline, seconds) for region, one in working.items()}
+        return {region: task.result(deadline, seconds) for region, task in tasks.items()}
 
 
-class _Working(Generic[T]):
-    """Work under way in a thread that nobody has to wait for: the command may end while it hangs."""
+class _Task(Generic[T]):
+    """Work in a daemon thread: the command may end while it hangs."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -116,18 +123,18 @@ class _Working(Generic[T]):
     def _run(self) -> None:
         try:
             self._result.append(self._work())
-        except BaseException as error:  # noqa: BLE001  # whoever waits for the result raises it
+        except BaseException as error:  # noqa: BLE001  # `result` raises it in the caller's thread
             self._error = error
         finally:
             self._done.set()
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether there is nothing yet to have."""
+    def is_running(self) -> bool:
+        """Whether there is no result yet."""
         return not self._done.is_set()
 
-    def outcome(self, deadline: float, seconds: float) -> T | Unreachable:
-        """The result, or why there is none."""
+    def result(self, deadline: float, seconds: float) -> T | Unreachable:
+        """The result, or why there is none. Waits until the deadline (of the monotonic clock), `seconds` in all."""
         if not self._done.wait(max(0.0, deadline - time.monotonic())):
             return Unreachable(f"no answer within {seconds:g} s")
         match self._error:

@@ -1,6 +1,6 @@
-"""Shows stacks that are under way, Region by Region: live on a terminal, line by line elsewhere.
+"""Shows stack operations in progress, Region by Region: live on a terminal, line by line elsewhere.
 
-Used by the commands that deploy and destroy. Everything goes to standard error.
+For the commands that deploy and destroy. Writes to standard error only.
 """
 
 import threading
@@ -15,18 +15,18 @@ from rich.text import Text
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.terminal import Output
-from ringfence_ops.cloudformation.stacks import Step
+from ringfence_ops.cloudformation.stacks import StackEvent
 
 
 @dataclass(slots=True)
 class _Row:
     done: set[str] = field(default_factory=set)
-    step: Step | None = None
+    latest: StackEvent | None = None
     failed: bool = False
 
 
 class Progress:
-    """For a `with` statement. `tell` may be called by any thread."""
+    """A context manager. Any thread may call `on_event`."""
 
     def __init__(self, output: Output, regions: Sequence[Region]) -> None:
         self._output = output
@@ -34,11 +34,11 @@ class Progress:
         self._lock = threading.Lock()
         self._live: Live | None = None
 
-    def __enter__(self) -> Callable[[Region, Step], None]:
-        if self._output.aside.is_terminal:
-            self._live = Live(console=self._output.aside, get_renderable=self._shown, refresh_per_second=4)
+    def __enter__(self) -> Callable[[Region, StackEvent], None]:
+        if self._output.messages.is_terminal:
+            self._live = Live(console=self._output.messages, get_renderable=self._table, refresh_per_second=4)
             self._live.start()
-        return self.tell
+        return self.on_event
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -46,34 +46,35 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def tell(self, region: Region, step: Step) -> None:
-        """A resource's status changed."""
+    def on_event(self, region: Region, event: StackEvent) -> None:
+        """Records that a resource's status changed."""
         with self._lock:
             row = self._rows[region]
-            row.step = step
-            row.failed = row.failed or step.status.endswith("_FAILED")
-            if step.status.endswith(("_COMPLETE", "_FAILED")):
-                row.done.add(step.resource)
-        if self._live is None and step.status.endswith("_FAILED"):
-            self._output.say(Text(f"{region}  {step.resource}: {step.status}: {step.reason}"))
+            row.latest = event
+            row.failed = row.failed or event.status.endswith("_FAILED")
+            if event.status.endswith(("_COMPLETE", "_FAILED")):
+                row.done.add(event.resource)
+        if self._live is None and event.status.endswith("_FAILED"):
+            self._output.say(Text(f"{region}  {event.resource}: {event.status}: {event.reason}"))
 
     @property
-    def under_way(self) -> dict[Region, str]:
-        """What each Region that anything was heard of was last at."""
+    def latest(self) -> dict[Region, str]:
+        """The latest event of each Region that had any."""
         with self._lock:
             return {
-                region: f"{row.step.resource} {row.step.status}"
+                region: f"{row.latest.resource} {row.latest.status}"
                 for region, row in self._rows.items()
-                if row.step is not None
+                if row.latest is not None
             }
 
-    def _shown(self) -> Table:
+    def _table(self) -> Table:
         with self._lock:
-            return columns([self._row(region, row) for region, row in self._rows.items()], 2)
+            return columns([_cells(region, row) for region, row in self._rows.items()], 2)
 
-    def _row(self, region: Region, row: _Row) -> list[Text]:
-        if row.step is None:
-            return [Text(region, style="bold"), Text("waiting", style="dim"), Text()]
-        said = f"{row.step.resource} {row.step.status.lower().replace('_', ' ')}"
-        style = "red" if row.failed else "cyan"
-        return [Text(region, style="bold"), Text(f"{len(row.done)} resources", style=style), Text(said, style="dim")]
+
+def _cells(region: Region, row: _Row) -> list[Text]:
+    if row.latest is None:
+        return [Text(region, style="bold"), Text("waiting", style="dim"), Text()]
+    event = f"{row.latest.resource} {row.latest.status.lower().replace('_', ' ')}"
+    style = "red" if row.failed else "cyan"
+    return [Text(region, style="bold"), Text(f"{len(row.done)} resources", style=style), Text(event, style="dim")]

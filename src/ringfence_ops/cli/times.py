@@ -1,4 +1,4 @@
-"""Times and ages as an operator writes and reads them: in UTC, as the logs have them. Pure."""
+"""Times and ages as an operator writes and reads them, in UTC like the logs. Pure."""
 
 import re
 from datetime import UTC, datetime
@@ -8,22 +8,22 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def parse(text: str, now: float) -> float:
-    """The epoch second that `2h` (ago) or `2026-11-23T15:00` (UTC, where it does not say) means.
+    """The epoch second of `2h` (ago) or of `2026-11-23T15:00` (UTC, unless it has an offset).
 
-    Raises ValueError that says what would do.
+    Raises ValueError with examples.
     """
     text = text.strip()
     if match := _AGE.fullmatch(text.lower()):
         return now - int(match[1]) * _UNITS[match[2]]
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no time: give an age such as 90s, 30m, 2h, 7d, or 2026-11-23T15:00") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        raise ValueError(f"{text!r} is not a time: give an age such as 90s, 30m, 2h, 7d, or 2026-11-23T15:00") from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def age(seconds: float) -> str:
-    """How long, in the two largest units that say it: `40 s`, `3 min`, `2 h 5 min`, `9 d`."""
+    """A duration in its one or two largest units: `40 s`, `3 min`, `2 h 5 min`, `9 d`."""
     whole = max(0, round(seconds))
     if whole < 120:
         return f"{whole} s"
@@ -38,15 +38,15 @@ def age(seconds: float) -> str:
 
 def day(at: float) -> str:
     """The day of an epoch second: `23 Nov 2026`."""
-    moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment.day} {moment:%b %Y}"
+    time = datetime.fromtimestamp(at, UTC)
+    return f"{time.day} {time:%b %Y}"
 
 
-def clock(at: float) -> str:
+def time_of_day(at: float) -> str:
     """The time of day of an epoch second: `15:00:03`."""
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
 
 
-def stamp(at: float) -> str:
+def timestamp(at: float) -> str:
     """An epoch second for programs: `2026-11-23T15:00:03Z`."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,1 @@
+"""The stacks of a cluster, and the function's code for them."""

@@ -1,6 +1,6 @@
-"""The Lambda artefact as `sam build` makes it, kept for as long as its inputs stay the same.
+"""The Lambda artefact, built as `sam build` does, and reused while its inputs stay the same.
 
-Runs the make target that the SAM CLI runs. Knows nothing of what the target does.
+Runs the make target that the SAM CLI runs. Does not know what the target does.
 """
 
 import hashlib
@@ -11,22 +11,27 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import ClassVar
+
+from ringfence_ops.errors import CommandError
 
 PROJECT = Path(__file__).resolve().parents[3]
-"""The checkout: the lab runs the project's own template and source."""
+"""The checkout, with the template and the source that are deployed."""
 
 _INPUTS = ("Makefile", "requirements/engine.txt", "src/ringfence/**/*.py", "distribution/*.py")
 _TARGET = "build-RingfenceFunction"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a zip can tell."""
+"""The earliest time that a zip file can record."""
 
 
-class BuildFailed(RuntimeError):
-    """The artefact could not be built: what the build said last."""
+class BuildFailed(CommandError):
+    """The artefact could not be built. The text holds the last line of the build's output."""
+
+    exit_code: ClassVar[int] = 2
 
 
 def artefact(project: Path = PROJECT) -> Path:
-    """The zipped artefact of the project as it stands, built if there is none. Raises BuildFailed."""
+    """The zipped artefact of the project's current state, built if there is none. Raises BuildFailed."""
     kept = project / ".build" / f"artefact-{_digest(project)}.zip"
     if not kept.exists():
         kept.parent.mkdir(exist_ok=True)
@@ -37,12 +42,12 @@ def artefact(project: Path = PROJECT) -> Path:
             _zip(built, zipped)
             for outdated in kept.parent.glob("artefact-*.zip"):
                 outdated.unlink(missing_ok=True)
-            zipped.rename(kept)  # at once: whoever else builds finds all of it or nothing
+            zipped.rename(kept)  # atomic: a concurrent build finds the whole file or none
     return kept
 
 
 def _digest(project: Path) -> str:
-    """Of everything that the artefact is made of, and of the Python that compiles it."""
+    """Of every input of the artefact, and of the Python that compiles it."""
     digest = hashlib.sha256(sys.version.encode())
     for path in sorted(path for pattern in _INPUTS for path in project.glob(pattern)):
         digest.update(f"{path.relative_to(project)} {path.stat().st_size}\n".encode())
@@ -53,18 +58,18 @@ def _digest(project: Path) -> str:
 def _build(project: Path, destination: Path) -> None:
     make = shutil.which("make")
     if make is None:
-        raise BuildFailed("the Lambda artefact needs `make` to be built: install it")
+        raise BuildFailed("building the Lambda artefact needs `make`: install it")
     command = [make, "--silent", _TARGET, f"ARTIFACTS_DIR={destination}", f"PYTHON={sys.executable}"]
-    # `make` may itself be running us: its flags are not meant for this build.
+    # This process may itself run under `make`, whose flags must not reach this build.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     built = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own command, no shell
     if built.returncode:
-        said = (built.stderr or built.stdout).strip().splitlines()
-        raise BuildFailed(f"`make {_TARGET}` failed: {said[-1] if said else 'it says nothing'}")
+        output = (built.stderr or built.stdout).strip().splitlines()
+        raise BuildFailed(f"`make {_TARGET}` failed: {output[-1] if output else 'it printed nothing'}")
 
 
 def _zip(directory: Path, destination: Path) -> None:
-    """The same bytes for the same files, whenever they were built."""
+    """Zips the directory reproducibly: the same files give the same bytes."""
     with zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(path for path in directory.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(path.relative_to(directory)), _EPOCH)

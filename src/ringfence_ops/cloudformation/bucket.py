@@ -1,6 +1,6 @@
-"""Where the function's code lies for CloudFormation: one private bucket of the account in each Region.
+"""The private bucket of the account in each Region, from which CloudFormation takes the function's code.
 
-Raises what botocore raises, and CommandError where the bucket's name is somebody else's. Knows no stack.
+Raises botocore's errors, and CommandError where the bucket belongs to another account. Knows no stack.
 """
 
 import json
@@ -10,13 +10,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ringfence.aws.error_codes import is_absent_bucket, is_absent_object, is_forbidden_bucket
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import CommandError
+from ringfence_ops.errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The bucket of an account in a Region. Every call says whose it must be, so that nobody can slip in another's."""
+    """The bucket of an account in a Region. Every call names the expected owner: another account's bucket is
+    never used."""
 
     client: Any
     account: str
@@ -24,17 +26,17 @@ class Bucket:
 
     @property
     def name(self) -> str:
-        """Unique, since accounts are."""
+        """The name, unique because account ids are."""
         return f"ringfence-{self.account}-{self.region}"
 
     def put(self, artefact: Path) -> str:
-        """Puts the file there, if it is not there yet, and returns its URI. Its name tells its content."""
+        """Uploads the file if it is not in the bucket, and returns its URI. The file's name identifies its content."""
         self._ensure()
         key, owner = artefact.name, {"Bucket": self.name, "ExpectedBucketOwner": self.account}
         try:
             self.client.head_object(Key=key, **owner)
         except ClientError as error:
-            if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+            if not is_absent_object(error):
                 raise
             self.client.put_object(Key=key, Body=artefact.read_bytes(), **owner)
         return f"s3://{self.name}/{key}"
@@ -43,17 +45,14 @@ class Bucket:
         try:
             self.client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.account)
         except ClientError as error:
-            match _code(error):
-                case "404" | "NoSuchBucket" | "NotFound":
-                    self._make()
-                case "403" | "AccessDenied":
-                    raise CommandError(
-                        f"the bucket {self.name} is not yours to use, or is another account's"
-                    ) from error
-                case _:
-                    raise
+            if is_forbidden_bucket(error):
+                message = f"the bucket {self.name} belongs to another account, or you may not use it"
+                raise CommandError(message) from error
+            if not is_absent_bucket(error):
+                raise
+            self._create()
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         constraint = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
         self.client.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else constraint))
         self.client.put_public_access_block(
@@ -65,7 +64,7 @@ class Bucket:
         self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._policy()))
 
     def _policy(self) -> dict[str, Any]:
-        """Nothing without TLS. Source: Amazon S3 User Guide, "Security best practices for Amazon S3"."""
+        """Denies requests without TLS. Source: Amazon S3 User Guide, "Security best practices for Amazon S3"."""
         arn = f"arn:aws:s3:::{self.name}"
         return {
             "Version": "2012-10-17",
@@ -79,7 +78,3 @@ class Bucket:
                 }
             ],
         }
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

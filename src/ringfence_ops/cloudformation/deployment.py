@@ -1,38 +1,44 @@
-"""Deploys a cluster and takes it down, all Regions at a time.
+"""Deploys a cluster and removes it, in all Regions concurrently.
 
-Every Region is worked at in its own thread and told of through `tell`; one that fails or hangs holds up no other.
+Each Region has its own thread and reports its progress through a callback; one that fails or hangs delays no other.
 Knows no terminal.
 """
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from ringfence.aws.ec2 import AwsSecurityGroups
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact
 from ringfence_ops.cloudformation.bucket import Bucket
-from ringfence_ops.cloudformation.stacks import Kind, Proposal, Stack, Step
+from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, Stack, StackEvent
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.errors import CommandError
+
+T = TypeVar("T")
 
 _CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
 _RUNTIME = re.compile(r"^\s+Runtime: python(\S+)$", re.MULTILINE)
 TAG = "ringfence-cluster"
-"""What says which security groups may be changed. See docs/decisions/0012."""
+"""The tag of the security groups that may be changed. See docs/decisions/0012."""
 
-LOOKING, WORKING = 120.0, 3600.0
-"""Seconds within which a change set is made, and within which a stack is."""
+CHANGE_SET_TIMEOUT, STACK_TIMEOUT = 120.0, 3600.0
+"""Seconds within which a change set is created, and within which a stack operation ends."""
 
-Tell = Callable[[Region, Step], None]
+RULES_PER_CALL = 100
+"""Rules that one call removes."""
+
+OnStackEvent = Callable[[Region, StackEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployer:
-    """Deploys the cluster of an account, from this checkout."""
+    """Deploys the cluster of an account from this checkout. `poll` is in seconds."""
 
     aws: Aws
     cluster: Cluster
@@ -40,15 +46,16 @@ class Deployer:
     project: Path = field(default=PROJECT)
     poll: float = 1.0
 
-    def ill_compiled(self) -> str | None:
-        """What is to be said where this Python is another one than the function's: it works, and starts slower."""
+    def python_mismatch(self) -> str | None:
+        """A note for the operator where this Python is not the function's: the function works, and starts slower."""
         runtime = _RUNTIME.search((self.project / "template.yaml").read_text())
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if runtime is None or runtime[1] == here:
             return None
         return (
             f"The function runs Python {runtime[1]} and is built with {here}: it works, and compiles itself at each"
-            f" cold start. For a faster one, make .venv with Python {runtime[1]}: make set-up PYTHON=python{runtime[1]}"
+            f" cold start. For faster cold starts, make .venv with Python {runtime[1]}:"
+            f" make set-up PYTHON=python{runtime[1]}"
         )
 
     def stack(self, region: Region) -> Stack:
@@ -56,70 +63,81 @@ class Deployer:
         client = self.aws.client("cloudformation", region, patient=True)
         return Stack(client, region, f"ringfence-{self.cluster.name}", self.poll)
 
-    def propose(self, regions: Sequence[Region]) -> Mapping[Region, Proposal | Unreachable]:
-        """What a deployment would change in each Region: a change set each, which nobody has executed. A Region that
-        does not answer at once is not waited for. Raises CommandError where settings contradict each other."""
+    def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
+        """A change set for each Region, not executed. Does not wait for a Region that does not answer.
+
+        Raises CommandError where settings contradict each other.
+        """
         if broken := self.cluster.broken_relations():
             raise CommandError("; ".join(broken))
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
-        for service in ("s3", "cloudformation"):  # in one thread: the first client of a service reads its model
-            self.aws.client(service, regions[0], patient=True)
+        self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
 
-        def one(region: Region) -> Proposal:
+        def create(region: Region) -> ChangeSet:
             uri = Bucket(self.aws.client("s3", region, patient=True), self.account, region).put(code)
             packaged, places = _CODE_URI.subn(rf"\1 {uri}", template)
             if places != 1:
-                raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, where one is expected")
-            return self.stack(region).propose(packaged, self.cluster.parameters(region))
+                raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, expected one")
+            return self.stack(region).create_change_set(packaged, self.cluster.parameters(region))
 
-        found: dict[Region, Proposal | Unreachable] = dict(self.silent(regions))
-        return found | dict(self.aws.each_region([each for each in regions if each not in found], one, LOOKING))
+        return self._in_reachable(regions, create, CHANGE_SET_TIMEOUT)
 
-    def silent(self, regions: Sequence[Region]) -> dict[Region, Unreachable]:
+    def unreachable(self, regions: Iterable[Region]) -> dict[Region, Unreachable]:
         """The Regions that do not answer now, and why."""
 
         def look(region: Region) -> None:
             Stack(self.aws.client("cloudformation", region), region, f"ringfence-{self.cluster.name}").status()
 
-        found = self.aws.each_region(regions, look)
-        return {region: one for region, one in found.items() if isinstance(one, Unreachable)}
+        answers = self.aws.each_region(regions, look)
+        return {region: answer for region, answer in answers.items() if isinstance(answer, Unreachable)}
 
-    def drop(self, proposals: Mapping[Region, Proposal]) -> None:
-        """Takes the change sets away again."""
-        self.aws.each_region(proposals, lambda region: self.stack(region).drop(proposals[region]), LOOKING)
+    def discard(self, change_sets: Mapping[Region, ChangeSet]) -> None:
+        """Deletes the change sets."""
+        self.aws.each_region(
+            change_sets, lambda region: self.stack(region).discard(change_sets[region]), CHANGE_SET_TIMEOUT
+        )
 
-    def deploy(self, proposals: Mapping[Region, Proposal], tell: Tell) -> Mapping[Region, str | Unreachable]:
-        """Does what was proposed. Says of each Region what was done; the groups are tagged first."""
+    def deploy(
+        self, change_sets: Mapping[Region, ChangeSet], on_event: OnStackEvent
+    ) -> Mapping[Region, str | Unreachable]:
+        """Tags the security groups and executes the change sets. Returns what was done in each Region."""
 
-        def one(region: Region) -> str:
-            proposal = proposals[region]
+        def execute(region: Region) -> str:
+            change_set = change_sets[region]
             self._tag(region)
-            self.stack(region).execute(proposal, lambda step: tell(region, step))
-            return {Kind.UPDATE: "updated", Kind.NOTHING: "unchanged"}.get(proposal.kind, "created")
+            self.stack(region).execute(change_set, lambda event: on_event(region, event))
+            done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: "unchanged"}
+            return done.get(change_set.kind, "created")
 
-        return self.aws.each_region(proposals, one, WORKING)
+        return self.aws.each_region(change_sets, execute, STACK_TIMEOUT)
 
     def _tag(self, region: Region) -> None:
         groups = self.cluster.of(region).security_groups
         tags = [{"Key": TAG, "Value": self.cluster.name}]
         self.aws.client("ec2", region, patient=True).create_tags(Resources=list(groups), Tags=tags)
 
-    def destroy(self, regions: Sequence[Region], tell: Tell) -> Mapping[Region, str | Unreachable]:
-        """Takes the stacks down. Says of each Region what was done."""
+    def destroy(self, regions: Sequence[Region], on_event: OnStackEvent) -> Mapping[Region, str | Unreachable]:
+        """Deletes the stacks. Returns what was done in each Region."""
 
-        def one(region: Region) -> str:
+        def delete(region: Region) -> str:
             stack = self.stack(region)
             if stack.status() is None:
                 return "was not deployed"
-            stack.delete(lambda step: tell(region, step))
+            stack.delete(lambda event: on_event(region, event))
             return "destroyed"
 
-        found: dict[Region, str | Unreachable] = dict(self.silent(regions))
-        return found | dict(self.aws.each_region([each for each in regions if each not in found], one, WORKING))
+        return self._in_reachable(regions, delete, STACK_TIMEOUT)
 
-    def owned(self, region: Region) -> dict[SecurityGroupId, list[RuleId]]:
-        """The rules in the Region's groups that are this cluster's, by their labels."""
+    def _in_reachable(
+        self, regions: Sequence[Region], work: Callable[[Region], T], seconds: float
+    ) -> Mapping[Region, T | Unreachable]:
+        """Runs long work in each Region that answers a short call first."""
+        found: dict[Region, T | Unreachable] = dict(self.unreachable(regions))
+        return found | dict(self.aws.each_region([region for region in regions if region not in found], work, seconds))
+
+    def owned_rules(self, region: Region) -> dict[SecurityGroupId, list[RuleId]]:
+        """This cluster's own rules in the Region's groups, by their labels."""
         groups = self._security_groups(region).rules(self.cluster.of(region).security_groups)
         return {
             group: [rule.id for rule in rules if rule.label(self.cluster.name) is not None]
@@ -127,17 +145,15 @@ class Deployer:
         }
 
     def remove_rules(self, region: Region) -> int:
-        """Removes the cluster's own rules from the Region's groups, once no engine puts them back. Counts them."""
-        port, removed = self._security_groups(region), 0
-        for group, rules in self.owned(region).items():
-            for at in range(0, len(rules), _AT_ONCE):
-                port.revoke(group, rules[at : at + _AT_ONCE])
-                removed += len(rules[at : at + _AT_ONCE])
+        """Removes the cluster's own rules from the Region's groups, where no engine can put them back. Returns how
+        many."""
+        security_groups, removed = self._security_groups(region), 0
+        for group, rules in self.owned_rules(region).items():
+            for start in range(0, len(rules), RULES_PER_CALL):
+                batch = rules[start : start + RULES_PER_CALL]
+                security_groups.revoke(group, batch)
+                removed += len(batch)
         return removed
 
     def _security_groups(self, region: Region) -> AwsSecurityGroups:
         return AwsSecurityGroups(self.aws.client("ec2", region, patient=True), region)
-
-
-_AT_ONCE = 100
-"""Rules that one call removes."""

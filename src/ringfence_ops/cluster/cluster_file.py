@@ -1,7 +1,7 @@
 """`ringfence.toml`: what a cluster is, as one checked value, and what each Region's engine and stack get of it.
 
-Reports all mistakes together, each with its line. What a setting may be is in `ringfence.core.configuration.setting_table`. Knows no
-AWS.
+Reports all mistakes together, each with its line. The table of settings (`setting_table`) says what a setting may be.
+Knows no AWS.
 """
 
 import difflib

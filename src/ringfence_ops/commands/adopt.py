@@ -1,27 +1,25 @@
-"""`ringfence adopt`: foreign rules that say exactly what the rosters say become owned."""
+"""`ringfence adopt`: takes ownership of foreign rules that match the rosters exactly."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.aws.assembly import region_services, table_name
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
-from ringfence.reconciler.interfaces import RegionServices
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.commands.history import address
-from ringfence_ops.state.adoption import AdoptionPlan, Left, RegionAdoption
+from ringfence_ops.documents.adopt import AdoptDocument, AdoptedRuleItem, ForeignRuleItem
+from ringfence_ops.state.adoption import AdoptedRule, AdoptionPlan, ForeignRule, RegionAdoption, WhyForeign
 
-SCHEMA = "ringfence.adopt/1"
 T = TypeVar("T")
 
 EXAMPLES = """\b
@@ -30,34 +28,31 @@ Examples:
   ringfence adopt --yes
 """
 
+TIMEOUT = 30.0
+"""Seconds that adopting in a Region may take."""
+
 Plans = Mapping[Region, Sequence[AdoptionPlan]]
 
 
-def adopt(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Makes rules owned that say exactly what Ringfence would: made by hand, or by a stack of the original sample.
+def adopt(context: typer.Context, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Takes ownership of the rules that match Ringfence's own exactly: made by hand, or by the original sample's stack.
 
-    Only their descriptions change. From then on such a rule goes when its member goes; until then it would stay for
-    ever, since Ringfence removes only what is its own. Can be done again at any time: what is owned is left alone. A
-    rule that changes between the plan and its adoption is passed over.
+    Only their descriptions change. From then on such a rule is removed when its member departs; a foreign rule would
+    stay, because Ringfence removes only its own rules. Safe to run again: owned rules are skipped. A rule that changes
+    between the plan and its adoption is skipped too.
 
     Exit code 0 if nothing is left to adopt, 2 if something is, 1 if it failed in a Region.
     """
-    run, output = invocation(context), Output(as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     settings = run.settings(run.cluster())
-    regions = {region: _adoption(run.aws, one) for region, one in settings.items()}
-    plans, failed = _answers(run.aws.each_region(regions, lambda region: regions[region].plan()))
-    if count(plans):
-        if not as_json:
-            output.show({}, Report(plans))
-        agreed = yes or (not as_json and confirm("Adopt them?", yes))
-        adopted, broken = _adopt(run.aws, regions, plans) if agreed else ({}, {})
-        failed |= broken
-    else:
-        adopted = {}
-        if not as_json:
-            output.show({}, Report(plans))
-    if as_json:
-        output.show(document(plans, adopted, failed), "")
+    regions = {region: _adoption(run.aws, own) for region, own in settings.items()}
+    plans, failed = _divided(run.aws.each_region(regions, lambda region: regions[region].plan()))
+    output.show_report(AdoptReport(plans))
+    adopted: Mapping[Region, frozenset[RuleId]] = {}
+    if count(plans) and (yes or (not as_json and confirm("Adopt them?", yes=yes))):
+        adopted, failed_to_adopt = _adopt(run.aws, regions, plans)
+        failed |= failed_to_adopt
+    output.show_document(document(plans, adopted, failed))
     for region, rules in adopted.items():
         output.say(f"{region}: {len(rules)} adopted")
     for region, reason in failed.items():
@@ -68,73 +63,70 @@ def adopt(context: typer.Context, yes: Yes = False, as_json: AsJson = False) -> 
 
 def _adoption(aws: Aws, settings: Settings) -> RegionAdoption:
     region = settings.region
-    table = AwsRosterTable(aws.client("dynamodb", region), region, f"ringfence-{settings.cluster}")
-    ports = RegionServices(table, AwsSecurityGroups(aws.client("ec2", region), region))
+    services = region_services(aws.client, region, table_name(settings.cluster))
     groups = dict.fromkeys(settings.security_groups, settings.ports)
-    return RegionAdoption(ports, groups, scope_in(region, settings))
+    return RegionAdoption(services, groups, scope_in(region, settings))
 
 
 def _adopt(
     aws: Aws, regions: Mapping[Region, RegionAdoption], plans: Plans
 ) -> tuple[dict[Region, frozenset[RuleId]], dict[Region, str]]:
     due = [region for region, group_plans in plans.items() if any(plan.adopted for plan in group_plans)]
-    return _answers(aws.each_region(due, lambda region: regions[region].adopt(plans[region]), PATIENCE))
+    return _divided(aws.each_region(due, lambda region: regions[region].adopt(plans[region]), TIMEOUT))
 
 
-PATIENCE = 30.0
-"""Seconds within which a Region has adopted: what is under way is not given up lightly."""
+def _divided(answers: Mapping[Region, T | Unreachable]) -> tuple[dict[Region, T], dict[Region, str]]:
+    """The answer of each Region that gave one, and the reason of each that did not."""
+    given = {region: answer for region, answer in answers.items() if not isinstance(answer, Unreachable)}
+    return given, {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
 
 
-def _answers(found: Mapping[Region, T | Unreachable]) -> tuple[dict[Region, T], dict[Region, str]]:
-    """What each Region answered, and why others did not."""
-    answers = {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
-    return answers, {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)}
-
-
-def document(plans: Plans, adopted: Mapping[Region, frozenset[RuleId]], failed: Mapping[Region, str]) -> dict[str, Any]:
+def document(plans: Plans, adopted: Mapping[Region, frozenset[RuleId]], failed: Mapping[Region, str]) -> AdoptDocument:
     """The plan and what was done of it, for programs."""
-    return {
-        "schema": SCHEMA,
-        "rules": [
-            {
-                "region": region,
-                "security_group": plan.group,
-                "rule": one.rule.id,
-                "address": one.opening.cidr,
-                "ports": str(one.opening.ports),
-                "was": one.rule.description,
-                "description": str(one.label),
-                "adopted": one.rule.id in adopted.get(region, frozenset()),
-            }
-            for region, group_plans in plans.items()
-            for plan in group_plans
-            for one in plan.adopted
+    groups = [(region, plan) for region, group_plans in plans.items() for plan in group_plans]
+    return AdoptDocument(
+        rules=[
+            _adopted_item(region, plan, rule, done=rule.rule.id in adopted.get(region, frozenset()))
+            for region, plan in groups
+            for rule in plan.adopted
         ],
-        "left": [
-            {
-                "region": region,
-                "security_group": plan.group,
-                "rule": rule.id,
-                "address": opening.cidr,
-                "ports": str(opening.ports),
-                "description": rule.description,
-                "why": why.value,
-            }
-            for region, group_plans in plans.items()
-            for plan in group_plans
-            for rule, opening, why in plan.left
-        ],
-        "failed": dict(failed),
-    }
+        left=[_foreign_item(region, plan, rule) for region, plan in groups for rule in plan.foreign],
+        failed=dict(failed),
+    )
+
+
+def _adopted_item(region: Region, plan: AdoptionPlan, adopted: AdoptedRule, *, done: bool) -> AdoptedRuleItem:
+    return AdoptedRuleItem(
+        region=region,
+        security_group=plan.group,
+        rule=adopted.rule.id,
+        address=adopted.opening.cidr,
+        ports=str(adopted.opening.ports),
+        was=adopted.rule.description,
+        description=str(adopted.label),
+        adopted=done,
+    )
+
+
+def _foreign_item(region: Region, plan: AdoptionPlan, foreign: ForeignRule) -> ForeignRuleItem:
+    return ForeignRuleItem(
+        region=region,
+        security_group=plan.group,
+        rule=foreign.rule.id,
+        address=foreign.opening.cidr,
+        ports=str(foreign.opening.ports),
+        description=foreign.rule.description,
+        why=foreign.why,
+    )
 
 
 def count(plans: Plans) -> int:
-    """How many rules are to be adopted."""
+    """The number of rules to adopt."""
     return sum(len(plan.adopted) for group_plans in plans.values() for plan in group_plans)
 
 
-class Report:
-    """The plan for people: what gets which label, and what stays foreign and why."""
+class AdoptReport:
+    """The plan for people: which rule gets which label, and which stays foreign and why."""
 
     def __init__(self, plans: Plans) -> None:
         self.plans = plans
@@ -149,28 +141,29 @@ class Report:
         if total:
             yield Text(f"{total} {'rule' if total == 1 else 'rules'} to adopt: only descriptions change.")
         else:
-            yield Text("Nothing to adopt: no foreign rule says exactly what the rosters say.", style="green")
+            yield Text("Nothing to adopt: no foreign rule matches the rosters exactly.", style="green")
 
 
 _WHY = {
-    Left.NOBODY: "stays: no member's address",
-    Left.WIDER: "stays: admits others too",
-    Left.PORTS: "stays: a member's, but not on these ports",
-    Left.ANOTHER_CLUSTER: "stays: another cluster's",
+    WhyForeign.NO_MEMBER: "stays: not a member's address",
+    WhyForeign.WIDER: "stays: admits other addresses too",
+    WhyForeign.PORTS: "stays: a member's address, on other ports",
+    WhyForeign.ANOTHER_CLUSTER: "stays: another cluster's",
 }
 
 
 def _rows(plan: AdoptionPlan) -> Iterator[list[Text]]:
-    for one in plan.adopted:
-        label, was = one.label, one.rule.description
-        said = Text(f"for {label.instance} of {label.roster}")
-        said.append(f'\nwas "{was}"' if was else "\nhad no description", style="dim")
+    for adopted in plan.adopted:
+        label, was = adopted.label, adopted.rule.description
+        described = Text(f"for {label.instance} of {label.roster}")
+        described.append(f'\nwas "{was}"' if was else "\nhad no description", style="dim")
         yield [
-            Text(f"~ {address(one.opening.cidr)}", style="yellow"),
-            Text(str(one.opening.ports)),
-            Text(one.rule.id),
-            said,
+            Text(f"~ {address(adopted.opening.cidr)}", style="yellow"),
+            Text(str(adopted.opening.ports)),
+            Text(adopted.rule.id),
+            described,
         ]
-    for rule, opening, why in plan.left:
-        cells = (f"· {address(opening.cidr)}", str(opening.ports), rule.id, _WHY[why])
+    for foreign in plan.foreign:
+        opening = foreign.opening
+        cells = (f"· {address(opening.cidr)}", str(opening.ports), foreign.rule.id, _WHY[foreign.why])
         yield [Text(cell, style="dim") for cell in cells]

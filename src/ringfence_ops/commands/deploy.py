@@ -1,8 +1,8 @@
-"""`ringfence deploy`: makes the stacks of a cluster, or brings them up to date."""
+"""`ringfence deploy`: creates the stacks of a cluster, or updates them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -10,165 +10,167 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import Interrupted
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns
-from ringfence_ops.cli.invocation import Invocation, invocation
+from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
 from ringfence_ops.cloudformation.deployment import Deployer
-from ringfence_ops.cloudformation.stacks import Kind, Proposal, ResourceChange
+from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
-from ringfence_ops.state.true_up import Done, by_function
-
-SCHEMA = "ringfence.deploy/1"
+from ringfence_ops.documents.deploy import DeployDocument, ResourceChangeItem, StackItem
+from ringfence_ops.errors import Interrupted
+from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
 
 EXAMPLES = """\b
 Examples:
-  ringfence deploy                   # shows what changes in every Region, asks, and does it
+  ringfence deploy                   # shows what changes in every Region, asks, and deploys
   ringfence deploy us-west-2 --yes
   ringfence deploy --dry-run
 """
+
+TRUE_UP_TIMEOUT = 60.0
+"""Seconds that the first true-up of a Region may take."""
 
 _SIGNS = {"Add": ("+", "green"), "Modify": ("~", "yellow"), "Remove": ("-", "red")}
 
 
 def deploy(
     context: typer.Context,
+    *,
     regions: Regions = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deploys the cluster's stacks, all Regions at a time, then reconciles. Again is an update.
+    """Deploys the cluster's stacks in all Regions concurrently, then reconciles. Run it again to update.
 
-    Shows CloudFormation's change sets first, and does exactly what they say. Tags the security groups of the cluster
-    file, since the engines may change no others. Ctrl-C leaves CloudFormation at work: deploy again to see how it ends.
+    Shows CloudFormation's change sets first, and executes exactly these. Tags the security groups of the cluster file,
+    because the engines may change no others. After Ctrl-C, CloudFormation continues: run it again to see the result.
 
     Exit code 0 if every Region is deployed, 2 if changes were shown and not made, 1 if a Region failed.
     """
-    run, output = invocation(context), Output(as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
-    chosen = [cluster.of(Region(one)).region for one in regions or cluster.region_names]
+    chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     deployer = Deployer(run.aws, cluster, run.aws.account(cluster.region_names), poll=run.poll)
-    with output.aside.status("building the function, and asking CloudFormation what would change"):
-        found = deployer.propose(chosen)
-    proposals = {region: one for region, one in found.items() if isinstance(one, Proposal)}
-    report = Report(proposals, {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)})
-    if hint := deployer.ill_compiled():
-        output.say(Text(hint, style="dim"))
+    with output.messages.status("building the function, and creating change sets"):
+        answers = deployer.create_change_sets(chosen)
+    report = DeployReport(
+        {region: answer for region, answer in answers.items() if isinstance(answer, ChangeSet)},
+        {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)},
+    )
+    if note := deployer.python_mismatch():
+        output.say(Text(note, style="dim"))
     if dry_run or report.failed:
-        deployer.drop(proposals)
+        deployer.discard(report.change_sets)
         output.show(report.document(), report)
         if report.failed and not dry_run:
-            output.say("Nothing was deployed: name the Regions that answer to deploy those alone.")
-        raise typer.Exit(1 if report.failed else 2 if report.is_due else 0)
-    if not as_json:
-        output.show({}, report)
-    if report.is_due and not (yes or (not as_json and confirm("Deploy this?", yes))):
-        deployer.drop(proposals)
-        if as_json:
-            output.show(report.document(), report)
+            output.say("Nothing was deployed: name the Regions that answer to deploy only those.")
+        raise typer.Exit(1 if report.failed else 2 if report.has_changes else 0)
+    output.show_report(report)
+    if report.has_changes and not (yes or (not as_json and confirm("Deploy this?", yes=yes))):
+        deployer.discard(report.change_sets)
+        output.show_document(report.document())
         raise typer.Exit(2)
-    carry_out(run, output, deployer, report)
-    if as_json:
-        output.show(report.document(), report)
+    execute(run, output, deployer, report)
+    output.show_document(report.document())
     raise typer.Exit(1 if report.failed else 0)
 
 
-def carry_out(run: Invocation, output: Output, deployer: Deployer, report: "Report") -> None:
-    """Does what was proposed, with a true-up where it went well, and writes into the report what came of it."""
-    progress = Progress(output, list(report.proposals))
+def execute(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport") -> None:
+    """Executes the change sets, runs a true-up of each deployed Region, and records the results in the report."""
+    progress = Progress(output, list(report.change_sets))
     try:
-        with progress as tell:
-            found = deployer.deploy(report.proposals, tell)
+        with progress as on_event:
+            answers = deployer.deploy(report.change_sets, on_event)
     except KeyboardInterrupt:
-        raise interrupted(progress.under_way, "deploy") from None
-    for region, one in found.items():
-        if isinstance(one, Unreachable):
-            report.failed[region] = one.reason
+        raise interrupted(progress.latest, "deploy") from None
+    for region, answer in answers.items():
+        if isinstance(answer, Unreachable):
+            report.failed[region] = answer.reason
         else:
-            report.done[region] = one
-    for region, done in true_up(run, deployer.cluster, list(report.done)).items():
-        if done.failure is not None:
-            report.failed[region] = f"deployed, but its first true-up failed: {done.failure}"
-    for region, said in report.done.items():
+            report.outcomes[region] = answer
+    for region, result in true_up(run, deployer.cluster, list(report.outcomes)).items():
+        if result.failure is not None:
+            report.failed[region] = f"deployed, but its first true-up failed: {result.failure}"
+    for region, outcome in report.outcomes.items():
         if region not in report.failed:
-            output.say(Text.assemble((region, "bold"), "  ", (said, "green")))
+            output.say(Text.assemble((region, "bold"), "  ", (outcome, "green")))
     for region, reason in report.failed.items():
         output.say(Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red")))
 
 
-def true_up(run: Invocation, cluster: Cluster, regions: list[Region]) -> dict[Region, Done]:
-    """A true-up of every Region by its function, at once."""
-    found = run.aws.each_region(regions, lambda region: by_function(run.aws, cluster.name, region), 60.0)
-    return {region: Done(failure=one.reason) if isinstance(one, Unreachable) else one for region, one in found.items()}
+def true_up(run: CommandRun, cluster: Cluster, regions: list[Region]) -> dict[Region, TrueUpResult]:
+    """A true-up of these Regions by their functions, concurrently."""
+    answers = run.aws.each_region(
+        regions, lambda region: true_up_by_function(run.aws, cluster.name, region), TRUE_UP_TIMEOUT
+    )
+    return {
+        region: TrueUpResult(failure=answer.reason) if isinstance(answer, Unreachable) else answer
+        for region, answer in answers.items()
+    }
 
 
-def interrupted(under_way: Mapping[Region, str], command: str) -> Interrupted:
-    """What is said of a Ctrl-C while CloudFormation is at work."""
-    said = "; ".join(f"{region}: {what}" for region, what in under_way.items()) or "nothing was heard of it yet"
+def interrupted(latest: Mapping[Region, str], command: str) -> Interrupted:
+    """The error for Ctrl-C during stack operations. `latest` describes the latest event of each Region."""
+    events = "; ".join(f"{region}: {event}" for region, event in latest.items()) or "no event yet"
     return Interrupted(
-        f"interrupted: CloudFormation goes on by itself ({said}): `ringfence {command}` again shows how it ended"
+        f"interrupted: CloudFormation continues ({events}): run `ringfence {command}` again to see the result"
     )
 
 
 @dataclass(slots=True)
-class Report:
-    """What changes in each Region, and what came of it."""
+class DeployReport:
+    """What changes in each Region, and the outcome."""
 
-    proposals: Mapping[Region, Proposal]
+    change_sets: Mapping[Region, ChangeSet]
     failed: dict[Region, str]
-    done: dict[Region, str] = field(default_factory=dict)
+    outcomes: dict[Region, str] = field(default_factory=dict)
 
     @property
-    def is_due(self) -> bool:
-        """Whether anything changes."""
-        return any(one.kind is not Kind.NOTHING for one in self.proposals.values())
+    def has_changes(self) -> bool:
+        """Whether any stack changes."""
+        return any(change_set.kind is not DeploymentKind.NOTHING for change_set in self.change_sets.values())
 
-    def document(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "schema": SCHEMA,
-            "regions": [
-                {
-                    "region": region,
-                    "kind": one.kind.value,
-                    "changes": [
-                        {
-                            "action": change.action,
-                            "resource": change.resource,
-                            "type": change.type,
-                            "replaced": change.replaced,
-                        }
-                        for change in one.changes
-                    ],
-                    "outcome": self.done.get(region),
-                }
-                for region, one in self.proposals.items()
-            ],
-            "failed": dict(self.failed),
-        }
+    def document(self) -> DeployDocument:
+        """The report for programs."""
+        return DeployDocument(regions=self.stacks(), failed=dict(self.failed))
+
+    def stacks(self) -> list[StackItem]:
+        """The stack of each Region, for programs."""
+        return [
+            StackItem(
+                region=region,
+                kind=change_set.kind,
+                changes=[
+                    ResourceChangeItem(change.action, change.resource, change.type, change.replaced)
+                    for change in change_set.changes
+                ],
+                outcome=self.outcomes.get(region),
+            )
+            for region, change_set in self.change_sets.items()
+        ]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for region, one in self.proposals.items():
-            yield Text.assemble((region, "bold"), f"  {_KINDS[one.kind]}")
-            if one.changes:
-                yield Padding(columns(list(_rows(one)), 2), (0, 0, 1, 2))
+        for region, change_set in self.change_sets.items():
+            yield Text.assemble((region, "bold"), f"  {_KINDS[change_set.kind]}")
+            if change_set.changes:
+                yield Padding(columns(list(_rows(change_set)), 2), (0, 0, 1, 2))
         for region, reason in self.failed.items():
             yield Text.assemble((region, "bold"), "  ", (reason, "red"))
 
 
 _KINDS = {
-    Kind.CREATE: "a new stack",
-    Kind.UPDATE: "changes",
-    Kind.REPLACE: "a new stack: what was left of one that failed is gone",
-    Kind.NOTHING: "up to date",
+    DeploymentKind.CREATE: "a new stack",
+    DeploymentKind.UPDATE: "changes",
+    DeploymentKind.REPLACE: "a new stack: the remains of a failed one were deleted",
+    DeploymentKind.NOTHING: "up to date",
 }
 
 
-def _rows(one: Proposal) -> Iterator[list[Text]]:
-    for change in sorted(one.changes, key=_order):
+def _rows(change_set: ChangeSet) -> Iterator[list[Text]]:
+    for change in sorted(change_set.changes, key=_order):
         sign, style = _SIGNS.get(change.action, ("·", ""))
         replaced = Text("replaced", style="red") if change.replaced else Text()
         kind = Text(change.type.removeprefix("AWS::"), style="dim")

@@ -1,26 +1,25 @@
-"""`ringfence destroy`: takes down what `ringfence deploy` made, and says what it leaves."""
+"""`ringfence destroy`: deletes what `ringfence deploy` created, and says what it leaves."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import CommandError
-from ringfence_ops.aws.sessions import Unreachable
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.commands.deploy import interrupted
-from ringfence_ops.state.region_state import standings
-from ringfence_ops.state.snapshot import Survey, survey
-
-SCHEMA = "ringfence.destroy/1"
+from ringfence_ops.documents.destroy import DestroyDocument, DestroyedRegionItem
+from ringfence_ops.errors import CommandError
+from ringfence_ops.state.region_state import region_states
+from ringfence_ops.state.snapshot import Snapshot, take_snapshot
 
 EXAMPLES = """\b
 Examples:
@@ -29,73 +28,75 @@ Examples:
   ringfence destroy us-west-2
 """
 
+RULES_TIMEOUT = 60.0
+"""Seconds that removing or counting the rules of a Region may take."""
+
 
 def destroy(
     context: typer.Context,
+    *,
     regions: Regions = None,
     remove_rules: Annotated[
         bool,
-        typer.Option("--remove-rules", help="Remove Ringfence's own rules, too: members no longer reach each other."),
+        typer.Option(
+            "--remove-rules", help="Also remove Ringfence's own rules: members can no longer reach each other."
+        ),
     ] = False,
     confirm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The cluster's name, instead of being asked for it.")
+        str | None, typer.Option(metavar="NAME", help="The cluster's name, to continue without being asked for it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Takes the stacks down, all Regions at a time: functions, queues, tables, schedules and lifecycle hooks.
+    """Deletes the stacks in all Regions concurrently: functions, queues, tables, schedules and lifecycle hooks.
 
-    The rules stay, so that the members go on reaching one another; with --remove-rules those that Ringfence made go,
-    in every Region named, once no engine of them can put them back. Foreign rules always stay. Can be run again after
-    a failure. To take one Region out of a cluster that goes on, use `ringfence retire`.
+    The rules stay, so that the members can still reach each other. With --remove-rules, Ringfence's own rules are
+    removed in every Region named, after the engines are deleted. Foreign rules always stay. Safe to run again after a
+    failure. To remove one Region from a cluster that continues, use `ringfence retire`.
 
-    Exit code 0 if all is gone, 1 if a Region failed.
+    Exit code 0 if everything is deleted, 1 if a Region failed.
     """
-    run, output = invocation(context), Output(as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
-    chosen = [cluster.of(Region(one)).region for one in regions or cluster.region_names]
+    chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     settings = run.settings(cluster)
     deployer = Deployer(run.aws, cluster, next(iter(settings.values())).account, poll=run.poll)
-    found = survey(run.aws, settings)
-    waiting = [
-        f"{one.instance} in {standing.region}"
-        for standing in standings(found, settings)
-        for one in standing.waiting
-        if standing.region in chosen
-    ]
-    _announce(output, cluster.name, chosen, found, waiting, remove_rules)
+    snapshot = take_snapshot(run.aws, settings)
+    states = [state for state in region_states(snapshot, settings) if state.region in chosen]
+    waiting = [f"{waiting.instance} in {state.region}" for state in states for waiting in state.waiting]
+    report = DestroyReport(cluster.name, rules_go=remove_rules)
+    _announce(output, report, chosen, snapshot, waiting)
     _ask(cluster.name, confirm)
     progress = Progress(output, chosen)
     try:
-        with progress as tell:
-            gone = deployer.destroy(chosen, tell)
+        with progress as on_event:
+            answers = deployer.destroy(chosen, on_event)
     except KeyboardInterrupt:
-        raise interrupted(progress.under_way, "destroy") from None
-    outcome = Outcome(cluster.name)
-    for region, one in gone.items():
-        if isinstance(one, Unreachable):
-            outcome.failed[region] = one.reason
+        raise interrupted(progress.latest, "destroy") from None
+    for region, answer in answers.items():
+        if isinstance(answer, Unreachable):
+            report.failed[region] = answer.reason
         else:
-            outcome.done[region] = one
-    _rules(run.aws, deployer, outcome, remove_rules)
-    output.show(outcome.document(), outcome)
-    raise typer.Exit(1 if outcome.failed else 0)
+            report.outcomes[region] = answer
+    _handle_rules(run.aws, deployer, report)
+    output.show(report.document(), report)
+    raise typer.Exit(1 if report.failed else 0)
 
 
 def _announce(
-    output: Output, name: str, chosen: list[Region], found: Survey, waiting: list[str], remove_rules: bool
+    output: Output, report: "DestroyReport", chosen: Sequence[Region], snapshot: Snapshot, waiting: Sequence[str]
 ) -> None:
-    output.say(Text.assemble("This takes down ", (name, "bold"), f" in {', '.join(chosen)}."))
-    rules = "Ringfence's own rules go too" if remove_rules else "The rules stay"
-    output.say(f"{rules}; foreign rules stay. From then on nobody admits or releases anybody.")
+    output.say(Text.assemble("This deletes the stacks of ", (report.cluster, "bold"), f" in {', '.join(chosen)}."))
+    rules = "Ringfence's own rules are removed too" if report.rules_go else "The rules stay"
+    output.say(f"{rules}; foreign rules stay. From then on no engine admits or releases instances.")
     if waiting:
         output.say(
             Text(
-                f"Instances wait for a hook: {', '.join(waiting)}. As its hook goes, a launching one is sent away and a"
-                " terminating one goes on.",
+                f"Instances wait for a hook: {', '.join(waiting)}. When its hook is deleted, a launching instance is"
+                " terminated and a terminating one continues to terminate.",
                 style="yellow",
             )
         )
-    for region, reason in found.unreachable.items():
+    for region, reason in snapshot.unreachable.items():
         output.say(Text(f"{region} does not answer: {reason}", style="red"))
 
 
@@ -103,65 +104,63 @@ def _ask(name: str, confirmed: str | None) -> None:
     """Raises CommandError unless the operator gives the cluster's name."""
     if confirmed is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CommandError(f"there is no terminal to ask on: give --confirm {name} to go on without being asked")
-        confirmed = typer.prompt("Type the cluster's name to go on", err=True)
+            raise CommandError(f"there is no terminal to ask on: give --confirm {name} to continue without being asked")
+        confirmed = typer.prompt("Type the cluster's name to continue", err=True)
     if confirmed != name:
         raise CommandError(f"{confirmed} is not the cluster's name: nothing was done")
 
 
-def _rules(aws: Any, deployer: Deployer, outcome: "Outcome", remove: bool) -> None:
-    """Removes the owned rules of the Regions that are gone, or counts those that stay."""
-    regions = [region for region in outcome.done if region not in outcome.failed]
+def _handle_rules(aws: Aws, deployer: Deployer, report: "DestroyReport") -> None:
+    """Removes the cluster's own rules in the Regions without a stack, or counts those that stay."""
+    regions = [region for region in report.outcomes if region not in report.failed]
 
-    def one(region: Region) -> int:
-        if remove:
+    def handle(region: Region) -> int:
+        if report.rules_go:
             return deployer.remove_rules(region)
-        return sum(map(len, deployer.owned(region).values()))
+        return sum(map(len, deployer.owned_rules(region).values()))
 
-    for region, count in aws.each_region(regions, one, 60.0).items():
+    for region, count in aws.each_region(regions, handle, RULES_TIMEOUT).items():
         if isinstance(count, Unreachable):
-            outcome.failed[region] = f"its rules: {count.reason}"
-        elif remove:
-            outcome.removed[region] = count
+            report.failed[region] = f"its rules: {count.reason}"
+        elif report.rules_go:
+            report.removed[region] = count
         else:
-            outcome.left[region] = count
+            report.left[region] = count
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What became of each Region: `removed` and `left` count rules."""
+class DestroyReport:
+    """The outcome in each Region. `removed` and `left` count rules."""
 
     cluster: str
-    done: dict[Region, str] = field(default_factory=dict)
+    rules_go: bool = field(kw_only=True)
+    outcomes: dict[Region, str] = field(default_factory=dict)
     removed: dict[Region, int] = field(default_factory=dict)
     left: dict[Region, int] = field(default_factory=dict)
     failed: dict[Region, str] = field(default_factory=dict)
 
-    def document(self) -> Mapping[str, Any]:
-        """For programs."""
-        return {
-            "schema": SCHEMA,
-            "regions": [
-                {
-                    "region": region,
-                    "outcome": said,
-                    "rules_removed": self.removed.get(region, 0),
-                    "rules_left": self.left.get(region, 0),
-                }
-                for region, said in self.done.items()
+    def document(self) -> DestroyDocument:
+        """The report for programs."""
+        return DestroyDocument(
+            regions=[
+                DestroyedRegionItem(
+                    region=region,
+                    outcome=outcome,
+                    rules_removed=self.removed.get(region, 0),
+                    rules_left=self.left.get(region, 0),
+                )
+                for region, outcome in self.outcomes.items()
             ],
-            "failed": dict(self.failed),
-        }
+            failed=dict(self.failed),
+        )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for region, said in self.done.items():
-            rules = f"; {self.removed[region]} rules removed" if region in self.removed else ""
-            left = f"; {self.left[region]} rules of ours are left" if self.left.get(region) else ""
-            yield Text.assemble((region, "bold"), f"  {said}{rules}{left}")
+        for region, outcome in self.outcomes.items():
+            removed = f"; {self.removed[region]} rules removed" if region in self.removed else ""
+            left = f"; {self.left[region]} of Ringfence's own rules are left" if self.left.get(region) else ""
+            yield Text.assemble((region, "bold"), f"  {outcome}{removed}{left}")
         for region, reason in self.failed.items():
             yield Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red"))
         if any(self.left.values()):
-            yield Text(f"`ringfence destroy --confirm {self.cluster} --remove-rules` removes those, too.", style="dim")
-        yield Text(
-            "Left as well: the buckets with the functions' code, and the tags of the security groups.", style="dim"
-        )
+            yield Text(f"`ringfence destroy --confirm {self.cluster} --remove-rules` removes them too.", style="dim")
+        yield Text("Also left: the buckets with the functions' code, and the tags of the security groups.", style="dim")

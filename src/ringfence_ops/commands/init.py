@@ -1,9 +1,9 @@
-"""`ringfence init`: writes the file that describes a cluster, from what is found in the account."""
+"""`ringfence init`: writes the file that describes a cluster, from what it finds in the account."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -13,15 +13,15 @@ from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws, Unreachable
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
+from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
+from ringfence_ops.errors import CommandError
 
-SCHEMA = "ringfence.init/1"
 T = TypeVar("T")
 
 EXAMPLES = """\b
@@ -34,29 +34,32 @@ Examples:
 
 def init(
     context: typer.Context,
+    *,
     name: Annotated[str | None, typer.Option(help="The cluster's name.")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="A Region of the cluster. Give it once for each.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="A Region of the cluster. Can be repeated.")] = None,
     auto_scaling_group: Annotated[
-        list[str] | None, typer.Option(help="A group whose instances are members. Can be repeated.")
+        list[str] | None, typer.Option(help="An Auto Scaling group whose instances are members. Can be repeated.")
     ] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="One to look after. Can be repeated.")] = None,
-    ports: Annotated[str, typer.Option(help="auto, or such as tcp/7000-7001,tcp/9042.")] = "auto",
+    security_group: Annotated[
+        list[str] | None, typer.Option(help="A security group for Ringfence to manage. Can be repeated.")
+    ] = None,
+    ports: Annotated[str, typer.Option(help="auto, or a list such as tcp/7000-7001,tcp/9042.")] = "auto",
     mode: Annotated[str, typer.Option(help="owned, mirror or observe.")] = "owned",
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Writes ringfence.toml: finds the Auto Scaling groups and their security groups, and asks what it cannot know.
+    """Writes ringfence.toml: finds the Auto Scaling groups and their security groups, and asks for the rest.
 
-    Without a terminal nothing is asked: what there is only one of is taken, and of several some must be named. Changes
-    nothing in AWS. Every setting stands in the file, with a comment.
+    Without a terminal it asks nothing: it takes what exists only once, and of several groups some must be named.
+    Changes nothing in AWS. The file contains every setting, with a comment.
     """
-    run, output = invocation(context), Output(as_json)
+    run, output = command_run(context), Output(as_json=as_json)
     if run.path.exists() and not force:
-        raise CommandError(f"{run.path} is there already: give --force to write over it, or another --cluster-file")
+        raise CommandError(f"{run.path} exists: give --force to overwrite it, or another --cluster-file")
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
-    name = name or _asked(asks, "The cluster's name", "--name")
-    regions = [Region(one) for one in dict.fromkeys(region or _regions(run.aws, asks))]
-    choice = Choice(asks, auto_scaling_group or [], security_group or [])
+    name = name or _ask("The cluster's name", "--name", asks=asks)
+    regions = [Region(text) for text in dict.fromkeys(region or _ask_regions(run.aws, asks=asks))]
+    choice = Choice(auto_scaling_group or [], security_group or [], asks=asks)
     chosen = choice.of(_found(run.aws, regions))
     values = {
         **shared_defaults(TABLE),
@@ -67,115 +70,110 @@ def init(
         values["address_kinds"] = choice.kinds
     cluster = Cluster(name, tuple(chosen.values()), values)
     text = cluster_text.written(cluster)
-    cluster_file.parse(text, run.path)  # what is wrong with a name is said before anything is written
+    cluster_file.parse(text, run.path)  # rejects a wrong name before anything is written
     run.path.write_text(text)
-    said = Text.assemble((str(run.path), "bold"), " is written. Look it over; then `ringfence deploy`.")
-    output.show(document(str(run.path), cluster), said)
+    message = Text.assemble((str(run.path), "bold"), " is written. Check it, then run `ringfence deploy`.")
+    output.show(document(str(run.path), cluster), message)
 
 
-def document(path: str, cluster: Cluster) -> Mapping[str, Any]:
+def document(path: str, cluster: Cluster) -> InitDocument:
     """What was written, for programs."""
-    return {
-        "schema": SCHEMA,
-        "file": path,
-        "name": cluster.name,
-        "address_kinds": sorted(kind.value for kind in cluster.address_kinds),
-        "regions": [
-            {
-                "region": one.region,
-                "auto_scaling_groups": list(one.auto_scaling_groups),
-                "security_groups": list(one.security_groups),
-            }
-            for one in cluster.regions
+    return InitDocument(
+        file=path,
+        name=cluster.name,
+        address_kinds=sorted(kind.value for kind in cluster.address_kinds),
+        regions=[
+            ClusterRegionItem(region.region, list(region.auto_scaling_groups), list(region.security_groups))
+            for region in cluster.regions
         ],
-    }
+    )
 
 
 def _found(aws: Aws, regions: Sequence[Region]) -> dict[Region, list[FoundGroup]]:
-    found = discover(aws, regions)
-    silent = [f"{region}: {one.reason}" for region, one in found.items() if isinstance(one, Unreachable)]
-    if silent:
-        raise CommandError(f"nothing was written, since not every Region answers: {'; '.join(silent)}")
-    return {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
+    answers = discover(aws, regions)
+    if silent := [
+        f"{region}: {answer.reason}" for region, answer in answers.items() if isinstance(answer, Unreachable)
+    ]:
+        raise CommandError(f"nothing was written, because not every Region answers: {'; '.join(silent)}")
+    return {region: answer for region, answer in answers.items() if not isinstance(answer, Unreachable)}
 
 
 @dataclass(slots=True)
 class Choice:
-    """Chooses among what was found: what the flags name, what there is only one of, or what the operator says."""
+    """Chooses from what was found: what the options name, what exists only once, or what the operator answers."""
 
-    asks: bool
     named_groups: Sequence[str]
     named_security_groups: Sequence[str]
+    asks: bool = field(kw_only=True)
     kinds: frozenset[AddressKind] = frozenset()
 
     def of(self, found: Mapping[Region, Sequence[FoundGroup]]) -> dict[Region, RegionOfCluster]:
         """Each Region's groups. Raises CommandError."""
-        every = [one.name for groups in found.values() for one in groups]
+        names = [group.name for groups in found.values() for group in groups]
         for name in self.named_groups:
-            if name not in every:
-                raise CommandError(f"no Region named has an Auto Scaling group {name}{nearest(name, every)}")
+            if name not in names:
+                raise CommandError(f"no Region named has an Auto Scaling group {name}{nearest(name, names)}")
         return {region: self._region(region, groups) for region, groups in found.items()}
 
     def _region(self, region: Region, found: Sequence[FoundGroup]) -> RegionOfCluster:
         if not found:
-            raise CommandError(f"{region} has no Auto Scaling group: make one first, or leave the Region out")
-        groups = [one for one in found if one.name in self.named_groups] or self._pick(
+            raise CommandError(f"{region} has no Auto Scaling group: create one first, or omit the Region")
+        groups = [group for group in found if group.name in self.named_groups] or self._pick(
             f"Auto Scaling groups of the cluster in {region}",
-            [(one, f"{one.name}, {one.instances} instances") for one in found],
+            [(group, f"{group.name}, {group.instances} instances") for group in found],
             "--auto-scaling-group",
         )
-        self.kinds |= frozenset(kind for one in groups for kind in one.kinds)
-        return RegionOfCluster(region, tuple(one.name for one in groups), self._security_groups(region, groups))
+        self.kinds |= frozenset(kind for group in groups for kind in group.kinds)
+        return RegionOfCluster(region, tuple(group.name for group in groups), self._security_groups(region, groups))
 
     def _security_groups(self, region: Region, groups: Sequence[FoundGroup]) -> tuple[SecurityGroupId, ...]:
-        found = list(dict.fromkeys(one for group in groups for one in group.security_groups))
-        if named := [one.id for one in found if one.id in self.named_security_groups]:
+        found = list(dict.fromkeys(found for group in groups for found in group.security_groups))
+        if named := [group.id for group in found if group.id in self.named_security_groups]:
             return tuple(named)
-        likely = [one for one in found if one.admits_itself] or found
+        likely = [group for group in found if group.admits_itself] or found
         if not likely:
-            raise CommandError(
-                f"the instances in {region} share no security group that can be found: give them one first"
-            )
-        shown = [(one.id, f"{one.id}, {one.name}{', admits itself' * one.admits_itself}") for one in likely]
-        return tuple(self._pick(f"Security groups to look after in {region}", shown, "--security-group"))
+            raise CommandError(f"the instances in {region} have no security group in common: give them one first")
+        offered = [(group.id, f"{group.id}, {group.name}{', admits itself' * group.admits_itself}") for group in likely]
+        return tuple(self._pick(f"Security groups to manage in {region}", offered, "--security-group"))
 
-    def _pick(self, what: str, offered: Sequence[tuple[T, str]], flag: str) -> list[T]:
-        """Those that the operator picks; the only one there is, unasked. Raises CommandError."""
+    def _pick(self, title: str, offered: Sequence[tuple[T, str]], option: str) -> list[T]:
+        """Those that the operator picks; the only one there is, without asking. Raises CommandError."""
         if len(offered) == 1:
             return [offered[0][0]]
         if not self.asks:
-            raise CommandError(f"{what}: there are {'; '.join(shown for _, shown in offered)}: name them with {flag}")
-        typer.echo(f"{what}:", err=True)
+            found = "; ".join(shown for _, shown in offered)
+            raise CommandError(f"{title}: there are {found}: name them with {option}")
+        typer.echo(f"{title}:", err=True)
         for number, (_, shown) in enumerate(offered, 1):
             typer.echo(f"  {number}  {shown}", err=True)
         while True:
-            said = typer.prompt("Their numbers, such as 1,2", default="1", err=True)
-            numbers = [int(one) for one in said.split(",") if one.strip().isdigit()]
-            if numbers and all(1 <= one <= len(offered) for one in numbers):
-                return [offered[one - 1][0] for one in dict.fromkeys(numbers)]
-            typer.echo(f"{said!r} names none of them", err=True)
+            typed = typer.prompt("Their numbers, such as 1,2", default="1", err=True)
+            numbers = [int(number) for number in typed.split(",") if number.strip().isdigit()]
+            if numbers and all(1 <= number <= len(offered) for number in numbers):
+                return [offered[number - 1][0] for number in dict.fromkeys(numbers)]
+            typer.echo(f"{typed!r} names none of them", err=True)
 
 
-def _asked(asks: bool, what: str, flag: str) -> str:
+def _ask(question: str, option: str, *, asks: bool) -> str:
     if not asks:
-        raise CommandError(f"there is no terminal to ask on: give {flag}")
-    return str(typer.prompt(what, err=True))
+        raise CommandError(f"there is no terminal to ask on: give {option}")
+    return str(typer.prompt(question, err=True))
 
 
-def _regions(aws: Aws, asks: bool) -> list[str]:
+def _ask_regions(aws: Aws, *, asks: bool) -> list[str]:
     """The Regions that the operator names, of those that have Auto Scaling groups. Raises CommandError."""
     if not asks:
-        raise CommandError("there is no terminal to ask on: give --region, once for each")
-    found = discover(aws, enabled_regions(aws, Region("us-east-1")))
-    offered = [region for region, groups in found.items() if isinstance(groups, list) and groups]
+        raise CommandError("there is no terminal to ask on: give --region, once for each Region")
+    answers = discover(aws, enabled_regions(aws, Region("us-east-1")))
+    offered = [region for region, groups in answers.items() if isinstance(groups, list) and groups]
     if not offered:
-        raise CommandError("no Region that answers has an Auto Scaling group: make them first, or give --region")
-    said = typer.prompt("Regions of the cluster", default=",".join(offered), err=True)
-    return [one.strip() for one in said.split(",") if one.strip()]
+        raise CommandError("no Region that answers has an Auto Scaling group: create them first, or give --region")
+    typed = typer.prompt("Regions of the cluster", default=",".join(offered), err=True)
+    return [region.strip() for region in typed.split(",") if region.strip()]
 
 
-def _parsed(parse: Callable[[str], T], said: str, flag: str) -> T:
+def _parsed(parse: Callable[[str], T], text: str, option: str) -> T:
     try:
-        return parse(said)
+        return parse(text)
     except ValueError as error:
-        raise CommandError(f"{flag}: {error}") from None
+        raise CommandError(f"{option}: {error}") from None

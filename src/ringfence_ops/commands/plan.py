@@ -11,19 +11,18 @@ from rich.text import Text
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
-from ringfence_ops.cli.invocation import invocation
+from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.commands.history import address
-from ringfence_ops.state.changes import Action, Change, digest, held
-from ringfence_ops.state.snapshot import Survey, survey
-
-SCHEMA = "ringfence.plan/1"
+from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument
+from ringfence_ops.state.changes import Action, Change, digest, guard_holds
+from ringfence_ops.state.snapshot import Snapshot, take_snapshot
 
 EXAMPLES = """\b
 Examples:
   ringfence plan
   ringfence plan --json | jq -r '.changes[] | select(.action == "remove") | .address'
-  ringfence sync --confirm 3f2a9c01b7de   # do what the plan with this digest said, held removals too
+  ringfence sync --confirm 3f2a9c01b7de   # applies the plan with this digest, including held removals
 """
 
 SIGNS = {
@@ -35,108 +34,110 @@ SIGNS = {
 }
 
 
-def plan(context: typer.Context, as_json: AsJson = False) -> None:
+def plan(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Shows what a reconcile would change now, Region by Region, and changes nothing.
 
-    It is the engines' own reconcile, on what AWS says now, with writes that go nowhere: the guard included. Quotas are
-    not foreseen. The digest names exactly this plan, for `ringfence sync --confirm`.
+    This is a dry run of the engines' own reconcile, the guard included. Quotas are not predicted. The digest identifies
+    exactly this plan, for `ringfence sync --confirm`.
 
-    Exit code 0 if nothing is to be done, 2 if something is, 1 if a Region does not answer.
+    Exit code 0 if nothing would change, 2 if something would, 1 if a Region does not answer.
     """
-    run = invocation(context)
-    found = survey(run.aws, run.settings(run.cluster()), with_workings=False)
-    Output(as_json).show(document(found), Report(found))
-    raise typer.Exit(exit_code(found))
+    run = command_run(context)
+    snapshot = take_snapshot(run.aws, run.settings(run.cluster()), with_engines=False)
+    Output(as_json=as_json).show(document(snapshot), PlanReport(snapshot))
+    raise typer.Exit(exit_code(snapshot))
 
 
-def exit_code(found: Survey) -> int:
-    """The command's."""
-    if found.unreachable or found.failures:
+def exit_code(snapshot: Snapshot) -> int:
+    """The exit code of the command."""
+    if snapshot.unreachable or snapshot.failures:
         return 1
-    return 2 if found.planned else 0
+    return 2 if snapshot.planned else 0
 
 
-def document(found: Survey) -> dict[str, Any]:
+def document(snapshot: Snapshot) -> PlanDocument:
     """The plan for programs."""
-    planned = found.planned
-    return {
-        "schema": SCHEMA,
-        "digest": digest(planned),
-        "changes": [changed(one) for one in planned],
-        "held": [
-            {"region": one.region, "security_group": one.group, "rules": sorted(one.rules), "digest": one.digest}
-            for one in held(found.entries)
+    planned = snapshot.planned
+    return PlanDocument(
+        digest=digest(planned),
+        changes=[change_item(change) for change in planned],
+        held=[
+            GuardHoldItem(region=hold.region, security_group=hold.group, rules=sorted(hold.rules), digest=hold.digest)
+            for hold in guard_holds(snapshot.audit_events)
         ],
-        "hooks": [
-            {"auto_scaling_group": one.group, "instance": one.instance, "answer": answer, "why": one.why}
-            for one, answer in hooks(found)
+        hooks=[
+            HookItem(auto_scaling_group=hook.group, instance=hook.instance, answer=result, why=hook.why)
+            for hook, result in hooks(snapshot)
         ],
-        "problems": list(problems(found)),
-        "unreachable": dict(found.unreachable),
-    }
+        problems=list(problems(snapshot)),
+        unreachable=dict(snapshot.unreachable),
+    )
 
 
-def changed(one: Change) -> dict[str, Any]:
+def change_item(change: Change) -> ChangeItem:
     """A change for programs."""
-    return {
-        "region": one.region,
-        "security_group": one.group,
-        "action": one.action.value,
-        "address": None if one.opening is None else one.opening.cidr,
-        "ports": None if one.opening is None else str(one.opening.ports),
-        "rule": one.rule,
-        "auto_scaling_group": None if one.label is None else str(one.label.roster),
-        "instance": None if one.label is None else one.label.instance,
-        "was": None if one.was is None else one.was.instance,
-        "why": one.why,
-        "observed": one.observed,
-    }
+    return ChangeItem(
+        region=change.region,
+        security_group=change.group,
+        action=change.action,
+        address=None if change.opening is None else change.opening.cidr,
+        ports=None if change.opening is None else str(change.opening.ports),
+        rule=change.rule,
+        auto_scaling_group=None if change.label is None else str(change.label.roster),
+        instance=None if change.label is None else change.label.instance,
+        was=None if change.was is None else change.was.instance,
+        why=change.why,
+        observed=change.observed,
+    )
 
 
-def hooks(found: Survey) -> Iterator[tuple[HookCompleted | HookHeld, str | None]]:
-    """The instances that wait for a hook, with the answer that they would get; None where they are left waiting."""
-    for entry in found.entries:
-        if isinstance(entry, HookCompleted):
-            yield entry, entry.result
-        elif isinstance(entry, HookHeld):
-            yield entry, None
+def hooks(snapshot: Snapshot) -> Iterator[tuple[HookCompleted | HookHeld, str | None]]:
+    """The instances that wait for a hook, with the result that completes it; None where they stay waiting."""
+    for event in snapshot.audit_events:
+        if isinstance(event, HookCompleted):
+            yield event, event.result
+        elif isinstance(event, HookHeld):
+            yield event, None
 
 
-def problems(found: Survey) -> Iterator[str]:
-    """What a reconcile would report beside its changes, each once."""
-    said = [entry.what for entry in found.entries if isinstance(entry, Problem)]
-    said += [
-        f"{entry.region}: {entry.error}"
-        for entry in found.entries
-        if isinstance(entry, RegionFailed) and entry.region not in found.unreachable
+def problems(snapshot: Snapshot) -> Iterator[str]:
+    """The other problems that a reconcile would report, each once."""
+    found = [event.what for event in snapshot.audit_events if isinstance(event, Problem)]
+    found += [
+        f"{event.region}: {event.error}"
+        for event in snapshot.audit_events
+        if isinstance(event, RegionFailed) and event.region not in snapshot.unreachable
     ]
-    said += [f"{region}: {failure}" for region, failure in found.failures.items()]
-    yield from dict.fromkeys(said)
+    found += [f"{region}: {failure}" for region, failure in snapshot.failures.items()]
+    yield from dict.fromkeys(found)
 
 
-class Report:
+class PlanReport:
     """The plan for people."""
 
-    def __init__(self, found: Survey) -> None:
-        self.found = found
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, planned = self.found, self.found.planned
+        snapshot, planned = self.snapshot, self.snapshot.planned
         yield from diff(planned)
-        for one, answer in hooks(found):
-            said = "would be left waiting" if answer is None else f"would be answered {answer}"
-            yield Text(f"{one.instance} of {one.group} {said}: {one.why}", style="cyan")
-        for problem in problems(found):
+        for hook, result in hooks(snapshot):
+            effect = "would stay waiting" if result is None else f"would be completed with {result}"
+            yield Text(f"{hook.instance} of {hook.group} {effect}: {hook.why}", style="cyan")
+        for problem in problems(snapshot):
             yield Text(problem, style="red")
-        for region, reason in found.unreachable.items():
+        for region, reason in snapshot.unreachable.items():
             yield Text(f"{region}: unreachable: {reason}", style="red")
-        yield total(planned) if planned or not found.unreachable else Text("Nothing to do in the Regions that answer.")
+        if planned or not snapshot.unreachable:
+            yield total(planned)
+        else:
+            yield Text("Nothing to do in the Regions that answer.")
         if planned:
             yield Text.assemble("digest ", (digest(planned), "bold"))
-        for each in held(found.entries):
+        for hold in guard_holds(snapshot.audit_events):
             yield Text(
-                f"{len(each.rules)} removals in {each.group} are held: the next look, a minute later, must agree,"
-                f" or you: ringfence sync --confirm {digest(planned)}",
+                f"The guard holds {len(hold.rules)} removals in {hold.group}: they need a second observation, a minute"
+                f" later, or your confirmation: ringfence sync --confirm {digest(planned)}",
                 style="magenta",
             )
 
@@ -144,28 +145,28 @@ class Report:
 def diff(planned: Sequence[Change]) -> Iterator[Any]:
     """The changes, group by group."""
     groups: dict[tuple[Region, str], list[Change]] = {}
-    for one in planned:
-        groups.setdefault((one.region, one.group), []).append(one)
-    fixed = widths([row(one) for one in planned], 3)
+    for change in planned:
+        groups.setdefault((change.region, change.group), []).append(change)
+    fixed = widths([row(change) for change in planned], 3)
     for (region, group), changes in groups.items():
         yield Text.assemble((region, "bold"), f"  {group}")
-        yield Padding(columns([row(one) for one in changes], fixed), (0, 0, 1, 2))
+        yield Padding(columns([row(change) for change in changes], fixed), (0, 0, 1, 2))
 
 
-def row(one: Change) -> list[Text]:
+def row(change: Change) -> list[Text]:
     """One line of the diff."""
-    sign, style = SIGNS[one.action]
-    opening = "?" if one.opening is None else address(one.opening.cidr)
-    who = "foreign" if one.label is None else one.label.instance
-    said = f"{one.label.roster}  {one.why}" if one.label is not None else one.why
-    if one.was is not None:
-        said += f", was {one.was.instance}'s"
-    if one.action is Action.HOLD:
-        said += ": held"
-    if one.observed:
-        said += "  (observed: nothing is done)"
-    ports = "" if one.opening is None else str(one.opening.ports)
-    return [Text(f"{sign} {opening}", style=style), Text(ports), Text(who), Text(said.strip(), style="dim")]
+    sign, style = SIGNS[change.action]
+    opening = "?" if change.opening is None else address(change.opening.cidr)
+    member = "foreign" if change.label is None else change.label.instance
+    why = f"{change.label.roster}  {change.why}" if change.label is not None else change.why
+    if change.was is not None:
+        why += f", was {change.was.instance}'s"
+    if change.action is Action.HOLD:
+        why += ": held"
+    if change.observed:
+        why += "  (observe mode: nothing is changed)"
+    ports = "" if change.opening is None else str(change.opening.ports)
+    return [Text(f"{sign} {opening}", style=style), Text(ports), Text(member), Text(why.strip(), style="dim")]
 
 
 _COUNTED: Mapping[Action, str] = {
@@ -177,8 +178,8 @@ _COUNTED: Mapping[Action, str] = {
 }
 
 
-def total(planned: Iterable[Change], counted: Mapping[Action, str] = _COUNTED) -> Text:
-    """How many of each."""
-    counts = {action: sum(one.action is action for one in planned) for action in Action}
-    said = ", ".join(f"{count} {counted[action]}" for action, count in counts.items() if count)
-    return Text(said) if said else Text("In sync: nothing to do.", style="green")
+def total(planned: Iterable[Change]) -> Text:
+    """The number of changes of each kind."""
+    counts = {action: sum(change.action is action for change in planned) for action in Action}
+    parts = ", ".join(f"{count} {_COUNTED[action]}" for action, count in counts.items() if count)
+    return Text(parts) if parts else Text("In sync: nothing to do.", style="green")

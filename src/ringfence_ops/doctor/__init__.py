@@ -1,4 +1,5 @@
-"""The examination of a deployment, end to end: what `ringfence doctor` looks at, and how each thing is judged.
+"""The checks of a deployment, end to end: what `ringfence doctor` reads, and how it judges each part.
 
-`chart` holds what was read of a Region and `reading` reads it; `deployment`, `groups` and `access` judge it, purely.
+`facts` holds what was read of a Region, and `reading` reads it. `stack`, `security_groups` and `access` judge it; they
+are pure.
 """

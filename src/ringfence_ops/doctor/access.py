@@ -1,34 +1,35 @@
-"""Judges who may do what, and whether clocks agree. Pure."""
+"""Judges permissions, and the difference between this machine's clock and AWS's. Pure."""
 
 from collections.abc import Iterator, Mapping
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.doctor.facts import Chart, Grant, Unread
+from ringfence_ops.doctor.facts import Grant, RegionFacts, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected
 
 SKEW = 5.0
-"""Seconds by which clocks may differ unremarked: AWS's `Date` counts whole seconds, and an answer takes its time."""
+"""Seconds of clock difference that are not reported: AWS's `Date` counts whole seconds, and a response takes time."""
 
 REFUSED_SKEW = 300.0
-"""Seconds from which AWS refuses a request as not signed just now. Source: IAM User Guide, "Signature Version 4"."""
+"""Seconds of clock difference from which AWS refuses a request. Source: IAM User Guide, "Signature Version 4"."""
 
 
-def check_access(chart: Chart, expected: Expected) -> Iterator[Finding]:
-    """Every check of one Region."""
-    yield _clock(chart.skew, expected.region)
-    yield _own(chart.own_grants, expected)
-    yield from _engine(chart.engine_grants, expected)
+def check_access(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
+    """All access checks of one Region."""
+    yield _clock(facts.access.skew, expected.region)
+    yield _own(facts.access.own_grants, expected)
+    yield from _engine(facts.access.engine_grants, expected)
 
 
 def _clock(skew: float | Unread, region: Region) -> Finding:
     if isinstance(skew, Unread):
         return unread("clock", region, skew)
-    off = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
+    difference = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
     if abs(skew) >= REFUSED_SKEW / 2:
-        return problem("clock", region, off, f"set it: AWS refuses requests that are {REFUSED_SKEW:.0f} s off")
+        fix = f"set the clock: AWS refuses requests with a difference of {REFUSED_SKEW:.0f} s"
+        return problem("clock", region, difference, fix)
     if abs(skew) > SKEW:
-        return warning("clock", region, off, "set it: the ages shown here are wrong by as much")
+        return warning("clock", region, difference, "set the clock: the ages shown here are wrong by this difference")
     return ok("clock", region, "agrees with AWS's")
 
 
@@ -37,8 +38,8 @@ def _own(grants: Mapping[str, Grant] | Unread, expected: Expected) -> Finding:
     if isinstance(grants, Unread):
         return unread("your access", region, grants)
     if denied := [action for action, grant in grants.items() if grant is Grant.DENIED]:
-        mend = "grant them if you mean to run adopt, retire or sync --local; the engine does not need yours"
-        return warning("your access", region, f"you may not {', '.join(denied)}", mend)
+        fix = "grant them to run adopt, retire or sync --local; the engine does not need your permissions"
+        return warning("your access", region, f"you may not {', '.join(denied)}", fix)
     return ok("your access", region, "you may change the rules of the groups")
 
 
@@ -48,12 +49,13 @@ def _engine(grants: Mapping[tuple[str, Region], Grant] | Unread, expected: Expec
         yield unread("engine's access", region, grants)
         return
     denied: dict[Region, list[str]] = {}
-    for (action, where), grant in grants.items():
+    for (action, target), grant in grants.items():
         if grant is Grant.DENIED:
-            denied.setdefault(where, []).append(action)
-    for where, actions in denied.items():
-        said = f"the engine may not {', '.join(actions)} in {where}"
-        yield problem("engine's access", region, said, f"{expected.deploy}; then look for a boundary or an SCP")
+            denied.setdefault(target, []).append(action)
+    for target, actions in denied.items():
+        message = f"the engine may not {', '.join(actions)} in {target}"
+        fix = f"{expected.deploy}; then look for a permissions boundary or an SCP"
+        yield problem("engine's access", region, message, fix)
     if not denied:
-        places = ", ".join(sorted({region for _, region in grants}))
-        yield ok("engine's access", region, f"may do all it needs in {places}")
+        targets = ", ".join(sorted({target for _, target in grants}))
+        yield ok("engine's access", region, f"has all permissions in {targets}")

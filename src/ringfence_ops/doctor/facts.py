@@ -1,31 +1,28 @@
-"""What an examination reads of one Region, as values. Each part is read by itself: one that fails hides no other.
+"""What `doctor` reads of one Region, as values. Each part is read independently: one that fails hides no other.
 
-Pure. None stands for what does not exist.
+Pure. None means that the part does not exist.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
 
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
-from ringfence_ops.logs.audit_log import Reconciled, RuleChange
-
-T = TypeVar("T")
+from ringfence_ops.logs.audit_log import LoggedChange, LoggedReconcile
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part that could not be read, and why."""
+    """A part that could not be read, and the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """The CloudFormation stack: its status and its parameters as they stand."""
+class DeployedStack:
+    """The CloudFormation stack: its status and its current parameters."""
 
     status: str
     parameters: Mapping[str, str]
@@ -42,7 +39,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """The mapping from the queue to the function."""
+    """The event source mapping from the queue to the function."""
 
     state: str
     queue: str
@@ -67,7 +64,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue: its ARN and about how many messages are in it."""
+    """A queue: its ARN, and the approximate number of its messages."""
 
     arn: str
     messages: int
@@ -75,7 +72,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table of rosters: its status, its keys as `(name, kind)`, and which engine wrote each row."""
+    """The roster table: its status, its keys as `(name, kind)`, and the version of the engine that wrote each row."""
 
     status: str
     keys: tuple[tuple[str, str], ...]
@@ -112,7 +109,7 @@ class SecurityGroup:
 
 
 class Grant(StrEnum):
-    """What IAM says of an action."""
+    """Whether IAM allows an action."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -120,23 +117,17 @@ class Grant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What the engine's log tells of the time looked back at: reconciles, and changes of rules."""
+    """The engine's log of the last day: reconciles (of the last 20 minutes at least), and changes of rules."""
 
-    reconciles: tuple[Reconciled, ...]
-    changes: tuple[RuleChange, ...]
+    reconciles: tuple[LoggedReconcile, ...]
+    changes: tuple[LoggedChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """All that was read of a Region at `at` (epoch seconds).
+class StackFacts:
+    """The stack and each resource in it."""
 
-    `skew` is by how many seconds this machine's clock is ahead of AWS's. `own_grants` are the caller's, by action;
-    `engine_grants` the engine's role's, by action and Region.
-    """
-
-    region: Region
-    at: float
-    stack: Stack | Unread | None
+    stack: DeployedStack | Unread | None
     function: Function | Unread | None
     event_source: EventSource | Unread | None
     event_rule: EventRule | Unread | None
@@ -144,17 +135,46 @@ class Chart:
     queue: Queue | Unread | None
     dead_letters: Queue | Unread | None
     table: Table | Unread | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """The groups that the cluster file names, and the instances of its Auto Scaling groups."""
+
     scaling_groups: Mapping[str, ScalingGroup] | Unread
     security_groups: Mapping[SecurityGroupId, SecurityGroup] | Unread
     instances: Mapping[InstanceId, Instance] | Unread
-    log: Log | Unread | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """`skew` is the number of seconds that this machine's clock is ahead of AWS's. `own_grants` are the caller's, by
+    action; `engine_grants` are those of the engine's role, by action and Region."""
+
     skew: float | Unread = 0.0
     own_grants: Mapping[str, Grant] | Unread = field(default_factory=dict)
     engine_grants: Mapping[tuple[str, Region], Grant] | Unread = field(default_factory=dict)
 
+
+@dataclass(frozen=True, slots=True)
+class RegionFacts:
+    """All that was read of a Region at `at` (epoch seconds)."""
+
+    region: Region
+    at: float
+    resources: StackFacts
+    groups: GroupFacts
+    log: Log | Unread | None
+    access: AccessFacts = field(default_factory=AccessFacts)
+
     @property
-    def silence(self) -> str | None:
+    def unreachable(self) -> str | None:
         """Why nothing at all could be read of the Region; None where anything could."""
-        parts = (self.stack, self.function, self.queue, self.table, self.scaling_groups, self.security_groups, self.log)
+        resources, groups = self.resources, self.groups
+        parts = (
+            *(resources.stack, resources.function, resources.queue, resources.table),
+            *(groups.scaling_groups, groups.security_groups),
+            self.log,
+        )
         reasons = [part.reason for part in parts if isinstance(part, Unread)]
         return reasons[0] if len(reasons) == len(parts) else None

@@ -1,4 +1,4 @@
-"""What an examination found: one line for each check, with how to mend what is wrong. Pure."""
+"""The result of a check: one line, and how to fix what is wrong. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,45 +9,46 @@ from ringfence_ops.doctor.facts import Unread
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     OK = "ok"
-    WARNING = "warning"  # it works; someone should look
-    PROBLEM = "problem"  # it does not work, or soon will not
+    WARNING = "warning"  # it works, but an operator should look at it
+    PROBLEM = "problem"  # it does not work, or will stop to
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's outcome. `region` is None where it is about all of them; `mend` says what to do about it."""
+    """The result of one check. `region` is None for a finding about all Regions; `fix` says what to do; it is
+    empty for OK."""
 
     check: str
     region: Region | None
     severity: Severity
-    said: str
-    mend: str = ""
+    message: str
+    fix: str = ""
 
 
-def ok(check: str, region: Region | None, said: str) -> Finding:
-    """All is well."""
-    return Finding(check, region, Severity.OK, said)
+def ok(check: str, region: Region | None, message: str) -> Finding:
+    """Nothing is wrong."""
+    return Finding(check, region, Severity.OK, message)
 
 
-def warning(check: str, region: Region | None, said: str, mend: str) -> Finding:
-    """Someone should look."""
-    return Finding(check, region, Severity.WARNING, said, mend)
+def warning(check: str, region: Region | None, message: str, fix: str) -> Finding:
+    """An operator should look at it."""
+    return Finding(check, region, Severity.WARNING, message, fix)
 
 
-def problem(check: str, region: Region | None, said: str, mend: str) -> Finding:
-    """Someone must mend it."""
-    return Finding(check, region, Severity.PROBLEM, said, mend)
+def problem(check: str, region: Region | None, message: str, fix: str) -> Finding:
+    """An operator must fix it."""
+    return Finding(check, region, Severity.PROBLEM, message, fix)
 
 
 def unread(check: str, region: Region, part: Unread) -> Finding:
-    """What could not be read cannot be judged."""
+    """The part could not be read, so it is not judged."""
     return warning(check, region, f"not checked: {part.reason}", "grant the permission to read it, or try again")
 
 
 def worst(findings: Iterable[Finding]) -> Severity:
-    """The worst of all; OK where there is none."""
+    """The worst severity; OK where there is no finding."""
     order = list(Severity)
     return max((finding.severity for finding in findings), key=order.index, default=Severity.OK)

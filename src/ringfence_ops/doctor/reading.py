@@ -1,36 +1,42 @@
-"""Reads the chart of one Region: every part at a time and by itself, so that one that fails or hangs hides no other.
+"""Reads the facts of one Region: all parts concurrently and independently, so that one that fails or hangs hides no
+other.
 
-Changes nothing: what is asked of permissions is asked by dry run or of IAM's simulator. Judges nothing.
+Changes nothing: permissions are tested by dry runs and with IAM's policy simulator. Judges nothing.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ringfence.aws.assembly import ClientOf
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.error_codes import dry_run_allowed, is_absent, is_absent_stack
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.observation import Instance
 from ringfence_ops.aws.errors import in_one_line
-from ringfence_ops.aws.sessions import ClientOf
 from ringfence_ops.doctor.facts import (
-    Chart,
+    AccessFacts,
+    DeployedStack,
     EventRule,
     EventSource,
     Function,
     Grant,
+    GroupFacts,
     Hook,
     Log,
     Queue,
+    RegionFacts,
     ScalingGroup,
     Schedule,
     SecurityGroup,
-    Stack,
+    StackFacts,
     Table,
     Unread,
 )
@@ -51,20 +57,14 @@ SERVICES = (
     "sqs",
     "sts",
 )
-"""Those that a chart is read from."""
+"""The services that `Reader` calls."""
 
 CHANGES_BACK = 24 * 3600
 RECONCILES_BACK = 1200
-"""Seconds for which the log is looked back at; for a slow schedule, three of its periods."""
+"""Seconds of the log that are read. For a slow schedule, reconciles are read back for three of its periods."""
 
-_ABSENT = {
-    "ResourceNotFoundException",
-    "QueueDoesNotExist",
-    "AWS.SimpleQueueService.NonExistentQueue",
-}
-_DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
-_NOBODY = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
-"""What the dry runs are about: the discard port, for an address of documentation (RFC 5737)."""
+_DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
+"""The rule of the dry runs: the discard port, for an address reserved for documentation (RFC 5737)."""
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
 _IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem")
@@ -72,68 +72,75 @@ _IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads one Region's chart. `cluster` is what is expected of every Region, this one's included."""
+    """Reads one Region. `cluster` is what is expected of every Region, including this one."""
 
     client_of: ClientOf
     expected: Expected
     cluster: Sequence[Expected]
 
-    def chart(self) -> Chart:
-        """The chart. Never raises for what AWS answers: that stands in the chart."""
+    def facts(self) -> RegionFacts:
+        """The facts. An error of AWS is not raised: it is part of the facts, as Unread."""
+        name = self.expected.name
         with ThreadPoolExecutor(16) as pool:
-            function = pool.submit(self._absent_or_unread, self._function)
-            others = {
-                name: pool.submit(self._absent_or_unread, read)
-                for name, read in {
-                    "stack": self._stack,
-                    "event_source": self._event_source,
-                    "event_rule": self._event_rule,
-                    "schedule": self._schedule,
-                    "queue": lambda: self._queue(f"{self.expected.name}.fifo"),
-                    "dead_letters": lambda: self._queue(f"{self.expected.name}-dead.fifo"),
-                    "table": self._table,
-                    "scaling_groups": self._scaling_groups,
-                    "security_groups": self._security_groups,
-                    "instances": self._instances,
-                    "log": self._log,
-                    "skew": self._skew,
-                    "own_grants": self._own_grants,
-                }.items()
-            }
-            found = function.result()
-            grants: Any = {}
-            if isinstance(found, Function):
-                grants = self._absent_or_unread(lambda: self._engine_grants(found.role))
-            parts: dict[str, Any] = {name: part.result() for name, part in others.items()}
-        return Chart(self.region, time.time(), function=found, engine_grants=grants, **parts)
+
+            def start(**reads: Callable[[], object]) -> dict[str, Future[Any]]:
+                return {part: pool.submit(self._part, read) for part, read in reads.items()}
+
+            (function,) = start(function=self._function).values()
+            resources = start(
+                stack=self._stack,
+                event_source=self._event_source,
+                event_rule=self._event_rule,
+                schedule=self._schedule,
+                queue=lambda: self._queue(f"{name}.fifo"),
+                dead_letters=lambda: self._queue(f"{name}-dead.fifo"),
+                table=self._table,
+            )
+            groups = start(
+                scaling_groups=self._scaling_groups, security_groups=self._security_groups, instances=self._instances
+            )
+            (log,) = start(log=self._log).values()
+            access = start(skew=self._skew, own_grants=self._own_grants)
+            deployed = function.result()
+            if isinstance(deployed, Function):
+                access |= start(engine_grants=lambda: self._engine_grants(deployed.role))
+        return RegionFacts(
+            self.region,
+            time.time(),
+            StackFacts(function=deployed, **_results(resources)),
+            GroupFacts(**_results(groups)),
+            log.result(),
+            AccessFacts(**_results(access)),
+        )
 
     @property
     def region(self) -> Region:
         """The Region that is read."""
         return self.expected.region
 
-    def _absent_or_unread(self, read: Callable[[], T]) -> T | Unread | None:
+    def _part(self, read: Callable[[], T]) -> T | Unread | None:
+        """What the function reads; None where it does not exist, and Unread where it could not be read."""
         try:
             return read()
         except ClientError as error:
-            absent = error.response.get("Error", {}).get("Code", "") in _ABSENT
-            return None if absent else Unread(in_one_line(error))
+            return None if is_absent(error) else Unread(in_one_line(error))
         except (BotoCoreError, RingfenceError) as error:
             return Unread(in_one_line(error))
 
     def _client(self, service: str) -> Any:
         return self.client_of(service, self.region)
 
-    def _stack(self) -> Stack | None:
+    def _stack(self) -> DeployedStack | None:
         try:
             described = self._client("cloudformation").describe_stacks(StackName=self.expected.name)["Stacks"]
         except ClientError as error:
-            # CloudFormation has no code of its own for it: `ValidationError`, "Stack with id ... does not exist".
-            if "does not exist" in str(error):
+            if is_absent_stack(error):
                 return None
             raise
-        parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described[0].get("Parameters", [])}
-        return Stack(described[0]["StackStatus"], parameters)
+        parameters = {
+            parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described[0].get("Parameters", [])
+        }
+        return DeployedStack(described[0]["StackStatus"], parameters)
 
     def _function(self) -> Function:
         described = self._client("lambda").get_function_configuration(FunctionName=self.expected.name)
@@ -141,8 +148,8 @@ class Reader:
         return Function(described.get("State", "Active"), environment, described["Role"])
 
     def _event_source(self) -> EventSource | None:
-        found = self._client("lambda").list_event_source_mappings(FunctionName=self.expected.name)
-        for mapping in found["EventSourceMappings"]:
+        listed = self._client("lambda").list_event_source_mappings(FunctionName=self.expected.name)
+        for mapping in listed["EventSourceMappings"]:
             return EventSource(mapping["State"], mapping["EventSourceArn"])
         return None
 
@@ -159,8 +166,8 @@ class Reader:
     def _queue(self, name: str) -> Queue:
         sqs = self._client("sqs")
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        asked = ["QueueArn", "ApproximateNumberOfMessages"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]
+        names = ["QueueArn", "ApproximateNumberOfMessages"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return Queue(attributes["QueueArn"], int(attributes["ApproximateNumberOfMessages"]))
 
     def _table(self) -> Table:
@@ -200,7 +207,9 @@ class Reader:
                 )
                 for hook in described
             )
-            instances = {InstanceId(one["InstanceId"]): one["LifecycleState"] for one in group["Instances"]}
+            instances = {
+                InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in group["Instances"]
+            }
             found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks)
         return found
 
@@ -219,33 +228,30 @@ class Reader:
 
     def _log(self) -> Log:
         log = AuditLog(self._client("logs"), self.region, log_group(self.expected.settings.cluster))
-        now, every = time.time(), period(self.expected.parameters.get("ScheduleExpression", "")) or 0
-        reconciles = log.reconciles(now - max(RECONCILES_BACK, 3 * every))
+        now, schedule_period = time.time(), period(self.expected.parameters.get("ScheduleExpression", "")) or 0
+        reconciles = log.reconciles(now - max(RECONCILES_BACK, 3 * schedule_period))
         return Log(tuple(reconciles), tuple(log.changes(now - CHANGES_BACK)))
 
     def _skew(self) -> float:
-        """By how much this machine's clock is ahead of the one that writes `Date`, in the middle of its second."""
-        asked = time.time()
-        answer = self._client("sts").get_caller_identity()
-        here = (asked + time.time()) / 2
-        return here - parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp() - 0.5
+        """Seconds that this machine's clock is ahead of AWS's. `Date` has whole seconds, so AWS's clock is half a
+        second past it on average."""
+        sent = time.time()
+        response = self._client("sts").get_caller_identity()
+        here = (sent + time.time()) / 2
+        return here - parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp() - 0.5
 
     def _own_grants(self) -> Mapping[str, Grant]:
         ec2, group = self._client("ec2"), self.expected.settings.security_groups[0]
-        return {
-            f"ec2:{operation}": _dry_run(lambda call=call: call(GroupId=group, IpPermissions=[_NOBODY], DryRun=True))  # type: ignore[misc]  # bound in the loop
-            for operation, call in (
-                ("AuthorizeSecurityGroupIngress", ec2.authorize_security_group_ingress),
-                ("RevokeSecurityGroupIngress", ec2.revoke_security_group_ingress),
-                (
-                    "UpdateSecurityGroupRuleDescriptionsIngress",
-                    ec2.update_security_group_rule_descriptions_ingress,
-                ),
-            )
+        calls = {
+            "ec2:AuthorizeSecurityGroupIngress": ec2.authorize_security_group_ingress,
+            "ec2:RevokeSecurityGroupIngress": ec2.revoke_security_group_ingress,
+            "ec2:UpdateSecurityGroupRuleDescriptionsIngress": ec2.update_security_group_rule_descriptions_ingress,
         }
+        rule = {"GroupId": group, "IpPermissions": [_DOCUMENTATION_RULE]}
+        return {action: _dry_run(partial(call, **rule, DryRun=True)) for action, call in calls.items()}
 
     def _engine_grants(self, role: str) -> Mapping[tuple[str, Region], Grant]:
-        """What IAM's simulator says of the engine's role, in each Region. It knows no tags but those it is told."""
+        """The permissions of the engine's role in each Region, by IAM's simulator, which knows only the given tags."""
         settings, partition = self.expected.settings, role.split(":")[1]
         groups = [
             f"arn:{partition}:autoscaling:{self.region}:{settings.account}:autoScalingGroup:*:autoScalingGroupName/{name}"
@@ -263,12 +269,12 @@ class Reader:
     def _simulated(
         self, role: str, region: Region, actions: Sequence[str], resources: Sequence[str]
     ) -> dict[tuple[str, Region], Grant]:
-        """An action counts as allowed if it is on each of the resources.
+        """An action counts as allowed if it is allowed on each of the resources.
 
         Source: IAM API Reference, `SimulatePrincipalPolicy`.
         """
         context = {"aws:RequestedRegion": region, "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster}
-        answer = self.client_of("iam", region).simulate_principal_policy(
+        response = self.client_of("iam", region).simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=list(actions),
             ResourceArns=list(resources),
@@ -279,19 +285,23 @@ class Reader:
         )
         denied = {
             result["EvalActionName"]
-            for result in answer["EvaluationResults"]
+            for result in response["EvaluationResults"]
             if result["EvalDecision"] != Grant.ALLOWED.value
         }
         return {(action, region): Grant.DENIED if action in denied else Grant.ALLOWED for action in actions}
 
 
+def _results(parts: Mapping[str, Future[Any]]) -> dict[str, Any]:
+    return {name: part.result() for name, part in parts.items()}
+
+
 def _dry_run(call: Callable[[], object]) -> Grant:
-    """What EC2 says of a call that it does not do. Source: EC2 API Reference, common parameter `DryRun`."""
+    """Whether EC2 would allow the call, which has the parameter `DryRun`."""
     try:
         call()
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code not in (_DRY_RUN_ALLOWED, _DRY_RUN_DENIED):
+        allowed = dry_run_allowed(error)
+        if allowed is None:
             raise
-        return Grant.ALLOWED if code == _DRY_RUN_ALLOWED else Grant.DENIED
+        return Grant.ALLOWED if allowed else Grant.DENIED
     return Grant.ALLOWED

@@ -1,4 +1,4 @@
-"""Judges the security groups and the instances: tags, ports, room for what may come, and who else changes the rules.
+"""Judges the security groups and the instances: tags, ports, room for more members, and other tools that remove rules.
 
 Pure.
 """
@@ -14,41 +14,45 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import managed_ports
-from ringfence_ops.doctor.facts import Chart, Log, ScalingGroup, SecurityGroup, Unread
+from ringfence_ops.doctor.facts import Log, RegionFacts, ScalingGroup, SecurityGroup, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected
-from ringfence_ops.logs.audit_log import Turn
+from ringfence_ops.logs.audit_log import LoggedAction
 
 PUT_BACK = 3
-"""How often one rule is put back, within the time looked back at, before that is no accident."""
+"""How many times a rule is put back within a day before another tool is suspected."""
 
 MARGIN = 0.1
-"""By what share of its maximum a group may go beyond it while it replaces instances: at least by one instance.
+"""The share of its maximum by which a group may exceed it while it replaces instances: by at least one instance.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Auto Scaling benefits for application architecture", rebalancing."""
 
 QUOTA = '"Inbound or outbound rules per security group" (L-0EA8095F)'
 
 
-def check_groups(chart: Chart, expected: Expected) -> Iterator[Finding]:
-    """Every check of one Region's groups and instances."""
-    yield from _security_groups(chart.security_groups, expected)
-    yield from _addresses(chart, expected)
-    yield _rivals(chart, expected)
+def check_groups(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
+    """All checks of one Region's groups and instances."""
+    yield from _security_groups(facts.groups.security_groups, expected)
+    yield from _addresses(facts, expected)
+    yield _rivals(facts, expected)
 
 
-def check_room(charts: Sequence[Chart], expected: Sequence[Expected]) -> Iterator[Finding]:
+def check_room(facts: Sequence[RegionFacts], expected: Sequence[Expected]) -> Iterator[Finding]:
     """Whether each security group has room for every Auto Scaling group of every Region at its maximum, and for a
-    rolling replacement besides."""
-    known = {chart.region: chart.scaling_groups for chart in charts if isinstance(chart.scaling_groups, Mapping)}
+    rolling replacement."""
+    known = {
+        region.region: region.groups.scaling_groups
+        for region in facts
+        if isinstance(region.groups.scaling_groups, Mapping)
+    }
     scaling_groups = [group for groups in known.values() for group in groups.values()]
-    unknown = sorted({one.region for one in expected} - known.keys())
-    by_region = {one.region: one for one in expected}
-    for chart in charts:
-        if isinstance(chart.security_groups, Unread):
+    unknown = sorted({region.region for region in expected} - known.keys())
+    by_region = {region.region: region for region in expected}
+    for region in facts:
+        if isinstance(region.groups.security_groups, Unread):
             continue
-        for group in chart.security_groups.values():
-            yield from _room(group, by_region[chart.region], scaling_groups, unknown)
+        for group in region.groups.security_groups.values():
+            yield from _room(group, by_region[region.region], scaling_groups, unknown)
 
 
 def _security_groups(groups: Mapping[SecurityGroupId, SecurityGroup] | Unread, expected: Expected) -> Iterator[Finding]:
@@ -61,66 +65,66 @@ def _security_groups(groups: Mapping[SecurityGroupId, SecurityGroup] | Unread, e
         if group is None:
             yield problem("groups", region, f"{id} does not exist", "correct its id in the cluster file")
         elif group.tags.get("ringfence-cluster") != settings.cluster:
-            mend = (
+            fix = (
                 f"aws ec2 create-tags --region {region} --resources {id}"
                 f" --tags Key=ringfence-cluster,Value={settings.cluster}"
             )
-            said = f"{id} lacks the tag ringfence-cluster={settings.cluster}, without which no engine may change it"
-            yield problem("groups", region, said, mend)
+            message = f"{id} lacks the tag ringfence-cluster={settings.cluster}, so no engine may change it"
+            yield problem("groups", region, message, fix)
         elif not (ports := managed_ports(settings.ports, id, group.rules)):
-            mend = "add a rule whose source is the group itself, or name the ports in the cluster file"
-            yield problem("groups", region, f"{id} admits itself on no port, so `auto` finds none to open", mend)
+            fix = "add a rule whose source is the group itself, or name the ports in the cluster file"
+            yield problem("groups", region, f"{id} admits itself on no port, so `auto` finds no port to open", fix)
         else:
             yield ok("groups", region, f"{id} is tagged; managed on {', '.join(map(str, ports))}")
 
 
-def _addresses(chart: Chart, expected: Expected) -> Iterator[Finding]:
-    region, settings = expected.region, expected.settings
-    if isinstance(chart.instances, Unread):
-        yield unread("addresses", region, chart.instances)
+def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
+    region, settings, groups = expected.region, expected.settings, facts.groups
+    if isinstance(groups.instances, Unread):
+        yield unread("addresses", region, groups.instances)
         return
-    if isinstance(chart.scaling_groups, Unread):
+    if isinstance(groups.scaling_groups, Unread):
         return
     members = [
         id
-        for group in chart.scaling_groups.values()
+        for group in groups.scaling_groups.values()
         for id, state in group.instances.items()
         if phase_of(state) is Phase.SERVING
     ]
-    instances = chart.instances
+    instances = groups.instances
     without = [id for id in members if id in instances and not instances[id].of_kinds(settings.address_kinds)]
     kinds = " or ".join(sorted(kind.value for kind in settings.address_kinds))
     if without:
-        mend = "let the launch template give one, or name other kinds in the cluster file"
-        yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so nobody admits it", mend)
+        fix = "assign an address in the launch template, or name other kinds in the cluster file"
+        yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
     else:
-        yield ok("addresses", region, f"each of {len(members)} in service has one: {kinds}")
+        yield ok("addresses", region, f"each of {len(members)} instances in service has one: {kinds}")
 
 
-def _rivals(chart: Chart, expected: Expected) -> Finding:
-    region, log = expected.region, chart.log
+def _rivals(facts: RegionFacts, expected: Expected) -> Finding:
+    region, log = expected.region, facts.log
     if isinstance(log, Unread):
         return unread("rivals", region, log)
     put_back = Counter(
-        (change.region, change.security_group, f"{change.address} {change.ports}")
+        (change.rule.region, change.rule.security_group, f"{change.rule.address} {change.rule.ports}")
         for change in (log.changes if isinstance(log, Log) else ())
-        if change.turn is Turn.ADDED and change.drift
+        if change.action is LoggedAction.ADDED and change.drift
     )
-    fought = [(what, times) for what, times in put_back.items() if times >= PUT_BACK]
-    if fought:
-        (where, group, rule), times = max(fought, key=lambda one: one[1])
-        more = f", and {len(fought) - 1} more" if len(fought) > 1 else ""
-        mend = f"find who revokes it: aws cloudtrail lookup-events --region {where}, ResourceName {group}"
-        return problem("rivals", region, f"{rule} was put back {times} times in {group} within a day{more}", mend)
-    if isinstance(chart.security_groups, Mapping) and (names := _of_terraform(chart.security_groups.values())):
-        said = f"{names} is tagged as Terraform's"
-        mend = "keep inline rules and aws_vpc_security_group_rules_exclusive off it: those cannot be seen from here"
-        return warning("rivals", region, said, mend)
-    return ok("rivals", region, "nobody else removed rules again and again (what is exclusive elsewhere is not seen)")
+    contested = [(rule, times) for rule, times in put_back.items() if times >= PUT_BACK]
+    if contested:
+        (target, group, rule), times = max(contested, key=lambda rule_and_times: rule_and_times[1])
+        more = f", and {len(contested) - 1} more" if len(contested) > 1 else ""
+        fix = f"find who revokes it: aws cloudtrail lookup-events --region {target}, ResourceName {group}"
+        return problem("rivals", region, f"{rule} was put back {times} times in {group} within a day{more}", fix)
+    security_groups = facts.groups.security_groups
+    if isinstance(security_groups, Mapping) and (names := _terraform_groups(security_groups.values())):
+        fix = "use no inline rules and no aws_vpc_security_group_rules_exclusive for it: doctor cannot see those"
+        return warning("rivals", region, f"{names} has a tag that names Terraform", fix)
+    return ok("rivals", region, "no other tool removed rules repeatedly (exclusive rules elsewhere are not visible)")
 
 
-def _of_terraform(groups: Iterable[SecurityGroup]) -> str:
-    """The groups whose tags name Terraform, as its users are used to tag."""
+def _terraform_groups(groups: Iterable[SecurityGroup]) -> str:
+    """The groups with a tag that names Terraform, which is a common way to tag."""
     named = [
         group.id for group in groups if any("terraform" in text.lower() for tag in group.tags.items() for text in tag)
     ]
@@ -132,42 +136,45 @@ def _room(
 ) -> Iterator[Finding]:
     settings, region = expected.settings, expected.region
     ports = managed_ports(settings.ports, group.id, group.rules)
-    maximum = sum(one.maximum for one in scaling_groups)
-    margin = sum(max(1, math.ceil(one.maximum * MARGIN)) for one in scaling_groups if one.maximum)
-    for v6 in (False, True):
-        each = _rules_each(settings, ports, v6)
-        if not each:
+    maximum = sum(scaling_group.maximum for scaling_group in scaling_groups)
+    margin = sum(
+        max(1, math.ceil(scaling_group.maximum * MARGIN)) for scaling_group in scaling_groups if scaling_group.maximum
+    )
+    for family in ("IPv4", "IPv6"):
+        per_member = _rules_per_member(settings, ports, family)
+        if not per_member:
             continue
-        others = _other_rules(settings, group.rules, ports, v6)
-        full, rolling = maximum * each + others, (maximum + margin) * each + others
-        family = "IPv6" if v6 else "IPv4"
+        others = _other_rules(settings, group.rules, ports, family)
+        full, rolling = maximum * per_member + others, (maximum + margin) * per_member + others
         figures = f"{group.id} needs {full} of {settings.rules_quota} {family} rules for {maximum} members"
         replacing = f"{rolling} while {margin} more replace others"
         figures += f", {' and '.join(unknown)} not counted" if unknown else ""
-        mend = f"raise the quota {QUOTA} and RulesQuota, or open fewer ranges of ports"
+        fix = f"raise the quota {QUOTA} and RulesQuota, or open fewer port ranges"
         if full > settings.rules_quota:
-            yield problem("room", region, f"{figures} at all groups' MaxSize", mend)
+            yield problem("room", region, f"{figures} at all groups' MaxSize", fix)
         elif rolling > settings.rules_quota:
-            yield warning("room", region, f"{figures} at all groups' MaxSize, {replacing}", mend)
+            yield warning("room", region, f"{figures} at all groups' MaxSize, {replacing}", fix)
         else:
             yield ok("room", region, f"{figures}, {replacing}")
 
 
-def _rules_each(settings: Settings, ports: Sequence[PortRange], v6: bool) -> int:
-    """How many rules of the family a member takes."""
-    kinds = [kind for kind in settings.address_kinds if (kind is AddressKind.IPV6) is v6]
-    suiting = [range_ for range_ in ports if range_.protocol != ("icmp" if v6 else "icmpv6")]
-    return len(kinds) * len(suiting)
+def _rules_per_member(settings: Settings, ports: Sequence[PortRange], family: str) -> int:
+    """The number of rules of the address family that a member needs."""
+    is_v6 = family == "IPv6"
+    kinds = [kind for kind in settings.address_kinds if (kind is AddressKind.IPV6) is is_v6]
+    ranges = [range_ for range_ in ports if range_.protocol != ("icmp" if is_v6 else "icmpv6")]
+    return len(kinds) * len(ranges)
 
 
-def _other_rules(settings: Settings, rules: Sequence[Rule], ports: Sequence[PortRange], v6: bool) -> int:
-    """How many rules of the family stand for others than members. One without a CIDR counts in both families.
+def _other_rules(settings: Settings, rules: Sequence[Rule], ports: Sequence[PortRange], family: str) -> int:
+    """The number of rules of the address family that are not members'. A rule without a CIDR counts in both families.
 
     Source: Amazon VPC User Guide, "Amazon VPC quotas", security groups."""
+    is_v6 = family == "IPv6"
     foreign = [
         rule
         for rule in rules
-        if rule.label(settings.cluster) is None and (rule.opening is None or is_ipv6(rule.opening.cidr) is v6)
+        if rule.label(settings.cluster) is None and (rule.opening is None or is_ipv6(rule.opening.cidr) is is_v6)
     ]
-    static = [cidr for cidr in settings.static_members if is_ipv6(cidr) is v6]
+    static = [cidr for cidr in settings.static_members if is_ipv6(cidr) is is_v6]
     return len(foreign) + len(static) * len(ports)

@@ -1,4 +1,4 @@
-"""Judges what a stack is made of: is each part there, as configured, switched on, connected, and at work?
+"""Judges each resource of a stack: does it exist, is it configured as expected, enabled, connected, and working?
 
 Pure.
 """
@@ -13,34 +13,34 @@ from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
 from ringfence.runtime import config
 from ringfence_ops.doctor.facts import (
-    Chart,
+    DeployedStack,
     EventRule,
     EventSource,
     Function,
     Hook,
     Queue,
+    RegionFacts,
     ScalingGroup,
     Schedule,
-    Stack,
     Table,
     Unread,
 )
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 
 KEYS = (("region", "HASH"), ("asg", "RANGE"))
-"""The keys of the table of rosters."""
+"""The keys of the roster table."""
 
 _PERIOD = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 SCHEDULE_SLACK = 60
-"""Seconds by which a schedule may be late. Source: EventBridge Scheduler User Guide, "Schedule types": 60 s."""
+"""Seconds that a schedule may be late. Source: EventBridge Scheduler User Guide, "Schedule types": 60 s."""
 
 _COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the cluster file says of a Region: the engine's settings and the template's parameters."""
+    """What the cluster file says about a Region: the engine's settings and the template's parameters."""
 
     settings: Settings
     parameters: Mapping[str, str]
@@ -52,56 +52,56 @@ class Expected:
 
     @property
     def name(self) -> str:
-        """The name of the stack and of what is in it."""
+        """The name of the stack and of its resources."""
         return f"ringfence-{self.settings.cluster}"
 
     @property
     def deploy(self) -> str:
-        """How to bring the Region to what the cluster file says."""
+        """The command that deploys the Region as the cluster file says."""
         return f"ringfence deploy {self.region}"
 
 
-def check_deployment(chart: Chart, expected: Expected) -> Iterator[Finding]:
-    """Every check of one Region's stack."""
-    yield from _stack(chart.stack, expected)
-    if chart.stack is None:
+def check_stack(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
+    """All checks of one Region's stack."""
+    resources = facts.resources
+    yield from _stack(resources.stack, expected)
+    if resources.stack is None:
         return
-    yield from _function(chart.function, expected)
-    yield _event_rule(chart.event_rule, chart.queue, expected)
-    yield _queue(chart.queue, chart.event_source, expected)
-    yield _dead_letters(chart.dead_letters, expected)
-    yield _schedule(chart, expected)
-    yield _table(chart.table, expected)
-    yield from _hooks(chart.scaling_groups, expected)
+    yield from _function(resources.function, expected)
+    yield _event_rule(resources.event_rule, resources.queue, expected)
+    yield _queue(resources.queue, resources.event_source, expected)
+    yield _dead_letters(resources.dead_letters, expected)
+    yield _schedule(facts, expected)
+    yield _table(resources.table, expected)
+    yield from _hooks(facts.groups.scaling_groups, expected)
 
 
-def check_agreement(charts: Sequence[Chart]) -> Iterator[Finding]:
-    """Whether the engines of all Regions are of one version."""
-    engines = {
-        chart.region: {version for key, version in chart.table.engines.items() if key.region == chart.region}
-        for chart in charts
-        if isinstance(chart.table, Table)
-    }
-    versions = {version for found in engines.values() for version in found}
-    if len(versions) > 1:
-        which = ", ".join(f"{'/'.join(sorted(found))} in {region}" for region, found in engines.items() if found)
-        yield warning("engines", None, f"the engines differ: {which}", "ringfence deploy")
-    elif versions:
-        yield ok("engines", None, f"all of version {versions.pop()}")
+def check_versions(facts: Sequence[RegionFacts]) -> Iterator[Finding]:
+    """Whether the engines of all Regions have the same version."""
+    versions: dict[Region, set[str]] = {}
+    for region in facts:
+        if isinstance(table := region.resources.table, Table):
+            versions[region.region] = {version for key, version in table.engines.items() if key.region == region.region}
+    all_versions = set().union(*versions.values())
+    if len(all_versions) > 1:
+        found = ", ".join(f"{'/'.join(sorted(own))} in {region}" for region, own in versions.items() if own)
+        yield warning("engines", None, f"the engines' versions differ: {found}", "ringfence deploy")
+    elif all_versions:
+        yield ok("engines", None, f"all have version {all_versions.pop()}")
 
 
-def _stack(stack: Stack | Unread | None, expected: Expected) -> Iterator[Finding]:
+def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator[Finding]:
     region = expected.region
     match stack:
         case Unread():
             yield unread("stack", region, stack)
         case None:
             yield problem("stack", region, f"{expected.name} is not deployed", expected.deploy)
-        case Stack(status=status) if status.endswith("_IN_PROGRESS"):
-            yield warning("stack", region, f"{expected.name} is being changed: {status}", "wait, and look again")
-        case Stack(status=status) if status not in _COMPLETE:
+        case DeployedStack(status=status) if status.endswith("_IN_PROGRESS"):
+            yield warning("stack", region, f"{expected.name} is being changed: {status}", "wait, then run doctor again")
+        case DeployedStack(status=status) if status not in _COMPLETE:
             yield problem("stack", region, f"{expected.name} is {status}", expected.deploy)
-        case Stack(parameters=parameters):
+        case DeployedStack(parameters=parameters):
             different = [
                 f"{name} is {parameters.get(name)!r}, the cluster file says {value!r}"
                 for name, value in expected.parameters.items()
@@ -113,9 +113,9 @@ def _stack(stack: Stack | Unread | None, expected: Expected) -> Iterator[Finding
                 yield ok("stack", region, f"{expected.name} is deployed as the cluster file says")
 
 
-def _same(standing: str | None, wanted: str) -> bool:
-    """Whether two values of a parameter say the same; the order in a list says nothing."""
-    return standing is not None and sorted(standing.split(",")) == sorted(wanted.split(","))
+def _same(current: str | None, wanted: str) -> bool:
+    """Whether two values of a parameter are equal; the order of a list does not count."""
+    return current is not None and sorted(current.split(",")) == sorted(wanted.split(","))
 
 
 def _function(function: Function | Unread | None, expected: Expected) -> Iterator[Finding]:
@@ -134,21 +134,21 @@ def _function(function: Function | Unread | None, expected: Expected) -> Iterato
                 yield problem("engine", region, str(error), expected.deploy)
                 return
             different = [
-                one.name.replace("_", " ")
-                for one in fields(Settings)
-                if not _agree(getattr(settings, one.name), getattr(expected.settings, one.name))
+                setting.name.replace("_", " ")
+                for setting in fields(Settings)
+                if not _agree(getattr(settings, setting.name), getattr(expected.settings, setting.name))
             ]
             if different:
-                said = f"runs with other settings than the cluster file's: {', '.join(different)}"
-                yield problem("engine", region, said, expected.deploy)
+                message = f"its settings differ from the cluster file's: {', '.join(different)}"
+                yield problem("engine", region, message, expected.deploy)
             else:
                 yield ok("engine", region, "runs with the cluster file's settings")
 
 
-def _agree(one: object, other: object) -> bool:
-    """Whether two settings say the same; the order in a list says nothing."""
-    both_lists = isinstance(one, tuple) and isinstance(other, tuple)
-    return sorted(one) == sorted(other) if both_lists else one == other  # type: ignore[call-overload]  # tuples of strings
+def _agree(current: object, wanted: object) -> bool:
+    """Whether two values of a setting are equal; the order of a list does not count."""
+    both_lists = isinstance(current, tuple) and isinstance(wanted, tuple)
+    return sorted(current) == sorted(wanted) if both_lists else current == wanted  # type: ignore[call-overload]  # tuples of strings
 
 
 def _event_rule(rule: EventRule | Unread | None, queue: Queue | Unread | None, expected: Expected) -> Finding:
@@ -159,11 +159,11 @@ def _event_rule(rule: EventRule | Unread | None, queue: Queue | Unread | None, e
         case None:
             return problem("events", region, f"the EventBridge rule {expected.name} does not exist", expected.deploy)
         case EventRule(is_enabled=False):
-            mend = f"aws events enable-rule --region {region} --name {expected.name}"
-            return problem("events", region, f"the EventBridge rule {expected.name} is disabled", mend)
+            fix = f"aws events enable-rule --region {region} --name {expected.name}"
+            return problem("events", region, f"the EventBridge rule {expected.name} is disabled", fix)
         case EventRule(targets=targets) if isinstance(queue, Queue) and queue.arn not in targets:
-            said = f"the EventBridge rule {expected.name} does not send to the queue"
-            return problem("events", region, said, expected.deploy)
+            message = f"the EventBridge rule {expected.name} does not send to the queue"
+            return problem("events", region, message, expected.deploy)
         case _:
             return ok("events", region, "lifecycle events go to the queue")
 
@@ -176,12 +176,12 @@ def _queue(queue: Queue | Unread | None, source: EventSource | Unread | None, ex
         case None, _:
             return problem("queue", region, f"the queue {name} does not exist", expected.deploy)
         case _, None:
-            return problem("queue", region, f"nothing takes messages from {name}", expected.deploy)
+            return problem("queue", region, f"no function receives the messages of {name}", expected.deploy)
         case Queue(), EventSource(state=state) if state not in ("Enabled", "Enabling"):
-            mend = "aws lambda update-event-source-mapping --enabled"
-            return problem("queue", region, f"the function's mapping to {name} is {state}", mend)
+            fix = "aws lambda update-event-source-mapping --enabled"
+            return problem("queue", region, f"the function's mapping to {name} is {state}", fix)
         case Queue(messages=messages), _:
-            return ok("queue", region, f"feeds the function; {_count(messages, 'message')} waiting")
+            return ok("queue", region, f"invokes the function; {_count(messages, 'message')} waiting")
     raise AssertionError(queue, source)
 
 
@@ -195,12 +195,12 @@ def _dead_letters(queue: Queue | Unread | None, expected: Expected) -> Finding:
         case Queue(messages=0):
             return ok("dead letters", region, "none")
         case Queue(messages=messages):
-            mend = "read them with aws sqs receive-message: each carries its reason; delete them once that is mended"
-            return problem("dead letters", region, f"{_count(messages, 'event')} could not be handled", mend)
+            fix = "read them with aws sqs receive-message: each has its reason; fix it, then delete them"
+            return problem("dead letters", region, f"{_count(messages, 'event')} could not be handled", fix)
 
 
-def _schedule(chart: Chart, expected: Expected) -> Finding:
-    region, schedule = expected.region, chart.schedule
+def _schedule(facts: RegionFacts, expected: Expected) -> Finding:
+    region, schedule = expected.region, facts.resources.schedule
     match schedule:
         case Unread():
             return unread("schedule", region, schedule)
@@ -209,29 +209,29 @@ def _schedule(chart: Chart, expected: Expected) -> Finding:
         case Schedule(is_enabled=False):
             return problem("schedule", region, f"the schedule {expected.name} is disabled", expected.deploy)
         case Schedule(expression=expression):
-            return _firing(chart, period(expression), expected)
+            return _last_true_up(facts, period(expression), expected)
 
 
-def _firing(chart: Chart, period: int | None, expected: Expected) -> Finding:
-    region, log = expected.region, chart.log
+def _last_true_up(facts: RegionFacts, period: int | None, expected: Expected) -> Finding:
+    region, log = expected.region, facts.log
     if isinstance(log, Unread):
         return unread("schedule", region, log)
-    scheduled = [done for done in log.reconciles if done.is_scheduled] if log is not None else []
+    scheduled = [reconcile for reconcile in log.reconciles if reconcile.is_scheduled] if log is not None else []
+    look = f"see the log group /aws/lambda/{expected.name}, then the queue"
     if not scheduled:
-        said = "no true-up of the schedule is in the log"
-        return problem("schedule", region, said, f"see the log group /aws/lambda/{expected.name}, then the queue")
+        return problem("schedule", region, "the log has no scheduled true-up", look)
     last = scheduled[-1]
-    age = max(0, round(chart.at - last.at))
+    age = max(0, round(facts.at - last.at))
     if period is not None and age > 2 * period + SCHEDULE_SLACK:
-        said = f"the last true-up was {age} s ago, and one is due every {period} s"
-        return problem("schedule", region, said, f"see the log group /aws/lambda/{expected.name}, then the queue")
+        message = f"the last true-up was {age} s ago, and one is due every {period} s"
+        return problem("schedule", region, message, look)
     if last.failure is not None:
-        return problem("schedule", region, f"the last true-up failed: {last.failure}", "mend what it says")
+        return problem("schedule", region, f"the last true-up failed: {last.failure}", "fix what the message says")
     return ok("schedule", region, f"the last true-up was {age} s ago")
 
 
 def period(expression: str) -> int | None:
-    """Seconds between two firings of a schedule; None for a cron expression, which has no one period."""
+    """Seconds between two invocations of a schedule; None for a cron expression, which has no fixed period."""
     match = _PERIOD.fullmatch(expression.strip())
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
@@ -245,10 +245,10 @@ def _table(table: Table | Unread | None, expected: Expected) -> Finding:
             return problem("table", region, f"the table {expected.name} does not exist", expected.deploy)
         case Table(keys=keys) if keys != KEYS:
             found = ", ".join(f"{name} ({kind})" for name, kind in keys)
-            mend = "name the cluster differently, or delete that table and deploy again: it rebuilds itself"
-            return problem("table", region, f"{expected.name} has other keys: {found}", mend)
+            fix = "rename the cluster, or delete that table and deploy again: the engines rebuild its content"
+            return problem("table", region, f"{expected.name} has other keys: {found}", fix)
         case Table(status=status) if status not in ("ACTIVE", "UPDATING"):
-            return problem("table", region, f"{expected.name} is {status}", "wait, and look again")
+            return problem("table", region, f"{expected.name} is {status}", "wait, then run doctor again")
         case Table(engines=engines):
             return ok("table", region, f"holds {_count(len(engines), 'roster')}")
 
@@ -272,29 +272,30 @@ def _hooks(groups: Mapping[str, ScalingGroup] | Unread, expected: Expected) -> I
     ]
     for name in settings.auto_scaling_groups:
         if name not in groups:
-            mend = "correct its name in the cluster file, or create it"
-            yield problem("hooks", region, f"the Auto Scaling group {name} does not exist", mend)
+            fix = "correct its name in the cluster file, or create it"
+            yield problem("hooks", region, f"the Auto Scaling group {name} does not exist", fix)
             continue
-        wrong = [said for hook in wanted if (said := _wrong_with(hook, groups[name].hooks))]
-        if wrong:
-            yield problem("hooks", region, f"{name}: {'; '.join(wrong)}", expected.deploy)
+        differences = [difference for hook in wanted if (difference := _difference(hook, groups[name].hooks))]
+        if differences:
+            yield problem("hooks", region, f"{name}: {'; '.join(differences)}", expected.deploy)
         else:
             others = len(groups[name].hooks) - len(wanted)
-            beside = f", beside {_count(others, 'other hook')}" if others else ""
+            beside = f", and has {_count(others, 'other hook')}" if others else ""
             yield ok("hooks", region, f"{name} waits for the engine{beside}")
 
 
-def _wrong_with(wanted: Hook, hooks: Sequence[Hook]) -> str:
-    standing = {hook.name: hook for hook in hooks}.get(wanted.name)
-    if standing is None:
+def _difference(wanted: Hook, hooks: Sequence[Hook]) -> str:
+    """How the hook of the wanted name differs from what is wanted; empty where it does not."""
+    current = {hook.name: hook for hook in hooks}.get(wanted.name)
+    if current is None:
         return f"has no hook {wanted.name}"
     different = [
-        f"{name.replace('_', ' ')} {getattr(standing, name)} instead of {getattr(wanted, name)}"
+        f"{name.replace('_', ' ')} {getattr(current, name)} instead of {getattr(wanted, name)}"
         for name in ("transition", "heartbeat", "default_result")
-        if getattr(wanted, name) and getattr(standing, name) != getattr(wanted, name)
+        if getattr(wanted, name) and getattr(current, name) != getattr(wanted, name)
     ]
     return f"{wanted.name} has {', '.join(different)}" if different else ""
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

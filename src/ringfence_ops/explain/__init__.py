@@ -1,0 +1,1 @@
+"""Explains an address, an instance or a rule."""

@@ -1,146 +1,240 @@
-"""Reads what an inquiry needs, of AWS, of the audit log and of CloudTrail, and puts the answer together.
+"""Explains a subject from what was read of each Region: who it is, which doors are open for it, and if that is right.
 
-Changes nothing, decides nothing. Knows no terminal.
-
-Raises what the engine's ports raise.
+Pure. Decides nothing itself: the engine's own dry run says which rules go and which come. Knows no client and no
+terminal.
 """
 
 import ipaddress
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.aws.error_codes import translated
-from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import NotDeployed
-from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import Rows
-from ringfence.core.observation import Observation
-from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable
-from ringfence_ops.cluster.cluster_file import Cluster
-from ringfence_ops.explain.explanation import Door, Explanation, Subject
-from ringfence_ops.explain.subject import Inquiry, Sight
-from ringfence_ops.logs.audit_log import About, RuleChange, Turn, read_all
-from ringfence_ops.logs.cloudtrail import Deed, Trail
-from ringfence_ops.state.dry_run import rehearse
+from ringfence.core.audit_events import (
+    AuditEvent,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
+from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rules import Label, Rule
+from ringfence.core.observation import Instance
+from ringfence_ops.explain.explanation import (
+    ClusterMember,
+    DepartedInstance,
+    Door,
+    DoorVerdict,
+    Explanation,
+    Identity,
+    JoiningInstance,
+    StaticMember,
+    Stranger,
+)
+from ringfence_ops.explain.subject import Subject
+from ringfence_ops.state.region_snapshot import RegionSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Investigator:
-    """Looks at the Region that the settings are of."""
+class Evidence:
+    """All that was read. `regions` holds the Regions that answered; `planned_events` are the audit events of a dry run
+    of every Region's reconcile; `strangers` are instances with an address in question, of the cluster or not."""
 
-    client_of: ClientOf
-    settings: Settings
+    cluster: str
+    regions: Mapping[Region, RegionSnapshot]
+    planned_events: tuple[AuditEvent, ...] = ()
+    static_members: tuple[Cidr, ...] = ()
+    address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
+    strangers: Mapping[Region, tuple[InstanceId, ...]] = field(default_factory=dict)
 
-    def sight(self) -> Sight:
-        """What stands there. Rules are read before rosters, as a reconcile reads them. Without a table: no rows."""
-        region, settings = self.settings.region, self.settings
-        ec2 = self.client_of("ec2", region)
-        rules = AwsSecurityGroups(ec2, region).rules(settings.security_groups)
-        table = AwsRosterTable(self.client_of("dynamodb", region), region, f"ringfence-{settings.cluster}")
-        try:
-            rows = table.rows()
-        except NotDeployed:
-            rows = Rows()
-        groups = AwsAutoScaling(self.client_of("autoscaling", region), region).groups(settings.auto_scaling_groups)
-        instances = AwsInstances(ec2, region)
-        found = dict(instances.of_groups(settings.auto_scaling_groups))
-        attached = [id for states in groups.values() for id in states if id not in found]
-        found |= instances.by_id(attached) if attached else {}
-        return Sight(rules, rows, Observation(groups, found))
+    def explain(self, subject: Subject) -> Explanation:
+        """The explanation of the subject."""
+        addresses = tuple(sorted(set(self._addresses(subject))))
+        return Explanation(
+            subject, addresses, tuple(self._identities(subject, addresses)), tuple(self._doors(subject, addresses))
+        )
 
-    def holders(self, cidr: Cidr) -> tuple[InstanceId, ...]:
-        """The instances of the account in this Region that hold the one address, of the cluster or not."""
-        network = ipaddress.ip_network(cidr, strict=False)
-        if network.num_addresses != 1:
-            return ()
-        address = str(network.network_address)
-        names = ["network-interface.ipv6-addresses.ipv6-address"] if network.version == 6 else _IPV4
-        return tuple(dict.fromkeys(id for name in names for id in self._instances_with(name, address)))
+    def rosters(self) -> dict[RosterKey, Roster]:
+        """The newest roster of each group in any Region's table."""
+        newest: dict[RosterKey, Roster] = {}
+        for region in self.regions.values():
+            for key, roster in region.rows.rosters.items():
+                if key not in newest or roster.version > newest[key].version:
+                    newest[key] = roster
+        return newest
 
-    def _instances_with(self, name: str, address: str) -> Sequence[InstanceId]:
-        ec2, region = self.client_of("ec2", self.settings.region), self.settings.region
-        with translated(region, "DescribeInstances"):
-            answer = ec2.describe_instances(Filters=[{"Name": name, "Values": [address]}])
-        return [
-            InstanceId(instance["InstanceId"])
-            for reservation in answer["Reservations"]
-            for instance in reservation["Instances"]
+    def _addresses(self, subject: Subject) -> Iterator[Cidr]:
+        """The subject's addresses: from its roster, from EC2, and from the rules that name it."""
+        if subject.cidr is not None:
+            yield subject.cidr
+        for _, _, rule in self._rules():
+            label = rule.label(self.cluster)
+            is_named = label is not None and label.instance == subject.instance
+            if rule.opening is not None and (rule.id == subject.rule or is_named):
+                yield rule.opening.cidr
+        if subject.instance is not None:
+            for roster in self.rosters().values():
+                if member := roster.members.get(subject.instance):
+                    yield from member.addresses
+            for _, instance in self._instances():
+                if instance.id == subject.instance:
+                    yield from instance.of_kinds(self.address_kinds)
+
+    def _identities(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Identity]:
+        """The subject's identities. An instance has one: the first in the order of these."""
+        candidates: list[Identity] = [
+            *self._members(subject, addresses),
+            *self._static_members(addresses),
+            *self._joining(subject, addresses),
+            *self._departed(subject, addresses),
+            *self._strangers(subject, addresses),
         ]
+        known: set[str] = set()
+        for identity in candidates:
+            name = identity.cidr if isinstance(identity, StaticMember) else identity.instance
+            if name not in known:
+                known.add(name)
+                yield identity
+
+    def _members(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[ClusterMember]:
+        for key, roster in sorted(self.rosters().items()):
+            for id, member in sorted(roster.members.items()):
+                if id == subject.instance or any(_is_within(address, addresses) for address in member.addresses):
+                    yield ClusterMember(key, id, member, self._lifecycle_state(key, id))
+
+    def _static_members(self, addresses: tuple[Cidr, ...]) -> Iterator[StaticMember]:
+        for cidr in self.static_members:
+            if any(_is_within(address, (cidr,)) for address in addresses):
+                yield StaticMember(cidr)
+
+    def _strangers(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Stranger]:
+        for region, instance in self._instances():
+            if self._is_in_question(instance, subject, addresses):
+                yield Stranger(region, instance.id)
+        for region, ids in self.strangers.items():
+            for id in ids:
+                yield Stranger(region, id)
+
+    def _joining(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[JoiningInstance]:
+        rosters = self.rosters()
+        for name, region in sorted(self.regions.items()):
+            for group, states in region.observation.groups.items():
+                key = RosterKey(name, group)
+                for id, state in states.items():
+                    instance = region.observation.instances.get(id)
+                    in_question = id == subject.instance or (
+                        instance is not None and self._is_in_question(instance, subject, addresses)
+                    )
+                    if in_question and not (key in rosters and id in rosters[key].departed):
+                        yield JoiningInstance(key, id, state)
+
+    def _departed(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[DepartedInstance]:
+        """Instances with a tombstone, and those that only a rule still names."""
+        rosters = self.rosters()
+        named = {
+            (label.roster, InstanceId(label.instance))
+            for _, _, rule in self._rules()
+            if (label := rule.label(self.cluster)) is not None
+            and label.roster.asg != STATIC
+            and (label.instance == subject.instance or (rule.opening and rule.opening.cidr in addresses))
+        }
+        named |= {(key, id) for key, roster in rosters.items() for id in roster.departed if id == subject.instance}
+        for key, id in sorted(named):
+            roster = rosters.get(key)
+            if roster is not None:  # without the group's roster, nothing is known about departures
+                yield DepartedInstance(key, id, roster.departed.get(id))
+
+    def _doors(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
+        planned = self._planned_verdicts()
+        for region, group, rule in self._rules():
+            in_question = rule.id == subject.rule or (
+                subject.rule is None and rule.opening is not None and _overlaps(rule.opening.cidr, addresses)
+            )
+            if not in_question or rule.opening is None:
+                continue
+            label = rule.label(self.cluster)
+            cidr = rule.opening.cidr
+            verdict, reason = planned.get(rule.id, (self._verdict_on_kept(cidr, label), None))
+            wider = cidr not in addresses and any(_is_within(address, (cidr,)) for address in addresses)
+            yield Door(region, group, rule.opening, verdict, rule, label, reason, wider)
+        if subject.rule is None:
+            yield from self._missing_doors(addresses)
+
+    def _planned_verdicts(self) -> dict[RuleId, tuple[DoorVerdict, str | None]]:
+        """The verdict on each rule that a reconcile would change, with the reason."""
+        verdicts: dict[RuleId, tuple[DoorVerdict, str | None]] = {}
+        for event in self.planned_events:
+            match event:
+                case RuleRemoved(rule=rule, reason=reason):
+                    verdicts[rule] = DoorVerdict.GOES, reason
+                case RuleUnwanted(rule=rule, reason=reason):
+                    verdicts[rule] = DoorVerdict.WOULD_GO, reason
+                case RuleRelabelled(rule=rule, label=label):
+                    verdicts[rule] = DoorVerdict.RENAMED, label.instance
+                case RemovalsHeld(rules=held):
+                    verdicts |= dict.fromkeys(held, (DoorVerdict.HELD, None))
+        return verdicts
+
+    def _verdict_on_kept(self, cidr: Cidr, label: Label | None) -> DoorVerdict:
+        """The verdict on a rule that no reconcile would change."""
+        if label is None:
+            return DoorVerdict.FOREIGN
+        return DoorVerdict.RIGHT if self._is_member_address(cidr) else DoorVerdict.KEPT
+
+    def _missing_doors(self, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
+        reason: str | None
+        for event in self.planned_events:
+            match event:
+                case RuleAdded(region=region, group=group, opening=opening, label=label):
+                    verdict, reason = DoorVerdict.COMES, None
+                case RuleWanted(region=region, group=group, opening=opening, label=label):
+                    verdict, reason = DoorVerdict.WOULD_COME, None
+                case RuleRefused(region=region, group=group, opening=opening, label=label, refusal=refusal):
+                    verdict, reason = DoorVerdict.REFUSED, refusal
+                case _:
+                    continue
+            if _overlaps(opening.cidr, addresses):
+                yield Door(region, group, opening, verdict, label=label, reason=reason)
+
+    def _is_member_address(self, cidr: Cidr) -> bool:
+        return cidr in self.static_members or any(
+            cidr == address for roster in self.rosters().values() for address, _ in roster.addresses()
+        )
+
+    def _is_in_question(self, instance: Instance, subject: Subject, addresses: tuple[Cidr, ...]) -> bool:
+        held = (cidr for kind in AddressKind for cidr in instance.addresses.get(kind, ()))
+        networks = (subject.cidr,) if subject.cidr is not None else addresses
+        return instance.id == subject.instance or any(_is_within(cidr, networks) for cidr in held)
+
+    def _instances(self) -> Iterator[tuple[Region, Instance]]:
+        for name, region in self.regions.items():
+            for instance in region.observation.instances.values():
+                yield name, instance
+
+    def _lifecycle_state(self, key: RosterKey, id: InstanceId) -> str | None:
+        region = self.regions.get(key.region)
+        return None if region is None else region.observation.groups.get(key.asg, {}).get(id)
+
+    def _rules(self) -> Iterator[tuple[Region, SecurityGroupId, Rule]]:
+        for name, region in self.regions.items():
+            for group, rules in region.rules.items():
+                for rule in rules:
+                    yield name, group, rule
 
 
-_IPV4 = ("ip-address", "private-ip-address")
-"""The filters for a public and for a private address. Source: EC2 API Reference, DescribeInstances."""
+def _overlaps(cidr: Cidr, networks: Iterable[Cidr]) -> bool:
+    """Whether the CIDR has an address in common with one of the networks."""
+    return any(_is_within(cidr, (network,)) or _is_within(network, (cidr,)) for network in networks)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An explanation with what the logs tell of it. `looked_back` is how far, in seconds; `deeds` are CloudTrail's."""
-
-    explanation: Explanation
-    now: float
-    changes: Sequence[RuleChange] = ()
-    deeds: Mapping[RuleId, Deed] = field(default_factory=dict)
-    unreachable: Mapping[Region, str] = field(default_factory=dict)
-
-    def made(self, door: Door) -> RuleChange | None:
-        """The change that made a door's rule, if the audit log reaches back to it."""
-        if door.rule is None:
-            return None
-        made = [one for one in self.changes if one.rule == door.rule.id and one.turn is Turn.ADDED]
-        return made[-1] if made else None
-
-
-def investigate(
-    aws: Aws, cluster: Cluster, settings: Mapping[Region, Settings], asked: Subject, since: float
-) -> Answer:
-    """The answer, from all Regions that answer. `since`, in epoch seconds, is how far back the log is read."""
-    investigators = {region: Investigator(aws.client, one) for region, one in settings.items()}
-    sights = aws.each_region(investigators, lambda region: investigators[region].sight())
-    unreachable = {region: one.reason for region, one in sights.items() if isinstance(one, Unreachable)}
-    seen = {region: one for region, one in sights.items() if isinstance(one, Sight)}
-    rehearsed = rehearse(aws.client, list(settings.values()), unreachable)
-    inquiry = Inquiry(
-        cluster.name,
-        seen,
-        tuple(entry for one in rehearsed.values() for entry in one.entries),
-        cluster.static_members,
-        cluster.address_kinds,
+def _is_within(cidr: Cidr, networks: Iterable[Cidr]) -> bool:
+    """Whether the CIDR lies within one of the networks."""
+    inner = ipaddress.ip_network(cidr, strict=False)
+    outers = [ipaddress.ip_network(network, strict=False) for network in networks]
+    return any(
+        outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one family
+        for outer in outers
     )
-    addresses = inquiry.about(asked).addresses
-    holders = aws.each_region(
-        seen, lambda region: [id for cidr in addresses for id in investigators[region].holders(cidr)]
-    )
-    strangers = {region: tuple(ids) for region, ids in holders.items() if not isinstance(ids, Unreachable)}
-    explanation = replace(inquiry, strangers=strangers).about(asked)
-    about = About(
-        addresses=frozenset(explanation.addresses),
-        instances=frozenset({asked.instance} if asked.instance else ()),
-        rules=frozenset(door.rule.id for door in explanation.doors if door.rule is not None)
-        | frozenset({asked.rule} if asked.rule else ()),
-    )
-    changes, silent = read_all(aws, cluster.name, seen, since, None, about)
-    answer = Answer(explanation, time.time(), changes, unreachable=unreachable | silent)
-    return replace(answer, deeds=_deeds(aws, answer))
-
-
-def _deeds(aws: Aws, answer: Answer) -> dict[RuleId, Deed]:
-    """Who made the rules of which the audit log does not tell. What CloudTrail does not say is left open."""
-    asked: dict[Region, dict[SecurityGroupId, set[RuleId]]] = {}
-    for door in answer.explanation.doors:
-        if door.rule is not None and answer.made(door) is None:
-            asked.setdefault(door.region, {}).setdefault(door.group, set()).add(door.rule.id)
-
-    def deeds(region: Region) -> dict[RuleId, Deed]:
-        trail = Trail(aws.client("cloudtrail", region), region)
-        found: dict[RuleId, Deed] = {}
-        for group, rules in asked[region].items():
-            found |= trail.deeds(group, frozenset(rules))
-        return found
-
-    told = aws.each_region(asked, deeds)
-    return {rule: deed for one in told.values() if not isinstance(one, Unreachable) for rule, deed in one.items()}

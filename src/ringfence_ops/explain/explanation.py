@@ -1,51 +1,18 @@
-"""The answer to what an operator asks of an address, an instance or a rule: who it is, and what of its doors.
+"""The explanation of a subject: its identities, and the verdict on each door. Pure values; `evidence` derives them."""
 
-Pure values; `inquiry` finds them.
-"""
-
-import ipaddress
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Member
 from ringfence.core.model.rules import Label, Opening, Rule
-
-_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
-_RULE = re.compile(r"sgr-[0-9a-f]{8,17}")
+from ringfence_ops.explain.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What was asked about: exactly one of the three."""
-
-    text: str
-    cidr: Cidr | None = None
-    instance: InstanceId | None = None
-    rule: RuleId | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Subject":
-        """From an address, a CIDR, an instance id or a rule id. Raises ValueError that says what would do."""
-        text = text.strip()
-        if _INSTANCE.fullmatch(text):
-            return cls(text, instance=InstanceId(text))
-        if _RULE.fullmatch(text):
-            return cls(text, rule=RuleId(text))
-        try:
-            return cls(text, cidr=Cidr(str(ipaddress.ip_network(text, strict=False))))
-        except ValueError:
-            raise ValueError(
-                f"{text!r} is no address, no instance id and no rule id: give one such as 203.0.113.7,"
-                " i-0123456789abcdef0 or sgr-0123456789abcdef0"
-            ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class IsMember:
-    """An instance of the cluster. `lifecycle_state` is None where its home Region could not be asked."""
+class ClusterMember:
+    """An instance of the cluster. `lifecycle_state` is None where its home Region did not answer."""
 
     roster: RosterKey
     instance: InstanceId
@@ -54,8 +21,8 @@ class IsMember:
 
 
 @dataclass(frozen=True, slots=True)
-class HasDeparted:
-    """An instance that left the cluster. `at` is the epoch second; None where its roster has forgotten it."""
+class DepartedInstance:
+    """An instance that left the cluster. `at` is in epoch seconds; None where its roster no longer records it."""
 
     roster: RosterKey
     instance: InstanceId
@@ -63,8 +30,8 @@ class HasDeparted:
 
 
 @dataclass(frozen=True, slots=True)
-class IsJoining:
-    """An instance that its Auto Scaling group lists, and that no roster holds yet."""
+class JoiningInstance:
+    """An instance that its Auto Scaling group lists and no roster contains yet."""
 
     roster: RosterKey
     instance: InstanceId
@@ -72,58 +39,64 @@ class IsJoining:
 
 
 @dataclass(frozen=True, slots=True)
-class IsStatic:
+class StaticMember:
     """A static member of the cluster, by its CIDR in the configuration."""
 
     cidr: Cidr
 
 
 @dataclass(frozen=True, slots=True)
-class IsStranger:
-    """An instance of the account that belongs to no group of the cluster."""
+class Stranger:
+    """An instance of the account that belongs to no Auto Scaling group of the cluster."""
 
     region: Region
     instance: InstanceId
 
 
-Identity = IsMember | HasDeparted | IsJoining | IsStatic | IsStranger
+Identity = ClusterMember | DepartedInstance | JoiningInstance | StaticMember | Stranger
 
 
-class Verdict(StrEnum):
-    """What of a door."""
+class DoorVerdict(StrEnum):
+    """Whether a door is right, and what happens to it if not. The `would` verdicts are those of observe mode."""
 
     RIGHT = "right"  # it admits a member, and stays
-    RENAMED = "renamed"  # likewise, but it names another instance: the next reconcile corrects that
-    GOES = "goes"  # it admits nobody's member: the next reconcile closes it
-    WOULD_GO = "would go"  # likewise, but the Region is only observed
-    HELD = "held"  # likewise, but the guard holds that back
-    COMES = "comes"  # it is lacking: the next reconcile opens it
-    WOULD_COME = "would come"  # likewise, but the Region is only observed
-    REFUSED = "refused"  # it is lacking, and EC2 refuses it
-    FOREIGN = "foreign"  # another's rule: it stays whatever Ringfence does
-    KEPT = "kept"  # ours, and nobody known is behind it; but unknown is not absent
+    RENAMED = "renamed"  # it admits a member under another instance's name: the next reconcile corrects the name
+    GOES = "goes"  # it admits no member: the next reconcile closes it
+    WOULD_GO = "would go"
+    HELD = "held"  # it admits no member, but the guard holds the removal
+    COMES = "comes"  # it is missing: the next reconcile opens it
+    WOULD_COME = "would come"
+    REFUSED = "refused"  # it is missing, and EC2 refuses it
+    FOREIGN = "foreign"  # it was not made by Ringfence, which never changes it
+    KEPT = "kept"  # it was made by Ringfence for an unknown member: unknown is not absent
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One rule of one group that admits the subject, or one that is lacking (`rule` is None).
+    """A rule of a group that admits the subject, or one that is missing (`rule` is None).
 
-    `reason` says why it goes or is refused. `wider` says that it admits others too.
+    `reason` is why it goes or is refused; for a renamed door, the instance that it is named after next. `wider` says
+    that it admits other addresses too.
     """
 
     region: Region
     group: SecurityGroupId
     opening: Opening
-    verdict: Verdict
+    verdict: DoorVerdict
     rule: Rule | None = None
     label: Label | None = None
     reason: str | None = None
     wider: bool = False
 
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing has to be done about it."""
+        return self.verdict in (DoorVerdict.RIGHT, DoorVerdict.FOREIGN)
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer. `addresses` are those that the subject is or was known by."""
+    """The explanation. `addresses` are those that the subject has or had."""
 
     subject: Subject
     addresses: tuple[Cidr, ...]
@@ -132,5 +105,5 @@ class Explanation:
 
     @property
     def is_right(self) -> bool:
-        """Whether nothing is to be done about it."""
-        return all(door.verdict in (Verdict.RIGHT, Verdict.FOREIGN) for door in self.doors)
+        """Whether nothing has to be done about any door."""
+        return all(door.is_right for door in self.doors)

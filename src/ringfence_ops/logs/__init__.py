@@ -1,0 +1,1 @@
+"""What was done: the engines' audit log, and CloudTrail's event history."""

@@ -1,6 +1,6 @@
-"""The audit log: what the engines wrote into CloudWatch Logs of every rule that came and went, and of every reconcile.
+"""The audit log: what the engines wrote into CloudWatch Logs about every change of a rule and about every reconcile.
 
-`ringfence.runtime.telemetry` writes these lines; here they are read back. Knows no terminal and no security group.
+`ringfence.runtime.telemetry` writes these lines; this module reads them. Knows no terminal and no security group.
 """
 
 import json
@@ -16,39 +16,53 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 
-class Turn(StrEnum):
-    """What became of a rule."""
+class LoggedAction(StrEnum):
+    """What an engine did with a rule. The `would` actions are those of a Region in observe mode."""
 
     ADDED = "added"
     REMOVED = "removed"
     RELABELLED = "relabelled"
-    WOULD_ADD = "would add"  # in a Region that is only observed
+    WOULD_ADD = "would add"
     WOULD_REMOVE = "would remove"
 
 
-DONE = frozenset({Turn.ADDED, Turn.REMOVED, Turn.RELABELLED})
-"""What really became of rules."""
+DONE = frozenset({LoggedAction.ADDED, LoggedAction.REMOVED, LoggedAction.RELABELLED})
+"""The actions that changed a rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class RuleChange:
-    """What an engine did to a rule. `at` is in epoch seconds, `engine` the Region whose engine did it.
+class LoggedRule:
+    """The rule of a change: where it is, and what it admits. `id` is None for one that would have been added."""
 
-    `rule` is None for one that would have been made. `causes` are the ids of the events and true-ups that the reconcile
-    was about; `stale_seconds` is how long the rule outlived the departure of its instance; `was` is the label that it
-    had before.
+    region: Region
+    security_group: SecurityGroupId
+    id: RuleId | None
+    address: str
+    ports: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMember:
+    """The member that a rule is for: its Auto Scaling group as `Region/group`, and its instance. None for a foreign
+    rule."""
+
+    auto_scaling_group: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """One change of a rule. `at` is in epoch seconds; `engine` is the Region whose engine made the change.
+
+    `causes` are the ids of the events and true-ups that the reconcile handled. `stale_seconds` is the time between the
+    departure of the instance and the removal of the rule. `was` is the label that a relabelled rule had before.
     """
 
     at: float
     engine: Region
-    turn: Turn
-    region: Region
-    security_group: SecurityGroupId
-    rule: RuleId | None
-    address: str
-    ports: str
-    auto_scaling_group: str | None = None
-    instance: str | None = None
+    action: LoggedAction
+    rule: LoggedRule
+    member: LoggedMember = LoggedMember()
     causes: tuple[str, ...] = ()
     reason: str | None = None
     drift: bool = False
@@ -57,8 +71,8 @@ class RuleChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
-    """A reconcile that ended. `failure` is None where it went well."""
+class LoggedReconcile:
+    """A reconcile that ended. `at` is in epoch seconds; `failure` is None where it succeeded."""
 
     at: float
     engine: Region
@@ -67,29 +81,29 @@ class Reconciled:
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether the schedule asked for it, maybe among others."""
+        """Whether the schedule is one of its causes."""
         return any(cause.startswith(SCHEDULED) for cause in self.causes)
 
 
 SCHEDULED = "schedule"
-"""How the id of a scheduled true-up begins. See `ringfence.core.events.parse`."""
+"""The prefix of a scheduled true-up's id. See `ringfence.core.events.parse`."""
 
-_TURNS = {
-    "rule added": Turn.ADDED,
-    "rule removed": Turn.REMOVED,
-    "rule relabelled": Turn.RELABELLED,
-    "rule would be added": Turn.WOULD_ADD,
-    "rule would be removed": Turn.WOULD_REMOVE,
+_ACTIONS = {
+    "rule added": LoggedAction.ADDED,
+    "rule removed": LoggedAction.REMOVED,
+    "rule relabelled": LoggedAction.RELABELLED,
+    "rule would be added": LoggedAction.WOULD_ADD,
+    "rule would be removed": LoggedAction.WOULD_REMOVE,
 }
 _RECONCILED = "reconciled"
 _FAILED = "reconcile failed: "
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """Which changes are wanted: those that are about any of these, or all where none is given; and which turns."""
+class ChangeFilter:
+    """Selects changes by action, and by address, instance or rule. With none of the three named, it selects all."""
 
-    turns: frozenset[Turn] = DONE
+    actions: frozenset[LoggedAction] = DONE
     addresses: frozenset[str] = frozenset()
     instances: frozenset[str] = frozenset()
     rules: frozenset[str] = frozenset()
@@ -97,50 +111,56 @@ class About:
     def pattern(self) -> str:
         """The filter for CloudWatch Logs. Source: CloudWatch Logs User Guide, "Filter pattern syntax", JSON.
 
-        A message is read twice, by the service and by `includes`, so that nothing rests on the filter alone.
+        `includes` checks every message again, so that a result does not depend on the service's filter alone.
         """
-        turns = " || ".join(f'($.message = "{message}")' for message, turn in _TURNS.items() if turn in self.turns)
-        wanted = [f'($.{name} = "{value}")' for name, values in self._fields() for value in sorted(values)]
-        return f"{{ ({turns}) && ({' || '.join(wanted)}) }}" if wanted else f"{{ {turns} }}"
+        actions = " || ".join(
+            f'($.message = "{message}")' for message, action in _ACTIONS.items() if action in self.actions
+        )
+        named = {"address": self.addresses, "instance": self.instances, "rule": self.rules}
+        wanted = [f'($.{field} = "{value}")' for field, values in named.items() for value in sorted(values)]
+        return f"{{ ({actions}) && ({' || '.join(wanted)}) }}" if wanted else f"{{ {actions} }}"
 
-    def includes(self, change: RuleChange) -> bool:
-        """Whether the change is one of those."""
-        wanted = [(name, values) for name, values in self._fields() if values]
-        about = not wanted or any(getattr(change, name) in values for name, values in wanted)
-        return about and change.turn in self.turns
+    def includes(self, change: LoggedChange) -> bool:
+        """Whether the filter selects the change."""
+        selects_all = not (self.addresses or self.instances or self.rules)
+        is_named = (
+            change.rule.address in self.addresses
+            or change.member.instance in self.instances
+            or change.rule.id in self.rules
+        )
+        return change.action in self.actions and (selects_all or is_named)
 
-    def _fields(self) -> tuple[tuple[str, frozenset[str]], ...]:
-        return ("address", self.addresses), ("instance", self.instances), ("rule", self.rules)
 
-
-EVERYTHING = About()
+EVERYTHING = ChangeFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLog:
     """The log of one Region's engine.
 
-    Reading raises what botocore raises; a log group that is not there is `ResourceNotFoundException`.
+    Reads raise botocore's errors; where the log group does not exist, `error_codes.is_absent` says so.
     """
 
     client: "CloudWatchLogsClient"
     region: Region
     log_group: str
 
-    def changes(self, since: float, until: float | None = None, about: About = EVERYTHING) -> list[RuleChange]:
-        """The rules added and removed within the time given (epoch seconds), oldest first."""
-        lines = self._lines(about.pattern(), since, until)
-        changes = (change for at, line in lines if (change := rule_change(at, self.region, line)) is not None)
-        return [change for change in changes if about.includes(change)]
+    def changes(
+        self, since: float, until: float | None = None, selected: ChangeFilter = EVERYTHING
+    ) -> list[LoggedChange]:
+        """The changes within the time given (epoch seconds), oldest first."""
+        lines = self._lines(selected.pattern(), since, until)
+        changes = (change for at, line in lines if (change := logged_change(at, self.region, line)) is not None)
+        return [change for change in changes if selected.includes(change)]
 
-    def reconciles(self, since: float) -> list[Reconciled]:
-        """The reconciles that ended since the time given, oldest first."""
+    def reconciles(self, since: float) -> list[LoggedReconcile]:
+        """The reconciles that ended since the time given (epoch seconds), oldest first."""
         pattern = f'{{ ($.message = "{_RECONCILED}") || ($.message = "{_FAILED}*") }}'
         lines = self._lines(pattern, since, None)
-        return [done for at, line in lines if (done := reconciled(at, self.region, line)) is not None]
+        return [done for at, line in lines if (done := logged_reconcile(at, self.region, line)) is not None]
 
     def _lines(self, pattern: str, since: float, until: float | None) -> Iterator[tuple[float, Mapping[str, Any]]]:
-        """The lines that are JSON objects, with their time. Within a page CloudWatch Logs orders them by time."""
+        """The lines that are JSON objects, with their time. CloudWatch Logs orders the lines of a page by time."""
         end = {} if until is None else {"endTime": int(until * 1000)}
         pages = self.client.get_paginator("filter_log_events").paginate(
             logGroupName=self.log_group,
@@ -154,50 +174,52 @@ class AuditLog:
                     yield event["timestamp"] / 1000, line
 
 
-PATIENCE = 20.0
-"""Seconds for which the logs may take: a long time back is many pages. A Region that hangs ends sooner by itself."""
+TIMEOUT = 20.0
+"""Seconds that reading all logs may take: a long time span has many pages."""
 
 
 def read_all(
-    aws: Aws, cluster: str, regions: Iterable[Region], since: float, until: float | None, about: About
-) -> tuple[list[RuleChange], dict[Region, str]]:
-    """The changes that the logs of all Regions tell of, in the order of time; and why a Region did not answer."""
+    aws: Aws, cluster: str, since: float, until: float | None, selected: ChangeFilter, *, regions: Iterable[Region]
+) -> tuple[list[LoggedChange], dict[Region, str]]:
+    """The changes in the logs of all these Regions, oldest first; and why a Region did not answer."""
 
-    def changes(region: Region) -> list[RuleChange]:
-        return AuditLog(aws.client("logs", region), region, log_group(cluster)).changes(since, until, about)
+    def changes(region: Region) -> list[LoggedChange]:
+        return AuditLog(aws.client("logs", region), region, log_group(cluster)).changes(since, until, selected)
 
-    found = aws.each_region(regions, changes, PATIENCE)
-    unreachable = {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)}
-    return merged(one for one in found.values() if not isinstance(one, Unreachable)), unreachable
+    answers = aws.each_region(regions, changes, TIMEOUT)
+    unreachable = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
+    return merged(answer for answer in answers.values() if not isinstance(answer, Unreachable)), unreachable
 
 
 def log_group(cluster: str) -> str:
-    """The log group of the cluster's function, by the name that the template gives it."""
+    """The log group of the cluster's function, as the template names it."""
     return f"/aws/lambda/ringfence-{cluster}"
 
 
-def merged(logs: Iterable[Iterable[RuleChange]]) -> list[RuleChange]:
-    """The changes of several Regions' logs in the order of time."""
+def merged(logs: Iterable[Iterable[LoggedChange]]) -> list[LoggedChange]:
+    """The changes of several Regions' logs, oldest first."""
     return sorted((change for log in logs for change in log), key=lambda change: (change.at, change.engine))
 
 
-def rule_change(at: float, engine: Region, line: Mapping[str, Any]) -> RuleChange | None:
-    """The change that a line of the log tells of; None where it tells of something else, or not enough."""
-    turn = _TURNS.get(str(line.get("message")))
-    if turn is None or not all(isinstance(line.get(name), str) for name in _REQUIRED):
+def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedChange | None:
+    """The change that a line of the log reports; None where it reports something else, or lacks a field."""
+    action = _ACTIONS.get(str(line.get("message")))
+    if action is None or not all(isinstance(line.get(name), str) for name in _REQUIRED):
         return None
     protocol, ports = line.get("protocol"), line.get("ports")
-    return RuleChange(
-        at=at,
-        engine=engine,
-        turn=turn,
+    rule = LoggedRule(
         region=Region(line["region"]),
         security_group=SecurityGroupId(line["security_group"]),
-        rule=RuleId(line["rule"]) if "rule" in line else None,
+        id=RuleId(line["rule"]) if "rule" in line else None,
         address=line["address"],
         ports="all" if protocol == "all" else f"{protocol}/{ports}",
-        auto_scaling_group=line.get("auto_scaling_group"),
-        instance=line.get("instance"),
+    )
+    return LoggedChange(
+        at=at,
+        engine=engine,
+        action=action,
+        rule=rule,
+        member=LoggedMember(line.get("auto_scaling_group"), line.get("instance")),
         causes=_causes(line),
         reason=line.get("reason"),
         drift=line.get("drift") is True,
@@ -209,13 +231,13 @@ def rule_change(at: float, engine: Region, line: Mapping[str, Any]) -> RuleChang
 _REQUIRED = ("region", "security_group", "address")
 
 
-def reconciled(at: float, engine: Region, line: Mapping[str, Any]) -> Reconciled | None:
-    """The reconcile that a line of the log ends; None where it tells of something else."""
+def logged_reconcile(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedReconcile | None:
+    """The reconcile whose end a line of the log reports; None where it reports something else."""
     message = str(line.get("message"))
     if message == _RECONCILED:
-        return Reconciled(at, engine, _causes(line))
+        return LoggedReconcile(at, engine, _causes(line))
     if message.startswith(_FAILED):
-        return Reconciled(at, engine, _causes(line), message.removeprefix(_FAILED))
+        return LoggedReconcile(at, engine, _causes(line), message.removeprefix(_FAILED))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Who made a rule, as CloudTrail has it: for the rules of which the engines' own log does not tell.
+"""Who made a rule, by CloudTrail's event history: for the rules that the engines' own log does not explain.
 
 Knows no terminal. Sources: CloudTrail API Reference, `LookupEvents` (90 days, two calls a second in each Region);
 CloudTrail User Guide, "CloudTrail record contents".
@@ -13,9 +13,9 @@ from typing import Any
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 
 PAGES = 4
-"""How many pages of 50 events are read for a group: at two calls a second, what a person waits for."""
+"""Pages of 50 events that are read for a group: at two calls a second, as long as an operator is ready to wait."""
 
-_ABOUT_RULES = {
+_OPERATIONS_ON_RULES = {
     "AuthorizeSecurityGroupIngress",
     "ModifySecurityGroupRules",
     "UpdateSecurityGroupRuleDescriptionsIngress",
@@ -23,81 +23,81 @@ _ABOUT_RULES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """A call that made or changed a rule. `at` is in epoch seconds, `who` the ARN of the caller."""
+class ApiCall:
+    """A call that made or changed a rule. `at` is in epoch seconds, `caller` is an ARN."""
 
     at: float
-    action: str
-    event: str
-    who: str
+    operation: str
+    event_id: str
+    caller: str
     source_address: str
     user_agent: str
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
-    """One Region's event history. Reading raises what botocore raises."""
+class EventHistory:
+    """CloudTrail's event history of one Region. Reads raise botocore's errors."""
 
     client: Any
     region: Region
 
-    def deeds(self, group: SecurityGroupId, rules: frozenset[RuleId]) -> dict[RuleId, Deed]:
-        """The latest call that made or changed each of the group's rules, as far as the newest events tell."""
-        found: dict[RuleId, Deed] = {}
+    def latest_calls(self, group: SecurityGroupId, rules: frozenset[RuleId]) -> dict[RuleId, ApiCall]:
+        """The latest call that made or changed each of the group's rules. A rule without one is absent."""
+        calls: dict[RuleId, ApiCall] = {}
         for event in self._events(group):
             record = _json(event.get("CloudTrailEvent", ""))
-            deed = _deed(event, record)
-            for rule in _rules_in(record) & (rules - found.keys()):
-                found[rule] = deed
-            if found.keys() == rules:
+            call = _api_call(event, record)
+            for rule in _rules_in(record) & (rules - calls.keys()):
+                calls[rule] = call
+            if calls.keys() == rules:
                 break
-        return found
+        return calls
 
     def _events(self, group: SecurityGroupId) -> Iterator[Mapping[str, Any]]:
-        """The events about the group's rules that were no mistake, newest first."""
+        """The events about the group's rules, newest first."""
         pages = self.client.get_paginator("lookup_events").paginate(
             LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": group}],
             PaginationConfig={"MaxItems": 50 * PAGES, "PageSize": 50},
         )
         for page in pages:
             for event in page["Events"]:
-                if event.get("EventName") in _ABOUT_RULES:
+                if event.get("EventName") in _OPERATIONS_ON_RULES:
                     yield event
 
 
-def _deed(event: Mapping[str, Any], record: Mapping[str, Any]) -> Deed:
+def _api_call(event: Mapping[str, Any], record: Mapping[str, Any]) -> ApiCall:
     time: datetime = event["EventTime"]
-    return Deed(
+    return ApiCall(
         at=time.timestamp(),
-        action=str(event.get("EventName", "")),
-        event=str(event.get("EventId", "")),
-        who=str(record.get("userIdentity", {}).get("arn") or event.get("Username", "")),
+        operation=str(event.get("EventName", "")),
+        event_id=str(event.get("EventId", "")),
+        caller=str(record.get("userIdentity", {}).get("arn") or event.get("Username", "")),
         source_address=str(record.get("sourceIPAddress", "")),
         user_agent=str(record.get("userAgent", "")),
     )
 
 
 def _rules_in(record: Mapping[str, Any]) -> frozenset[RuleId]:
-    """The rules that a call was about: those it answered with, or was asked to change."""
+    """The rules that a call returned, or was asked to change."""
     return frozenset(RuleId(id) for part in ("responseElements", "requestParameters") for id in _ids(record.get(part)))
 
 
 def _ids(value: object) -> Iterator[str]:
-    """Every rule's id, wherever in a record it stands: operations name their lists differently.
+    """The ids of rules anywhere in a part of a record: operations name their lists differently.
 
-    Assumed, since no document says it: a record of EC2 holds what the API has as `SecurityGroupRuleId` under that name,
-    its first letter small.
+    Assumption, which no document confirms: a record of EC2 holds the API's `SecurityGroupRuleId` under that name, with
+    a small first letter.
     """
     match value:
         case Mapping():
-            for name, each in value.items():
-                if name.lower() == "securitygroupruleid" and isinstance(each, str):
-                    yield each
+            for name, item in value.items():
+                if name.lower() == "securitygroupruleid" and isinstance(item, str):
+                    yield item
                 else:
-                    yield from _ids(each)
+                    yield from _ids(item)
         case list():
-            for each in value:
-                yield from _ids(each)
+            for item in value:
+                yield from _ids(item)
 
 
 def _json(text: str) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
-"""Which foreign rules are Ringfence's in all but name, and making them so: their descriptions change and nothing else.
+"""Finds the foreign rules that Ringfence would have made itself, and takes ownership of them: only their descriptions
+change.
 
-A rule is adopted if Ringfence would have made it: a member's own address on a managed port. From then on it goes when
-its member goes. Knows no terminal; `plan_adoption` is pure.
+A rule is adopted if it admits a member's own address on a managed port. From then on it is removed when its member
+departs. Knows no terminal; `plan_adoption` is pure.
 """
 
 import ipaddress
@@ -18,22 +19,22 @@ from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import Scope, managed_ports
 from ringfence.reconciler.interfaces import RegionServices
 
-ROUNDS = 4
-"""How often the rules are read anew where they change under every attempt."""
+ATTEMPTS = 4
+"""Maximum number of reads of the rules where they change during every attempt."""
 
 
-class Left(StrEnum):
+class WhyForeign(StrEnum):
     """Why a foreign rule stays foreign."""
 
-    NOBODY = "no-member"  # its address is no member's
-    WIDER = "wider"  # it admits a member and others too
+    NO_MEMBER = "no-member"  # its address is not a member's
+    WIDER = "wider"  # it admits a member and other addresses too
     PORTS = "ports"  # a member's address, on ports that are not managed
-    ANOTHER_CLUSTER = "another-cluster"  # the label of another cluster
+    ANOTHER_CLUSTER = "another-cluster"  # it has the label of another cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Adoption:
-    """A foreign rule with the label that it is to get."""
+class AdoptedRule:
+    """A foreign rule, and the label that it gets."""
 
     rule: Rule
     opening: Opening
@@ -41,90 +42,99 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignRule:
+    """A rule with a CIDR that stays foreign."""
+
+    rule: Rule
+    opening: Opening
+    why: WhyForeign
+
+
+@dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """What is adopted in a security group, and which rules with a CIDR stay foreign, and why."""
+    """The rules of a security group that are adopted, and those that stay foreign."""
 
     group: SecurityGroupId
-    adopted: tuple[Adoption, ...] = ()
-    left: tuple[tuple[Rule, Opening, Left], ...] = ()
+    adopted: tuple[AdoptedRule, ...] = ()
+    foreign: tuple[ForeignRule, ...] = ()
 
     @property
     def labels(self) -> dict[RuleId, Label]:
-        """The label of each rule that is adopted."""
-        return {adoption.rule.id: adoption.label for adoption in self.adopted}
+        """The label of each adopted rule."""
+        return {adopted.rule.id: adopted.label for adopted in self.adopted}
 
 
 def plan_adoption(
     group: SecurityGroupId, rules: Iterable[Rule], rows: Rows, ports: tuple[PortRange, ...], scope: Scope
 ) -> AdoptionPlan:
-    """What of the group's foreign rules says exactly what the rosters say on the given ports."""
+    """Divides the group's foreign rules: a rule that matches the rosters exactly, on these ports, is adopted."""
     desired = scope.desired(rows)
     wanted = {Opening(range_, cidr): label for cidr, label in desired.items() for range_ in ports}
-    adopted: list[Adoption] = []
-    left: list[tuple[Rule, Opening, Left]] = []
+    adopted: list[AdoptedRule] = []
+    foreign: list[ForeignRule] = []
     for rule in rules:
         if rule.opening is None or rule.label(scope.cluster) is not None:
             continue
         label = wanted.get(rule.opening)
         if label is not None and Label.parse(rule.description) is None:
-            adopted.append(Adoption(rule, rule.opening, label))
+            adopted.append(AdoptedRule(rule, rule.opening, label))
         else:
-            left.append((rule, rule.opening, _why_left(rule, rule.opening, desired)))
+            foreign.append(ForeignRule(rule, rule.opening, _why_foreign(rule, rule.opening, desired)))
     return AdoptionPlan(
         group,
-        tuple(sorted(adopted, key=lambda one: (one.opening, one.rule.id))),
-        tuple(sorted(left, key=lambda one: (one[1], one[0].id))),
+        tuple(sorted(adopted, key=lambda adopted: (adopted.opening, adopted.rule.id))),
+        tuple(sorted(foreign, key=lambda foreign: (foreign.opening, foreign.rule.id))),
     )
 
 
-def _why_left(rule: Rule, opening: Opening, desired: Mapping[Cidr, Label]) -> Left:
+def _why_foreign(rule: Rule, opening: Opening, desired: Mapping[Cidr, Label]) -> WhyForeign:
     if Label.parse(rule.description) is not None:
-        return Left.ANOTHER_CLUSTER
+        return WhyForeign.ANOTHER_CLUSTER
     if opening.cidr in desired:
-        return Left.PORTS
+        return WhyForeign.PORTS
     network = ipaddress.ip_network(opening.cidr, strict=False)
-    admits = any(
+    admits_member = any(
         member.subnet_of(network)  # type: ignore[arg-type]  # of the same family: compared before
         for member in map(ipaddress.ip_network, desired)
         if member.version == network.version
     )
-    return Left.WIDER if admits else Left.NOBODY
+    return WhyForeign.WIDER if admits_member else WhyForeign.NO_MEMBER
 
 
 @dataclass(frozen=True, slots=True)
 class RegionAdoption:
-    """Reads and adopts in one Region. `groups` are its security groups with the ports that each is managed on."""
+    """Reads and adopts in one Region. `groups` maps its security groups to the ports that are managed on each."""
 
-    ports: RegionServices
+    services: RegionServices
     groups: Mapping[SecurityGroupId, Ports]
     scope: Scope
 
     def plan(self) -> tuple[AdoptionPlan, ...]:
-        """What there is to adopt now. Rules are read before rosters, as a reconcile reads them."""
-        rules = self.ports.security_groups.rules(tuple(self.groups))
-        rows = self.ports.table.rows()
+        """What can be adopted now. Rules are read before rosters, as a reconcile reads them."""
+        rules = self.services.security_groups.rules(tuple(self.groups))
+        rows = self.services.table.rows()
         return tuple(
             plan_adoption(group, rules[group], rows, managed_ports(ports, group, rules[group]), self.scope)
             for group, ports in self.groups.items()
         )
 
     def adopt(self, shown: Iterable[AdoptionPlan]) -> frozenset[RuleId]:
-        """Adopts what was shown, as far as that is still what there is to adopt. Returns the rules adopted.
+        """Adopts those of the shown rules that can still be adopted. Returns the rules adopted.
 
-        A rule that went meanwhile, or whose member did, is passed over. Raises what the ports raise, and Refused
-        where the rules change under every attempt.
+        A rule that was removed in the meantime, or whose member departed, is skipped. Raises the services' errors, and
+        Refused where the rules change during every attempt.
         """
         agreed = {rule: label for plan in shown for rule, label in plan.labels.items()}
         done: set[RuleId] = set()
-        for attempt in range(1, ROUNDS + 1):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 for plan in self.plan():
                     due = {rule: label for rule, label in plan.labels.items() if agreed.get(rule) == label}
                     if due:
-                        self.ports.security_groups.relabel(plan.group, due)
+                        self.services.security_groups.relabel(plan.group, due)
                         done |= due.keys()
             except Refused as refused:
-                if refused.refusal is not Refusal.NOT_FOUND or attempt == ROUNDS:
+                if refused.refusal is not Refusal.NOT_FOUND or attempt == ATTEMPTS:
                     raise
             else:
                 break

@@ -1,6 +1,6 @@
-"""What reconciles change in security groups, as one list for people and programs: from their journals.
+"""What reconciles change in security groups, as one list for people and programs, made from their audit events.
 
-Pure. Serves what is planned as well as what was done: both are told in the engine's own words.
+Pure. Planned changes and applied changes look the same.
 """
 
 import hashlib
@@ -23,18 +23,19 @@ from ringfence.core.model.rules import Label, Opening, Rule
 
 
 class Action(StrEnum):
-    """What becomes of a rule."""
+    """What happens to a rule."""
 
     ADD = "add"
     REMOVE = "remove"
     RELABEL = "relabel"
-    HOLD = "hold"  # the guard wants a second look, or an operator's word, before it is removed
-    REFUSE = "refuse"  # EC2 does not take the rule
+    HOLD = "hold"  # the guard removes it after a second observation, or after an operator's confirmation
+    REFUSE = "refuse"  # EC2 does not accept the rule
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One rule's. `rule` is None for one that does not stand yet; `observed` says that nothing is really done.
+    """The change of one rule. `rule` is None for a rule that does not exist yet. `observed` is True in observe mode,
+    where nothing is changed.
 
     `why` is a reason in the engine's words, or a refusal in EC2's.
     """
@@ -51,8 +52,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Removals that the guard holds in a group, by the digest with which an operator confirms exactly these."""
+class GuardHold:
+    """Removals that the guard holds in a group. An operator confirms exactly these by the digest."""
 
     region: Region
     group: SecurityGroupId
@@ -60,24 +61,30 @@ class Held:
     digest: str
 
 
-def changes(cluster: str, entries: Iterable[AuditEvent], standing: Mapping[RuleId, Rule]) -> list[Change]:
-    """The changes that the entries tell of. `standing` are the rules that stood before, to say what is held.
+def changes(cluster: str, audit_events: Iterable[AuditEvent], rules: Mapping[RuleId, Rule]) -> list[Change]:
+    """The changes that the audit events report. `rules` are those from before, which describe what is held.
 
-    Several Regions' engines tell of what is held in the same group: it is listed once.
+    The engines of several Regions report what is held in the same group: it is listed once.
     """
     found: dict[tuple[object, ...], Change] = {}
-    for entry in entries:
-        for change in _changes(cluster, entry, standing):
+    for event in audit_events:
+        for change in _changes(cluster, event, rules):
             found.setdefault((change.group, change.action, change.opening, change.rule), change)
     order = list(Action)
     return sorted(
         found.values(),
-        key=lambda one: (one.region, one.group, order.index(one.action), str(one.opening), one.rule or ""),
+        key=lambda change: (
+            change.region,
+            change.group,
+            order.index(change.action),
+            str(change.opening),
+            change.rule or "",
+        ),
     )
 
 
-def _changes(cluster: str, entry: AuditEvent, standing: Mapping[RuleId, Rule]) -> list[Change]:
-    match entry:
+def _changes(cluster: str, event: AuditEvent, rules: Mapping[RuleId, Rule]) -> list[Change]:
+    match event:
         case RuleAdded(region, group, rule, opening, label, drift):
             why = "was missing" if drift else "joined"
             return [Change(region, group, Action.ADD, opening, label, why=why)]
@@ -91,32 +98,32 @@ def _changes(cluster: str, entry: AuditEvent, standing: Mapping[RuleId, Rule]) -
             return [Change(region, group, Action.REMOVE, opening, owner, rule, why=reason, observed=True)]
         case RuleRefused(region, group, opening, label, _, message):
             return [Change(region, group, Action.REFUSE, opening, label, why=message)]
-        case RemovalsHeld(region, group, rules):
-            return [_held(cluster, region, group, id, standing.get(id)) for id in rules]
+        case RemovalsHeld(region, group, held):
+            return [_held(cluster, region, group, id, rules.get(id)) for id in held]
         case _:
             return []
 
 
 def _held(cluster: str, region: Region, group: SecurityGroupId, id: RuleId, rule: Rule | None) -> Change:
     opening, label = (None, None) if rule is None else (rule.opening, rule.label(cluster))
-    return Change(region, group, Action.HOLD, opening, label, id, why="too much to believe at once")
+    return Change(region, group, Action.HOLD, opening, label, id, why="too many removals for one observation")
 
 
-def held(entries: Iterable[AuditEvent]) -> list[Held]:
+def guard_holds(audit_events: Iterable[AuditEvent]) -> list[GuardHold]:
     """What the guard holds, once for each group and digest."""
-    found = {
-        (entry.group, entry.digest): Held(entry.region, entry.group, frozenset(entry.rules), entry.digest)
-        for entry in entries
-        if isinstance(entry, RemovalsHeld)
+    holds = {
+        (event.group, event.digest): GuardHold(event.region, event.group, frozenset(event.rules), event.digest)
+        for event in audit_events
+        if isinstance(event, RemovalsHeld)
     }
-    return list(found.values())
+    return list(holds.values())
 
 
 def digest(planned: Iterable[Change]) -> str:
-    """Twelve hexadecimal digits that name exactly these changes, in whatever order; twelve zeros name none."""
+    """Twelve hexadecimal digits that identify exactly these changes, in any order; twelve zeros for no change."""
     lines = sorted(
-        f"{one.region} {one.group} {one.action} {one.opening} {one.label} {one.rule or ''}"
-        for one in planned
-        if one.action is not Action.REFUSE
+        f"{change.region} {change.group} {change.action} {change.opening} {change.label} {change.rule or ''}"
+        for change in planned
+        if change.action is not Action.REFUSE
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12] if lines else "0" * 12

@@ -1,6 +1,6 @@
-"""How a cluster stands, Region by Region, made of a survey: what `status` shows.
+"""The state of each Region of a cluster, derived from a snapshot: what `status` shows.
 
-Pure. A Region is in sync where nothing is to be done, nobody waits and nothing is owed.
+Pure. A Region is in sync where a reconcile would change nothing, no instance waits, and no stale door is left.
 """
 
 from collections import Counter
@@ -13,14 +13,14 @@ from ringfence.core.model.addresses import is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence.core.model.rules import Rule
-from ringfence_ops.explain.subject import Sight
 from ringfence_ops.state.changes import Change
-from ringfence_ops.state.snapshot import Survey, Workings
+from ringfence_ops.state.region_snapshot import RegionSnapshot
+from ringfence_ops.state.snapshot import EngineStatus, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class GroupStanding:
-    """A security group's rules. `free` counts those that the quota still allows in the fuller address family."""
+class SecurityGroupState:
+    """The counts of a security group's rules. `free` is what the quota still allows in the fuller address family."""
 
     id: SecurityGroupId
     owned: int
@@ -30,8 +30,8 @@ class GroupStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class RosterStanding:
-    """A roster as its home Region has it; `known` is the version that each other Region has, None where it has none.
+class RosterState:
+    """A roster as its home Region has it. `known` maps each other Region to the version it has, None for none.
 
     `updated_at` is in epoch seconds.
     """
@@ -43,13 +43,13 @@ class RosterStanding:
 
     @property
     def behind(self) -> list[Region]:
-        """The Regions that do not have this version."""
+        """The Regions that have another version, or none."""
         return [region for region, version in self.known.items() if version != self.version]
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingHook:
-    """An instance that waits for an answer, in its lifecycle state."""
+class InstanceAtHook:
+    """An instance that waits for the completion of a lifecycle hook, with its lifecycle state."""
 
     group: str
     instance: InstanceId
@@ -57,8 +57,8 @@ class WaitingHook:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A departed instance that a Region may still admit, since when (epoch seconds) it is known to have departed."""
+class PendingRelease:
+    """A departed instance that the Region may still admit. `since` (epoch seconds) is when the departure was seen."""
 
     instance: InstanceId
     region: Region
@@ -66,89 +66,95 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionStanding:
-    """One Region. `members` and `instances` are counts, by the roster's state and by Auto Scaling's."""
+class MemberCounts:
+    """The members of a Region's rosters by their state there, and its instances by Auto Scaling's lifecycle state."""
+
+    members: Mapping[str, int]
+    instances: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionState:
+    """One Region."""
 
     region: Region
     mode: str
-    workings: Workings
-    members: Mapping[str, int]
-    instances: Mapping[str, int]
-    groups: Sequence[GroupStanding]
-    rosters: Sequence[RosterStanding]
-    waiting: Sequence[WaitingHook]
-    stale_doors: Sequence[Door]
+    engine: EngineStatus
+    counts: MemberCounts
+    groups: Sequence[SecurityGroupState]
+    rosters: Sequence[RosterState]
+    waiting: Sequence[InstanceAtHook]
+    stale_doors: Sequence[PendingRelease]
     drift: Sequence[Change]
 
     @property
     def complaints(self) -> list[str]:
-        """Why it is not in sync, in few words."""
-        found = []
-        if not self.workings.is_deployed:
-            found.append("not deployed")
-        if self.drift:
-            found.append("drift")
-        if self.waiting:
-            found.append("hooks wait")
-        if self.stale_doors:
-            found.append("stale doors")
-        if any(roster.behind for roster in self.rosters):
-            found.append("rosters differ")
-        if self.workings.dead_letters:
-            found.append("dead letters")
-        if self.workings.last is not None and self.workings.last.failure is not None:
-            found.append("last reconcile failed")
-        return found
+        """Why the Region is not in sync, a few words each."""
+        checks = {
+            "not deployed": not self.engine.is_deployed,
+            "drift": self.drift,
+            "hooks wait": self.waiting,
+            "stale doors": self.stale_doors,
+            "rosters differ": any(roster.behind for roster in self.rosters),
+            "dead letters": self.engine.dead_letters,
+            "last reconcile failed": self.engine.last_reconcile is not None
+            and self.engine.last_reconcile.failure is not None,
+        }
+        return [complaint for complaint, holds in checks.items() if holds]
 
 
-def standings(found: Survey, settings: Mapping[Region, Settings]) -> list[RegionStanding]:
+def region_states(snapshot: Snapshot, settings: Mapping[Region, Settings]) -> list[RegionState]:
     """Each Region that answered, in the cluster's order."""
-    planned = found.planned
+    planned = snapshot.planned
     return [
-        _standing(found, settings[region], [change for change in planned if change.region == region])
+        _region_state(snapshot, settings[region], [change for change in planned if change.region == region])
         for region in settings
-        if region in found.sights
+        if region in snapshot.regions
     ]
 
 
-def _standing(found: Survey, settings: Settings, drift: Sequence[Change]) -> RegionStanding:
-    region, sight = settings.region, found.sights[settings.region]
-    own = sight.rows.of(region)
-    return RegionStanding(
-        region=region,
+def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change]) -> RegionState:
+    home = settings.region
+    region = snapshot.regions[home]
+    rosters = region.rows.of(home).values()
+    return RegionState(
+        region=home,
         mode=settings.mode.value,
-        workings=found.workings[region],
-        members=Counter(member.state.value for roster in own.values() for member in roster.members.values()),
-        instances=Counter(state for states in sight.observation.groups.values() for state in states.values()),
-        groups=[_group(id, rules, settings) for id, rules in sorted(sight.rules.items())],
-        rosters=[_roster(roster, found.sights, region) for roster in own.values()],
-        waiting=list(_waiting(sight)),
+        engine=snapshot.engines[home],
+        counts=MemberCounts(
+            Counter(member.state.value for roster in rosters for member in roster.members.values()),
+            Counter(state for states in region.observation.groups.values() for state in states.values()),
+        ),
+        groups=[_security_group(id, rules, settings) for id, rules in sorted(region.rules.items())],
+        rosters=[_roster(roster, snapshot.regions, home) for roster in rosters],
+        waiting=list(_waiting(region)),
         stale_doors=[
-            Door(instance, debtor, roster.departed.get(instance, roster.updated_at))
-            for roster in own.values()
-            for debtor, instances in sorted(roster.pending_releases.items())
+            PendingRelease(instance, peer, roster.departed.get(instance, roster.updated_at))
+            for roster in rosters
+            for peer, instances in sorted(roster.pending_releases.items())
             for instance in sorted(instances)
         ],
         drift=drift,
     )
 
 
-def _group(id: SecurityGroupId, rules: Sequence[Rule], settings: Settings) -> GroupStanding:
-    """Source: Amazon VPC User Guide, "Amazon VPC quotas": IPv4 and IPv6 count apart, a group or a list in both."""
+def _security_group(id: SecurityGroupId, rules: Sequence[Rule], settings: Settings) -> SecurityGroupState:
+    """Source: Amazon VPC User Guide, "Amazon VPC quotas": IPv4 and IPv6 count separately; a rule whose source is a
+    security group or a prefix list counts in both."""
     owned = sum(rule.label(settings.cluster) is not None for rule in rules)
     ipv4 = sum(rule.opening is None or not is_ipv6(rule.opening.cidr) for rule in rules)
     ipv6 = sum(rule.opening is None or is_ipv6(rule.opening.cidr) for rule in rules)
     used = max(ipv4, ipv6)
-    return GroupStanding(id, owned, len(rules) - owned, settings.rules_quota - used, settings.rules_quota)
+    return SecurityGroupState(id, owned, len(rules) - owned, settings.rules_quota - used, settings.rules_quota)
 
 
-def _roster(roster: Roster, sights: Mapping[Region, Sight], home: Region) -> RosterStanding:
-    known = {region: sight.rows.versions().get(roster.key) for region, sight in sights.items() if region != home}
-    return RosterStanding(roster.key, roster.version, roster.updated_at, known)
+def _roster(roster: Roster, regions: Mapping[Region, RegionSnapshot], home: Region) -> RosterState:
+    known = {name: region.rows.versions().get(roster.key) for name, region in regions.items() if name != home}
+    return RosterState(roster.key, roster.version, roster.updated_at, known)
 
 
-def _waiting(sight: Sight) -> Iterator[WaitingHook]:
-    for group, states in sorted(sight.observation.groups.items()):
+def _waiting(region: RegionSnapshot) -> Iterator[InstanceAtHook]:
+    for group, states in sorted(region.observation.groups.items()):
         for instance, state in sorted(states.items()):
             if state in WAITING:
-                yield WaitingHook(group, instance, state)
+                yield InstanceAtHook(group, instance, state)

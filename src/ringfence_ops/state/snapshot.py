@@ -1,8 +1,7 @@
-"""One look at every Region of a cluster: what stands there, what the engines' workings are at, and what a reconcile
-would do now.
+"""One look at every Region of a cluster: what is there, the status of each engine, and what a reconcile would do now.
 
-Changes nothing, judges nothing. A Region that does not answer is a Region of which nothing is known, and holds up
-nobody. Knows no terminal.
+Changes nothing and judges nothing. A Region that does not answer is reported as unreachable, and delays no other. Knows
+no terminal.
 """
 
 import time
@@ -12,100 +11,100 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from ringfence.aws.assembly import ClientOf, table_name
+from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
-from ringfence_ops.aws.sessions import Aws, ClientOf, Unreachable
-from ringfence_ops.explain.evidence import Investigator
-from ringfence_ops.explain.subject import Sight
-from ringfence_ops.logs.audit_log import AuditLog, Reconciled, log_group
+from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.logs.audit_log import AuditLog, LoggedReconcile, log_group
 from ringfence_ops.state.changes import Change, changes
-from ringfence_ops.state.dry_run import Rehearsed, rehearse
+from ringfence_ops.state.dry_run import DryRunResult, dry_run
+from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
 
 LOOK_BACK = 1200
 """Seconds of the engine's log that are searched for its last reconcile."""
 
-_ABSENT = {"ResourceNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
-
 
 @dataclass(frozen=True, slots=True)
-class Workings:
-    """What a Region's engine is at. `queued` and `dead_letters` count messages, about; None where there is no queue.
-    `last` is its last reconcile, None where the log tells of none."""
+class EngineStatus:
+    """The status of a Region's engine. `queued` and `dead_letters` are approximate counts of messages, None where there
+    is no queue. `last_reconcile` is None where the log has none."""
 
     is_deployed: bool
     queued: int | None
     dead_letters: int | None
-    last: Reconciled | None
+    last_reconcile: LoggedReconcile | None
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """All Regions at `at` (epoch seconds). `unreachable` says of each Region that did not answer why."""
+class Snapshot:
+    """All Regions at `at` (epoch seconds). `unreachable` holds the reason for each Region that did not answer."""
 
     cluster: str
     at: float
-    sights: Mapping[Region, Sight]
-    workings: Mapping[Region, Workings]
-    rehearsed: Mapping[Region, Rehearsed]
+    regions: Mapping[Region, RegionSnapshot]
+    engines: Mapping[Region, EngineStatus]
+    dry_runs: Mapping[Region, DryRunResult]
     unreachable: Mapping[Region, str]
 
     @property
-    def entries(self) -> tuple[AuditEvent, ...]:
-        """What the reconciles of all Regions would write into their journals."""
-        return tuple(entry for one in self.rehearsed.values() for entry in one.entries)
+    def audit_events(self) -> tuple[AuditEvent, ...]:
+        """The audit events of a dry run of every Region's reconcile."""
+        return tuple(event for result in self.dry_runs.values() for event in result.audit_events)
 
     @property
     def rules(self) -> dict[RuleId, Rule]:
-        """Every rule that stands in a group of the cluster."""
-        return {rule.id: rule for sight in self.sights.values() for rules in sight.rules.values() for rule in rules}
+        """Every rule in a security group of the cluster."""
+        return {rule.id: rule for region in self.regions.values() for rules in region.rules.values() for rule in rules}
 
     @property
     def planned(self) -> list[Change]:
         """What a reconcile of every Region would change now."""
-        return changes(self.cluster, self.entries, self.rules)
+        return changes(self.cluster, self.audit_events, self.rules)
 
     @property
     def failures(self) -> dict[Region, str]:
         """Why the reconcile of a Region would fail."""
-        return {region: one.failure for region, one in self.rehearsed.items() if one.failure is not None}
+        return {region: result.failure for region, result in self.dry_runs.items() if result.failure is not None}
 
 
-def survey(aws: Aws, settings: Mapping[Region, Settings], with_workings: bool = True) -> Survey:
-    """Looks at every Region. Raises Refused where there are no credentials."""
-    for service in ("ec2", "dynamodb", "autoscaling", *(("sqs", "logs") if with_workings else ())):
-        aws.client(service, next(iter(settings)))  # in one thread: the first client of a service reads its model
+def take_snapshot(aws: Aws, settings: Mapping[Region, Settings], *, with_engines: bool = True) -> Snapshot:
+    """Reads every Region; `with_engines` also reads queues and logs. Raises CommandError where there are no
+    credentials."""
+    services = ("ec2", "dynamodb", "autoscaling", *(("sqs", "logs") if with_engines else ()))
+    aws.prepare(services, next(iter(settings)))
 
-    def look(region: Region) -> tuple[Sight, Workings | None]:
-        one = settings[region]
+    def read(region: Region) -> tuple[RegionSnapshot, EngineStatus | None]:
+        own = settings[region]
         with ThreadPoolExecutor(2) as pool:
-            sight = pool.submit(Investigator(aws.client, one).sight)
-            workings = pool.submit(_workings, aws.client, one) if with_workings else None
-            return sight.result(), None if workings is None else workings.result()
+            snapshot = pool.submit(read_region, aws.client, own)
+            status = pool.submit(_engine_status, aws.client, own) if with_engines else None
+            return snapshot.result(), None if status is None else status.result()
 
-    found = aws.each_region(settings, look)
-    unreachable = {region: one.reason for region, one in found.items() if isinstance(one, Unreachable)}
-    seen = {region: one for region, one in found.items() if not isinstance(one, Unreachable)}
+    answers = aws.each_region(settings, read)
+    unreachable = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
+    reachable = {region: answer for region, answer in answers.items() if not isinstance(answer, Unreachable)}
     cluster = next(iter(settings.values())).cluster
-    return Survey(
+    return Snapshot(
         cluster,
         time.time(),
-        {region: sight for region, (sight, _) in seen.items()},
-        {region: workings for region, (_, workings) in seen.items() if workings is not None},
-        rehearse(aws.client, list(settings.values()), unreachable),
+        {region: snapshot for region, (snapshot, _) in reachable.items()},
+        {region: status for region, (_, status) in reachable.items() if status is not None},
+        dry_run(aws.client, list(settings.values()), unreachable),
         unreachable,
     )
 
 
-def _workings(client_of: ClientOf, settings: Settings) -> Workings:
-    name = f"ringfence-{settings.cluster}"
-    return Workings(
+def _engine_status(client_of: ClientOf, settings: Settings) -> EngineStatus:
+    name = table_name(settings.cluster)
+    return EngineStatus(
         _is_deployed(client_of, settings.region, name),
         _depth(client_of, settings.region, f"{name}.fifo"),
         _depth(client_of, settings.region, f"{name}-dead.fifo"),
-        _last(client_of, settings),
+        _last_reconcile(client_of, settings),
     )
 
 
@@ -113,7 +112,7 @@ def _is_deployed(client_of: ClientOf, region: Region, table: str) -> bool:
     try:
         client_of("dynamodb", region).describe_table(TableName=table)
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return False
         raise
     except NotDeployed:
@@ -122,27 +121,22 @@ def _is_deployed(client_of: ClientOf, region: Region, table: str) -> bool:
 
 
 def _depth(client_of: ClientOf, region: Region, queue: str) -> int | None:
-    sqs = client_of("sqs", region)
+    sqs, attribute = client_of("sqs", region), "ApproximateNumberOfMessages"
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        asked = ["ApproximateNumberOfMessages"]
-        return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"][asked[0]])
+        return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return None
         raise
 
 
-def _last(client_of: ClientOf, settings: Settings) -> Reconciled | None:
+def _last_reconcile(client_of: ClientOf, settings: Settings) -> LoggedReconcile | None:
     log = AuditLog(client_of("logs", settings.region), settings.region, log_group(settings.cluster))
     try:
         reconciles = log.reconciles(time.time() - LOOK_BACK)
     except ClientError as error:
-        if _code(error) in _ABSENT:
+        if is_absent(error):
             return None
         raise
-    return max(reconciles, key=lambda one: one.at, default=None)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return max(reconciles, key=lambda reconcile: reconcile.at, default=None)

@@ -1,146 +1,148 @@
-"""Runs the true-up of one Region: by its function, or by the same engine from here.
+"""Runs the true-up of one Region: by its function, or with the same engine in this process.
 
-Raises what botocore raises, and CommandError where there is no function. Knows no terminal.
+Raises botocore's errors, and CommandError where there is no function. Knows no terminal.
 """
 
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.auto_scaling import AwsAutoScaling
-from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.assembly import SystemClock, Threads, home_services, region_services, table_name, worker_threads
+from ringfence.aws.error_codes import is_absent
 from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
-from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
+from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.aws.sessions import Aws
-from ringfence_ops.state.changes import Action, Change, Held, changes
-from ringfence_ops.state.machine import Clock, Threads
+from ringfence_ops.errors import CommandError
+from ringfence_ops.state.changes import Action, Change, GuardHold, changes
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a true-up did. `changes` are told one by one where the engine ran here."""
+class RuleCounts:
+    """How many rules a true-up changed, held back (the guard) or could not add (refused by EC2)."""
 
     added: int = 0
     removed: int = 0
     relabelled: int = 0
     held: int = 0
     refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrueUpResult:
+    """What a true-up did. `changes` lists each change where the engine ran in this process; a function returns counts
+    only. `failure` is None where the true-up succeeded."""
+
+    counts: RuleCounts = RuleCounts()
     seconds: float = 0.0
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
     failure: str | None = None
 
+    def followed_by(self, other: "TrueUpResult") -> "TrueUpResult":
+        """Both as one: changes add up, and what is held or refused is what the later one reports."""
+        counts = RuleCounts(
+            self.counts.added + other.counts.added,
+            self.counts.removed + other.counts.removed,
+            self.counts.relabelled + other.counts.relabelled,
+            other.counts.held,
+            other.counts.refused,
+        )
+        return TrueUpResult(
+            counts,
+            self.seconds + other.seconds,
+            (*self.changes, *other.changes),
+            tuple(dict.fromkeys((*self.problems, *other.problems))),
+            self.failure or other.failure,
+        )
 
-def by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[Held] = ()) -> Done:
-    """The Region's own function does it, once for each digest that is confirmed. Raises CommandError where there is none.
 
-    A true-up may take as long as the function may run, and that is nothing to wait for where the Region does not even
-    answer: so it is asked first whether it would take one.
+def true_up_by_function(aws: Aws, cluster: str, region: Region, confirmed: Sequence[GuardHold] = ()) -> TrueUpResult:
+    """Invokes the Region's function, once for each confirmed hold of the guard.
+
+    Raises CommandError where there is no function. A true-up may take as long as the function's timeout, so a Lambda
+    dry run checks first whether the Region answers at all.
     """
     _invoke(aws, cluster, region, patient=False, InvocationType="DryRun")
-    payloads: list[dict[str, object]] = [{"trueup": True, "confirm": one.digest} for one in confirmed]
-    done = Done()
+    payloads: list[dict[str, object]] = [{"trueup": True, "confirm": hold.digest} for hold in confirmed]
+    result = TrueUpResult()
     for payload in payloads or [{"trueup": True}]:
-        done = _sum(done, _invoked(aws, cluster, region, payload))
-    return done
+        result = result.followed_by(_invoked(aws, cluster, region, payload))
+    return result
 
 
-def _invoked(aws: Aws, cluster: str, region: Region, payload: Mapping[str, object]) -> Done:
+def _invoked(aws: Aws, cluster: str, region: Region, payload: Mapping[str, object]) -> TrueUpResult:
     began = time.monotonic()
-    answer = _invoke(aws, cluster, region, patient=True, Payload=json.dumps(payload))
-    said = json.loads(answer["Payload"].read() or b"null")
+    response = _invoke(aws, cluster, region, patient=True, Payload=json.dumps(payload))
+    summary = json.loads(response["Payload"].read() or b"null")
     seconds = time.monotonic() - began
-    if "FunctionError" in answer:
-        words = said.get("errorMessage", said) if isinstance(said, dict) else said
-        return Done(seconds=seconds, failure=str(words))
-    return _summary(said if isinstance(said, dict) else {}, seconds)
+    if "FunctionError" in response:
+        message = summary.get("errorMessage", summary) if isinstance(summary, dict) else summary
+        return TrueUpResult(seconds=seconds, failure=str(message))
+    return _result(summary if isinstance(summary, dict) else {}, seconds)
 
 
-def _invoke(aws: Aws, cluster: str, region: Region, patient: bool, **arguments: str) -> Mapping[str, Any]:
+def _invoke(aws: Aws, cluster: str, region: Region, *, patient: bool, **arguments: str) -> Mapping[str, Any]:
     name = f"ringfence-{cluster}"
     try:
-        answer: Mapping[str, Any] = aws.client("lambda", region, patient).invoke(FunctionName=name, **arguments)
+        response: Mapping[str, Any] = aws.client("lambda", region, patient=patient).invoke(
+            FunctionName=name, **arguments
+        )
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+        if is_absent(error):
             raise CommandError(
-                f"there is no function {name} in {region}: `ringfence deploy {region}` makes it"
+                f"there is no function {name} in {region}: `ringfence deploy {region}` creates it"
             ) from error
         raise
-    return answer
+    return response
 
 
-def _summary(said: Mapping[str, Any], seconds: float) -> Done:
+def _result(summary: Mapping[str, Any], seconds: float) -> TrueUpResult:
+    """The function's summary. `ringfence.runtime.telemetry` makes it."""
+
     def count(name: str) -> int:
-        return int(said.get(name, 0))
+        return int(summary.get(name, 0))
 
-    return Done(
-        count("added"),
-        count("removed"),
-        count("relabelled"),
-        sum(len(one.get("rules", ())) for one in said.get("held", ())),
-        count("refused"),
-        seconds,
-        problems=tuple(map(str, said.get("problems", ()))),
-    )
+    held = sum(len(hold.get("rules", ())) for hold in summary.get("held", ()))
+    counts = RuleCounts(count("added"), count("removed"), count("relabelled"), held, count("refused"))
+    return TrueUpResult(counts, seconds, problems=tuple(map(str, summary.get("problems", ()))))
 
 
-def _sum(one: Done, other: Done) -> Done:
-    return Done(
-        one.added + other.added,
-        one.removed + other.removed,
-        one.relabelled + other.relabelled,
-        other.held,
-        other.refused,
-        one.seconds + other.seconds,
-        (*one.changes, *other.changes),
-        tuple(dict.fromkeys((*one.problems, *other.problems))),
-        one.failure or other.failure,
-    )
+def true_up_locally(aws: Aws, settings: Settings, confirmed: Sequence[GuardHold] = ()) -> TrueUpResult:
+    """Runs the engine in this process with the operator's permissions. A failure keeps what was changed before it.
 
-
-def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> Done:
-    """The engine does it here, with the operator's own permissions. What it changed before it failed is told.
-
-    As the function does, it waits for its own Region as long as it takes, and for no other. Raises Retry at once where
-    not even its own answers.
+    Like the function, it waits for its own Region as long as needed, and for no other. Raises Retry immediately where
+    its own Region does not answer.
     """
-    home, entries, failure = settings.region, list[AuditEvent](), None
+    home, audit_events, failure = settings.region, list[AuditEvent](), None
     began = time.monotonic()
-    looking = AwsSecurityGroups(aws.client("ec2", home), home).rules(settings.security_groups)
-    standing = {rule.id: rule for rules in looking.values() for rule in rules}
-    regions = {region: _ports(aws, region, settings.cluster, patient=region == home) for region in settings.regions}
-    own = HomeServices(
-        AwsAutoScaling(aws.client("autoscaling", home, patient=True), home),
-        AwsInstances(aws.client("ec2", home, patient=True), home),
-    )
-    with ThreadPoolExecutor(2 * len(regions) + 14) as pool:
-        services = Services(own, regions, Clock(), Threads(pool), entries.append)
+    table = table_name(settings.cluster)
+    before = region_services(aws.client, home, table).security_groups.rules(settings.security_groups)
+    patient = partial(aws.client, patient=True)
+    regions = {
+        region: region_services(patient if region == home else aws.client, region, table) for region in settings.regions
+    }
+    digests: Sequence[str | None] = [hold.digest for hold in confirmed] or [None]
+    with worker_threads(len(regions)) as pool:
+        services = Services(home_services(patient, home), regions, SystemClock(), Threads(pool), audit_events.append)
         try:
-            reconcile([TrueUp("by hand", confirm=one) for one in _digests(confirmed)], services, settings)
+            reconcile([TrueUp("by hand", confirm=digest) for digest in digests], services, settings)
         except RingfenceError as error:
             failure = str(error)
-    changed = changes(settings.cluster, entries, standing)
-    counts = {action: sum(change.action is action and not change.observed for change in changed) for action in Action}
-    problems = [entry.what for entry in entries if isinstance(entry, Problem)]
-    problems += [f"{entry.region}: {entry.error}" for entry in entries if isinstance(entry, RegionFailed)]
-    return Done(
-        counts[Action.ADD],
-        counts[Action.REMOVE],
-        counts[Action.RELABEL],
-        counts[Action.HOLD],
-        counts[Action.REFUSE],
+    changed = changes(settings.cluster, audit_events, {rule.id: rule for rules in before.values() for rule in rules})
+    problems = [event.what for event in audit_events if isinstance(event, Problem)]
+    problems += [f"{event.region}: {event.error}" for event in audit_events if isinstance(event, RegionFailed)]
+    return TrueUpResult(
+        _counts(changed),
         time.monotonic() - began,
         tuple(changed),
         tuple(problem for problem in dict.fromkeys(problems) if problem != failure),
@@ -148,10 +150,12 @@ def from_here(aws: Aws, settings: Settings, confirmed: Sequence[Held] = ()) -> D
     )
 
 
-def _digests(confirmed: Sequence[Held]) -> list[str | None]:
-    return [one.digest for one in confirmed] or [None]
-
-
-def _ports(aws: Aws, region: Region, cluster: str, patient: bool) -> RegionServices:
-    table = AwsRosterTable(aws.client("dynamodb", region, patient), region, f"ringfence-{cluster}")
-    return RegionServices(table, AwsSecurityGroups(aws.client("ec2", region, patient), region))
+def _counts(changed: Sequence[Change]) -> RuleCounts:
+    counts = {action: sum(change.action is action and not change.observed for change in changed) for action in Action}
+    return RuleCounts(
+        counts[Action.ADD],
+        counts[Action.REMOVE],
+        counts[Action.RELABEL],
+        counts[Action.HOLD],
+        counts[Action.REFUSE],
+    )

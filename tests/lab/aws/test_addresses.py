@@ -1,4 +1,4 @@
-"""The addresses that instances have, give back, and that others then have."""
+"""The addresses of instances: allocation, release and reuse."""
 
 import ipaddress
 from typing import Any
@@ -18,7 +18,7 @@ def elastic_on(aws: EmulatedAws, instance_id: str) -> dict[str, Any]:
     return elastic
 
 
-def test_public_addresses_are_public_and_no_two_alike(aws: EmulatedAws, endpoint: str) -> None:
+def test_public_addresses_are_public_and_unique(aws: EmulatedAws, endpoint: str) -> None:
     elsewhere = EmulatedAws(client("ec2", endpoint, "us-west-2"), aws.autoscaling)
     elsewhere.build_network(["us-west-2a"])
 
@@ -28,7 +28,7 @@ def test_public_addresses_are_public_and_no_two_alike(aws: EmulatedAws, endpoint
     assert all(ipaddress.ip_address(address).is_global for address in addresses)
 
 
-def test_a_terminated_instances_address_is_the_next_ones(aws: EmulatedAws) -> None:
+def test_the_next_instance_reuses_the_address_of_a_terminated_one(aws: EmulatedAws) -> None:
     first, second = aws.run_instance(), aws.run_instance()
     addresses = [public_address(aws, first), public_address(aws, second)]
 
@@ -38,7 +38,7 @@ def test_a_terminated_instances_address_is_the_next_ones(aws: EmulatedAws) -> No
     assert [public_address(aws, aws.run_instance()) for _ in range(2)] == addresses
 
 
-def test_a_terminated_instance_stays_listed_without_addresses(aws: EmulatedAws) -> None:
+def test_a_terminated_instance_remains_listed_without_addresses(aws: EmulatedAws) -> None:
     aws.create_group(DesiredCapacity=1)
     instance_id = aws.only_instance()
 
@@ -51,7 +51,7 @@ def test_a_terminated_instance_stays_listed_without_addresses(aws: EmulatedAws) 
     assert {"Key": "aws:autoscaling:groupName", "Value": GROUP} in described["Tags"]
 
 
-def test_a_stopped_instance_gives_its_address_back_and_gets_one_when_it_starts(aws: EmulatedAws) -> None:
+def test_a_stopped_instance_releases_its_address_and_gets_one_when_it_starts(aws: EmulatedAws) -> None:
     stopped, private = aws.run_instance(), None
     before, private = public_address(aws, stopped), aws.instance(stopped)["PrivateIpAddress"]
 
@@ -75,7 +75,7 @@ def test_starting_a_running_instance_does_not_change_its_address(aws: EmulatedAw
     assert public_address(aws, instance_id) == before
 
 
-def test_an_elastic_address_takes_the_place_of_the_assigned_one(aws: EmulatedAws) -> None:
+def test_an_elastic_address_replaces_the_assigned_one(aws: EmulatedAws) -> None:
     instance_id = aws.run_instance()
     assigned = public_address(aws, instance_id)
 
@@ -85,7 +85,7 @@ def test_an_elastic_address_takes_the_place_of_the_assigned_one(aws: EmulatedAws
     assert public_address(aws, aws.run_instance()) == assigned
 
 
-def test_an_elastic_address_stays_while_the_instance_is_stopped(aws: EmulatedAws) -> None:
+def test_a_stopped_instance_keeps_its_elastic_address(aws: EmulatedAws) -> None:
     instance_id = aws.run_instance()
     elastic = elastic_on(aws, instance_id)
 
@@ -96,7 +96,7 @@ def test_an_elastic_address_stays_while_the_instance_is_stopped(aws: EmulatedAws
     assert while_stopped == public_address(aws, instance_id) == elastic["PublicIp"]
 
 
-def test_a_terminated_instance_leaves_its_elastic_address_to_its_owner(aws: EmulatedAws) -> None:
+def test_the_account_keeps_the_elastic_address_of_a_terminated_instance(aws: EmulatedAws) -> None:
     instance_id = aws.run_instance()
     elastic = elastic_on(aws, instance_id)
 
@@ -107,7 +107,7 @@ def test_a_terminated_instance_leaves_its_elastic_address_to_its_owner(aws: Emul
     assert elastic["PublicIp"] not in [public_address(aws, aws.run_instance()) for _ in range(3)]
 
 
-def test_a_released_elastic_address_is_soon_anothers(aws: EmulatedAws) -> None:
+def test_a_released_elastic_address_is_reused(aws: EmulatedAws) -> None:
     elastic = aws.ec2.allocate_address(Domain="vpc")
 
     aws.ec2.release_address(AllocationId=elastic["AllocationId"])
@@ -115,7 +115,7 @@ def test_a_released_elastic_address_is_soon_anothers(aws: EmulatedAws) -> None:
     assert public_address(aws, aws.run_instance()) == elastic["PublicIp"]
 
 
-def test_without_its_elastic_address_an_instance_is_assigned_one_again(aws: EmulatedAws) -> None:
+def test_an_instance_that_loses_its_elastic_address_is_assigned_one_again(aws: EmulatedAws) -> None:
     instance_id = aws.run_instance()
     elastic = elastic_on(aws, instance_id)
 
@@ -124,7 +124,7 @@ def test_without_its_elastic_address_an_instance_is_assigned_one_again(aws: Emul
     assert public_address(aws, instance_id) not in (None, elastic["PublicIp"])
 
 
-def test_a_private_address_is_given_back_too(aws: EmulatedAws) -> None:
+def test_a_private_address_is_released_too(aws: EmulatedAws) -> None:
     instance_id = aws.run_instance()
     private = aws.instance(instance_id)["PrivateIpAddress"]
 
@@ -150,7 +150,7 @@ def ipv6_addresses(aws: EmulatedAws, instance_id: str) -> list[str]:
     return [address["Ipv6Address"] for interface in interfaces for address in interface["Ipv6Addresses"]]
 
 
-def test_an_instance_has_an_ipv6_address_where_its_subnet_assigns_them(dual_stack: EmulatedAws) -> None:
+def test_an_instance_has_an_ipv6_address_if_its_subnet_assigns_them(dual_stack: EmulatedAws) -> None:
     dual_stack.ec2.modify_subnet_attribute(SubnetId=dual_stack.subnets[0], AssignIpv6AddressOnCreation={"Value": True})
 
     dual_stack.create_group(DesiredCapacity=2)
@@ -159,14 +159,14 @@ def test_an_instance_has_an_ipv6_address_where_its_subnet_assigns_them(dual_stac
     assert len({ipaddress.IPv6Address(address) for address in addresses}) == 2
 
 
-def test_an_instance_has_an_ipv6_address_where_its_launch_template_asks_for_one(dual_stack: EmulatedAws) -> None:
+def test_an_instance_has_an_ipv6_address_if_its_launch_template_requests_one(dual_stack: EmulatedAws) -> None:
     interface = {"DeviceIndex": 0, "Ipv6AddressCount": 1, "Groups": [dual_stack.security_group]}
     dual_stack.create_group(template={"NetworkInterfaces": [interface]}, DesiredCapacity=1)
 
     assert len(ipv6_addresses(dual_stack, dual_stack.only_instance())) == 1
 
 
-def test_an_instance_has_no_ipv6_address_where_nobody_asks_for_one(dual_stack: EmulatedAws) -> None:
+def test_an_instance_has_no_ipv6_address_by_default(dual_stack: EmulatedAws) -> None:
     dual_stack.create_group(DesiredCapacity=1)
 
     assert ipv6_addresses(dual_stack, dual_stack.only_instance()) == []

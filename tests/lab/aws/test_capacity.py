@@ -1,4 +1,4 @@
-"""How an Auto Scaling group keeps as many instances as it should."""
+"""How an Auto Scaling group reaches its desired capacity."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def zone_of(aws: EmulatedAws, instance_id: str) -> str:
     return zone
 
 
-def test_without_hooks_instances_go_into_service_at_once(aws: EmulatedAws) -> None:
+def test_without_hooks_instances_enter_service_immediately(aws: EmulatedAws) -> None:
     aws.create_group()
 
     aws.scale_to(3)
@@ -33,7 +33,7 @@ def test_launches_are_spread_over_the_availability_zones(group_of_two: EmulatedA
     assert zones == {"us-east-1a", "us-east-1b"}
 
 
-def test_instances_carry_the_tags_that_say_whose_they_are(aws: EmulatedAws) -> None:
+def test_instances_have_the_tags_of_their_group(aws: EmulatedAws) -> None:
     tag = {"Key": "team", "Value": "storage", "PropagateAtLaunch": True}
     aws.create_group(DesiredCapacity=1, Tags=[tag])
 
@@ -42,7 +42,7 @@ def test_instances_carry_the_tags_that_say_whose_they_are(aws: EmulatedAws) -> N
     assert (tags["aws:autoscaling:groupName"], tags["team"]) == (GROUP, "storage")
 
 
-def test_scale_in_takes_the_oldest_of_the_fullest_zone(aws: EmulatedAws) -> None:
+def test_scale_in_terminates_the_oldest_instance_of_the_fullest_zone(aws: EmulatedAws) -> None:
     aws.create_group()
     for desired in (1, 2, 3, 4):
         aws.scale_to(desired)
@@ -68,7 +68,7 @@ def test_protected_instances_are_not_scaled_in(group_of_two: EmulatedAws) -> Non
     assert list(group_of_two.states()) == [kept]
 
 
-def test_scale_in_can_take_an_instance_that_still_launches(aws: EmulatedAws) -> None:
+def test_scale_in_can_terminate_a_launching_instance(aws: EmulatedAws) -> None:
     aws.create_group()
     aws.put_hook("admit", LAUNCHING)
     aws.put_hook("release", TERMINATING)
@@ -95,7 +95,7 @@ def test_the_timeout_of_a_launch_does_not_end_the_termination_after_it(aws: Emul
 
 
 @pytest.mark.parametrize(("desired", "word"), [(11, "above max value 10"), (0, "below min value 1")])
-def test_a_capacity_outside_of_the_bounds_is_refused(aws: EmulatedAws, desired: int, word: str) -> None:
+def test_a_capacity_out_of_bounds_is_refused(aws: EmulatedAws, desired: int, word: str) -> None:
     aws.create_group(MinSize=1)
 
     code, message = refused(lambda: aws.scale_to(desired))
@@ -104,7 +104,7 @@ def test_a_capacity_outside_of_the_bounds_is_refused(aws: EmulatedAws, desired: 
     assert word in message
 
 
-def test_narrower_bounds_move_the_capacity(group_of_two: EmulatedAws) -> None:
+def test_narrower_bounds_change_the_capacity(group_of_two: EmulatedAws) -> None:
     group_of_two.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=4)
     grown = len(group_of_two.states())
     group_of_two.autoscaling.update_auto_scaling_group(AutoScalingGroupName=GROUP, MinSize=0, MaxSize=1)
@@ -145,7 +145,7 @@ def test_a_decrement_below_the_minimum_is_refused(aws: EmulatedAws) -> None:
     assert aws.states() == {instance_id: "InService"}
 
 
-def test_to_terminate_an_instance_twice_decrements_once(group_of_two: EmulatedAws) -> None:
+def test_terminating_an_instance_twice_decrements_once(group_of_two: EmulatedAws) -> None:
     group_of_two.put_hook("release", TERMINATING)
     doomed, kept = group_of_two.states()
 
@@ -167,7 +167,7 @@ def test_termination_protection_does_not_keep_an_instance_from_scale_in(group_of
     assert group_of_two.states() == {}
 
 
-def test_an_instance_of_no_group_cannot_be_terminated_in_one(aws: EmulatedAws) -> None:
+def test_an_instance_outside_of_groups_cannot_be_terminated_in_one(aws: EmulatedAws) -> None:
     loose = aws.run_instance()
     terminate = aws.autoscaling.terminate_instance_in_auto_scaling_group
 
@@ -224,7 +224,7 @@ def test_a_group_with_instances_is_deleted_only_by_force(group_of_two: EmulatedA
     assert len(group_of_two.states()) == 2
 
 
-def test_deletion_by_force_runs_no_hooks_and_ends_what_waits(group_of_two: EmulatedAws) -> None:
+def test_deletion_by_force_runs_no_hooks_and_ends_waiting_actions(group_of_two: EmulatedAws) -> None:
     group_of_two.put_hook("admit", LAUNCHING)
     group_of_two.put_hook("release", TERMINATING)
     group_of_two.scale_to(3)
@@ -249,7 +249,7 @@ def test_a_second_group_of_the_same_name_is_refused(group_of_two: EmulatedAws) -
     assert (code, len(group_of_two.states())) == ("AlreadyExists", 2)
 
 
-def test_a_launch_that_ec2_refuses_is_told(aws: EmulatedAws) -> None:
+def test_a_refused_launch_sends_an_event(aws: EmulatedAws) -> None:
     aws.create_group(template={"SecurityGroupIds": ["sg-0123456789abcdef0"]})
 
     aws.scale_to(1)
@@ -259,7 +259,7 @@ def test_a_launch_that_ec2_refuses_is_told(aws: EmulatedAws) -> None:
     assert "sg-0123456789abcdef0" in event.detail["StatusMessage"]
 
 
-def test_to_install_twice_is_to_install_once(aws: EmulatedAws) -> None:
+def test_installing_twice_equals_installing_once(aws: EmulatedAws) -> None:
     aws.install()
     aws.create_group()
     aws.put_hook("admit", LAUNCHING)

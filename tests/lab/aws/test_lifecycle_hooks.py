@@ -1,4 +1,4 @@
-"""Hooks that hold instances on their way, through the API."""
+"""Lifecycle hooks that hold instances, through the API."""
 
 from collections.abc import Callable
 
@@ -21,14 +21,14 @@ def hooked(aws: EmulatedAws) -> EmulatedAws:
 
 @pytest.fixture
 def in_service(hooked: EmulatedAws) -> EmulatedAws:
-    """The same with one instance in service."""
+    """The same group with one instance in service."""
     hooked.scale_to(1)
     hooked.complete_all("admit")
     hooked.events.clear()
     return hooked
 
 
-def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: EmulatedAws) -> None:
+def test_a_launch_action_sends_an_event_with_all_documented_fields(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
 
     [event] = hooked.events
@@ -46,7 +46,7 @@ def test_a_launch_action_tells_eventbridge_all_documented_fields(hooked: Emulate
     }
 
 
-def test_a_finished_launch_tells_eventbridge_of_success(in_service: EmulatedAws) -> None:
+def test_a_finished_launch_sends_an_event_of_success(in_service: EmulatedAws) -> None:
     in_service.scale_to(2)
     in_service.events.clear()
     [launched] = [id for id, state in in_service.states().items() if state == "Pending:Wait"]
@@ -85,7 +85,7 @@ def terminate_in_group(aws: EmulatedAws) -> None:
 
 
 @pytest.mark.parametrize("way", [scale_in, update_group, execute_policy, terminate_in_group])
-def test_a_termination_waits_for_its_hook_with_the_instance_still_running(
+def test_a_terminating_instance_runs_while_it_waits_for_its_hook(
     in_service: EmulatedAws, way: Callable[[EmulatedAws], None]
 ) -> None:
     instance_id = in_service.only_instance()
@@ -117,7 +117,7 @@ def test_an_abandoned_launch_is_terminated_and_replaced(hooked: EmulatedAws) -> 
     ]
 
 
-def test_a_transition_goes_on_only_when_all_its_hooks_continued(hooked: EmulatedAws) -> None:
+def test_a_transition_continues_only_when_all_its_hooks_continued(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING)
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
@@ -131,7 +131,7 @@ def test_a_transition_goes_on_only_when_all_its_hooks_continued(hooked: Emulated
     assert (between, hooked.states()[instance_id]) == ("Pending:Wait", "InService")
 
 
-def test_one_abandoning_hook_ends_the_others(hooked: EmulatedAws) -> None:
+def test_one_abandoned_hook_ends_the_actions_of_all_hooks(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING)
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
@@ -155,7 +155,7 @@ def test_a_timeout_ends_with_the_default_result(hooked: EmulatedAws, default: st
     assert (before, hooked.states()[instance_id]) == ("Pending:Wait", state)
 
 
-def test_a_recorded_heartbeat_puts_the_timeout_off(hooked: EmulatedAws) -> None:
+def test_a_recorded_heartbeat_delays_the_timeout(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
     hooked.clock.advance(299)
@@ -170,7 +170,7 @@ def test_a_recorded_heartbeat_puts_the_timeout_off(hooked: EmulatedAws) -> None:
     assert (late, hooked.states()[instance_id]) == ("Pending:Wait", "InService")
 
 
-def test_one_hooks_heartbeat_does_not_put_anothers_timeout_off(hooked: EmulatedAws) -> None:
+def test_a_heartbeat_does_not_delay_the_timeout_of_another_hook(hooked: EmulatedAws) -> None:
     hooked.put_hook("warm-up", LAUNCHING, HeartbeatTimeout=600, DefaultResult="ABANDON")
     hooked.scale_to(1)
     instance_id = hooked.only_instance()
@@ -187,7 +187,7 @@ def test_one_hooks_heartbeat_does_not_put_anothers_timeout_off(hooked: EmulatedA
     assert (before, hooked.states()[instance_id]) == ("Pending:Wait", "Terminating:Wait")
 
 
-def test_timers_hold_the_lock_that_is_held_around_requests(aws: EmulatedAws) -> None:
+def test_timers_hold_the_lock_of_requests(aws: EmulatedAws) -> None:
     aws.install(step_seconds=5)
     aws.create_group()
     aws.put_hook("admit", LAUNCHING, HeartbeatTimeout=60, DefaultResult="CONTINUE")
@@ -204,7 +204,7 @@ def test_timers_hold_the_lock_that_is_held_around_requests(aws: EmulatedAws) -> 
     assert taken == [0, 1, 2, 3]
 
 
-def test_an_action_can_be_completed_by_its_token_alone(hooked: EmulatedAws) -> None:
+def test_an_action_can_be_completed_by_its_token(hooked: EmulatedAws) -> None:
     hooked.scale_to(2)
     first = hooked.events[0].detail
 
@@ -220,7 +220,7 @@ def test_an_action_can_be_completed_by_its_token_alone(hooked: EmulatedAws) -> N
     assert list(states.values()) == ["Pending:Wait"]
 
 
-def test_what_is_not_active_is_refused_in_the_words_that_users_saw(in_service: EmulatedAws) -> None:
+def test_an_inactive_action_is_refused_with_the_reported_wording(in_service: EmulatedAws) -> None:
     instance_id = in_service.only_instance()
     token = "f66c3d47-e602-4af0-8edd-d4e4d2fe4620"
     record = in_service.autoscaling.record_lifecycle_action_heartbeat
@@ -242,7 +242,7 @@ def test_an_unknown_group_is_refused(aws: EmulatedAws) -> None:
     assert message.startswith("AutoScalingGroup name not found")
 
 
-def test_a_hook_that_comes_or_goes_concerns_later_transitions(hooked: EmulatedAws) -> None:
+def test_a_new_or_deleted_hook_affects_later_transitions(hooked: EmulatedAws) -> None:
     hooked.scale_to(1)
     first = hooked.only_instance()
 
@@ -293,7 +293,7 @@ def test_hooks_are_described_as_they_were_put(hooked: EmulatedAws) -> None:
         {"LifecycleTransition": "autoscaling:EC2_INSTANCE_SLEEPING"},
     ],
 )
-def test_a_hook_that_cannot_be_is_refused(aws: EmulatedAws, asked: dict[str, object]) -> None:
+def test_an_invalid_hook_is_refused(aws: EmulatedAws, asked: dict[str, object]) -> None:
     aws.create_group()
     whole = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "admit", "LifecycleTransition": LAUNCHING} | asked
 
@@ -301,7 +301,7 @@ def test_a_hook_that_cannot_be_is_refused(aws: EmulatedAws, asked: dict[str, obj
     assert aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)["LifecycleHooks"] == []
 
 
-def test_a_group_is_made_with_hooks_that_hold_its_first_instances(aws: EmulatedAws) -> None:
+def test_a_group_can_be_created_with_hooks_that_hold_its_first_instances(aws: EmulatedAws) -> None:
     aws.create_group(
         DesiredCapacity=2,
         LifecycleHookSpecificationList=[{"LifecycleHookName": "admit", "LifecycleTransition": LAUNCHING}],
@@ -309,59 +309,3 @@ def test_a_group_is_made_with_hooks_that_hold_its_first_instances(aws: EmulatedA
 
     assert list(aws.states().values()) == ["Pending:Wait", "Pending:Wait"]
     assert len(aws.events_of(LAUNCH_ACTION)) == 2
-
-
-def test_the_states_around_a_wait_are_seen_for_as_long_as_asked(aws: EmulatedAws) -> None:
-    aws.install(step_seconds=5)
-    aws.create_group()
-    aws.put_hook("admit", LAUNCHING)
-    seen = []
-
-    aws.scale_to(1)
-    instance_id = aws.only_instance()
-    seen.append(aws.states()[instance_id])
-    aws.clock.advance(5)
-    seen.append(aws.states()[instance_id])
-    aws.complete("admit", instance_id)
-    seen.append(aws.states()[instance_id])
-    aws.clock.advance(5)
-    seen.append(aws.states()[instance_id])
-
-    assert seen == ["Pending", "Pending:Wait", "Pending:Proceed", "InService"]
-
-
-def test_what_is_over_does_not_come_back_with_a_late_step(aws: EmulatedAws) -> None:
-    aws.install(step_seconds=5)
-    aws.create_group()
-    aws.put_hook("release", TERMINATING)
-    aws.scale_to(1)
-    instance_id = aws.only_instance()
-
-    # The launch's own step falls due while the instance is already on its way out.
-    aws.clock.advance(2)
-    aws.scale_to(0)
-    aws.clock.advance(3)
-    between = aws.states()
-    aws.clock.advance(2)
-
-    assert between == {instance_id: "Terminating"}
-    assert aws.states() == {instance_id: "Terminating:Wait"}
-
-
-def test_an_abandoned_termination_keeps_the_instance_where_the_policy_says_so(aws: EmulatedAws) -> None:
-    aws.create_group(
-        DesiredCapacity=1,
-        InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "retain"}},
-    )
-    aws.put_hook("release", TERMINATING)
-    instance_id = aws.only_instance()
-    aws.scale_to(0)
-
-    aws.complete("release", instance_id, "ABANDON")
-    retained = aws.states()
-    aws.autoscaling.terminate_instance_in_auto_scaling_group(
-        InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
-    )
-
-    assert retained == {instance_id: "Terminating:Retained"}
-    assert aws.states() == {}

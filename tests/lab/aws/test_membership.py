@@ -1,4 +1,4 @@
-"""Attaching, detaching and standby, none of which runs a hook.
+"""Attaching, detaching and standby, which run no hooks.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling lifecycle hooks", the note to the table of events.
 """
@@ -50,7 +50,7 @@ def test_attaching_beyond_the_maximum_is_refused(aws: EmulatedAws) -> None:
 
 
 @pytest.mark.parametrize("unfit", ["a member", "stopped"])
-def test_an_instance_that_cannot_be_a_member_is_refused(hooked: EmulatedAws, unfit: str) -> None:
+def test_an_instance_that_cannot_be_attached_is_refused(hooked: EmulatedAws, unfit: str) -> None:
     instance_id = hooked.only_instance() if unfit == "a member" else hooked.run_instance()
     if unfit == "stopped":
         hooked.ec2.stop_instances(InstanceIds=[instance_id])
@@ -61,7 +61,7 @@ def test_an_instance_that_cannot_be_a_member_is_refused(hooked: EmulatedAws, unf
     assert (code, hooked.group()["DesiredCapacity"], len(hooked.states())) == ("ValidationError", 1, 1)
 
 
-def test_a_detached_instance_goes_on_alone(hooked: EmulatedAws) -> None:
+def test_a_detached_instance_continues_to_run(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
 
     detach(hooked, instance_id, decrement=True)
@@ -103,7 +103,7 @@ def test_standby_is_replaced_unless_the_capacity_is_decremented(
     assert list(states.values()) == others
 
 
-def test_from_standby_an_instance_goes_back_into_service_without_a_hook(hooked: EmulatedAws) -> None:
+def test_an_instance_returns_from_standby_without_a_hook(hooked: EmulatedAws) -> None:
     instance_id = hooked.only_instance()
     enter_standby(hooked, instance_id, decrement=True)
 
@@ -123,7 +123,7 @@ def test_an_instance_in_standby_can_be_stopped(hooked: EmulatedAws) -> None:
     assert "PublicIpAddress" not in hooked.instance(instance_id)
 
 
-def test_what_is_asked_of_a_stranger_is_refused(hooked: EmulatedAws) -> None:
+def test_an_operation_on_an_unknown_instance_is_refused(hooked: EmulatedAws) -> None:
     stranger = hooked.run_instance()
 
     assert refused(lambda: detach(hooked, stranger, decrement=False))[0] == "ValidationError"

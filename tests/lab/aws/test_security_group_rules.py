@@ -1,4 +1,4 @@
-"""Security group rules: all or nothing, canonical, counted, paged."""
+"""Security group rules: atomic requests, canonical CIDRs, quotas, paging."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def many(count: int, family: str = "ipv4") -> list[str]:
     return [f"10.1.{n}.0/24" if family == "ipv4" else f"2600:1f00::{n:x}/128" for n in range(count)]
 
 
-def test_authorize_answers_with_the_rules_of_all_permissions(aws: EmulatedAws) -> None:
+def test_authorize_returns_the_rules_of_all_permissions(aws: EmulatedAws) -> None:
     made = authorize(
         aws,
         permission("10.1.0.1/32", description="ringfence demo us-east-1/db i-1"),
@@ -61,7 +61,7 @@ def test_authorize_answers_with_the_rules_of_all_permissions(aws: EmulatedAws) -
     ("written", "kept"),
     [("10.0.0.7/24", "10.0.0.0/24"), ("2600:1F00:0::0001/128", "2600:1f00::1/128"), ("0.0.0.0/0", "0.0.0.0/0")],
 )
-def test_cidrs_are_kept_in_canonical_form(aws: EmulatedAws, written: str, kept: str) -> None:
+def test_cidrs_are_stored_in_canonical_form(aws: EmulatedAws, written: str, kept: str) -> None:
     [made] = authorize(aws, permission(written))
 
     assert made.get("CidrIpv4", made.get("CidrIpv6")) == kept
@@ -86,7 +86,7 @@ def test_the_same_source_on_another_port_is_another_rule(aws: EmulatedAws) -> No
 
 
 @pytest.mark.parametrize("cidr", ["10.1.0.300/32", "10.1.0.1", "10.1.0.1/33", "fe80::g/128", "2600::/129"])
-def test_what_is_no_cidr_refuses_the_whole_request(aws: EmulatedAws, cidr: str) -> None:
+def test_an_invalid_cidr_refuses_the_whole_request(aws: EmulatedAws, cidr: str) -> None:
     code, _ = refused(lambda: authorize(aws, permission("10.2.0.1/32"), permission(cidr)))
 
     assert (code, rules(aws)) == ("InvalidParameterValue", [])
@@ -144,7 +144,7 @@ def test_rules_are_revoked_by_id(aws: EmulatedAws) -> None:
     assert [rule["SecurityGroupRuleId"] for rule in rules(aws)] == [second["SecurityGroupRuleId"]]
 
 
-def test_a_rule_is_revoked_by_what_it_admits_whatever_its_description(aws: EmulatedAws) -> None:
+def test_a_rule_is_revoked_by_its_permission_with_any_description(aws: EmulatedAws) -> None:
     authorize(aws, permission("10.1.0.0/24", description="one"))
 
     revoke(aws, IpPermissions=[permission("10.1.0.9/24", description="other")])
@@ -160,7 +160,7 @@ def test_an_unknown_permission_refuses_the_whole_revoke(aws: EmulatedAws) -> Non
     assert (code, len(rules(aws))) == ("InvalidPermission.NotFound", 1)
 
 
-def test_in_a_default_vpc_an_unknown_permission_is_passed_over(aws: EmulatedAws) -> None:
+def test_a_default_vpc_ignores_an_unknown_permission(aws: EmulatedAws) -> None:
     made = aws.ec2.create_security_group(GroupName="in-default-vpc", Description="of the default VPC")
     aws.security_group = made["GroupId"]
     authorize(aws, permission("10.1.0.1/32"))
@@ -170,7 +170,7 @@ def test_in_a_default_vpc_an_unknown_permission_is_passed_over(aws: EmulatedAws)
     assert ([rule["CidrIpv4"] for rule in revoked], rules(aws)) == (["10.1.0.1/32"], [])
 
 
-def test_a_revoke_as_a_dry_run_changes_nothing(aws: EmulatedAws) -> None:
+def test_a_dry_run_of_a_revoke_changes_nothing(aws: EmulatedAws) -> None:
     [made] = authorize(aws, permission("10.1.0.1/32"))
 
     code, _ = refused(lambda: revoke(aws, SecurityGroupRuleIds=[made["SecurityGroupRuleId"]], DryRun=True))
@@ -196,12 +196,12 @@ def test_rules_of_several_groups_are_described_page_by_page(aws: EmulatedAws) ->
         pages.append(page["SecurityGroupRules"])
         token = {"NextToken": page["NextToken"]} if "NextToken" in page else {}
 
-    # One rule of each group lets everything out.
+    # Each group has one outbound rule.
     assert [len(page) for page in pages] == [5, 5, 4]
     assert len({rule["SecurityGroupRuleId"] for page in pages for rule in page}) == 14
 
 
-def test_a_rule_that_goes_between_two_pages_hides_no_other(aws: EmulatedAws) -> None:
+def test_a_rule_removed_between_two_pages_hides_no_other_rule(aws: EmulatedAws) -> None:
     authorize(aws, permission(*many(12)))
     groups = [{"Name": "group-id", "Values": [aws.security_group]}]
     first = aws.ec2.describe_security_group_rules(Filters=groups, MaxResults=5)
@@ -222,7 +222,7 @@ def test_a_page_outside_of_the_documented_sizes_is_refused(aws: EmulatedAws) -> 
     assert refused(lambda: describe(MaxResults=1001))[0] == "InvalidParameterValue"
 
 
-def test_descriptions_change_by_rule_id_and_by_what_the_rule_admits(aws: EmulatedAws) -> None:
+def test_descriptions_change_by_rule_id_and_by_permission(aws: EmulatedAws) -> None:
     [made] = authorize(aws, permission("10.1.0.1/32", description="old"))
     update = aws.ec2.update_security_group_rule_descriptions_ingress
     by_id = {"SecurityGroupRuleId": made["SecurityGroupRuleId"], "Description": "new"}
@@ -234,7 +234,7 @@ def test_descriptions_change_by_rule_id_and_by_what_the_rule_admits(aws: Emulate
     assert (after_first, rules(aws)[0]["Description"]) == ("new", "newer")
 
 
-def test_the_description_of_an_unknown_rule_changes_no_other(aws: EmulatedAws) -> None:
+def test_an_unknown_rule_refuses_the_whole_update_of_descriptions(aws: EmulatedAws) -> None:
     authorize(aws, permission("10.1.0.1/32", description="old"))
     update = aws.ec2.update_security_group_rule_descriptions_ingress
     both = permission("10.1.0.1/32", "10.1.0.2/32", description="new")
@@ -244,7 +244,7 @@ def test_the_description_of_an_unknown_rule_changes_no_other(aws: EmulatedAws) -
     assert (code, rules(aws)[0]["Description"]) == ("InvalidPermission.NotFound", "old")
 
 
-def test_outbound_rules_are_all_or_nothing_as_well(aws: EmulatedAws) -> None:
+def test_requests_for_outbound_rules_are_atomic_too(aws: EmulatedAws) -> None:
     outbound = aws.ec2.authorize_security_group_egress
     outbound(GroupId=aws.security_group, IpPermissions=[permission("10.1.0.1/32")])
 

@@ -1,4 +1,4 @@
-"""Instances that rest in a warm pool between launch and service.
+"""Instances in a warm pool between launch and service.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Use lifecycle hooks with a warm pool in Auto Scaling group".
 """
@@ -10,7 +10,7 @@ from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws
 
 @pytest.fixture
 def pooled(aws: EmulatedAws) -> EmulatedAws:
-    """A group that may grow to two, with hooks, and a pool that wants as many; nothing is in service."""
+    """A group with hooks and a maximum of two, with a pool of the same size; no instance is in service."""
     aws.create_group(MaxSize=2)
     aws.put_hook("admit", LAUNCHING)
     aws.put_hook("release", TERMINATING)
@@ -20,7 +20,7 @@ def pooled(aws: EmulatedAws) -> EmulatedAws:
 
 @pytest.fixture
 def warm(pooled: EmulatedAws) -> EmulatedAws:
-    """The same with its pool filled."""
+    """The same group with a filled pool."""
     pooled.complete_all("admit")
     pooled.events.clear()
     return pooled
@@ -44,14 +44,14 @@ def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: EmulatedAw
     assert "PublicIpAddress" not in warm.instance(instance_id)
 
 
-def test_the_group_does_not_list_its_pool_but_says_its_size(warm: EmulatedAws) -> None:
+def test_the_group_shows_the_size_of_its_pool_but_does_not_list_it(warm: EmulatedAws) -> None:
     described = warm.autoscaling.describe_auto_scaling_instances(InstanceIds=list(warm.pool_states()))
 
     assert (warm.states(), warm.group()["WarmPoolSize"]) == ({}, 2)
     assert {instance["LifecycleState"] for instance in described["AutoScalingInstances"]} == {"Warmed:Stopped"}
 
 
-def test_scale_out_takes_from_the_pool_through_the_launch_hook(warm: EmulatedAws) -> None:
+def test_scale_out_uses_the_pool_through_the_launch_hook(warm: EmulatedAws) -> None:
     pool = set(warm.pool_states())
 
     warm.scale_to(1)
@@ -83,7 +83,7 @@ def test_scale_in_returns_an_instance_to_the_pool_through_the_terminate_hook(war
     assert routes(warm) == [("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "WarmPool")]
 
 
-def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(warm: EmulatedAws) -> None:
+def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_again(warm: EmulatedAws) -> None:
     warm.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP)
     warm.scale_to(1)
     warm.complete_all("admit")
@@ -95,7 +95,7 @@ def test_without_a_reuse_policy_scale_in_terminates_and_the_pool_is_filled_anew(
     assert sorted(warm.pool_states().values()) == ["Warmed:Pending:Wait", "Warmed:Stopped"]
 
 
-def test_a_depleted_pool_does_not_hold_launches_up(aws: EmulatedAws) -> None:
+def test_an_empty_pool_does_not_delay_launches(aws: EmulatedAws) -> None:
     aws.create_group(MaxSize=3)
     aws.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1)
     pool = set(aws.pool_states())
@@ -128,7 +128,7 @@ def test_an_abandoned_launch_into_the_pool_is_terminated_and_replaced(pooled: Em
     assert routes(pooled)[-2][1:] == ("WarmPool", "EC2")
 
 
-def test_a_deleted_pool_goes_when_its_last_instance_is_released(warm: EmulatedAws) -> None:
+def test_a_deleted_pool_disappears_with_its_last_instance(warm: EmulatedAws) -> None:
     first, second = warm.pool_states()
     warm.autoscaling.delete_warm_pool(AutoScalingGroupName=GROUP)
 

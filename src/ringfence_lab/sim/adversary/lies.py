@@ -93,9 +93,7 @@ def forge_guard(forger: Forger, region: CloudRegion) -> str:
     at = int(forger.cloud.clock.now()) - 120
     for group in region.security_groups.groups.values():
         rules = {"L": [{"S": rule} for rule in sorted(group.rules)]}
-        region.table.put_item(
-            {**key(GUARD, group.id), "rules": rules, "digest": {"S": "0" * 12}, "at": {"N": str(at)}}
-        )
+        region.table.put_item({**key(GUARD, group.id), "rules": rules, "digest": {"S": "0" * 12}, "at": {"N": str(at)}})
     return "writes that the guard holds every rule"
 
 

@@ -137,7 +137,9 @@ def _network(forger: Forger, item: Item) -> None:
 
 def _tombstones_in_the_future(forger: Forger, item: Item) -> None:
     at = {"N": str(int(forger.cloud.clock.now()) + forger.chance.choice((DAY, 100 * DAY)))}
-    instances = [id for region in forger.cloud.regions.values() for group in region.groups.values() for id in group.instances]
+    instances = [
+        id for region in forger.cloud.regions.values() for group in region.groups.values() for id in group.instances
+    ]
     item["departed"] = {"M": dict.fromkeys([*instances, "i-0bad"], at)}
     item["members"] = {"M": {}}
 

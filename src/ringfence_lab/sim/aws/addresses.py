@@ -8,7 +8,6 @@ import random
 
 from ringfence.core.model.addresses import Cidr
 
-
 INVENTED = "192.0.2."
 """The network of the addresses that no instance ever has (RFC 5737, TEST-NET-1). Only an adversary names them."""
 

@@ -13,7 +13,7 @@ from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
 from ringfence_lab.sim.aws.clock import VirtualClock
-from ringfence_lab.sim.aws.history import ActionCompleted, Change, StateChanged
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, StateChanged
 from ringfence_lab.sim.aws.instances import Ec2
 from ringfence_lab.sim.aws.lifecycle import (
     BACK_INTO_POOL,
@@ -57,7 +57,7 @@ class AutoScalingGroup:
         hooks: list[Hook],
         *,
         clock: VirtualClock,
-        record: Callable[[Change], None],
+        record: Callable[[CloudChange], None],
         send_event: SendEvent,
     ) -> None:
         self.name = name

@@ -38,7 +38,7 @@ class RuleRevoked:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRelabelled:
+class LabelChanged:
     """The description of a rule changed."""
 
     region: Region
@@ -170,10 +170,10 @@ def _text(rule: Rule) -> str:
     return f"{rule.id} {rule.opening or rule.ports} [{rule.description}]"
 
 
-Change = (
+CloudChange = (
     RuleMade
     | RuleRevoked
-    | RuleRelabelled
+    | LabelChanged
     | RuleChanged
     | ActionCompleted
     | StateChanged

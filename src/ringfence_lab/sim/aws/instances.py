@@ -11,7 +11,7 @@ from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.observation import Instance, Power
 from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.clock import VirtualClock
-from ringfence_lab.sim.aws.history import AddressReleased, AddressReturned, Change
+from ringfence_lab.sim.aws.history import AddressReleased, AddressReturned, CloudChange
 from ringfence_lab.sim.aws.past import Past
 
 TERMINATED_STAYS_SECONDS = 3600
@@ -45,7 +45,7 @@ class Ec2:
     """
 
     def __init__(
-        self, region: Region, number: int, clock: VirtualClock, pool: AddressPool, record: Callable[[Change], None]
+        self, region: Region, number: int, clock: VirtualClock, pool: AddressPool, record: Callable[[CloudChange], None]
     ) -> None:
         self.region = region
         self.pool = pool

@@ -11,18 +11,18 @@ from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.event_bridge import EventBridge
-from ringfence_lab.sim.aws.history import Change
+from ringfence_lab.sim.aws.history import CloudChange
 from ringfence_lab.sim.aws.instances import Ec2
 from ringfence_lab.sim.aws.lifecycle import Hook
 from ringfence_lab.sim.aws.queue import Queue
-from ringfence_lab.sim.aws.security_groups import SecurityGroup, SecurityGroups
+from ringfence_lab.sim.aws.security_groups import SecurityGroup, SecurityGroupStore
 from ringfence_lab.sim.aws.tables import DynamoDbTable
 
 ACCOUNT = "123456789012"
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class CloudContext:
     """What the Regions of a cluster have in common. `ports` are those on which security groups admit themselves at
     first, such as `tcp/9042,udp/7000`; `quota` is the number of rules of a security group and address family."""
 
@@ -30,28 +30,28 @@ class Environment:
     ports: str
     quota: int
     clock: VirtualClock
-    record: Callable[[Change], None]
+    record: Callable[[CloudChange], None]
 
 
 class CloudRegion:
     """One Region with its resources. `security_group` is the one that it has at first."""
 
-    def __init__(self, environment: Environment, name: Region, number: int, pool: AddressPool) -> None:
+    def __init__(self, context: CloudContext, name: Region, number: int, pool: AddressPool) -> None:
         self.name = name
-        self.queue = Queue(environment.clock)
-        self.events = EventBridge(name, ACCOUNT, environment.clock, self.queue.send)
-        self.ec2 = Ec2(name, number, environment.clock, pool, environment.record)
+        self.queue = Queue(context.clock)
+        self.events = EventBridge(name, ACCOUNT, context.clock, self.queue.send)
+        self.ec2 = Ec2(name, number, context.clock, pool, context.record)
         self.groups: dict[str, AutoScalingGroup] = {}
-        self.security_groups = SecurityGroups()
-        self.table = DynamoDbTable(name, environment.clock.now, environment.record)
-        self._environment = environment
-        self.security_group = self.add_security_group(f"sg-{number:02x}{1:015x}", environment.ports)
+        self.security_groups = SecurityGroupStore()
+        self.table = DynamoDbTable(name, context.clock.now, context.record)
+        self._context = context
+        self.security_group = self.add_security_group(f"sg-{number:02x}{1:015x}", context.ports)
 
     def auto_scaling_group(
         self, name: str, desired: int = 0, launch_heartbeat: float = 300.0, terminate_heartbeat: float = 900.0
     ) -> AutoScalingGroup:
         """Adds a group with both of Ringfence's hooks, and `desired` instances that were in service before them."""
-        cluster = self._environment.cluster
+        cluster = self._context.cluster
         group = AutoScalingGroup(
             name,
             self.ec2,
@@ -59,8 +59,8 @@ class CloudRegion:
                 Hook(f"ringfence-{cluster}-launch", Transition.LAUNCH, launch_heartbeat),
                 Hook(f"ringfence-{cluster}-terminate", Transition.TERMINATE, terminate_heartbeat),
             ],
-            clock=self._environment.clock,
-            record=self._environment.record,
+            clock=self._context.clock,
+            record=self._context.record,
             send_event=self.events.lifecycle_action,
         )
         self.groups[name] = group
@@ -69,8 +69,8 @@ class CloudRegion:
 
     def add_security_group(self, id: str, ports: str) -> SecurityGroup:
         """Adds a security group that admits itself on the ports (`tcp/9042,udp/7000`)."""
-        environment = self._environment
-        group = SecurityGroup(SecurityGroupId(id), self.name, environment.clock, environment.record, environment.quota)
+        context = self._context
+        group = SecurityGroup(SecurityGroupId(id), self.name, context.clock, context.record, context.quota)
         self.security_groups.groups[group.id] = group
         for range_ in ports.split(",") if ports else ():
             group.allow_group(group.id, range_)
@@ -79,7 +79,7 @@ class CloudRegion:
     def owned_rules(self) -> list[Rule]:
         """The rules that carry a label of the cluster, in every security group."""
         groups = self.security_groups.groups.values()
-        return [rule for group in groups for rule in group.rules.values() if rule.label(self._environment.cluster)]
+        return [rule for group in groups for rule in group.rules.values() if rule.label(self._context.cluster)]
 
     def admitted(self) -> set[Cidr]:
         """The addresses that at least one owned rule admits."""

@@ -16,7 +16,7 @@ from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.aws.clock import VirtualClock
-from ringfence_lab.sim.aws.history import Change, RuleChanged, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleChanged, RuleMade, RuleRevoked
 from ringfence_lab.sim.aws.past import Past
 from ringfence_lab.sim.invocation import Invocation
 
@@ -28,7 +28,12 @@ class SecurityGroup:
     """One security group with its inbound rules. `quota` is for each address family."""
 
     def __init__(
-        self, id: SecurityGroupId, region: Region, clock: VirtualClock, record: Callable[[Change], None], quota: int
+        self,
+        id: SecurityGroupId,
+        region: Region,
+        clock: VirtualClock,
+        record: Callable[[CloudChange], None],
+        quota: int,
     ) -> None:
         self.id = id
         self.region = region
@@ -82,7 +87,7 @@ class SecurityGroup:
         for id, label in labels.items():
             was = self.rules[id]
             self.rules[id] = replace(was, description=str(label))
-            self._record(RuleRelabelled(self.region, self.rules[id], was, by))
+            self._record(LabelChanged(self.region, self.rules[id], was, by))
         self._past.record(tuple(self.rules.values()))
 
     # Actions of an operator.
@@ -161,7 +166,7 @@ class SecurityGroup:
             raise Refused(Refusal.MALFORMED, f"InvalidPermission.Malformed: {rule.opening}")
 
 
-class SecurityGroups:
+class SecurityGroupStore:
     """All security groups of a Region."""
 
     def __init__(self) -> None:

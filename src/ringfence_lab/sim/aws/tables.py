@@ -25,7 +25,7 @@ from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
-from ringfence_lab.sim.aws.history import Change, ItemPut, RowDeleted, RowWritten, TableRecreated
+from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -35,7 +35,7 @@ SURELY_FITS = 500
 class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
 
-    def __init__(self, region: Region, now: Callable[[], float], record: Callable[[Change], None]) -> None:
+    def __init__(self, region: Region, now: Callable[[], float], record: Callable[[CloudChange], None]) -> None:
         self.region = region
         self.exists = True
         self.rosters: dict[RosterKey, Roster] = {}

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from ringfence.core.audit_events import RuleOwnerUnknown
 from ringfence.core.model.identifiers import InstanceId
-from ringfence_lab.sim.aws.history import Change, RuleMade, RuleRelabelled
+from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleMade
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def only_members_are_admitted(context: CheckContext, change: Change) -> Iterator[str]:
+def only_members_are_admitted(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """A rule that an engine makes or relabels names an instance that its group listed, and an address that it had."""
-    if not isinstance(change, RuleMade | RuleRelabelled) or change.by is None or change.rule.opening is None:
+    if not isinstance(change, RuleMade | LabelChanged) or change.by is None or change.rule.opening is None:
         return
     label = change.rule.label(context.cloud.cluster)
     if label is None:
@@ -24,7 +24,7 @@ def only_members_are_admitted(context: CheckContext, change: Change) -> Iterator
         yield f"{change.by} admitted {change.rule.opening}, which {instance} never had"
 
 
-def only_managed_ports_are_opened(context: CheckContext, change: Change) -> Iterator[str]:
+def only_managed_ports_are_opened(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """An engine opens its own ports only, whatever another Region announces."""
     if not isinstance(change, RuleMade) or change.by is None:
         return

@@ -6,7 +6,7 @@ More properties are checked when an invocation ends (`launches_are_answered_with
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ringfence_lab.sim.aws.history import ActionCompleted, Change, RowWritten, RuleMade, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, LabelChanged, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opened, only_members_are_admitted
 from ringfence_lab.sim.properties.context import CheckContext
 from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
@@ -21,10 +21,10 @@ from ringfence_lab.sim.properties.peers import peer_deadlines_are_kept
 from ringfence_lab.sim.properties.quotas import quotas_hold
 from ringfence_lab.sim.properties.rows import rows_are_written_by_their_home, versions_only_grow
 
-Check = Callable[[CheckContext, Change], Iterator[str]]
+PropertyCheck = Callable[[CheckContext, CloudChange], Iterator[str]]
 """Yields what is wrong with a change. Its name is the name of the property."""
 
-CHECKS: Mapping[type[Change], tuple[Check, ...]] = {
+CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
     RuleMade: (
         only_members_are_admitted,
         only_managed_ports_are_opened,
@@ -34,7 +34,7 @@ CHECKS: Mapping[type[Change], tuple[Check, ...]] = {
         departed_instances_stay_out,
     ),
     RuleRevoked: (foreign_rules_stay, members_in_service_stay_admitted, unknown_instances_get_a_second_look),
-    RuleRelabelled: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
+    LabelChanged: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
     ActionCompleted: (
         launches_are_admitted_first,
         launches_are_abandoned_only_without_room,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region
-from ringfence_lab.sim.aws.history import Change
+from ringfence_lab.sim.aws.history import CloudChange
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.properties.catalogue import CHECKS
 from ringfence_lab.sim.properties.context import CheckContext
@@ -23,7 +23,7 @@ class Checker:
         self.context = CheckContext(cloud, settings)
         self.violations: list[Violation] = []
 
-    def watch(self, change: Change) -> None:
+    def watch(self, change: CloudChange) -> None:
         """Checks a change, then remembers it."""
         for check in CHECKS.get(type(change), ()):
             for what in check(self.context, change):

@@ -6,12 +6,12 @@ from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.addresses import is_invented
-from ringfence_lab.sim.aws.history import ActionCompleted, Change, RuleMade
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def terminations_are_released_first(context: CheckContext, change: Change) -> Iterator[str]:
+def terminations_are_released_first(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """A termination never continues while a group admits an address of it. Exception: a peer that stays unreachable
     beyond the release deadline, and then the release is recorded as pending."""
     if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
@@ -54,7 +54,7 @@ def _overlaps(context: CheckContext, earlier: Invocation, by: Invocation) -> boo
     return any(call.invocation is earlier for call in calls[first:])
 
 
-def departed_instances_stay_out(context: CheckContext, change: Change) -> Iterator[str]:
+def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """An instance that was released and is gone is not admitted again by a later invocation of its Region that could
     read its table: the table knows, even if a describe is stale."""
     if not isinstance(change, RuleMade) or change.by is None:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from ringfence.core.configuration.settings import Mode
-from ringfence_lab.sim.aws.history import Change, RuleRelabelled, RuleRevoked
+from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleRevoked
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def foreign_rules_stay(context: CheckContext, change: Change) -> Iterator[str]:
+def foreign_rules_stay(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No foreign rule is ever removed. Mirror mode removes only rules for CIDRs on the managed ports."""
     if not isinstance(change, RuleRevoked) or change.by is None:
         return
@@ -19,9 +19,9 @@ def foreign_rules_stay(context: CheckContext, change: Change) -> Iterator[str]:
         yield f"{change.by} revoked {rule}"
 
 
-def foreign_rules_keep_their_descriptions(context: CheckContext, change: Change) -> Iterator[str]:
+def foreign_rules_keep_their_descriptions(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No foreign rule is ever changed, and a changed rule remains an owned rule."""
-    if not isinstance(change, RuleRelabelled) or change.by is None:
+    if not isinstance(change, LabelChanged) or change.by is None:
         return
     if context.just_changed_by_hand(change.rule, change.by):
         return

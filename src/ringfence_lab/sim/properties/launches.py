@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence_lab.sim.aws.history import ActionCompleted, Change
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
@@ -12,7 +12,7 @@ SETTLED_SECONDS = 5.0
 """The time after which an instance certainly has its addresses."""
 
 
-def launches_are_admitted_first(context: CheckContext, change: Change) -> Iterator[str]:
+def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """A launch never continues before the home groups, and those of every reachable peer, admit its addresses."""
     if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
         return
@@ -43,7 +43,7 @@ def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> boo
     return not late and had_table and by.reached(peer) and is_known
 
 
-def launches_are_abandoned_only_without_room(context: CheckContext, change: Change) -> Iterator[str]:
+def launches_are_abandoned_only_without_room(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """A launch is abandoned only if a group of its own Region has no room for its rules."""
     if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.LAUNCH:
         return

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rules import Rule
-from ringfence_lab.sim.aws.history import Change, RuleMade, RuleRevoked
+from ringfence_lab.sim.aws.history import CloudChange, RuleMade, RuleRevoked
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import IN_SERVICE, CheckContext
 
 
-def members_in_service_stay_admitted(context: CheckContext, change: Change) -> Iterator[str]:
+def members_in_service_stay_admitted(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No engine removes a rule of an admitted live member, in any group.
 
     Exceptions: an address that the member received so recently that the invocation, or the one that wrote its roster,
@@ -50,7 +50,7 @@ def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     return by.misled or (writer is not None and writer.misled)
 
 
-def unknown_instances_get_a_second_look(context: CheckContext, change: Change) -> Iterator[str]:
+def unknown_instances_get_a_second_look(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No recent rule is removed only because its roster does not know its instance: the roster may be wrong, because
     an invocation whose table was down may have admitted the instance."""
     if not isinstance(change, RuleRevoked) or change.by is None:
@@ -65,7 +65,7 @@ def unknown_instances_get_a_second_look(context: CheckContext, change: Change) -
         yield f"{change.by} revoked {change.rule} after {age:.0f} s"
 
 
-def rules_are_added_before_others_are_removed(context: CheckContext, change: Change) -> Iterator[str]:
+def rules_are_added_before_others_are_removed(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """An invocation that adds and removes rules adds them first, unless there was no room for both."""
     if not isinstance(change, RuleMade) or change.by is None:
         return

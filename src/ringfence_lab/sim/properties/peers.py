@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from ringfence.core.model.identifiers import Region
-from ringfence_lab.sim.aws.history import ActionCompleted, Change, RuleMade
+from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def peer_deadlines_are_kept(context: CheckContext, change: Change) -> Iterator[str]:
+def peer_deadlines_are_kept(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """After the deadline of a peer, no further call to it delays the home Region."""
     if not isinstance(change, RuleMade | ActionCompleted) or change.by is None:
         return

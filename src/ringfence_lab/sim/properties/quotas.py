@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ringfence_lab.sim.aws.history import Change, RuleMade
+from ringfence_lab.sim.aws.history import CloudChange, RuleMade
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def quotas_hold(context: CheckContext, change: Change) -> Iterator[str]:
+def quotas_hold(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No security group exceeds its quota of rules."""
     if isinstance(change, RuleMade):
         group = context.cloud.regions[change.region].security_groups.groups[change.rule.group]

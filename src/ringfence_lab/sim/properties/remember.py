@@ -9,13 +9,13 @@ from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
-    Change,
+    CloudChange,
     ItemPut,
+    LabelChanged,
     RowDeleted,
     RowWritten,
     RuleChanged,
     RuleMade,
-    RuleRelabelled,
     RuleRevoked,
     StateChanged,
     TableRecreated,
@@ -23,7 +23,7 @@ from ringfence_lab.sim.aws.history import (
 from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
 
 
-def remember(context: CheckContext, change: Change) -> None:
+def remember(context: CheckContext, change: CloudChange) -> None:
     """Remembers what later checks need to know of the change."""
     update = _UPDATES.get(type(change))
     if update is not None:
@@ -49,7 +49,7 @@ def _admission_by_rule(context: CheckContext, rule: Rule) -> None:
         context.memory.admitted.setdefault(instance, set()).add((rule.group, rule.opening))
 
 
-def _rule_relabelled(context: CheckContext, change: RuleRelabelled) -> None:
+def _rule_relabelled(context: CheckContext, change: LabelChanged) -> None:
     _admission_by_rule(context, change.rule)
 
 
@@ -136,9 +136,9 @@ def _admission_by_answer(context: CheckContext, change: ActionCompleted) -> None
                 )
 
 
-_UPDATES: Mapping[type[Change], Callable[[CheckContext, Any], None]] = {
+_UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     RuleMade: _rule_made,
-    RuleRelabelled: _rule_relabelled,
+    LabelChanged: _rule_relabelled,
     RuleRevoked: _rule_revoked,
     RuleChanged: _rule_changed,
     ActionCompleted: _action_completed,

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from ringfence_lab.sim.aws.history import Change, RowWritten
+from ringfence_lab.sim.aws.history import CloudChange, RowWritten
 from ringfence_lab.sim.properties.context import CheckContext
 
 
-def versions_only_grow(_context: CheckContext, change: Change) -> Iterator[str]:
+def versions_only_grow(_context: CheckContext, change: CloudChange) -> Iterator[str]:
     """The version of a row only grows, except over a version that no engine can have written."""
     if isinstance(change, RowWritten) and isinstance(change.previous, int) and change.version <= change.previous:
         yield f"{change.by} wrote {change.key} in {change.region} at {change.version} over {change.previous}"
 
 
-def rows_are_written_by_their_home(_context: CheckContext, change: Change) -> Iterator[str]:
+def rows_are_written_by_their_home(_context: CheckContext, change: CloudChange) -> Iterator[str]:
     """Only the home Region of a row writes it."""
     if isinstance(change, RowWritten) and change.by is not None and change.by.home != change.key.region:
         yield f"{change.by} wrote {change.key} in {change.region}"

@@ -16,7 +16,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudtrail
 
 from ringfence_lab.emulator.call_log import scope_of
-from ringfence_lab.emulator.identity import caller
+from ringfence_lab.emulator.ministack.identity import caller
 
 _RULE_ACTIONS = {
     "AuthorizeSecurityGroupIngress",

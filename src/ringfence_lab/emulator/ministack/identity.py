@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import iam, sts, tagging
 
-from ringfence_lab.emulator.front import Identity
+from ringfence_lab.emulator.front import KeyOwner
 from ringfence_lab.emulator.moto_services import MotoServices
 
 _functions: dict[str, str] = {}
@@ -29,11 +29,11 @@ def is_root(access_key: str) -> bool:
     return access_key not in sts._sessions and not any(key == access_key for _, key in iam._access_keys.to_dict())
 
 
-def caller(access_key: str) -> Identity:
+def caller(access_key: str) -> KeyOwner:
     """The owner of an access key."""
     session = sts._sessions.get(access_key)
     principal = str(session.get("Arn", "")) if session else "root" if is_root(access_key) else "user"
-    return Identity(principal, _functions.get(access_key, ""))
+    return KeyOwner(principal, _functions.get(access_key, ""))
 
 
 def _recording_function(

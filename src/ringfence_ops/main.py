@@ -1,7 +1,7 @@
-"""The one command, `ringfence`: what an operator runs, and the lab.
+"""The command `ringfence`: what an operator runs.
 
-Every error is one line that says what, why and what to do, on the standard error. Exit codes: 0 all is well, 1 an
-error, 2 a result that is not well (not in sync, something found), 64 a mistake in the command itself, 130 Ctrl-C.
+Every error is one line on standard error: what happened, why, and what to do. Exit codes: 0 success, 1 an error, 2 a
+result that needs attention (not in sync, findings), 64 wrong usage of the command itself, 130 Ctrl-C.
 """
 
 import sys
@@ -11,20 +11,19 @@ from typing import Annotated
 
 import typer
 
-from ringfence_lab.commands import lab
-from ringfence_lab.control.client import LabError
-from ringfence_lab.emulator.faults import BadFault
-from ringfence_ops.aws.errors import Interrupted, in_one_line
+from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.aws.sessions import Aws
-from ringfence_ops.cli.invocation import Invocation
-from ringfence_ops.cloudformation.artefact import BuildFailed
+from ringfence_ops.cli.command_run import CommandRun
+from ringfence_ops.cli.extensions import ExtensibleGroup, missing
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
+from ringfence_ops.errors import CommandError, Interrupted
 
-ERROR, NOT_WELL, MISUSED, INTERRUPTED = 1, 2, 64, 130
+WRONG_USAGE = 64
 
 app = typer.Typer(
     name="ringfence",
+    cls=ExtensibleGroup,
     help="Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -39,11 +38,13 @@ def ringfence(
         Path, typer.Option(envvar="RINGFENCE_CLUSTER_FILE", help="The file that describes the cluster.")
     ] = Path(NAME),
     profile: Annotated[str | None, typer.Option(help="The AWS profile to use.")] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="Where AWS is: a lab's URL.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="The URL that all AWS requests go to, such as a lab's.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members."""
-    context.obj = Invocation(Aws(profile, endpoint_url), cluster_file, debug)
+    context.obj = CommandRun(Aws(profile, endpoint_url), cluster_file, debug=debug)
 
 
 app.command(epilog=init.EXAMPLES)(init.init)
@@ -57,7 +58,6 @@ app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)
-app.add_typer(lab.app)
 
 
 def main() -> None:
@@ -66,30 +66,32 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command, and returns its exit code. Errors become one line, except with `--debug`."""
+    """Runs one command and returns its exit code. Every error becomes one line; `--debug` shows its traceback too."""
     try:
         code = app(arguments, standalone_mode=False)
-    except Interrupted as error:
-        return _fail(str(error), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
-    except (BadFault, BuildFailed, LabError) as error:
-        return _fail(str(error), NOT_WELL)
-    except Exception as error:  # noqa: BLE001  # the one place where errors become words
-        if _is_misuse(error):
-            error.show()  # type: ignore[attr-defined]  # Typer's own errors can
-            return MISUSED
+        return _fail(Interrupted("interrupted"))
+    except Exception as error:  # noqa: BLE001  # the one place that turns errors into words
+        if _is_wrong_usage(error):
+            error.show()  # type: ignore[attr-defined]  # Typer's own errors have it
+            return WRONG_USAGE
         if "--debug" in arguments:
             traceback.print_exc()
-        return _fail(in_one_line(error), ERROR)
+        match error:
+            case CommandError():
+                return _fail(error)
+            case ImportError():
+                return _fail(missing(error, arguments))
+            case _:
+                return _fail(CommandError(in_one_line(error)))
     return code if isinstance(code, int) else 0
 
 
-def _is_misuse(error: Exception) -> bool:
-    """Whether Typer says that the command was given wrongly."""
+def _is_wrong_usage(error: Exception) -> bool:
+    """Whether Typer reports that the command was called wrongly."""
     return hasattr(error, "show") and hasattr(error, "exit_code")
 
 
-def _fail(words: str, code: int) -> int:
-    typer.echo(f"ringfence: {words}", err=True)
-    return code
+def _fail(error: CommandError) -> int:
+    typer.echo(f"ringfence: {' '.join(str(error).split())}", err=True)
+    return error.exit_code

@@ -1,0 +1,48 @@
+"""The document of `ringfence deploy --json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ringfence.core.model.identifiers import Region
+from ringfence_ops.cloudformation.stacks import DeploymentKind
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChangeItem:
+    """A change of a change set."""
+
+    action: str
+    """Add, Modify or Remove."""
+    resource: str
+    """The resource's logical id in the template."""
+    type: str
+    """The resource's type."""
+    replaced: bool
+    """Whether the resource is replaced, or may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackItem:
+    """One Region's stack."""
+
+    region: str
+    """The Region."""
+    kind: DeploymentKind
+    """What the deployment does to the stack; replace: a stack whose creation failed is deleted first."""
+    changes: Sequence[ResourceChangeItem]
+    """The changes of CloudFormation's change set."""
+    outcome: str | None
+    """What was done; null if nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeployDocument:
+    """What `ringfence deploy --json` prints."""
+
+    schema: Literal["ringfence.deploy/1"] = field(default="ringfence.deploy/1", init=False)
+    """The name and version of this document."""
+    regions: Sequence[StackItem]
+    """One item for each Region that answered."""
+    failed: Mapping[Region, str]
+    """The Regions in which the deployment failed, each with the reason."""

@@ -1,0 +1,148 @@
+"""The document of `ringfence explain --json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rosters import MemberState
+from ringfence_ops.documents.history import LoggedChangeItem
+from ringfence_ops.explain.explanation import DoorVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class MemberItem:
+    """A member of the cluster."""
+
+    kind: Literal["member"] = field(default="member", init=False)
+    """An instance in a roster."""
+    instance: str
+    """The instance id."""
+    auto_scaling_group: str
+    """`Region/group`."""
+    since: str
+    """When the instance became a member, in UTC."""
+    state: MemberState
+    """The member's state in its roster."""
+    lifecycle_state: str | None
+    """Auto Scaling's lifecycle state; null if the instance's Region did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoiningItem:
+    """An instance that joins the cluster."""
+
+    kind: Literal["joining"] = field(default="joining", init=False)
+    """An instance that its Auto Scaling group lists and no roster contains yet."""
+    instance: str
+    """The instance id."""
+    auto_scaling_group: str
+    """`Region/group`."""
+    lifecycle_state: str
+    """Auto Scaling's lifecycle state."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepartedItem:
+    """An instance that left the cluster."""
+
+    kind: Literal["departed"] = field(default="departed", init=False)
+    """An instance that left."""
+    instance: str
+    """The instance id."""
+    auto_scaling_group: str
+    """`Region/group`."""
+    at: str | None
+    """When the instance departed, in UTC; null if its roster no longer records it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticItem:
+    """A static member."""
+
+    kind: Literal["static"] = field(default="static", init=False)
+    """A CIDR in the configuration."""
+    cidr: str
+    """The CIDR."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerItem:
+    """An instance of the account that is not in the cluster."""
+
+    kind: Literal["stranger"] = field(default="stranger", init=False)
+    """An instance of the account in no Auto Scaling group of the cluster."""
+    instance: str
+    """The instance id."""
+    region: str
+    """The instance's Region."""
+
+
+IdentityItem = MemberItem | JoiningItem | DepartedItem | StaticItem | StrangerItem
+
+
+@dataclass(frozen=True, slots=True)
+class MakerItem:
+    """The API call that made a rule."""
+
+    who: str
+    """The ARN of the caller."""
+    action: str
+    """The API operation."""
+    event: str
+    """CloudTrail's event id."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorItem:
+    """A rule that admits the subject, or one that is missing."""
+
+    region: str
+    """The Region."""
+    security_group: str
+    """The security group's id."""
+    address: str
+    """The CIDR that is admitted, or would be."""
+    ports: str
+    """The ports."""
+    rule: str | None
+    """The rule's id; null for a missing rule."""
+    description: str | None
+    """The rule's description."""
+    owned: bool
+    """Whether the rule is Ringfence's."""
+    verdict: DoorVerdict
+    """`goes` and `comes`: at the next reconcile. `would`: in observe mode. `held`: by the guard. `kept`: the rule's
+    member is unknown, and unknown is not absent."""
+    reason: str | None
+    """Why the rule goes or is refused; for `renamed`, the instance that it is named after next."""
+    wider: bool
+    """Whether the rule admits other addresses too."""
+    since: str | None
+    """When the rule was made, in UTC; null if neither the audit log nor CloudTrail reaches back to it."""
+    causes: Sequence[str]
+    """The ids of the events and true-ups that opened the door."""
+    made_by: MakerItem | None
+    """Who made the rule, by CloudTrail; null if the audit log explains it, or nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainDocument:
+    """What `ringfence explain --json` prints."""
+
+    schema: Literal["ringfence.explain/1"] = field(default="ringfence.explain/1", init=False)
+    """The name and version of this document."""
+    subject: str
+    """What the question was about."""
+    addresses: Sequence[str]
+    """The CIDRs that the subject has or had."""
+    right: bool
+    """Whether nothing has to be done about it."""
+    identities: Sequence[IdentityItem]
+    """Who the subject is; empty if it is unknown to the cluster."""
+    doors: Sequence[DoorItem]
+    """Each rule that admits the subject, and each that is missing."""
+    history: Sequence[LoggedChangeItem]
+    """The changes of rules about the subject, oldest first, as in `ringfence.history/1`."""
+    unreachable: Mapping[Region, str]
+    """The Regions that did not answer in time, each with the reason."""

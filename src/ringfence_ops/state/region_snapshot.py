@@ -1,0 +1,44 @@
+"""Reads one Region as it is now: rules, rosters, Auto Scaling groups and instances.
+
+Changes nothing and judges nothing. Knows no terminal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ringfence.aws.assembly import ClientOf, home_services, region_services, table_name
+from ringfence.core.configuration.settings import Settings
+from ringfence.core.errors import NotDeployed
+from ringfence.core.model.identifiers import SecurityGroupId
+from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rules import Rule
+from ringfence.core.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSnapshot:
+    """What was read of one Region: its groups' rules, its table's rows, its Auto Scaling groups and instances."""
+
+    rules: Mapping[SecurityGroupId, tuple[Rule, ...]]
+    rows: Rows
+    observation: Observation
+
+
+def read_region(client_of: ClientOf, settings: Settings) -> RegionSnapshot:
+    """The Region of the settings. Where it has no table, there are no rows. Raises the engine's errors.
+
+    Rules are read before rosters, as a reconcile reads them.
+    """
+    region = settings.region
+    services = region_services(client_of, region, table_name(settings.cluster))
+    home = home_services(client_of, region)
+    rules = services.security_groups.rules(settings.security_groups)
+    try:
+        rows = services.table.rows()
+    except NotDeployed:
+        rows = Rows()
+    groups = home.auto_scaling.groups(settings.auto_scaling_groups)
+    instances = dict(home.instances.of_groups(settings.auto_scaling_groups))
+    if untagged := [id for states in groups.values() for id in states if id not in instances]:
+        instances |= home.instances.by_id(untagged)
+    return RegionSnapshot(rules, rows, Observation(groups, instances))
