@@ -7,12 +7,18 @@ import pytest
 
 from ringfence.aws.roster_item import to_item
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud import Cloud
-from tests.engine.test_failure_table import EAST, TRUE_UP, WEST, group_of
 
+EAST, WEST = Region("us-east-1"), Region("us-west-2")
+TRUE_UP = {"trueup": True}
 STRANGER = Cidr("8.8.8.8/32")
+
+
+def group_of(cloud: Cloud, region: str) -> AutoScalingGroup:
+    return cloud.region(region).groups["db"]
 
 
 @pytest.fixture

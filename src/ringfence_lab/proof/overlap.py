@@ -244,11 +244,8 @@ def _pending_call(
             )
         case "rows_of", (home,):
             return _PendingCall(operation, region, frozenset({("rows", region, home)}))
-        case "replace" | "offer", (Roster(key=key), *_):
-            row = frozenset({("rows", region, key.region)})
-            return _PendingCall(operation, region, row, row)
-        case "delete", (RosterKey() as key, *_):
-            row = frozenset({("rows", region, key.region)})
+        case ("replace" | "offer", (Roster(key=RosterKey(region=home)), *_)) | ("delete", (RosterKey(region=home), *_)):
+            row = frozenset({("rows", region, home)})
             return _PendingCall(operation, region, row, row)
         case "hold", _:
             held = frozenset({("held", region)})

@@ -60,7 +60,7 @@ class Adversary:
         return action.__name__, f"{region.name}: an adversary {text}" if text else ""
 
     def flood(self, region: CloudRegion, instances: Sequence[InstanceId] = ()) -> str:
-        """Fills the Region's queue with junk, and with forged events of all kinds of instances and of the given ones."""
+        """Fills the Region's queue with junk and forged events, also of the given instances."""
         return messages.flood(self._forger, region, instances)
 
     def __str__(self) -> str:

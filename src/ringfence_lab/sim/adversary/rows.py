@@ -6,7 +6,7 @@ Each is an item as DynamoDB stores it, written by someone with PutItem.
 from collections.abc import Callable
 from typing import Any
 
-from ringfence.aws.roster_item import ADDRESSES_LIMIT, GUARD, VERSION_MARGIN, key, to_item
+from ringfence.aws.roster_item import GUARD, VERSION_MARGIN, key, to_item
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Member, MemberState, Roster
@@ -126,7 +126,7 @@ def _version_above_the_bound(forger: Forger, item: Item) -> None:
 
 
 def _many_addresses(forger: Forger, item: Item) -> None:
-    addresses = [{"S": f"192.0.2.{number}/32"} for number in range(1, ADDRESSES_LIMIT + 7)]
+    addresses = [{"S": f"192.0.2.{number}/32"} for number in range(1, 71)]
     item["members"] = {"M": {"i-0bad": _member({"L": addresses}, int(forger.cloud.clock.now()))}}
 
 
@@ -137,10 +137,8 @@ def _network(forger: Forger, item: Item) -> None:
 
 def _tombstones_in_the_future(forger: Forger, item: Item) -> None:
     at = {"N": str(int(forger.cloud.clock.now()) + forger.chance.choice((DAY, 100 * DAY)))}
-    instances = [
-        id for region in forger.cloud.regions.values() for group in region.groups.values() for id in group.instances
-    ]
-    item["departed"] = {"M": dict.fromkeys([*instances, "i-0bad"], at)}
+    groups = [group for region in forger.cloud.regions.values() for group in region.groups.values()]
+    item["departed"] = {"M": dict.fromkeys(["i-0bad", *(id for group in groups for id in group.instances)], at)}
     item["members"] = {"M": {}}
 
 
@@ -201,7 +199,7 @@ _BREAKS_OF_ANNOUNCEMENT: dict[str, Callable[[Forger, Item], None]] = {
     "no version": _version(None),
     "no groups": lambda _forger, item: item.pop("groups", None),
 }
-"""The same for an announcement. Without a version or groups, another row is one of the original sample or of a group."""
+"""The same for an announcement. Another row without a version is one of the original sample."""
 
 ACTIONS: tuple[tuple[AdversaryAction, int], ...] = (
     (forge_strange_roster, 4),

@@ -1,4 +1,4 @@
-"""Property 9: whatever messages, rows and labels say, an engine admits only instances of the groups, on its own ports."""
+"""Property 9: an engine admits only instances of the groups, on its own ports, even if forged input says otherwise."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,6 @@ def unknown_owners_are_reported(context: CheckContext, by: Invocation) -> Iterat
     reported = {event.rule for event in by.audit_events if isinstance(event, RuleOwnerUnknown)}
     for group in context.security_groups(by.home):
         for rule in group.rules.values():
-            written = rule.written_label(context.cloud.cluster)
-            if rule.opening is not None and written is not None and rule.label(context.cloud.cluster) is None:
-                if rule.id not in reported:
-                    yield f"{by} did not report {rule}"
+            has_label = rule.opening is not None and rule.written_label(context.cloud.cluster) is not None
+            if has_label and rule.label(context.cloud.cluster) is None and rule.id not in reported:
+                yield f"{by} did not report {rule}"

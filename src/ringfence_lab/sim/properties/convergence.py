@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region
-from ringfence.core.model.rosters import MemberState, Rows
+from ringfence.core.model.rosters import MemberState, Roster, Rows
 from ringfence.core.model.rules import Opening
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
@@ -70,11 +70,16 @@ def _table_differences(context: CheckContext) -> Iterator[str]:
             for name, rows in tables.items():
                 if key not in rows or rows[key].version != roster.version:
                     yield f"{name} does not hold {key} at version {roster.version}"
-            if roster.pending_releases:
-                yield f"{key} has pending releases {dict(roster.pending_releases)}"
-            missing = [id for id, member in roster.members.items() if member.state is MemberState.MISSING]
-            if missing:
-                yield f"{key} has members that AWS does not show: {_sorted(missing)}"
+            yield from _unsettled(roster)
+
+
+def _unsettled(roster: Roster) -> Iterator[str]:
+    """What a roster still waits for."""
+    if roster.pending_releases:
+        yield f"{roster.key} has pending releases {dict(roster.pending_releases)}"
+    missing = [id for id, member in roster.members.items() if member.state is MemberState.MISSING]
+    if missing:
+        yield f"{roster.key} has members that AWS does not show: {_sorted(missing)}"
 
 
 def _strange_rows(context: CheckContext) -> Iterator[str]:

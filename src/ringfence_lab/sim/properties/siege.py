@@ -27,9 +27,7 @@ class Siege:
         quiet = [group for group in region.groups.values() if not group.warm_pool_size and not group.proceed_seconds]
         pooled = any(instance.state.startswith("Warmed:") for group in quiet for instance in group.instances.values())
         everywhere = [group for name in self._context.settings for group in self._context.security_groups(name)]
-        full = any(
-            group.used(ipv6=True) + 4 > group.quota or group.used(ipv6=False) + 4 > group.quota for group in everywhere
-        )
+        full = any(max(group.used(ipv6=False), group.used(ipv6=True)) + 4 > group.quota for group in everywhere)
         if pooled or full or region.ec2.address_seconds:
             return None
         return next((group for group in quiet if not group.reuses_on_scale_in), None)
