@@ -19,7 +19,7 @@ from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
-from ringfence_lab.sim.properties.siege import Siege
+from ringfence_lab.sim.properties.siege import LAGS, Siege
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
 from ringfence_lab.sim.trace import Trace
@@ -260,14 +260,17 @@ class History:
         if (group := siege.group_with_room(self.cloud.regions[region])) is None:
             return
         self.result.coverage["siege"] += 1
+        lag = self.chance.choice(LAGS)
+        self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
             began, invocations = self.cloud.clock.now(), len(self.cloud.invocations)
-            yield siege.begin(self.cloud.regions[region], group, desired)
+            yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
             yield from self.invocations.drain(region)
             invocations = len(self.cloud.invocations) - invocations
             for what in siege.unserved(group, self.cloud.clock.now() - began, invocations):
                 self.checker.violations.append(Violation("served_whatever_lies_in_the_queue", what))
-                yield "the siege holds"
+                yield f"the siege holds, at a lag of {lag} s"
+        self.weather.lag(region, 0.0)
         self.cloud.clock.advance(ROUND_SECONDS)
         yield from self._true_up(region)
         if remaining := list(unconverged(self.checker.context)):

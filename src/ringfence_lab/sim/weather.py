@@ -57,6 +57,11 @@ class Weather:
         self.fates["correlated lag"] += 1
         return f"all describes of {region} are {seconds:.1f} s behind"
 
+    def lag(self, region: Region, seconds: float) -> None:
+        """Lets all describes of a Region lag behind by so much; 0 lets them catch up. Also after everything healed."""
+        self._lag = {region: seconds} if seconds else {}
+        self._cloud.faults.chance = self._on_lagging_call if seconds else None
+
     def change(self) -> str:
         """Starts an outage of a Region or of one of its services, or ends the current one."""
         if self._outage is not None:
@@ -80,9 +85,8 @@ class Weather:
 
     def _on_call(self, call: Call) -> CallFault | None:
         chance = self._chance
-        lag = self._lag.get(call.region)
-        if lag is not None and call.operation in STALE_CALLS:
-            return CallFault(effect=Effect.STALE, seconds=lag)
+        if (lagging := self._on_lagging_call(call)) is not None:
+            return lagging
         if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
             return CallFault(effect=Effect.STALE, seconds=chance.uniform(0.1, 20.0))
         if not self._effects or chance.random() >= self._rate:
@@ -98,6 +102,11 @@ class Weather:
                 return CallFault(effect=effect, seconds=CLIENT_TIMEOUT)
             case _:
                 return CallFault(effect=effect)
+
+    def _on_lagging_call(self, call: Call) -> CallFault | None:
+        lag = self._lag.get(call.region)
+        stale = lag is not None and call.operation in STALE_CALLS
+        return CallFault(effect=Effect.STALE, seconds=lag or 0.0) if stale else None
 
     def _on_event(self, _event: Mapping[str, object]) -> Sequence[float]:
         chance = self._chance

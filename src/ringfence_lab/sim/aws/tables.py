@@ -31,6 +31,9 @@ from ringfence_lab.sim.invocation import Invocation
 SURELY_FITS = 500
 """A roster of this many instances certainly fits into an item."""
 
+NUMBER_DIGITS = 38
+"""Maximum digits of a number. Source: DynamoDB Developer Guide, "Supported data types"."""
+
 
 class DynamoDbTable:
     """One Region's table. It exists only once the Region is deployed."""
@@ -118,6 +121,8 @@ class DynamoDbTable:
         self._must_exist()
         if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
+        if len(str(roster.version)) > NUMBER_DIGITS:
+            raise Permanent("ValidationException: the number has more than 38 digits")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
 

@@ -19,7 +19,11 @@ from ringfence_lab.sim.properties.members import (
 )
 from ringfence_lab.sim.properties.peers import peer_deadlines_are_kept
 from ringfence_lab.sim.properties.quotas import quotas_hold
-from ringfence_lab.sim.properties.rows import rows_are_written_by_their_home, versions_only_grow
+from ringfence_lab.sim.properties.rows import (
+    rows_are_written_by_their_home,
+    tombstones_name_instances_of_their_group,
+    versions_only_grow,
+)
 
 PropertyCheck = Callable[[CheckContext, CloudChange], Iterator[str]]
 """Yields what is wrong with a change. Its name is the name of the property."""
@@ -41,5 +45,5 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
         terminations_are_released_first,
         peer_deadlines_are_kept,
     ),
-    RowWritten: (versions_only_grow, rows_are_written_by_their_home),
+    RowWritten: (versions_only_grow, rows_are_written_by_their_home, tombstones_name_instances_of_their_group),
 }

@@ -13,6 +13,8 @@ from ringfence_lab.sim.properties.context import CheckContext
 
 SECONDS_PER_INVOCATION = 3.0
 """The most that unconfirmed events may delay one invocation. Source: docs/security.md."""
+LAGS = (0.0, 0.0, 1.0, 2.9)
+"""Possible lags of the describes meanwhile, in seconds: less than what an engine waits for."""
 
 
 class Siege:
@@ -32,11 +34,14 @@ class Siege:
             return None
         return next((group for group in quiet if not group.reuses_on_scale_in), None)
 
-    def begin(self, region: CloudRegion, group: AutoScalingGroup, desired: int) -> str:
-        """Fills the queue, scales the group, and fills the queue again."""
+    def begin(self, region: CloudRegion, group: AutoScalingGroup, desired: int, *, lags: bool) -> str:
+        """Fills the queue, scales the group, and fills the queue again.
+
+        If the describes lag behind (`lags`), the adversary does not know the instance yet.
+        """
         before = self._adversary.flood(region)
         group.scale_to(desired)
-        waiting = self._waiting(group)
+        waiting = [] if lags else self._waiting(group)
         after = self._adversary.flood(region, waiting)
         return f"{before}; {group.name} scales to {desired}; {after}"
 
