@@ -103,6 +103,11 @@ class CheckContext:
         """Whether an operator changed the rule so late that the invocation cannot know: it removes rules by id."""
         return self.memory.changed_by_hand.get(rule.id, -1.0) >= by.started
 
+    def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
+        """Whether someone who can also remove the rule gave it another label than the instance's."""
+        label = rule.label(self.cloud.cluster)
+        return rule.id in self.memory.changed_by_hand and (label is None or label.instance != instance)
+
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act
         on the roster in between."""

@@ -27,6 +27,8 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                 rule = group.admits(opening)
                 if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
                     continue
+                if context.has_anothers_label(rule, change.instance):
+                    continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
                 pending = roster is not None and change.instance in roster.pending_releases.get(region, ())

@@ -30,17 +30,11 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if _was_misled(context, change.rule, change.by) and not context.is_known(region.name, holder.id, cidr):
             continue
-        if _has_anothers_label(context, change.rule, holder.id):
+        if context.has_anothers_label(change.rule, holder.id):
             continue
         state = context.state(holder.id)
         if state in IN_SERVICE:
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
-
-
-def _has_anothers_label(context: CheckContext, rule: Rule, holder: InstanceId) -> bool:
-    """Whether someone who can also remove the rule gave it the label of another instance."""
-    label = rule.label(context.cloud.cluster)
-    return rule.id in context.memory.changed_by_hand and (label is None or label.instance != holder)
 
 
 def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:
