@@ -85,10 +85,10 @@ documents: set-up
 unit: set-up
 	$(BIN)/pytest tests/unit tests/engine
 
-# conftest.py says which tests stay together. Tests on a lab wait more than they compute, hence one process more than a
+# conftest.py says which tests stay in one process. Tests on a lab wait more than they compute, hence one process more than a
 # small machine has cores.
 everything: set-up $(VENV)/sam/.ready
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 3
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
 	@$(BIN)/python -m tests.contract.conformance $(if $(PROFILE),--profile "$(PROFILE)") --region "$(REGION)" \

@@ -1,25 +1,32 @@
-"""How the tests are spread over processes, and the signals that they start with."""
+"""How pytest-xdist spreads the tests over processes, and the signals that tests start with."""
 
 import signal
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
-SIMULATOR = Path(__file__).parent / "tests" / "simulator"
+SHARES_NOTHING = "tests/simulator/"
+
+
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
+    """Runs the tests of a file in one process: they share a lab, and some build on those before them.
+
+    The simulator's tests share nothing, so each runs wherever a process is free, and the long ones use all cores.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        """The unit that a test belongs to. The documentation of pytest-xdist names this method for overriding."""
+        return nodeid if nodeid.startswith(SHARES_NOTHING) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Replaces the scheduler of every `--dist` mode."""
+    return FileScheduling(config, log)
 
 
 def pytest_configure() -> None:
     """Lets Ctrl-C work in the commands that tests start, even if what started pytest ignores it, as nohup does."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups the tests of a file, for `--dist loadgroup`: they share a lab, and some build on those before them.
-
-    Tests of the simulator share nothing. They stay without a group, so that the long ones run on all cores.
-    """
-    for item in items:
-        if not item.path.is_relative_to(SIMULATOR):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))

@@ -31,8 +31,12 @@ COLLECT_EVERY = 50
 
 NOT_PLAYED = frozenset(
     {
-        *(f"runtime/{name}.py" for name in ("__init__", "config", "handler", "telemetry")),
-        *(f"aws/{name}.py" for name in ("auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")),
+        "core/configuration/relations.py",
+        *(f"runtime/{name}.py" for name in ("config", "entry", "handler", "telemetry")),
+        *(
+            f"aws/{name}.py"
+            for name in ("assembly", "auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")
+        ),
     }
 )
 """The parts of the engine that the simulator replaces."""
