@@ -105,13 +105,22 @@ def from_item(item: Item, now: float) -> Roster:
             ports=Ports.parse(_short(item["ports"]["S"])),
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
-            groups=_announced(item["groups"]) if roster_key.is_announcement else None,
+            groups=_announced(item["groups"]) if roster_key.is_announcement and "groups" in item else None,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
     except (ValueError, OverflowError) as error:
         raise Unsafe(str(error)) from error
+
+
+def is_readable(item: Item, now: float) -> bool:
+    """Whether the item can be trusted."""
+    try:
+        from_item(item, now)
+    except Unsafe:
+        return False
+    return True
 
 
 def bad_row(item: Item, reason: str, now: float) -> BadRow:

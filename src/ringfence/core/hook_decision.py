@@ -98,20 +98,27 @@ admitted yet."""
 def waiting_instances(
     observation: Observation, events: Iterable[LifecycleEvent], seen_at: float
 ) -> list[WaitingInstance]:
-    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show."""
+    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show.
+
+    A termination of an instance that the listing shows launching is a second wait: the event may be forged, or the
+    listing older. The roster tells which of the two is answered.
+    """
     found: dict[tuple[str, InstanceId], WaitingInstance] = {}
     for group, states in sorted(observation.groups.items()):
         for id, state in sorted(states.items()):
             if state in WAITING:
                 warm = state.startswith("Warmed:")
                 found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
+    terminations = []
     for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
         if key in found:
-            found[key] = _with_event(found[key], event)
+            listed, found[key] = found[key], _with_event(found[key], event)
+            if listed.launching and isinstance(event, Terminating) and event.token is not None:
+                terminations.append(named_by(event, seen_at))  # the listing may be older; only the token answers it
         elif event.group in observation.groups and _may_wait(event, observation, seen_at):
             found[key] = named_by(event, seen_at)
-    return list(found.values())
+    return [*found.values(), *terminations]
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:

@@ -6,11 +6,13 @@ the items of a partition in the order of their sort key.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.aws.roster_item import (
     GUARD,
+    VERSION_MARGIN,
     Item,
     bad_row,
     from_item,
@@ -21,9 +23,10 @@ from ringfence.aws.roster_item import (
     to_item,
 )
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
+from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
-from ringfence_lab.sim.aws.history import CloudChange, RowDeleted, RowWritten, TableRecreated
+from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -46,11 +49,13 @@ class DynamoDbTable:
     def scan(self) -> Rows:
         """All rows. Raises NotDeployed."""
         self._must_exist()
+        self._read_bad_items_again()
         return Rows(dict(sorted(self.rosters.items())), dict(sorted(self.bad.items())), dict(self.held))
 
     def query(self, region: Region) -> Rows:
         """The rows whose home is the Region. Raises NotDeployed."""
         self._must_exist()
+        self._read_bad_items_again()
         return Rows(
             {key: roster for key, roster in sorted(self.rosters.items()) if key.region == region},
             {key: bad for key, bad in sorted(self.bad.items()) if key.region == region},
@@ -77,8 +82,7 @@ class DynamoDbTable:
         self._must_exist()
         if self._version(key) != version_read:
             raise Conflict(f"{key} was written by another invocation", {})
-        for rows in (self.rosters, self.bad, self._as_written):
-            rows.pop(key, None)
+        self._remove(key)
         self._record(RowDeleted(self.region, key, by))
 
     def hold(self, held: HeldRemovals) -> None:
@@ -90,17 +94,13 @@ class DynamoDbTable:
 
     def put_item(self, item: Item) -> None:
         """Writes any item, as DynamoDB's attribute values: a row of the original sample, or a row that is no roster."""
-        key = key_of(item)
-        self.rosters.pop(key, None)
-        self.bad.pop(key, None)
-        self._as_written[key] = item
-        if not is_roster(item):
-            return
-        now = self._now()
-        try:
-            self.rosters[key] = _frozen(from_item(item, now))
-        except Unsafe as error:
-            self.bad[key] = bad_row(item, str(error), now)
+        self._put(item)
+        self._record(ItemPut(self.region, key_of(item)))
+
+    def delete_item(self, key: RosterKey) -> None:
+        """Deletes a row without any condition."""
+        self._remove(key)
+        self._record(ItemPut(self.region, key))
 
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
@@ -126,7 +126,7 @@ class DynamoDbTable:
             self.hold(held_from_item(item, self._now()))
             return
         previous = self._version(key)
-        self.put_item(item)
+        self._put(item)
         self._record(RowWritten(self.region, key, int(item["version"]["N"]), previous, by))
 
     def _check(self, roster: Roster) -> None:
@@ -142,10 +142,43 @@ class DynamoDbTable:
 
     def _write(self, roster: Roster, by: Invocation | None) -> None:
         previous = self._version(roster.key)
-        self.rosters[roster.key] = _frozen(roster)
-        self.bad.pop(roster.key, None)
-        self._as_written.pop(roster.key, None)
+        self._remove(roster.key)
+        if self._is_readable(roster):
+            self.rosters[roster.key] = _frozen(roster)
+        else:
+            self._put(to_item(roster))
         self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
+
+    def _is_readable(self, roster: Roster) -> bool:
+        """Whether it is clear, without making an item of it, that every engine can read the roster."""
+        in_bounds = roster.version <= self._now() + VERSION_MARGIN
+        return in_bounds and all(len(member.addresses) <= ADDRESSES_LIMIT for member in roster.members.values())
+
+    def _put(self, item: Item) -> None:
+        """Keeps the item, and its row as an engine reads it."""
+        key = key_of(item)
+        if key.region == GUARD:
+            self.held.pop(SecurityGroupId(key.asg), None)
+            with suppress(Unsafe):  # an engine reads it as if nothing was held
+                self.held[SecurityGroupId(key.asg)] = held_from_item(item, self._now())
+            return
+        self._remove(key)
+        self._as_written[key] = item
+        if is_roster(item):
+            now = self._now()
+            try:
+                self.rosters[key] = _frozen(from_item(item, now))
+            except Unsafe as error:
+                self.bad[key] = bad_row(item, str(error), now)
+
+    def _read_bad_items_again(self) -> None:
+        """A time or a version that was in the future may not be so any more."""
+        for key in list(self.bad):
+            self._put(self._as_written[key])
+
+    def _remove(self, key: RosterKey) -> None:
+        for items in (self.rosters, self.bad, self._as_written):
+            items.pop(key, None)
 
     def _must_exist(self) -> None:
         if not self.exists:
