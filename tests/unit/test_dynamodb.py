@@ -9,10 +9,10 @@ import pytest
 from botocore.stub import Stubber
 
 from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.roster_item import GUARD, VERSION_MARGIN, held_to_item, key, to_item
+from ringfence.aws.roster_item import GUARD, held_to_item, key, to_item
 from ringfence.core.errors import Conflict, NotDeployed, Permanent
 from ringfence.core.model.identifiers import RuleId
-from ringfence.core.model.rosters import HeldRemovals, RawVersion, Rows, RowVersion
+from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion, Rows, RowVersion
 from tests.unit.builders import DB, EAST, GROUP, I1, NOW, WEST, WEST_DB, address, roster
 
 NAME = "ringfence-demo"

@@ -109,16 +109,13 @@ def waiting_instances(
             if state in WAITING:
                 warm = state.startswith("Warmed:")
                 found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
-    terminations = []
     for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
         if key in found:
-            listed, found[key] = found[key], _with_event(found[key], event)
-            if listed.launching and isinstance(event, Terminating) and event.token is not None:
-                terminations.append(named_by(event, seen_at))  # the listing may be older; only the token answers it
+            found[key] = _with_event(found[key], event)
         elif event.group in observation.groups and _may_wait(event, observation, seen_at):
             found[key] = named_by(event, seen_at)
-    return [*found.values(), *terminations]
+    return list(found.values())
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:

@@ -143,7 +143,8 @@ class RegionPasses:
             _refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
-        for key, roster in offered.items():
+        # The announcement last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
+        for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
             if (version := table.offer(roster)) > roster.version:
                 raise _overtaken(region, {key: version})

@@ -82,6 +82,10 @@ class HeldRemovals:
     at: int
 
 
+VERSION_MARGIN = 24 * 3600
+"""How far a version may be above the time in epoch seconds: more writes than a roster can have in a day."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawVersion:
     """The version of a row that no engine of ours can have written, as DynamoDB has it; None if it has none."""

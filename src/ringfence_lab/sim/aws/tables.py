@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 from ringfence.aws.roster_item import (
     GUARD,
-    VERSION_MARGIN,
     Item,
     bad_row,
     from_item,
@@ -25,7 +24,7 @@ from ringfence.aws.roster_item import (
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
-from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
+from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Roster, Rows, RowVersion
 from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
