@@ -105,7 +105,7 @@ def waiting_instances(
                 warm = state.startswith("Warmed:")
                 found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
     terminations = []
-    for event in latest_of_each(events):
+    for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
         if key in found and found[key].launching and isinstance(event, Terminating):
             terminations.append(named_by(event, seen_at))
@@ -187,6 +187,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if not results.home.knows(roster.key):
+        return Hold(waiting, "its own Region's table has no roster of its group that can be trusted")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     refused = results.home.lacking.get(key)
@@ -227,7 +229,7 @@ def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResult
     if member is not None:
         return Hold(waiting, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
-        why = results.home.error or "the guard holds its rules"
+        why = results.home.error or "the guard holds its rules, or the row of its roster cannot be trusted"
         return Hold(waiting, f"its own Region may still admit it: {why}")
     stale = results.not_released(roster.key, waiting.instance)
     if not stale:

@@ -52,7 +52,8 @@ def complete_hooks(
 
 def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
     """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
-    decisions = [let_go(named_by(event, services.clock.now())) for event in latest_of_each(events)]
+    now = services.clock.now()
+    decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
     completions = [partial(_complete, decision, services, settings) for decision in decisions]
     for error in run_concurrently(services.tasks, completions):
         if error is not None:
