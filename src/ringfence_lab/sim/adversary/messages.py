@@ -63,15 +63,16 @@ def send_junk(forger: Forger, region: CloudRegion) -> str:
     return f"sends {count} junk messages"
 
 
-def flood(forger: Forger, region: CloudRegion, instances: Sequence[InstanceId]) -> str:
-    """Junk, and forged events of all kinds of instances and of the given ones, in any order."""
+def flood(
+    forger: Forger, region: CloudRegion, named: Sequence[InstanceId] = (), unknown: Sequence[InstanceId] = ()
+) -> str:
+    """Junk, and forged events of all kinds of instances, in any order: many of `named`, none of `unknown`."""
     count = forger.chance.choice((0, 3, 12, 25))
     for _ in range(count):
-        if forger.chance.random() < 0.5:
+        instance = forger.chance.choice(named) if named and forger.chance.random() < 0.3 else forger.instance(region)
+        if instance in unknown or forger.chance.random() < 0.5:
             region.queue.send(forger.chance.choice(JUNK) + _space(forger))
         else:
-            named = instances and forger.chance.random() < 0.3
-            instance = forger.chance.choice(instances) if named else forger.instance(region)
             region.queue.send(_event(forger, region, instance)[0])
     return f"an adversary sends {count} messages"
 

@@ -106,7 +106,9 @@ class CheckContext:
     def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
         """Whether someone who can also remove the rule gave it another label than the instance's."""
         label = rule.label(self.cloud.cluster)
-        return rule.id in self.memory.changed_by_hand and (label is None or label.instance != instance)
+        if rule.id not in self.memory.changed_by_hand:
+            return False
+        return label is None or label.instance != instance or (label.roster, instance) not in self.memory.listed
 
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act

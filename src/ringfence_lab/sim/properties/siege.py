@@ -37,12 +37,13 @@ class Siege:
     def begin(self, region: CloudRegion, group: AutoScalingGroup, desired: int, *, lags: bool) -> str:
         """Fills the queue, scales the group, and fills the queue again.
 
-        If the describes lag behind (`lags`), the adversary does not know the instance yet.
+        If the describes lag behind (`lags`), no forged event names the instance: with one, AWS and the events disagree
+        for as long as the lag lasts, and the next true-up decides.
         """
-        before = self._adversary.flood(region)
+        before = self._adversary.send_junk(region) if lags else self._adversary.flood(region)
         group.scale_to(desired)
-        waiting = [] if lags else self._waiting(group)
-        after = self._adversary.flood(region, waiting)
+        waiting = self._waiting(group)
+        after = self._adversary.flood(region, unknown=waiting) if lags else self._adversary.flood(region, named=waiting)
         return f"{before}; {group.name} scales to {desired}; {after}"
 
     def unserved(self, group: AutoScalingGroup, seconds: float, invocations: int) -> Iterator[str]:
