@@ -183,7 +183,7 @@ def test_a_security_group_that_does_not_admit_itself_does_not_stop_the_changes_o
 ) -> None:
     # given two security groups, of which only one admits itself, and a member that terminates
     east = cloud.region(EAST)
-    groups = [east.security_group, east.add_security_group("sg-00000000000000002", "tcp/9142")]
+    groups = [east.security_group, east.add_security_group("sg-0000000b", "tcp/9142")]
     cloud.invoke(EAST, TRUE_UP)
     without_ports = groups[number]
     own = next(rule for rule in without_ports.rules.values() if rule.source_group)

@@ -27,6 +27,7 @@ from ringfence_ops.logs.audit_log import (
     LoggedReconcile,
     LoggedRule,
     log_group,
+    logged_change,
     merged,
 )
 from tests.unit.builders import EAST, GROUP, I1, NOW, TCP, WEST, address, label
@@ -181,3 +182,13 @@ def test_the_logs_of_several_regions_are_merged_by_time() -> None:
 
     east, west = [change(1, EAST), change(4, EAST)], [change(2, WEST), change(3, WEST)]
     assert [change.at for change in merged([east, west])] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1", "1" * 400, '"7"', "true", "null", "[]"])
+def test_a_number_of_seconds_that_is_none_is_left_out(number: str) -> None:
+    text = '{"message": "rule removed", "region": "us-east-1", "security_group": "sg-1", "address": "54.1.2.3/32"'
+    line = json.loads(f'{text}, "stale_seconds": {number}, "instance": [], "rule": 7, "reason": {{}}, "was": 1}}')
+    change = logged_change(0.0, EAST, line)
+    assert change is not None
+    assert (change.stale_seconds, change.member.instance, change.rule.id) == (None, None, None)
+    assert (change.reason, change.was) == (None, None)

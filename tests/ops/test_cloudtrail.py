@@ -89,3 +89,13 @@ def test_a_rule_without_a_call_is_absent(stub: Stubber) -> None:
     revoked = event(SGR, name="RevokeSecurityGroupIngress")
     broken = {**event(SGR), "CloudTrailEvent": "{"}
     assert latest_calls(stub, [revoked, broken, event(OTHER)]) == {}
+
+
+@pytest.mark.parametrize("identity", [None, "root", ["root"], 7, {}])
+def test_a_call_without_an_identity_has_its_user_name(stub: Stubber, identity: object) -> None:
+    assert latest_calls(stub, [event(SGR, userIdentity=identity)])[SGR].caller == "alice"
+
+
+def test_a_record_that_is_deeper_than_the_stack_has_no_rules(stub: Stubber) -> None:
+    deep = {**event(SGR), "CloudTrailEvent": '{"responseElements":' + "[" * 100_000 + "]" * 100_000 + "}"}
+    assert latest_calls(stub, [deep]) == {}

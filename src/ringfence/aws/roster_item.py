@@ -83,7 +83,6 @@ def from_item(item: Item, now: float) -> Roster:
         roster_key = key_of(item)
         if "version" not in item and not roster_key.is_announcement:
             return _original(item)
-        groups = item["groups"] if roster_key.is_announcement else None
         return Roster(
             key=roster_key,
             version=_version(item["version"], now),
@@ -106,7 +105,7 @@ def from_item(item: Item, now: float) -> Roster:
             ports=Ports.parse(_short(item["ports"]["S"])),
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
-            groups=None if groups is None else frozenset(_short(value["S"]) for value in groups["L"]),
+            groups=_announced(item["groups"]) if roster_key.is_announcement else None,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -230,6 +229,11 @@ def _bounded(values: C, limit: int, what: str) -> C:
     if len(values) > limit:
         raise ValueError(f"{len(values)} {what} are more than {limit}")
     return values
+
+
+def _announced(attribute: Item) -> frozenset[str]:
+    """The groups that an announcement lists. Without them it would say that every roster is one of its Region's."""
+    return frozenset(_short(value["S"]) for value in attribute["L"])
 
 
 def _short(text: str) -> str:

@@ -6,6 +6,7 @@ Knows no AWS error code (`aws.error_codes` translates those) and no way to recov
 from collections.abc import Mapping
 from enum import Enum
 
+from ringfence.core.events import Event
 from ringfence.core.model.identifiers import RosterKey
 
 
@@ -20,12 +21,14 @@ class Retry(RingfenceError):
 class Permanent(RingfenceError):
     """The same call fails again until someone changes the configuration or a permission.
 
-    `groups` names the Auto Scaling groups that are affected. If it is empty, all groups of the Region are.
+    `event` is the only event that is affected, or None. Else `groups` names the Auto Scaling groups that are affected.
+    If it is empty, all groups of the Region are.
     """
 
-    def __init__(self, message: str, groups: frozenset[str] = frozenset()) -> None:
+    def __init__(self, message: str, groups: frozenset[str] = frozenset(), *, event: Event | None = None) -> None:
         super().__init__(message)
         self.groups = groups
+        self.event = event
 
 
 class Unsafe(RingfenceError):

@@ -182,7 +182,7 @@ def pruned(roster: Roster, now: int) -> Roster:
 
 
 def latest_of_each(events: Iterable[LifecycleEvent], now: float) -> list[LifecycleEvent]:
-    """The latest event of each instance, in any order of arrival. A fresh event is later than any other."""
+    """The latest event of each instance, in any order of arrival. `now` is in epoch seconds."""
     latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
     for event in events:
         key = (event.group, event.instance)
@@ -194,10 +194,10 @@ def latest_of_each(events: Iterable[LifecycleEvent], now: float) -> list[Lifecyc
 def _supersedes(event: LifecycleEvent, other: LifecycleEvent, now: float) -> bool:
     """Whether `event` is later than `other`, in any order of arrival.
 
-    Without times, a termination is later than a launch: an instance launches only once, except out of a warm pool.
-    An event from the future cannot hide a fresh one.
+    A fresh event is never hidden by one that is not, such as one from the future. Without times, a termination is later
+    than a launch: an instance launches only once, except out of a warm pool.
     """
-    if is_fresh(event, now) != is_fresh(other, now):
+    if is_fresh(event, now) is not is_fresh(other, now):
         return is_fresh(event, now)
     if event.time is not None and other.time is not None and event.time != other.time:
         return event.time > other.time
@@ -269,8 +269,7 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
         return _Verdict(Phase.JOINING)
     if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
         return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
-    # A forged event must not keep AWS from being asked again about an instance that it does not show yet.
-    return _Verdict(Phase.UNKNOWN, look_again=launches or (event is not None and evidence.described is None))
+    return _Verdict(Phase.UNKNOWN, look_again=launches)
 
 
 def _believable(departed_at: int | None, now: int) -> int | None:

@@ -82,12 +82,18 @@ def _tokens(waiting: WaitingInstance, hook: str, now: float) -> Iterator[str | N
     """The tokens to answer a hook with, until one is active. None answers by instance id.
 
     The event's token comes first if the event is of our hook: the instance may wait for something else by now. If that
-    token is not active, the event may be forged, and must not hide a wait that the group lists.
+    token is not active, the event may be forged, and must not hide a wait that the group lists. A wait that the group
+    does not list is answered by instance id only in observe mode, by an event without a token.
     """
-    token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
+    event = waiting.event
+    token = event.token if event is not None and event.hook == hook else None
     if token is not None:
         yield token
-    if token is None or (waiting.listed and now - waiting.seen_at <= STILL_WAITS):
+    if waiting.listed:
+        can_wait_for_another = waiting.warm or token is not None
+        if not can_wait_for_another or now - waiting.seen_at <= STILL_WAITS:
+            yield None
+    elif not waiting.has_token:
         yield None
 
 

@@ -86,4 +86,5 @@ def _refuse_unknown_groups(request: Request, problems: Problems) -> None:
     ours = request.settings.auto_scaling_groups
     for event in request.events:
         if isinstance(event, TrueUp) and event.group and event.group not in ours:
-            problems.add(Permanent(f"{event.group} is none of this Region's groups: {', '.join(ours)}"))
+            why = f"{event.group} is none of this Region's groups: {', '.join(ours)}"
+            problems.add(Permanent(why, event=event))

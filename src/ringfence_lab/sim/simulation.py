@@ -268,11 +268,10 @@ class History:
         lag = self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
-            began, invocations = self.cloud.clock.now(), len(self.cloud.invocations)
+            before = siege.moment(self.cloud.regions[region])
             yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
             yield from self.invocations.drain(region)
-            invocations = len(self.cloud.invocations) - invocations
-            for what in siege.unserved(group, self.cloud.clock.now() - began, invocations):
+            for what in siege.unserved(self.cloud.regions[region], group, before):
                 self.checker.violations.append(Violation("served_whatever_lies_in_the_queue", what))
                 yield f"the siege holds, at a lag of {lag} s"
         self.weather.lag(region, 0.0)

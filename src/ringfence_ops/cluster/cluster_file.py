@@ -133,6 +133,8 @@ def read(path: Path) -> Cluster:
         raise CommandError(
             f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
         ) from None
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not TOML: it is no UTF-8 text ({error.reason})") from None
     return parse(text, path)
 
 
@@ -140,7 +142,7 @@ def parse(text: str, path: Path, table: Table = TABLE) -> Cluster:
     """The cluster that the text describes; the path is for messages. Raises CommandError with every mistake."""
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond Python's limits is no TOMLDecodeError
         raise CommandError(f"{path} is not TOML: {error}") from None
     reader = _Reader(text, table)
     cluster = reader.cluster(found)

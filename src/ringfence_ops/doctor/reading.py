@@ -273,7 +273,11 @@ class Reader:
 
         Source: IAM API Reference, `SimulatePrincipalPolicy`.
         """
-        context = {"aws:RequestedRegion": region, "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster}
+        context = {
+            "aws:RequestedRegion": region,
+            "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster,
+            "dynamodb:LeadingKeys": self.region,  # the engine writes only the rows of its own Region
+        }
         response = self.client_of("iam", region).simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=list(actions),

@@ -210,7 +210,7 @@ def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedC
     rule = LoggedRule(
         region=Region(line["region"]),
         security_group=SecurityGroupId(line["security_group"]),
-        id=RuleId(line["rule"]) if "rule" in line else None,
+        id=RuleId(rule_id) if (rule_id := _text(line, "rule")) is not None else None,
         address=line["address"],
         ports="all" if protocol == "all" else f"{protocol}/{ports}",
     )
@@ -219,16 +219,19 @@ def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedC
         engine=engine,
         action=action,
         rule=rule,
-        member=LoggedMember(line.get("auto_scaling_group"), line.get("instance")),
+        member=LoggedMember(_text(line, "auto_scaling_group"), _text(line, "instance")),
         causes=_causes(line),
-        reason=line.get("reason"),
+        reason=_text(line, "reason"),
         drift=line.get("drift") is True,
-        stale_seconds=line.get("stale_seconds"),
-        was=line.get("was"),
+        stale_seconds=_seconds(line, "stale_seconds"),
+        was=_text(line, "was"),
     )
 
 
 _REQUIRED = ("region", "security_group", "address")
+
+MAXIMUM_SECONDS = 10.0**10
+"""Seconds of about 317 years. A larger number in a line is no time span."""
 
 
 def logged_reconcile(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedReconcile | None:
@@ -246,9 +249,22 @@ def _causes(line: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(cause) for cause in causes) if isinstance(causes, list) else ()
 
 
+def _text(line: Mapping[str, Any], name: str) -> str | None:
+    value = line.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _seconds(line: Mapping[str, Any], name: str) -> float | None:
+    """The field if it is a number of seconds, finite and not negative."""
+    value = line.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < MAXIMUM_SECONDS else None
+
+
 def _json(text: str) -> Mapping[str, Any] | None:
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return line if isinstance(line, dict) else None

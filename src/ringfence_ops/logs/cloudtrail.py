@@ -71,10 +71,16 @@ def _api_call(event: Mapping[str, Any], record: Mapping[str, Any]) -> ApiCall:
         at=time.timestamp(),
         operation=str(event.get("EventName", "")),
         event_id=str(event.get("EventId", "")),
-        caller=str(record.get("userIdentity", {}).get("arn") or event.get("Username", "")),
+        caller=str(_user_arn(record) or event.get("Username", "")),
         source_address=str(record.get("sourceIPAddress", "")),
         user_agent=str(record.get("userAgent", "")),
     )
+
+
+def _user_arn(record: Mapping[str, Any]) -> object:
+    """The ARN of the caller, or None. `userIdentity` is an object in the records of AWS's services."""
+    identity = record.get("userIdentity")
+    return identity.get("arn") if isinstance(identity, Mapping) else None
 
 
 def _rules_in(record: Mapping[str, Any]) -> frozenset[RuleId]:
@@ -88,21 +94,22 @@ def _ids(value: object) -> Iterator[str]:
     Assumption, which no document confirms: a record of EC2 holds the API's `SecurityGroupRuleId` under that name, with
     a small first letter.
     """
-    match value:
-        case Mapping():
-            for name, item in value.items():
-                if name.lower() == "securitygroupruleid" and isinstance(item, str):
-                    yield item
-                else:
-                    yield from _ids(item)
-        case list():
-            for item in value:
-                yield from _ids(item)
+    left = [value]
+    while left:  # without recursion: a record can be deep
+        match left.pop():
+            case Mapping() as fields:
+                for name, item in fields.items():
+                    if name.lower() == "securitygroupruleid" and isinstance(item, str):
+                        yield item
+                    else:
+                        left.append(item)
+            case list() as items:
+                left += items
 
 
 def _json(text: str) -> Mapping[str, Any]:
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}

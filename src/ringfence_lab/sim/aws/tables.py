@@ -1,14 +1,14 @@
 """A Region's DynamoDB table of rosters, with the conditional writes of `interfaces.RosterTable`.
 
 Sources: DynamoDB Developer Guide, "Condition expressions" and "Read consistency"; every read here is
-consistent. Stored values are immutable.
+consistent. Stored values are immutable. The rows of one Region are read in the order of their names, as DynamoDB reads
+the items of a partition in the order of their sort key.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 from ringfence.aws.roster_item import (
     GUARD,
@@ -17,6 +17,7 @@ from ringfence.aws.roster_item import (
     bad_row,
     from_item,
     held_from_item,
+    held_to_item,
     is_roster,
     key_of,
     to_item,
@@ -44,7 +45,7 @@ class DynamoDbTable:
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
-        self._bad_items: dict[RosterKey, Item] = {}
+        self._as_written: dict[RosterKey, Item] = {}
         self._now = now
         self._record = record
 
@@ -52,15 +53,15 @@ class DynamoDbTable:
         """All rows. Raises NotDeployed."""
         self._must_exist()
         self._read_bad_items_again()
-        return Rows(dict(self.rosters), dict(self.bad), dict(self.held))
+        return Rows(dict(sorted(self.rosters.items())), dict(sorted(self.bad.items())), dict(self.held))
 
     def query(self, region: Region) -> Rows:
         """The rows whose home is the Region. Raises NotDeployed."""
         self._must_exist()
         self._read_bad_items_again()
         return Rows(
-            {key: roster for key, roster in self.rosters.items() if key.region == region},
-            {key: bad for key, bad in self.bad.items() if key.region == region},
+            {key: roster for key, roster in sorted(self.rosters.items()) if key.region == region},
+            {key: bad for key, bad in sorted(self.bad.items()) if key.region == region},
         )
 
     def replace(self, roster: Roster, version_read: RowVersion, by: Invocation | None) -> None:
@@ -94,15 +95,10 @@ class DynamoDbTable:
 
     # Actions of an operator, a migration or an accident.
 
-    def put_item(self, item: Mapping[str, Any]) -> None:
+    def put_item(self, item: Item) -> None:
         """Writes any item, as DynamoDB's attribute values: a row of the original sample, or a row that is no roster."""
-        key = key_of(item)
-        if key.region == GUARD:
-            self._put_guard(SecurityGroupId(key.asg), item)
-        elif is_roster(item):
-            self._remove(key)
-            self._read(key, item)
-        self._record(ItemPut(self.region, key))
+        self._put(item)
+        self._record(ItemPut(self.region, key_of(item)))
 
     def delete_item(self, key: RosterKey) -> None:
         """Deletes a row without any condition."""
@@ -112,9 +108,29 @@ class DynamoDbTable:
     def recreate(self) -> None:
         """Deletes the table and deploys it again, empty."""
         self.exists = True
-        for items in (self.rosters, self.bad, self.held, self._bad_items):
+        for items in (self.rosters, self.bad, self.held, self._as_written):
             items.clear()
         self._record(TableRecreated(self.region))
+
+    # Items, for an engine of another version: it shares nothing with this one but the items of the tables.
+
+    def items(self) -> list[Item]:
+        """Every item, with the attributes that its writer gave it. Raises NotDeployed."""
+        self._must_exist()
+        ours = {key: to_item(roster) for key, roster in self.rosters.items() if key not in self._as_written}
+        rows = [item for _, item in sorted({**ours, **self._as_written}.items())]
+        return rows + [held_to_item(held) for held in self.held.values()]
+
+    def write_item(self, item: Item, by: Invocation) -> None:
+        """Writes an engine's item. Raises NotDeployed. The conditions of the write are the caller's."""
+        self._must_exist()
+        key = key_of(item)
+        if key.region == GUARD:
+            self.hold(held_from_item(item, self._now()))
+            return
+        previous = self._version(key)
+        self._put(item)
+        self._record(RowWritten(self.region, key, int(item["version"]["N"]), previous, by))
 
     def _check(self, roster: Roster) -> None:
         """Raises NotDeployed, and Permanent for an invalid item."""
@@ -135,7 +151,7 @@ class DynamoDbTable:
         if self._is_readable(roster):
             self.rosters[roster.key] = _frozen(roster)
         else:
-            self._read(roster.key, to_item(roster))
+            self._put(to_item(roster))
         self._record(RowWritten(self.region, roster.key, roster.version, previous, by))
 
     def _is_readable(self, roster: Roster) -> bool:
@@ -143,25 +159,29 @@ class DynamoDbTable:
         in_bounds = roster.version <= self._now() + VERSION_MARGIN
         return in_bounds and all(len(member.addresses) <= ADDRESSES_LIMIT for member in roster.members.values())
 
-    def _read(self, key: RosterKey, item: Item) -> None:
-        """Keeps the item as an engine reads it."""
-        now = self._now()
-        try:
-            self.rosters[key] = _frozen(from_item(item, now))
-        except Unsafe as error:
-            self.bad[key] = bad_row(item, str(error), now)
-            self._bad_items[key] = item
+    def _put(self, item: Item) -> None:
+        """Keeps the item, and what an engine reads in it."""
+        key = key_of(item)
+        if key.region == GUARD:
+            self._put_guard(SecurityGroupId(key.asg), item)
+            return
+        self._remove(key)
+        self._as_written[key] = item
+        if is_roster(item):
+            now = self._now()
+            try:
+                self.rosters[key] = _frozen(from_item(item, now))
+            except Unsafe as error:
+                self.bad[key] = bad_row(item, str(error), now)
 
     def _read_bad_items_again(self) -> None:
         """A time or a version that was in the future may not be so any more."""
-        if self._bad_items:
-            for key, item in list(self._bad_items.items()):
-                self._remove(key)
-                self._read(key, item)
+        for key in list(self.bad):
+            self._put(self._as_written[key])
 
     def _remove(self, key: RosterKey) -> None:
-        for items in (self.rosters, self.bad, self._bad_items):
-            items.pop(key, None)
+        for rows in (self.rosters, self.bad, self._as_written):
+            rows.pop(key, None)
 
     def _put_guard(self, group: SecurityGroupId, item: Item) -> None:
         self.held.pop(group, None)
