@@ -109,6 +109,7 @@ def from_item(item: Item, now: float) -> Roster:
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
             groups=_announced(item["groups"]) if roster_key.is_announcement and not of_0_1 else None,
+            of_0_1=of_0_1,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:

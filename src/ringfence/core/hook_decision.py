@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ringfence.core.configuration.settings import Mode, NoAddress, Settings
-from ringfence.core.errors import Refusal
+from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
@@ -98,11 +98,7 @@ admitted yet."""
 def waiting_instances(
     observation: Observation, events: Iterable[LifecycleEvent], seen_at: float
 ) -> list[WaitingInstance]:
-    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show.
-
-    A termination of an instance that the listing shows launching is a second wait: the event may be forged, or the
-    listing older. The roster tells which of the two is answered.
-    """
+    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show."""
     found: dict[tuple[str, InstanceId], WaitingInstance] = {}
     for group, states in sorted(observation.groups.items()):
         for id, state in sorted(states.items()):
@@ -188,16 +184,12 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if not results.home.knows(roster.key):
+        return Hold(waiting, "its own Region's table has no roster of its group that can be trusted")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
-    refused = results.home.lacking.get(key)
-    if refused is not None:
-        if refused.refusal is Refusal.QUOTA:
-            why = f"it could not join, its own Region has no room for its rules: {refused}"
-            return Complete(waiting, HookResult.ABANDON, why)
-        if refused.refusal is Refusal.UNCONFIRMED:
-            return Hold(waiting, str(refused))
-        return Hold(waiting, f"its own Region refused its rules: {refused}")
+    if (refused := results.home.lacking.get(key)) is not None:
+        return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
     lacking = results.not_admitting(roster.key, waiting.instance)
@@ -207,6 +199,18 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
     if lacking:
         return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
     return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
+
+
+def _refused(waiting: WaitingInstance, refused: Refused) -> HookDecision:
+    """The answer to a launch for which its own Region has not made all rules."""
+    match refused.refusal:
+        case Refusal.QUOTA:
+            why = f"it could not join, its own Region has no room for its rules: {refused}"
+            return Complete(waiting, HookResult.ABANDON, why)
+        case Refusal.UNCONFIRMED:
+            return Hold(waiting, str(refused))
+        case _:
+            return Hold(waiting, f"its own Region refused its rules: {refused}")
 
 
 def _without_address(waiting: WaitingInstance, waited: float, settings: Settings) -> HookDecision:

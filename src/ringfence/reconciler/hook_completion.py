@@ -25,7 +25,7 @@ from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
-from ringfence.reconciler.interfaces import Services, run_concurrently
+from ringfence.reconciler.interfaces import Clock, Services, run_concurrently
 
 
 def complete_hooks(
@@ -65,7 +65,7 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
     waiting = decision.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
     for hook in (hooks[transition] for transition in waiting.transitions):
-        for token in _tokens(waiting, hook, services.clock.now()):
+        for token in _tokens(waiting, hook, services.clock):
             try:
                 active = services.home.auto_scaling.complete(
                     waiting.group, hook, waiting.instance, token, decision.result
@@ -80,12 +80,13 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
     return None
 
 
-def _tokens(waiting: WaitingInstance, hook: str, now: float) -> Iterator[str | None]:
+def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str | None]:
     """The tokens to answer a hook with, until one is active. None answers by instance id.
 
     The event's token comes first if the event is of our hook: the instance may wait for something else by now. If that
     token is not active, the event may be forged, and must not hide a wait that the group lists. A wait that the group
-    does not list is answered by instance id only in observe mode, by an event without a token.
+    does not list is answered by instance id only in observe mode, by an event without a token. The listing's age counts
+    when the first answer is known: that can take long.
     """
     event = waiting.event
     token = event.token if event is not None and event.hook == hook else None
@@ -93,7 +94,7 @@ def _tokens(waiting: WaitingInstance, hook: str, now: float) -> Iterator[str | N
         yield token
     if waiting.listed:
         can_wait_for_another = waiting.warm or token is not None
-        if not can_wait_for_another or now - waiting.seen_at <= STILL_WAITS:
+        if not can_wait_for_another or clock.now() - waiting.seen_at <= STILL_WAITS:
             yield None
     elif not waiting.has_token:
         yield None

@@ -75,7 +75,9 @@ def decide_rosters(request: Request, services: Services, before: Rows, observati
             why = f"the Auto Scaling group {name} does not exist in {home}"
             errors.append(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
     own = before.of(home).items()
-    removed = [roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members]
+    names = {*settings.auto_scaling_groups, ANNOUNCEMENT}
+    outdated = request.minimum_versions  # a peer has another row at the version of ours
+    removed = [roster for key, roster in own if key.asg not in names and (roster.members or key in outdated)]
     # The announcement comes last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
     announcement = before.rosters.get(RosterKey(home, ANNOUNCEMENT), Roster(RosterKey(home, ANNOUNCEMENT)))
     return RosterDecisions(

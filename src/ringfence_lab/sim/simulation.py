@@ -219,6 +219,13 @@ class History:
                 self.cloud.clock.advance(1.0)
             yield ""
         self._make_room()
+        yield from self._converge("after healing")
+        if not self._violated():
+            yield from self._quiet()
+            yield from self._siege()
+
+    def _converge(self, when: str) -> Iterator[str]:
+        """Rounds of true-ups until everything has converged."""
         remaining: list[str] = []
         for _ in range(ROUNDS_TO_CONVERGE):
             self.cloud.clock.advance(ROUND_SECONDS)  # after it, every message that was in flight is visible again
@@ -226,11 +233,9 @@ class History:
                 yield from self._true_up(region)
             remaining = list(unconverged(self.checker.context))
             if not remaining:
-                yield from self._quiet()
-                yield from self._siege()
                 return
         self.checker.violations.append(Violation("converges", "; ".join(remaining)))
-        yield f"not converged after {ROUNDS_TO_CONVERGE} rounds"
+        yield f"not converged in {ROUNDS_TO_CONVERGE} rounds {when}"
 
     def _true_up(self, region: Region) -> Iterator[str]:
         """The schedule fires, and the function empties its queue."""
@@ -263,19 +268,14 @@ class History:
         lag = self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
-            began, invocations = self.cloud.clock.now(), len(self.cloud.invocations)
+            before = siege.moment(self.cloud.regions[region])
             yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
             yield from self.invocations.drain(region)
-            invocations = len(self.cloud.invocations) - invocations
-            for what in siege.unserved(group, self.cloud.clock.now() - began, invocations):
+            for what in siege.unserved(self.cloud.regions[region], group, before):
                 self.checker.violations.append(Violation("served_whatever_lies_in_the_queue", what))
                 yield f"the siege holds, at a lag of {lag} s"
         self.weather.lag(region, 0.0)
-        self.cloud.clock.advance(ROUND_SECONDS)
-        yield from self._true_up(region)
-        if remaining := list(unconverged(self.checker.context)):
-            self.checker.violations.append(Violation("converges", f"after the siege: {'; '.join(remaining)}"))
-            yield "the siege leaves something behind"
+        yield from self._converge("after the siege")
 
     def _make_room(self) -> None:
         """Deploys every Region, and makes room for all members, as operators do."""

@@ -94,7 +94,7 @@ OURS = (
         "A hook is answered by its instance, not by the token of the wait that the event named.",
         "ARCHITECTURE.md, the protocol",
         "reconciler.hook_completion",
-        (Replace("_tokens", "_.event.token if _ else None", "None"),),
+        (Replace("_tokens", "_.token if _ else None", "None"),),
     ),
     Mutant(
         "peer-up-to-date-is-left-alone",

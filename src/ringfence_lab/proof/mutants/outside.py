@@ -1,6 +1,6 @@
 """Defects that let someone from outside stop, open or empty a security group: forged events, rows and labels."""
 
-from ringfence_lab.proof.mutants.edits import Drop, Replace
+from ringfence_lab.proof.mutants.edits import Drop, Find, Replace
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _SECURITY = "docs/security.md"
@@ -48,14 +48,20 @@ OUTSIDE = (
         "If the token of an event is not active, the wait that the group lists is not answered either.",
         "comment in hook_completion.py",
         "reconciler.hook_completion",
-        (Replace("_tokens", "T is None or _", "T is None"),),
+        (Find("_tokens", "if T is not None: yield T"), Replace("_tokens", "W.listed", "W.listed and T is None")),
     ),
     Mutant(
         "termination-event-hides-a-launch",
         "A termination event for an instance that the group lists as launching replaces its wait.",
         "comment in hook_decision.py",
         "core.hook_decision",
-        (Replace("waiting_instances", "_ in _ and _.launching and _", "False"),),
+        (
+            Replace(
+                "_with_event",
+                "if not set(N.transitions) <= set(L.transitions): return L",
+                "if not set(N.transitions) <= set(L.transitions): return replace(N, listed=True)",
+            ),
+        ),
     ),
     Mutant(
         "strangers-get-tombstones",
@@ -63,6 +69,32 @@ OUTSIDE = (
         _MEMBERSHIP,
         "core.membership",
         (Replace("decide_members", "if _.is_known: S", "S"),),
+    ),
+    Mutant(
+        "malformed-message-fails-the-batch",
+        "A message that cannot be read sends its whole batch back to the queue.",
+        "comment in batch.py",
+        "runtime.batch",
+        (
+            Find("serve", "for G in M: ..."),
+            Find("serve", "(*F, *_)"),
+            Replace(
+                "serve",
+                "R = _attempt(L, E) if L else BatchResult()",
+                """
+                IT
+                if F:
+                    return BatchResult(tuple(M))
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "bad-true-up-buries-the-batch",
+        "A true-up that names an unknown group sends the lifecycle events of its batch to the dead-letter queue.",
+        "comment in batch.py",
+        "runtime.batch",
+        (Drop("_is_hopeless", "if _.event is not None: return _"),),
     ),
     # Rows.
     Mutant(
@@ -117,7 +149,11 @@ OUTSIDE = (
         "aws.roster_item",
         (
             Replace("from_item", "V and not K.is_announcement", "V"),
-            Replace("from_item", "I['groups'] if _ else None", "I.get('groups')"),
+            Replace(
+                "from_item",
+                "_announced(I['groups']) if _ else None",
+                "_announced(I['groups']) if 'groups' in I else None",
+            ),
         ),
     ),
     Mutant(

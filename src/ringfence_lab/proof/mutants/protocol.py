@@ -161,7 +161,7 @@ PROTOCOL = (
         "The rules of a peer whose row is missing are removed: unknown counts as absent.",
         "rule 4, scope; external-dns #3841",
         "core.plan",
-        (Replace("Scope.may_remove", "_ in _.rosters or _.region not in _.regions or _", "True"),),
+        (Replace("Scope.may_remove", "_.region not in _.regions and _", "True"),),
     ),
     Mutant(
         "no-validation",

@@ -35,8 +35,8 @@ LEVELS = (*[Level.ABSENT] * 3, *[Level.OUTSIDER] * 6, Level.LIAR)
 class Adversary:
     """The adversary of one history."""
 
-    def __init__(self, cloud: Cloud, chance: random.Random) -> None:
-        self._level = chance.choice(LEVELS)
+    def __init__(self, cloud: Cloud, chance: random.Random, level: Level | None = None) -> None:
+        self._level = level or chance.choice(LEVELS)
         self._forger = Forger(cloud, chance)
         actions = ACTIONS if self._level is Level.LIAR else PREVENTED
         self._actions, self._weights = zip(*actions, strict=True)
@@ -59,9 +59,15 @@ class Adversary:
         text = action(self._forger, region)
         return action.__name__, f"{region.name}: an adversary {text}" if text else ""
 
-    def flood(self, region: CloudRegion, instances: Sequence[InstanceId] = ()) -> str:
-        """Fills the Region's queue with junk and forged events, also of the given instances."""
-        return messages.flood(self._forger, region, instances)
+    def send_junk(self, region: CloudRegion) -> str:
+        """Fills the Region's queue with junk."""
+        return messages.send_junk(self._forger, region)
+
+    def flood(
+        self, region: CloudRegion, *, named: Sequence[InstanceId] = (), unknown: Sequence[InstanceId] = ()
+    ) -> str:
+        """Fills the Region's queue with junk and forged events, many of the `named` instances, none of `unknown`."""
+        return messages.flood(self._forger, region, named, unknown)
 
     def __str__(self) -> str:
         return self._level.value

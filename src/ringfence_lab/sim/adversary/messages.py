@@ -13,6 +13,8 @@ from ringfence_lab.sim.aws.region import CloudRegion
 
 TIMES = (0, 0, 0, -2, -30, -59, -61, -3600, 3, 30, 86_400)
 """Possible times of a forged event, in seconds from now."""
+POISON_RATE = 0.3
+"""The share of the junk that has the form of an event."""
 PLACES = (None, *(place.value for place in Place), "Nowhere", 7)
 """Possible values of Origin and of Destination; None leaves it out."""
 
@@ -39,6 +41,32 @@ JUNK: tuple[str, ...] = (
 """Bodies that ask for nothing, or for a true-up."""
 
 
+_EVENT = (
+    '{{"source": "aws.autoscaling", "detail-type": "EC2 Instance-launch Lifecycle Action", "detail":'
+    ' {{"AutoScalingGroupName": "{group}", "EC2InstanceId": "{instance}", "LifecycleHookName": "{hook}",'
+    ' "LifecycleActionToken": "{token}"}}}}'
+)
+_VALID = {"group": "db-0", "instance": "i-0000000000000bad0", "hook": "ringfence-demo-launch", "token": ""}
+
+POISON: tuple[str, ...] = (
+    '{"a":' + "[" * 3_000,
+    "[" * 21 + "]" * 21,
+    '{"trueup": true, "x": "' + "x" * 17_000 + '"}',
+    '{"trueup": true, "time": ' + "9" * 5_000 + "}",
+    '{"trueup": true, "detail": {"AutoScalingGroupName": "evil"}}',
+    '{"detail": {"AutoScalingGroupName": "evil"}}',
+    '{"detail": {"AutoScalingGroupName": "\\ud800"}}',
+    '{"trueup": true, "confirm": "\\u202e"}',
+    _EVENT.format(**_VALID | {"instance": "i-\\ud800"}),
+    _EVENT.format(**_VALID | {"instance": "*"}),
+    _EVENT.format(**_VALID | {"instance": "i-" + "0" * 15_000}),
+    _EVENT.format(**_VALID | {"token": "x"}),
+    _EVENT.format(**_VALID | {"hook": "a hook"}),
+    _EVENT.format(**_VALID | {"group": "\\u0000"}),
+)
+"""Bodies that are too deep or too large, or that have the form of an event that no AWS service can have sent."""
+
+
 def forge_event(forger: Forger, region: CloudRegion) -> str:
     """A lifecycle event of any instance."""
     body, text = _event(forger, region, forger.instance(region))
@@ -59,19 +87,20 @@ def send_junk(forger: Forger, region: CloudRegion) -> str:
     """Messages that no engine can serve."""
     count = forger.chance.choice((1, 1, 3, 12))
     for _ in range(count):
-        region.queue.send(forger.chance.choice(JUNK) + _space(forger))
+        region.queue.send(_junk(forger))
     return f"sends {count} junk messages"
 
 
-def flood(forger: Forger, region: CloudRegion, instances: Sequence[InstanceId]) -> str:
-    """Junk, and forged events of all kinds of instances and of the given ones, in any order."""
+def flood(
+    forger: Forger, region: CloudRegion, named: Sequence[InstanceId] = (), unknown: Sequence[InstanceId] = ()
+) -> str:
+    """Junk, and forged events of all kinds of instances, in any order: many of `named`, none of `unknown`."""
     count = forger.chance.choice((0, 3, 12, 25))
     for _ in range(count):
-        if forger.chance.random() < 0.5:
-            region.queue.send(forger.chance.choice(JUNK) + _space(forger))
+        instance = forger.chance.choice(named) if named and forger.chance.random() < 0.3 else forger.instance(region)
+        if instance in unknown or forger.chance.random() < 0.5:
+            region.queue.send(_junk(forger))
         else:
-            named = instances and forger.chance.random() < 0.3
-            instance = forger.chance.choice(instances) if named else forger.instance(region)
             region.queue.send(_event(forger, region, instance)[0])
     return f"an adversary sends {count} messages"
 
@@ -109,6 +138,10 @@ def _event(forger: Forger, region: CloudRegion, instance: InstanceId) -> tuple[s
         event["time"] = datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = f"{transition.name.lower()} of {instance} in {group}"
     return json.dumps(event), f"{text}, {detail.get('Origin', '')} to {detail.get('Destination', '')}"
+
+
+def _junk(forger: Forger) -> str:
+    return forger.chance.choice(POISON if forger.chance.random() < POISON_RATE else JUNK) + _space(forger)
 
 
 def _space(forger: Forger) -> str:

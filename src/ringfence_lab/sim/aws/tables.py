@@ -72,7 +72,7 @@ class DynamoDbTable:
         self._check(roster)
         current = self._version(roster.key)
         if isinstance(current, int) and current >= roster.version:
-            return current
+            return current + 1 if roster.key in self.bad and current == roster.version else current
         self._write(roster, by)
         return roster.version
 

@@ -55,11 +55,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """The cloud, the settings of each Region's engine, and the memory."""
+    """The cloud, the settings of each Region's engine, and the memory.
+
+    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1.
+    """
 
     cloud: Cloud
     settings: Mapping[Region, Settings]
     memory: Memory = field(default_factory=Memory)
+    keep_strange_rows: set[Region] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Remembers the instances that the groups list already."""
@@ -106,7 +110,9 @@ class CheckContext:
     def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
         """Whether someone who can also remove the rule gave it another label than the instance's."""
         label = rule.label(self.cloud.cluster)
-        return rule.id in self.memory.changed_by_hand and (label is None or label.instance != instance)
+        if rule.id not in self.memory.changed_by_hand:
+            return False
+        return label is None or label.instance != instance or (label.roster, instance) not in self.memory.listed
 
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act

@@ -1,11 +1,16 @@
 """Property 1: foreign rules are never removed and never changed."""
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.model.identifiers import STATIC
 from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleRevoked
 from ringfence_lab.sim.properties.context import CheckContext
+
+LARGEST_NETWORKS = {4: 8, 6: 16}
+"""The shortest prefix of a static member, by IP version. Source: the README."""
 
 
 def foreign_rules_stay(context: CheckContext, change: CloudChange) -> Iterator[str]:
@@ -31,7 +36,10 @@ def foreign_rules_keep_their_descriptions(context: CheckContext, change: CloudCh
 
 
 def _is_ours(context: CheckContext, rule: Rule) -> bool:
-    """Whether the cluster can have made the rule: it has its label, and admits a single host."""
+    """Whether the cluster can have made the rule: it has its label, and admits a host, or a static member's network."""
     label = Label.parse(rule.description)
-    is_host = rule.opening is not None and rule.opening.cidr.endswith(("/32", "/128"))
-    return is_host and label is not None and label.cluster == context.cloud.cluster
+    if label is None or label.cluster != context.cloud.cluster or rule.opening is None:
+        return False
+    source = ip_network(rule.opening.cidr)
+    smallest = LARGEST_NETWORKS[source.version] if label.roster.asg == STATIC else source.max_prefixlen
+    return source.prefixlen >= smallest
