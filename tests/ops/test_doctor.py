@@ -137,7 +137,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
             )
         ),
     ),
-    ("groups", Severity.PROBLEM, "sg-1 does not exist", lambda: facts(security_groups={})),
+    ("groups", Severity.PROBLEM, "sg-00000001 does not exist", lambda: facts(security_groups={})),
     (
         "groups",
         Severity.PROBLEM,
@@ -173,7 +173,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
     (
         "room",
         Severity.PROBLEM,
-        "sg-1 needs 61 of 60 IPv4 rules for 60 members at all groups' MaxSize",
+        "sg-00000001 needs 61 of 60 IPv4 rules for 60 members at all groups' MaxSize",
         lambda: facts(scaling_groups=scaling_group(maximum=60)),
     ),
     (
@@ -250,7 +250,7 @@ def put_back(times: int, *, drift: bool = True) -> Log:
 
 def test_a_rule_that_is_put_back_repeatedly_has_a_rival() -> None:
     found = only(list(check_groups(facts(log=put_back(3)), EXPECTED)))
-    assert "198.18.0.1/32 tcp/9042 was put back 3 times in sg-1" in found.message
+    assert "198.18.0.1/32 tcp/9042 was put back 3 times in sg-00000001" in found.message
     assert "--region us-west-2" in found.fix
 
 
@@ -268,7 +268,7 @@ def test_room_counts_the_members_of_all_regions_on_every_port_and_all_other_rule
     west = facts(region=WEST, scaling_groups={"web": ScalingGroup("web", 10, {}, ())}, security_groups={})
     # 14 members and a static one on two ranges each, and the rule that names the group itself.
     assert room(two_ports, facts(), west) == [
-        "sg-1 needs 31 of 60 IPv4 rules for 14 members, 35 while 2 more replace others"
+        "sg-00000001 needs 31 of 60 IPv4 rules for 14 members, 35 while 2 more replace others"
     ]
 
 
@@ -276,8 +276,8 @@ def test_room_is_counted_separately_for_each_family() -> None:
     both = settings(address_kinds=frozenset({AddressKind.PUBLIC_IPV4, AddressKind.PRIVATE_IPV4, AddressKind.IPV6}))
     foreign = rule("sgr-9", Cidr("2001:db8::/64"))
     messages = room(both, facts(security_groups=security_group(SELF, foreign)))
-    assert messages[0].startswith("sg-1 needs 9 of 60 IPv4 rules for 4 members")
-    assert messages[1].startswith("sg-1 needs 6 of 60 IPv6 rules for 4 members")
+    assert messages[0].startswith("sg-00000001 needs 9 of 60 IPv4 rules for 4 members")
+    assert messages[1].startswith("sg-00000001 needs 6 of 60 IPv6 rules for 4 members")
 
 
 def test_room_names_the_regions_that_are_not_counted() -> None:

@@ -128,10 +128,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def read(path: Path) -> Cluster:
     """The cluster that the file describes. Raises CommandError with every mistake in it."""
     try:
-        text = path.read_text()
-    except OSError as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: the file is not UTF-8, or its name has a null character
+        why = error.strerror if isinstance(error, OSError) else error
         raise CommandError(
-            f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
+            f"{path} cannot be read ({why}): run `ringfence init`, or name one with --cluster-file"
         ) from None
     return parse(text, path)
 
@@ -142,6 +143,8 @@ def parse(text: str, path: Path, table: Table = TABLE) -> Cluster:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise CommandError(f"{path} is not TOML: its values are too deep") from None
     reader = _Reader(text, table)
     cluster = reader.cluster(found)
     if reader.mistakes:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import RegionFacts
@@ -121,7 +121,7 @@ def _row(finding: Finding) -> Iterator[Text]:
     yield Text(f"{mark} {finding.check}", style=style)
     message = Text(finding.message, style="dim" if finding.severity is Severity.OK else "")
     if finding.fix:
-        message.append(f"\n→ {finding.fix}", style="cyan")
+        message.line(f"→ {finding.fix}", "cyan")
     yield message
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, assert_never
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands import history
 from ringfence_ops.documents.explain import (
     DepartedItem,
@@ -169,16 +169,17 @@ class ExplainReport:
                 mark, style = _MARKS[door.verdict]
                 rule = door.rule.id if door.rule is not None else "no rule"
                 verdict = Text(_verdict(door, is_known=bool(self.full.explanation.identities)))
-                verdict.append(self._since(door), style="dim")
+                if since := self._since(door):
+                    verdict.line(since, "dim")
                 rows.append([Text(f"{mark} {door.opening.ports}", style=style), Text(rule), verdict])
             yield Padding(columns(rows, 2), (0, 0, 0, 2))
 
     def _since(self, door: Door) -> str:
         if (addition := self.full.added_by(door)) is not None:
-            return f"\nfor {times.age(self.full.now - addition.at)}, by {history.cause(addition.causes)}"
+            return f"for {times.age(self.full.now - addition.at)}, by {history.cause(addition.causes)}"
         if (call := self.full.made_by(door)) is not None:
-            return f"\nfor {times.age(self.full.now - call.at)}, by {call.caller} ({call.operation})"
-        return "" if door.rule is None else "\nsince before the log begins"
+            return f"for {times.age(self.full.now - call.at)}, by {call.caller} ({call.operation})"
+        return "" if door.rule is None else "since before the log begins"
 
 
 _MARKS = {

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
@@ -17,6 +16,7 @@ from ringfence_ops.cli import completion
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.stacks import ChangeSet
 from ringfence_ops.cluster import cluster_file
@@ -169,7 +169,7 @@ def _retirement(
     snapshot = take_snapshot(run.aws, settings, with_engines=False)
     failed = {name: why for name, why in snapshot.unreachable.items() if name != retired or not leaves_stack}
     deployer = Deployer(run.aws, rest, settings[retired].account, poll=run.poll)
-    with Output().messages.status("creating change sets"):
+    with Output().working("creating change sets"):
         answers = deployer.create_change_sets(rest.region_names) if not failed else {}
     failed |= {name: answer.reason for name, answer in answers.items() if isinstance(answer, Unreachable)}
     elsewhere, own_groups = {}, 0

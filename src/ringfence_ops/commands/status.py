@@ -8,13 +8,13 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.model.rosters import MemberState
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.plan import SIGNS, change_item
 from ringfence_ops.documents.status import (
     ReconcileItem,
