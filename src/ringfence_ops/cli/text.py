@@ -18,9 +18,6 @@ LIMIT = 4_000
 _MARGIN = 50
 """Characters above the limit that are not worth a cut: more than the words that a cut adds."""
 
-ID_LIMIT = 64
-"""Maximum characters of an id from a row, an event or a log line. AWS's ids have at most 20."""
-
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -42,11 +39,6 @@ def visible(text: str) -> str:
     if len(text) <= LIMIT + _MARGIN and len(shown) <= LIMIT + _MARGIN:
         return shown
     return f"{shown[:LIMIT]}... ({max(len(text), len(shown)) - LIMIT} more characters)"
-
-
-def shortened(id: str, limit: int = ID_LIMIT) -> str:
-    """The id, cut after `limit` characters."""
-    return id if len(id) <= limit else f"{id[:limit]}..."
 
 
 def _visible(character: str) -> str:
