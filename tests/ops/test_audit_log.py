@@ -15,7 +15,6 @@ from botocore.stub import Stubber
 from ringfence.core.audit_events import (
     AuditEvent,
     RuleAdded,
-    RuleOwnerUnknown,
     RuleRelabelled,
     RuleRemoved,
     RuleUnwanted,
@@ -248,14 +247,3 @@ def test_a_line_that_is_no_object_is_skipped(stub: Stubber, text: str) -> None:
 def test_a_subject_with_a_quote_cannot_change_the_filter() -> None:
     pattern = ChangeFilter(rules=frozenset({'x") || ($.message = "*'})).pattern()
     assert '"x\\") || ($.message = \\"*"' in pattern
-
-
-def test_the_first_report_of_an_unknown_owner_is_read(stub: Stubber) -> None:
-    unknown = RuleOwnerUnknown(WEST, GROUP, RuleId("sgr-9"), Opening(TCP, address(1)), label(), "no roster")
-    lines = [*written(unknown), *written(unknown)]
-    selected = ChangeFilter(actions=frozenset({LoggedAction.OWNER_UNKNOWN}), rules=frozenset({"sgr-9"}))
-    holds(stub, lines, selected=selected)
-    assert [(change.at, change.rule.id) for change in log(stub).changes(NOW, selected=selected)] == [
-        (NOW, "sgr-9"),
-        (NOW + 2, "sgr-9"),
-    ]

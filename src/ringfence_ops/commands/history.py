@@ -17,7 +17,7 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.explain.subject import Subject
-from ringfence_ops.logs.audit_log import DONE, OBSERVED, ChangeFilter, LoggedAction, LoggedChange, read_all
+from ringfence_ops.logs.audit_log import DONE, ChangeFilter, LoggedAction, LoggedChange, read_all
 
 _SIGNS = {
     LoggedAction.ADDED: ("+", "green"),
@@ -25,7 +25,6 @@ _SIGNS = {
     LoggedAction.RELABELLED: ("~", "yellow"),
     LoggedAction.WOULD_ADD: ("(+)", "dim green"),
     LoggedAction.WOULD_REMOVE: ("(-)", "dim red"),
-    LoggedAction.OWNER_UNKNOWN: ("?", "yellow"),
 }
 
 _WIDE = 112
@@ -72,7 +71,7 @@ def history(
     except ValueError as error:
         raise CommandError(str(error)) from None
     selected = ChangeFilter(
-        actions=DONE | OBSERVED if observed else DONE,
+        actions=frozenset(LoggedAction) if observed else DONE,
         addresses=frozenset(subject.cidr for subject in subjects if subject.cidr),
         instances=frozenset(subject.instance for subject in subjects if subject.instance),
     )
@@ -209,8 +208,6 @@ def why(change: LoggedChange) -> str:
         case LoggedAction.REMOVED | LoggedAction.WOULD_REMOVE:
             late = "" if change.stale_seconds is None else f" +{times.age(change.stale_seconds)}"
             return f"{REASONS.get(change.reason or '', change.reason or '')}{late}"
-        case LoggedAction.OWNER_UNKNOWN:
-            return "owner unknown"
 
 
 REASONS = {

@@ -19,22 +19,17 @@ if TYPE_CHECKING:
 
 
 class LoggedAction(StrEnum):
-    """What an engine did with a rule. The `would` actions are those of a Region in observe mode. An engine only reports
-    a rule whose owner is not known."""
+    """What an engine did with a rule. The `would` actions are those of a Region in observe mode."""
 
     ADDED = "added"
     REMOVED = "removed"
     RELABELLED = "relabelled"
     WOULD_ADD = "would add"
     WOULD_REMOVE = "would remove"
-    OWNER_UNKNOWN = "owner unknown"
 
 
 DONE = frozenset({LoggedAction.ADDED, LoggedAction.REMOVED, LoggedAction.RELABELLED})
 """The actions that changed a rule."""
-
-OBSERVED = frozenset({LoggedAction.WOULD_ADD, LoggedAction.WOULD_REMOVE})
-"""The actions that would have changed a rule, in observe mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,6 @@ _ACTIONS = {
     "rule relabelled": LoggedAction.RELABELLED,
     "rule would be added": LoggedAction.WOULD_ADD,
     "rule would be removed": LoggedAction.WOULD_REMOVE,
-    "owner of rule unknown": LoggedAction.OWNER_UNKNOWN,
 }
 _RECONCILED = "reconciled"
 _FAILED = "reconcile failed: "
@@ -220,7 +214,7 @@ def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedC
         at=at,
         engine=engine,
         action=action,
-        rule=LoggedRule(Region(region), SecurityGroupId(group), id and RuleId(id), address, _ports(line)),
+        rule=LoggedRule(Region(region), SecurityGroupId(group), RuleId(id) if id else None, address, _ports(line)),
         member=LoggedMember(
             text_of(line.get("auto_scaling_group"), NAME_LIMIT), text_of(line.get("instance"), ID_LIMIT)
         ),
