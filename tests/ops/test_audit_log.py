@@ -247,3 +247,13 @@ def test_a_line_that_is_no_object_is_skipped(stub: Stubber, text: str) -> None:
 def test_a_subject_with_a_quote_cannot_change_the_filter() -> None:
     pattern = ChangeFilter(rules=frozenset({'x") || ($.message = "*'})).pattern()
     assert '"x\\") || ($.message = \\"*"' in pattern
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1", "1" * 400, '"7"', "true", "null", "[]"])
+def test_a_number_of_seconds_that_is_none_is_left_out(number: str) -> None:
+    text = '{"message": "rule removed", "region": "us-east-1", "security_group": "sg-1", "address": "54.1.2.3/32"'
+    line = json.loads(f'{text}, "stale_seconds": {number}, "instance": [], "rule": 7, "reason": {{}}, "was": 1}}')
+    change = logged_change(0.0, EAST, line)
+    assert change is not None
+    assert (change.stale_seconds, change.member.instance, change.rule.id) == (None, None, None)
+    assert (change.reason, change.was) == (None, None)

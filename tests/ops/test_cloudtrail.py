@@ -117,3 +117,13 @@ def test_a_deep_record_is_searched_without_recursion(stub: Stubber) -> None:
         nested = [{"items": nested}]
     found = latest_calls(stub, [event("", responseElements=nested, requestParameters={"a": [None, 7, "x"]})])
     assert SGR in found
+
+
+@pytest.mark.parametrize("identity", [None, "root", ["root"], 7, {}])
+def test_a_call_without_an_identity_has_its_user_name(stub: Stubber, identity: object) -> None:
+    assert latest_calls(stub, [event(SGR, userIdentity=identity)])[SGR].caller == "alice"
+
+
+def test_a_record_that_is_deeper_than_the_stack_has_no_rules(stub: Stubber) -> None:
+    deep = {**event(SGR), "CloudTrailEvent": '{"responseElements":' + "[" * 100_000 + "]" * 100_000 + "}"}
+    assert latest_calls(stub, [deep]) == {}

@@ -16,6 +16,7 @@ from ringfence.aws.roster_item import (
     from_item,
     held_from_item,
     held_to_item,
+    is_readable,
     is_roster,
     key_of,
     to_item,
@@ -68,7 +69,8 @@ class AwsRosterTable:
             return roster.version
         bad = bad_row(existing, "", self.now())
         if bad.raw is None:
-            return bad.version
+            same = bad.version == roster.version
+            return bad.version + 1 if same and not is_readable(existing, self.now()) else bad.version
         if self._put(roster, _still(bad.raw)) is not None:
             raise Conflict(f"the row of {roster.key} in {self.region} was written by another caller", {})
         return roster.version

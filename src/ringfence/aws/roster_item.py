@@ -80,11 +80,11 @@ def from_item(item: Item, now: float) -> Roster:
     Anyone with PutItem can write an item, so its numbers are bounded. `now` is in epoch seconds.
     """
     try:
-        if "version" not in item:
+        roster_key = key_of(item)
+        if "version" not in item and not roster_key.is_announcement:
             return _original(item)
-        groups = item.get("groups")
         return Roster(
-            key=key_of(item),
+            key=roster_key,
             version=_version(item["version"], now),
             members={
                 _instance_id(id): _member(value["M"], now)
@@ -105,13 +105,22 @@ def from_item(item: Item, now: float) -> Roster:
             ports=Ports.parse(_short(item["ports"]["S"])),
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
-            groups=None if groups is None else frozenset(_short(value["S"]) for value in groups["L"]),
+            groups=_announced(item["groups"]) if roster_key.is_announcement and "groups" in item else None,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
     except (ValueError, OverflowError) as error:
         raise Unsafe(str(error)) from error
+
+
+def is_readable(item: Item, now: float) -> bool:
+    """Whether the item can be trusted."""
+    try:
+        from_item(item, now)
+    except Unsafe:
+        return False
+    return True
 
 
 def bad_row(item: Item, reason: str, now: float) -> BadRow:
@@ -220,6 +229,11 @@ def _bounded(values: C, limit: int, what: str) -> C:
     if len(values) > limit:
         raise ValueError(f"{len(values)} {what} are more than {limit}")
     return values
+
+
+def _announced(attribute: Item) -> frozenset[str]:
+    """The groups that an announcement lists. Without them it would say that every roster is one of its Region's."""
+    return frozenset(_short(value["S"]) for value in attribute["L"])
 
 
 def _short(text: str) -> str:

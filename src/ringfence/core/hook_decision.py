@@ -36,6 +36,11 @@ class WaitingInstance:
     listed: bool = False
 
     @property
+    def has_token(self) -> bool:
+        """Whether an event has the token of a wait, so that an answer can end no other wait."""
+        return self.event is not None and self.event.token is not None
+
+    @property
     def launching(self) -> bool:
         """Whether the instance waits on its way into its group."""
         return not self.warm and self.transitions == (Transition.LAUNCH,)
@@ -93,18 +98,27 @@ admitted yet."""
 def waiting_instances(
     observation: Observation, events: Iterable[LifecycleEvent], seen_at: float
 ) -> list[WaitingInstance]:
-    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show."""
+    """Every instance that waits according to its group's listing, or to a fresh event that the listing may not show.
+
+    A termination of an instance that the listing shows launching is a second wait: the event may be forged, or the
+    listing older. The roster tells which of the two is answered.
+    """
     found: dict[tuple[str, InstanceId], WaitingInstance] = {}
     for group, states in sorted(observation.groups.items()):
         for id, state in sorted(states.items()):
             if state in WAITING:
                 warm = state.startswith("Warmed:")
                 found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
-    for event in latest_of_each(events):
+    terminations = []
+    for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
-        if key in found or (event.group in observation.groups and _may_wait(event, observation, seen_at)):
-            found[key] = _by_latest_event(event, seen_at, found.get(key))
-    return list(found.values())
+        if key in found:
+            listed, found[key] = found[key], _with_event(found[key], event)
+            if listed.launching and isinstance(event, Terminating) and event.token is not None:
+                terminations.append(named_by(event, seen_at))  # the listing may be older; only the token answers it
+        elif event.group in observation.groups and _may_wait(event, observation, seen_at):
+            found[key] = named_by(event, seen_at)
+    return [*found.values(), *terminations]
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:
@@ -122,11 +136,21 @@ def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bo
             return phase is not None or event.instance in observation.instances
 
 
-def _by_latest_event(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
-    """The wait that the latest event names, unless the group's listing must be later than the event."""
-    if listed is not None and _is_later(listed, event):
+def _with_event(listed: WaitingInstance, event: LifecycleEvent) -> WaitingInstance:
+    """The listed wait with the latest event, if the event can be about it: an event never hides a wait that is listed.
+
+    But a fresh launch out of the warm pool may be later than a listed wait in the pool. Then an answer to the listed
+    wait could end the wait of the launch.
+    """
+    named = named_by(event, listed.seen_at)
+    if not set(named.transitions) <= set(listed.transitions):
         return listed
-    return replace(named_by(event, seen_at), listed=listed is not None)
+    if named.launching and listed.warm:
+        return replace(named, listed=True) if is_fresh(event, listed.seen_at) else listed
+    if isinstance(event, Launching) and named.warm and not listed.warm:
+        return listed
+    others = tuple(transition for transition in listed.transitions if transition not in named.transitions)
+    return replace(listed, event=event, transitions=named.transitions + others)
 
 
 def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
@@ -138,19 +162,6 @@ def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
     return WaitingInstance(event.group, event.instance, (transition,), event, warm, seen_at)
 
 
-def _is_later(listed: WaitingInstance, event: LifecycleEvent) -> bool:
-    """Whether the listed wait can only follow the event: out of the pool after into it, termination after launch."""
-    match event:
-        case Launching(destination=Place.WARM_POOL):
-            return not listed.warm or Transition.LAUNCH not in listed.transitions
-        case Launching():
-            return Transition.LAUNCH not in listed.transitions
-        case Terminating(destination=Place.WARM_POOL):
-            return Transition.TERMINATE not in listed.transitions
-        case Terminating():
-            return False
-
-
 def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
     """The answer to one waiting instance, from its roster and from what every Region's pass resulted in."""
     if settings.mode is Mode.OBSERVE:
@@ -158,7 +169,7 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     if waiting.launching:
         return _launch(waiting, roster, results, settings)
     listed_for = results.now - waiting.seen_at
-    if waiting.warm and waiting.event is None and listed_for > STILL_WAITS:
+    if waiting.warm and not waiting.has_token and listed_for > STILL_WAITS:
         return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
     if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         if admitting := results.lingering(roster.key, waiting.instance):

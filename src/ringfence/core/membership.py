@@ -181,21 +181,24 @@ def pruned(roster: Roster, now: int) -> Roster:
     return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
 
 
-def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
-    """The latest event of each instance, in any order of arrival."""
+def latest_of_each(events: Iterable[LifecycleEvent], now: float) -> list[LifecycleEvent]:
+    """The latest event of each instance, in any order of arrival. `now` is in epoch seconds."""
     latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
     for event in events:
         key = (event.group, event.instance)
-        if key not in latest or _supersedes(event, latest[key]):
+        if key not in latest or _supersedes(event, latest[key], now):
             latest[key] = event
     return list(latest.values())
 
 
-def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
+def _supersedes(event: LifecycleEvent, other: LifecycleEvent, now: float) -> bool:
     """Whether `event` is later than `other`, in any order of arrival.
 
-    Without times, a termination is later than a launch: an instance launches only once, except out of a warm pool.
+    A fresh event is never hidden by one that is not, such as one from the future. Without times, a termination is later
+    than a launch: an instance launches only once, except out of a warm pool.
     """
+    if is_fresh(event, now) is not is_fresh(other, now):
+        return is_fresh(event, now)
     if event.time is not None and other.time is not None and event.time != other.time:
         return event.time > other.time
     return isinstance(event, Terminating)
@@ -215,7 +218,7 @@ def _evidence(
 ) -> Mapping[InstanceId, _Evidence]:
     """What is known of every instance that the roster, the group's listing or an event names, sorted by id."""
     group = before.key.asg
-    latest = {event.instance: event for event in latest_of_each(events) if event.group == group}
+    latest = {event.instance: event for event in latest_of_each(events, now) if event.group == group}
     fresh = {id: event for id, event in latest.items() if is_fresh(event, now)}
     return {
         id: _Evidence(

@@ -152,24 +152,27 @@ class Scope:
         return wanted
 
     def _may_want(self, key: RosterKey) -> bool:
-        """Whether rules for the roster's members belong into the group."""
+        """Whether rules for the roster's members belong into the group. An announcement has no members."""
+        if key.is_announcement:
+            return False
         return key.region in self.regions and (self.at_home or key.region == self.home)
 
     def may_remove(self, label: Label, rows: Rows) -> bool:
         """Whether the rows show that the label's roster does not want a rule.
 
-        Unknown is not absent: the rules of a roster that is missing or cannot be trusted stay.
+        Unknown is not absent: the rules of a roster that is missing or cannot be trusted stay. But a roster that its
+        Region does not announce, or that our own Region does not configure, wants none, whatever its row says.
         """
         key = label.roster
-        if key in rows.bad:
-            return False
         if key.asg == STATIC:
             return self.at_home
         if key.region == self.home:
             return key in rows.rosters or key.asg not in self.groups
         if not self.at_home or rows.is_doubtful(key.region):
             return False
-        return key in rows.rosters or key.region not in self.regions or not rows.is_announced(key)
+        if key in rows.rosters or not rows.is_announced(key):
+            return True
+        return key.region not in self.regions and key not in rows.bad
 
     def may_relabel(self, label: Label) -> bool:
         """Whether a rule with this label may get the label of another instance."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import RingfenceError
+from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
 from ringfence.core.events import LifecycleEvent
 from ringfence.core.hook_decision import (
     STILL_WAITS,
@@ -52,7 +52,8 @@ def complete_hooks(
 
 def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
     """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
-    decisions = [let_go(named_by(event, services.clock.now())) for event in latest_of_each(events)]
+    now = services.clock.now()
+    decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
     completions = [partial(_complete, decision, services, settings) for decision in decisions]
     for error in run_concurrently(services.tasks, completions):
         if error is not None:
@@ -69,6 +70,8 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
                 active = services.home.auto_scaling.complete(
                     waiting.group, hook, waiting.instance, token, decision.result
                 )
+            except Permanent as error:
+                return HookNotAnswered(str(error), waiting.event)
             except RingfenceError as error:
                 return error
             services.audit(_completed(decision, hook, services.clock.now(), active=active))
@@ -81,12 +84,18 @@ def _tokens(waiting: WaitingInstance, hook: str, now: float) -> Iterator[str | N
     """The tokens to answer a hook with, until one is active. None answers by instance id.
 
     The event's token comes first if the event is of our hook: the instance may wait for something else by now. If that
-    token is not active, the event may be forged, and must not hide a wait that the group lists.
+    token is not active, the event may be forged, and must not hide a wait that the group lists. A wait that the group
+    does not list is answered by instance id only in observe mode, by an event without a token.
     """
-    token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
+    event = waiting.event
+    token = event.token if event is not None and event.hook == hook else None
     if token is not None:
         yield token
-    if token is None or (waiting.listed and now - waiting.seen_at <= STILL_WAITS):
+    if waiting.listed:
+        can_wait_for_another = waiting.warm or token is not None
+        if not can_wait_for_another or now - waiting.seen_at <= STILL_WAITS:
+            yield None
+    elif not waiting.has_token:
         yield None
 
 

@@ -107,7 +107,8 @@ class RosterTable(Protocol):
     def offer(self, roster: Roster) -> int:
         """Writes the roster if it is newer than the row, or if no engine can have written the row.
 
-        Returns the version that the row has afterwards. Raises `errors.Conflict` if the row changes meanwhile.
+        Returns the version that the row has afterwards, or the next one if the row has our version and cannot be
+        trusted: then another caller wrote it. Raises `errors.Conflict` if the row changes meanwhile.
         """
 
     def delete(self, key: RosterKey, version_read: RowVersion) -> None:

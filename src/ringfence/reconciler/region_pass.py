@@ -176,7 +176,20 @@ class RegionPasses:
         return self.services.regions[region]
 
     def _access(self, region: Region, read_rows: Callable[[], Rows], before_call: Callable[[], None]) -> RegionAccess:
-        return RegionAccess(self._services(region).security_groups, read_rows, before_call)
+        trusted_rows = partial(self._trusted, region, read_rows)
+        return RegionAccess(self._services(region).security_groups, trusted_rows, before_call)
+
+    def _trusted(self, region: Region, read_rows: Callable[[], Rows]) -> Rows:
+        """The rows of a Region. Raises Retry if one that we published there cannot be trusted any more.
+
+        Nothing would follow from such a row: its members would count as admitted, and its departed as released.
+        """
+        rows = read_rows()
+        own = self.rosters.rows.of(self.request.home)
+        for key, bad in rows.bad.items():
+            if key in own:
+                raise Retry(f"another caller changed the row of {key} in {region}: {bad.reason}")
+        return rows
 
     def _home_groups(self) -> dict[SecurityGroupId, GroupPorts]:
         return dict.fromkeys(self.request.settings.security_groups, GroupPorts(self.request.settings.ports))

@@ -4,6 +4,7 @@ Knows no AWS client. Reports all mistakes together, by the names of their variab
 should not have to, is a warning: a value beyond its bounds, and relations between settings that do not hold.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,26 @@ def read_values(environment: Mapping[str, str], table: Table) -> Mapping[str, An
     if reader.mistakes:
         raise Permanent("the configuration is wrong: " + "; ".join(reader.mistakes))
     return values
+
+
+def is_own_queue(arn: object, environment: Mapping[str, str]) -> bool:
+    """Whether the ARN is that of the stack's queue of events. The rest of the configuration may be wrong.
+
+    A stack of version 0.1 does not tell the function its queue. There, the queue is known by its Region, its account
+    and the name that the template gives it, so that the engine can be updated before its stack.
+    """
+    if own := environment.get("RINGFENCE_QUEUE_ARN", "").strip():
+        return arn == own
+    names = ("AWS_REGION", "RINGFENCE_ACCOUNT", "RINGFENCE_CLUSTER")
+    region, account, cluster = (environment.get(name, "").strip() for name in names)
+    if not (isinstance(arn, str) and region and account and cluster):
+        return False
+    return (
+        re.fullmatch(
+            rf"arn:aws[a-z-]*:sqs:{re.escape(region)}:{re.escape(account)}:ringfence-{re.escape(cluster)}\.fifo", arn
+        )
+        is not None
+    )
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocation import Invocation
+from ringfence_lab.sim.properties.admissions import unknown_owners_are_reported
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
 from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
@@ -111,9 +112,11 @@ class Invocations:
             return
         if invocation.error is not None:
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
-        elif not _leaves_rules(invocation):
+        elif invocation.calls and not _leaves_rules(invocation):
             for what in strangers_are_not_admitted(context, invocation):
                 self._violated("strangers_are_not_admitted", what)
+            for what in unknown_owners_are_reported(context, invocation):
+                self._violated("unknown_owners_are_reported", what)
 
     def _time_out(self, invocation: Invocation) -> None:
         if invocation.running:

@@ -75,7 +75,8 @@ _DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRange
 """The rule of the dry runs: the discard port, for an address reserved for documentation (RFC 5737)."""
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
-_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem")
+_LEADING_KEYS = "dynamodb:LeadingKeys"
+_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +310,21 @@ class Reader:
 
         Source: IAM API Reference, `SimulatePrincipalPolicy`.
         """
-        context = {"aws:RequestedRegion": region, "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster}
+        context = {
+            "aws:RequestedRegion": region,
+            "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster,
+            _LEADING_KEYS: self.region,  # the engine writes only the rows of its own Region
+        }
         response = self.client_of("iam", region).simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=list(actions),
             ResourceArns=list(resources),
             ContextEntries=[
-                {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                {
+                    "ContextKeyName": name,
+                    "ContextKeyValues": [value],
+                    "ContextKeyType": "stringList" if name == _LEADING_KEYS else "string",
+                }
                 for name, value in context.items()
             ],
         )

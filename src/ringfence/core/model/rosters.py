@@ -37,7 +37,7 @@ class Roster:
     `observed` says that no engine may change the Region's security groups: the Region is in observe mode.
 
     A Region's announcement is a row of the same form, without members. `groups` are the Auto Scaling groups that it
-    announces: a roster of any other group is not the Region's. It is None in every other row.
+    announces: a roster of any other group is not the Region's. It is None in every row of another kind.
     """
 
     key: RosterKey

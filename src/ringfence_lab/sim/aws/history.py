@@ -146,6 +146,17 @@ class RowDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemPut:
+    """A caller that is no engine wrote or deleted a row of a Region's table."""
+
+    region: Region
+    key: RosterKey
+
+    def __str__(self) -> str:
+        return f"row {self.key} in {self.region} is written or deleted by another caller"
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecreated:
     """A Region's table was deleted and created again, and is empty."""
 
@@ -170,5 +181,6 @@ CloudChange = (
     | AddressReturned
     | RowWritten
     | RowDeleted
+    | ItemPut
     | TableRecreated
 )

@@ -45,7 +45,7 @@ class CloudRegion:
         self.security_groups = SecurityGroupStore()
         self.table = DynamoDbTable(name, context.clock.now, context.record)
         self._context = context
-        self.security_group = self.add_security_group(f"sg-{name}", context.ports)
+        self.security_group = self.add_security_group(f"sg-{number:08x}", context.ports)
 
     def auto_scaling_group(
         self, name: str, desired: int = 0, launch_heartbeat: float = 300.0, terminate_heartbeat: float = 900.0

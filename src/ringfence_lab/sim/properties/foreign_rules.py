@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleRevoked
 from ringfence_lab.sim.properties.context import CheckContext
 
@@ -12,7 +13,7 @@ def foreign_rules_stay(context: CheckContext, change: CloudChange) -> Iterator[s
     if not isinstance(change, RuleRevoked) or change.by is None:
         return
     rule, settings = change.rule, context.settings[change.by.home]
-    if rule.label(context.cloud.cluster) is not None or context.just_changed_by_hand(rule, change.by):
+    if _is_ours(context, rule) or context.just_changed_by_hand(rule, change.by):
         return
     mirrored = settings.mode is Mode.MIRROR and change.region == change.by.home
     if not (mirrored and rule.opening is not None and rule.ports in context.cloud.managed_ports(settings)):
@@ -25,5 +26,12 @@ def foreign_rules_keep_their_descriptions(context: CheckContext, change: CloudCh
         return
     if context.just_changed_by_hand(change.rule, change.by):
         return
-    if change.was.label(context.cloud.cluster) is None or change.rule.label(context.cloud.cluster) is None:
+    if not _is_ours(context, change.was) or not _is_ours(context, change.rule):
         yield f"{change.by} changed {change.was} to {change.rule}"
+
+
+def _is_ours(context: CheckContext, rule: Rule) -> bool:
+    """Whether the cluster can have made the rule: it has its label, and admits a single host."""
+    label = Label.parse(rule.description)
+    is_host = rule.opening is not None and rule.opening.cidr.endswith(("/32", "/128"))
+    return is_host and label is not None and label.cluster == context.cloud.cluster

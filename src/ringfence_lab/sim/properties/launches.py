@@ -26,7 +26,7 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         yield f"{change.by} continued {change.instance} after {now - launched:.0f} s without an address"
     for region in context.cloud.regions:
         if region != home and not _must_be_current(context, region, change.by):
-            continue
+            continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
@@ -39,7 +39,8 @@ def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> boo
     late = context.now() - by.started > context.settings[by.home].peer_deadline
     had_table = (by.home, "dynamodb") not in by.disturbed
     announced = context.memory.announced.get(peer)
-    return not late and had_table and by.reached(peer) and announced is not None and announced < by.started
+    is_known = announced is not None and announced < by.started and not context.was_misinformed(by.home, peer, by)
+    return not late and had_table and by.reached(peer) and is_known
 
 
 def launches_are_abandoned_only_without_room(context: CheckContext, change: CloudChange) -> Iterator[str]:

@@ -30,6 +30,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if _was_misled(context, change.rule, change.by) and not context.is_known(region.name, holder.id, cidr):
             continue
+        if context.has_anothers_label(change.rule, holder.id):
+            continue
         state = context.state(holder.id)
         if state in IN_SERVICE:
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
