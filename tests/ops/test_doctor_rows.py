@@ -159,7 +159,7 @@ def test_a_rule_of_unknown_owner_is_found_with_its_age_and_what_to_do(origin: Ru
 
 def test_the_rules_of_our_own_groups_have_an_owner_while_their_row_is_bad_or_missing() -> None:
     for table in (Rows(), Rows(bad={DB: BadRow("why")})):
-        assert judged(settings(), {GROUP: (SELF, ADMITTED)}, table) == []
+        assert judged(settings(), {GROUP: (SELF, ADMITTED)}, table) == ()
     peers = rule("sgr-2", address(2), label(I1, WEST_DB))
     (unowned,) = judged(settings(), {GROUP: (SELF, peers)}, Rows(bad={WEST_DB: BadRow("why")}))
     assert (unowned.rule, unowned.why) == ("sgr-2", "the roster of us-west-2/db cannot be trusted")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.error_codes import dry_run_allowed, is_absent, is_absent_stack
 from ringfence.core.errors import NotDeployed
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Instance
 from ringfence_ops.aws.errors import in_one_line
@@ -46,9 +46,9 @@ from ringfence_ops.doctor.facts import (
 )
 from ringfence_ops.doctor.stack import Expected, period
 from ringfence_ops.logs.audit_log import AuditLog, log_group
-from ringfence_ops.logs.cloudtrail import ApiCall, EventHistory
+from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.logs.json_values import ID_LIMIT, text_of
-from ringfence_ops.state.unowned_rules import RuleOrigin, UnownedRule, judged
+from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
 T = TypeVar("T")
 SERVICES = (
@@ -218,15 +218,9 @@ class Reader:
             return ()
         rules = {id: group.rules for id, group in groups.items() if isinstance(group, SecurityGroup)}
         found = judged(self.expected.settings, rules, rows)
-        by_group: dict[SecurityGroupId, set[RuleId]] = {}
-        for unowned in found:
-            by_group.setdefault(unowned.group, set()).add(unowned.rule)
-        calls: dict[RuleId, ApiCall] = {}
-        with suppress(ClientError, BotoCoreError):  # then their age is unknown
-            for group, ids in by_group.items():
-                calls |= EventHistory(self._client("cloudtrail"), self.region).latest_calls(group, frozenset(ids))
-        origins = {rule: RuleOrigin(call.at, call.caller) for rule, call in calls.items()}
-        return tuple(replace(unowned, origin=origins.get(unowned.rule)) for unowned in found)
+        with suppress(ClientError, BotoCoreError):
+            return with_callers(found, EventHistory(self._client("cloudtrail"), self.region))
+        return found  # their age is unknown
 
     def _scaling_groups(self) -> Mapping[str, ScalingGroup]:
         autoscaling, names = self._client("autoscaling"), list(self.expected.settings.auto_scaling_groups)

@@ -70,13 +70,15 @@ def reported(audit_events: Iterable[AuditEvent]) -> list[UnownedRule]:
     return sorted(found.values(), key=lambda unowned: (unowned.region, unowned.group, unowned.opening, unowned.rule))
 
 
-def judged(settings: Settings, groups: Mapping[SecurityGroupId, tuple[Rule, ...]], rows: Rows) -> list[UnownedRule]:
+def judged(
+    settings: Settings, groups: Mapping[SecurityGroupId, tuple[Rule, ...]], rows: Rows
+) -> tuple[UnownedRule, ...]:
     """The rules of unknown owner in the Region of the settings, as its engine judges them.
 
     A row of the Region's own groups that is missing or cannot be trusted explains its rules: the engine replaces it.
     """
     region, scope = settings.region, scope_in(settings.region, settings)
-    found = []
+    found: list[UnownedRule] = []
     for group, rules in groups.items():
         plan = plan_group(group, rules, rows, managed_ports(settings.ports, group, rules), scope)
         removed = {removal.rule for removal in plan.removals}
@@ -85,7 +87,16 @@ def judged(settings: Settings, groups: Mapping[SecurityGroupId, tuple[Rule, ...]
             for unknown in plan.unknown_owners
             if unknown.rule not in removed and not _is_own(unknown.label, unknown.opening, settings)
         ]
-    return found
+    return tuple(found)
+
+
+def with_callers(unowned: tuple[UnownedRule, ...], history: EventHistory) -> tuple[UnownedRule, ...]:
+    """The rules of one Region with who made or changed them, where CloudTrail tells. Raises botocore's errors."""
+    calls: dict[RuleId, ApiCall] = {}
+    for group in {rule.group for rule in unowned}:
+        calls |= history.latest_calls(group, frozenset(rule.rule for rule in unowned if rule.group == group))
+    origins = {rule: RuleOrigin(call.at, call.caller) for rule, call in calls.items()}
+    return tuple(replace(rule, origin=origins.get(rule.rule)) for rule in unowned)
 
 
 def _is_own(label: Label, opening: Opening, settings: Settings) -> bool:
