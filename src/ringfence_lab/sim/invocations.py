@@ -10,7 +10,7 @@ from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Permanent, RingfenceError
+from ringfence.core.errors import Permanent, RingfenceError, Several
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
@@ -128,8 +128,9 @@ class Invocations:
 
 
 def _is_about_one_event(error: RingfenceError) -> bool:
-    """Whether the engine did all of its work, and refused one event."""
-    return isinstance(error, Permanent) and error.event is not None
+    """Whether each error is about an event that the adversary may have sent, and concerns no other."""
+    errors = error.errors if isinstance(error, Several) else (error,)
+    return all(isinstance(part, Permanent) and part.event is not None for part in errors)
 
 
 def _leaves_rules(invocation: Invocation) -> bool:
