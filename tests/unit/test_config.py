@@ -42,6 +42,7 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
         ("RINGFENCE_AUTO_SCALING_GROUPS", "grün", "cannot be part of a rule's description"),
         ("RINGFENCE_AUTO_SCALING_GROUPS", "a" * 240, "too long for a rule's description"),
         ("RINGFENCE_AUTO_SCALING_GROUPS", "(static)", "cannot be part of a rule's description"),
+        ("RINGFENCE_AUTO_SCALING_GROUPS", "(region)", "cannot be part of a rule's description"),
         ("RINGFENCE_PORTS", "9042", "is not a port"),
         ("RINGFENCE_ADDRESS_KINDS", "public", "must be a list of public-ipv4, private-ipv4 and ipv6, got 'public'"),
         ("RINGFENCE_STATIC_MEMBERS", "0.0.0.0/0", "admits all addresses"),
