@@ -177,34 +177,18 @@ class EngineSide:
 
     def invoke(self, payload: object, home: str = HOME) -> None:
         """Invokes a Region's function once."""
-<<<<<<< HEAD
-        handler = _handler(home, tuple(self.testbed.regions))
-        with quietly():
-            handler(payload, SimpleNamespace(aws_request_id="bench"))
-=======
         with quietly():
             _handler(home, tuple(self.testbed.regions))(payload, SimpleNamespace(aws_request_id="bench"))
->>>>>>> main
 
 
 @cache
 def _handler(home: str, regions: tuple[str, ...]) -> Handler:
-<<<<<<< HEAD
-    """The function of a Region, whose clients use the service models of the artefact."""
-    variables = environment(home, regions)
-    os.environ.update(variables, AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
-    try:
-        with quietly():  # the logger keeps the standard output of its first use
-            handler = Handler(variables)
-            handler.prepare()
-=======
     """The handler of a Region's function, whose clients use the service models of the artefact."""
     variables = environment(home, regions)
     os.environ.update(variables, AWS_DATA_PATH=str(unpacked() / "botocore" / "data"))
     try:
         handler = Handler(variables)
         handler.prepare()
->>>>>>> main
     finally:
         del os.environ["AWS_DATA_PATH"]  # the baseline uses the complete models
     return handler

@@ -83,7 +83,7 @@ def test_an_event_without_a_credible_time_is_not_looked_at_again(cloud: Cloud, m
             "AutoScalingGroupName": "db",
             "EC2InstanceId": instance,
             "LifecycleHookName": "ringfence-demo-terminate",
-            "LifecycleActionToken": "forged",
+            "LifecycleActionToken": "00000000-0000-4000-8000-00000000dead",
         },
     }
     # when

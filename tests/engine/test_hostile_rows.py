@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from ringfence.aws.roster_item import VERSION_MARGIN, to_item
+from ringfence.aws.roster_item import to_item
 from ringfence.core.audit_events import Problem, RowRejected
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports
+from ringfence.core.model.rosters import VERSION_MARGIN
 from ringfence.core.model.rules import Label
 from ringfence_lab.sim.aws.history import CloudChange, RowDeleted, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.cloud import Cloud

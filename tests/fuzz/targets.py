@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ringfence.aws.roster_item import from_item, held_from_item, version_of
+from ringfence.aws.roster_item import bad_row, from_item, held_from_item
 from ringfence.core.errors import Permanent, Unsafe
 from ringfence.core.events import parse
-from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rules import Label, is_describable
 from ringfence.runtime import config
@@ -23,7 +23,7 @@ from ringfence_ops.logs.audit_log import AuditLog
 from ringfence_ops.logs.cloudtrail import EventHistory
 from tests.fuzz import inputs, seeds, variants
 from tests.fuzz.function import consume
-from tests.unit.builders import environment
+from tests.unit.builders import NOW, environment
 
 EAST = Region("us-east-1")
 Variants = Callable[[Any, int, int], Iterator[Any]]
@@ -66,12 +66,13 @@ class Pages:
 def _rows(item: dict[str, Any]) -> None:
     """A row has a key whatever else it has: the table's keys are texts."""
     keyed = {**item, "region": {"S": EAST}, "asg": {"S": "db"}}
-    version_of(keyed)
+    bad_row(keyed, "", NOW)
     for reader in (from_item, held_from_item):
-        try:
-            reader(keyed)
-        except Unsafe:
-            continue
+        for key in (keyed, {**keyed, "asg": {"S": ANNOUNCEMENT}}):
+            try:
+                reader(key, NOW)
+            except Unsafe:
+                continue
 
 
 def _environment(values: Mapping[int, str]) -> None:

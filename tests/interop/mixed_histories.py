@@ -8,6 +8,7 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import Services
+from ringfence_lab.sim.adversary import Adversary, Level
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.violation import Violation
@@ -37,6 +38,9 @@ class MixedHistory(History):
         steps: Sequence[int] = STEPS,
     ) -> None:
         super().__init__(seed, self._reconcile, traced=traced, without=without, steps=steps)
+        # Version 0.1 believes messages and rows, and a listing that is as old as what EC2 says.
+        self.adversary = Adversary(self.cloud, self.chance, Level.ABSENT)
+        self.weather.rule_out_lag()
         self.switched = 0
         self._switches = switches
         self._versions = random.Random(seed)
@@ -65,6 +69,8 @@ class MixedHistory(History):
 
     def _healed(self) -> Iterator[str]:
         self._switches = False
+        old = (region for region, version in self.version_of.items() if version is Version.OLD)
+        self.checker.context.keep_strange_rows.update(old)
         yield from super()._healed()
 
     def _end(self) -> HistoryResult:

@@ -53,7 +53,7 @@ def without(item: Any, *names: str) -> Any:
 def test_a_roster_of_this_version_is_the_same_roster_for_the_old_one_and_back() -> None:
     there_and_back = old_rows.to_item(old_rows.from_item(to_item(ROSTER)))
 
-    assert from_item(there_and_back, NOW) == ROSTER
+    assert from_item(there_and_back, NOW) == replace(ROSTER, of_0_1=True)
     assert without(there_and_back, "engine") == without(to_item(ROSTER), "engine")
 
 
@@ -234,6 +234,7 @@ def test_a_message_that_was_forged_in_an_old_region_does_not_make_its_row_unread
     # when
     east.queue.send(json.dumps(event))
     cluster.serve(EAST)
+    east.queue.dead_letters.clear()
     cluster.wrong.clear()  # no hook waits for it
     # then
     cluster.traffic()

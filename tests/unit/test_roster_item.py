@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ringfence.aws.roster_item import (
     ITEM_LIMIT,
-    VERSION_MARGIN,
     from_item,
     held_from_item,
     held_to_item,
@@ -20,7 +19,7 @@ from ringfence.core.membership import FUTURE_SECONDS
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
+from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, Member, MemberState, Roster
 from tests.unit.builders import NOW
 
 KEY = RosterKey(Region("us-east-1"), "db")

@@ -14,7 +14,6 @@ from ringfence.aws.roster_item import (
     MEMBERS_LIMIT,
     REGIONS_LIMIT,
     TEXT_LIMIT,
-    VERSION_MARGIN,
     bad_row,
     from_item,
     held_from_item,
@@ -24,9 +23,9 @@ from ringfence.aws.roster_item import (
 )
 from ringfence.core.errors import Unsafe
 from ringfence.core.membership import ADDRESSES_LIMIT, FUTURE_SECONDS
-from ringfence.core.model.identifiers import ANNOUNCEMENT
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import HeldRemovals, RawVersion
+from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion
 from tests.unit.builders import EAST, GROUP, I1, I2, NOW, TCP, WEST, address, member, roster
 
 Item = dict[str, Any]
@@ -287,12 +286,12 @@ def test_a_security_group_has_an_id_of_awss_form(id: str, trusted: bool) -> None
 
 
 @pytest.mark.parametrize("id", ["", "i-1 i-2", "i-1\n", "\u202ei-1", "i" * 65, "*", "i-1/32"])
-def test_every_id_of_an_instance_can_be_named_by_a_label(id: str) -> None:
-    for item in (
-        row() | {"departed": {"M": {id: number(NOW)}}},
-        row() | {"owed": {"M": {WEST: {"SS": [id]}}}},
-    ):
-        assert not is_trusted(item)
+def test_an_id_that_no_instance_has_is_read_over(id: str) -> None:
+    # an engine of version 0.1 writes such ids: it does not check those in events
+    departed = row() | {"departed": {"M": {id: number(NOW), "i-9": number(NOW)}}}
+    pending = row() | {"owed": {"M": {WEST: {"SS": [id, "i-9"]}, EAST: {"SS": [id]}}}}
+    assert from_item(departed, NOW).departed == {InstanceId("i-9"): NOW}
+    assert from_item(pending, NOW).pending_releases == {WEST: frozenset({InstanceId("i-9")})}
 
 
 values = st.recursive(

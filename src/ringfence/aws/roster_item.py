@@ -17,7 +17,7 @@ from ringfence.core.membership import ADDRESSES_LIMIT, is_future
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import BadRow, HeldRemovals, Member, MemberState, RawVersion, Roster
+from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Member, MemberState, RawVersion, Roster
 
 Item = Mapping[str, Any]
 """Attribute names to DynamoDB attribute values: `{"version": {"N": "7"}}`."""
@@ -28,9 +28,7 @@ ITEM_LIMIT = 400 * 1024
 GUARD = "(guard)"
 """In the key of what the guard holds, this is in the place of the Region. No Region has such a name."""
 
-VERSION_MARGIN = 24 * 3600
-"""How far a version may be above the time in epoch seconds: more writes than a roster can have in a day."""
-MEMBERS_LIMIT, DEPARTED_LIMIT, REGIONS_LIMIT, GROUPS_LIMIT = 5_000, 20_000, 64, 16
+MEMBERS_LIMIT, DEPARTED_LIMIT, REGIONS_LIMIT, GROUPS_LIMIT = 5_000, 20_000, 64, 256
 """Maximum entries of a row: more than fit into an item, or than AWS allows."""
 TEXT_LIMIT = 2_048
 """Maximum characters of a text in a row."""
@@ -77,26 +75,31 @@ def to_item(roster: Roster) -> dict[str, Any]:
 def from_item(item: Item, now: float) -> Roster:
     """The roster in an item. Raises Unsafe, which says what is wrong, for an item that cannot be trusted.
 
-    Anyone with PutItem can write an item, so its numbers are bounded. `now` is in epoch seconds.
+    Anyone with PutItem can write an item, so its numbers are bounded. What an engine of version 0.1 can write is read:
+    it does not check the ids in events, nor count addresses. `now` is in epoch seconds.
     """
     try:
         roster_key = key_of(item)
         if "version" not in item and not roster_key.is_announcement:
             return _original(item)
+        # An engine of version 0.1 counts no addresses, and passes our announcement on without its groups.
+        of_0_1 = item.get("engine", {"S": ""})["S"].startswith("0.1.")
         return Roster(
             key=roster_key,
             version=_version(item["version"], now),
             members={
-                _instance_id(id): _member(value["M"], now)
+                _instance_id(id): _member(value["M"], now, ADDRESSES_LIMIT if of_0_1 else None)
                 for id, value in _bounded(item["members"]["M"], MEMBERS_LIMIT, "members").items()
             },
             departed={
-                _instance_id(id): _time(value, now)
+                InstanceId(id): _time(value, now)
                 for id, value in _bounded(item["departed"]["M"], DEPARTED_LIMIT, "departed instances").items()
+                if _is_instance_id(id)
             },
             pending_releases={
-                Region(region): frozenset(map(_instance_id, value["SS"]))
+                Region(region): frozenset(InstanceId(id) for id in value["SS"] if _is_instance_id(id))
                 for region, value in _bounded(item["owed"]["M"], REGIONS_LIMIT, "Regions").items()
+                if any(map(_is_instance_id, value["SS"]))
             },
             security_groups=tuple(
                 _security_group(value["S"])
@@ -105,7 +108,8 @@ def from_item(item: Item, now: float) -> Roster:
             ports=Ports.parse(_short(item["ports"]["S"])),
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
-            groups=_announced(item["groups"]) if roster_key.is_announcement else None,
+            groups=_announced(item["groups"]) if roster_key.is_announcement and not of_0_1 else None,
+            of_0_1=of_0_1,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -193,8 +197,9 @@ def _member_value(member: Member) -> dict[str, Any]:
     return {"M": {"addresses": addresses, "state": {"S": member.state.value}, "since": {"N": str(member.since)}}}
 
 
-def _member(value: Item, now: float) -> Member:
-    written = _bounded(value["addresses"]["L"], ADDRESSES_LIMIT, "addresses of an instance")
+def _member(value: Item, now: float, first: int | None) -> Member:
+    """The member, with its first addresses if only so many count, or with all of them."""
+    written = _bounded(value["addresses"]["L"][:first], ADDRESSES_LIMIT, "addresses of an instance")
     addresses = tuple(_checked(address["S"]) for address in written)
     return Member(addresses, MemberState(value["state"]["S"]), _time(value["since"], now))
 
@@ -248,9 +253,13 @@ def _security_group(text: str) -> SecurityGroupId:
     return SecurityGroupId(text)
 
 
+def _is_instance_id(text: str) -> bool:
+    return _INSTANCE_ID.fullmatch(text) is not None
+
+
 def _instance_id(text: str) -> InstanceId:
     """The id, if a rule's label can name it. A rule whose label cannot be read would stay for ever."""
-    if _INSTANCE_ID.fullmatch(text) is None:
+    if not _is_instance_id(text):
         raise ValueError(f"{text[:64]!r} is not an instance id")
     return InstanceId(text)
 

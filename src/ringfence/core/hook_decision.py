@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ringfence.core.configuration.settings import Mode, NoAddress, Settings
-from ringfence.core.errors import Refusal
+from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
@@ -186,14 +186,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
-    refused = results.home.lacking.get(key)
-    if refused is not None:
-        if refused.refusal is Refusal.QUOTA:
-            why = f"it could not join, its own Region has no room for its rules: {refused}"
-            return Complete(waiting, HookResult.ABANDON, why)
-        if refused.refusal is Refusal.UNCONFIRMED:
-            return Hold(waiting, str(refused))
-        return Hold(waiting, f"its own Region refused its rules: {refused}")
+    if (refused := results.home.lacking.get(key)) is not None:
+        return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
     lacking = results.not_admitting(roster.key, waiting.instance)
@@ -203,6 +197,18 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
     if lacking:
         return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
     return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
+
+
+def _refused(waiting: WaitingInstance, refused: Refused) -> HookDecision:
+    """The answer to a launch for which its own Region has not made all rules."""
+    match refused.refusal:
+        case Refusal.QUOTA:
+            why = f"it could not join, its own Region has no room for its rules: {refused}"
+            return Complete(waiting, HookResult.ABANDON, why)
+        case Refusal.UNCONFIRMED:
+            return Hold(waiting, str(refused))
+        case _:
+            return Hold(waiting, f"its own Region refused its rules: {refused}")
 
 
 def _without_address(waiting: WaitingInstance, waited: float, settings: Settings) -> HookDecision:

@@ -170,9 +170,9 @@ class Scope:
             return key in rows.rosters or key.asg not in self.groups
         if not self.at_home or rows.is_doubtful(key.region):
             return False
-        if key in rows.rosters or not rows.is_announced(key):
-            return True
-        return key.region not in self.regions and key not in rows.bad
+        if not rows.is_announced(key):
+            return not rows.may_be_of_a_downgraded_region(key)
+        return key in rows.rosters or (key.region not in self.regions and key not in rows.bad)
 
     def may_relabel(self, label: Label) -> bool:
         """Whether a rule with this label may get the label of another instance."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import RingfenceError
+from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
 from ringfence.core.events import LifecycleEvent
 from ringfence.core.hook_decision import (
     STILL_WAITS,
@@ -70,6 +70,8 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
                 active = services.home.auto_scaling.complete(
                     waiting.group, hook, waiting.instance, token, decision.result
                 )
+            except Permanent as error:
+                return HookNotAnswered(str(error), waiting.event)
             except RingfenceError as error:
                 return error
             services.audit(_completed(decision, hook, services.clock.now(), active=active))

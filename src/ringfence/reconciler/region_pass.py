@@ -143,7 +143,8 @@ class RegionPasses:
             _refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
-        for key, roster in offered.items():
+        # The announcement last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
+        for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
             if (version := table.offer(roster)) > roster.version:
                 raise _overtaken(region, {key: version})
@@ -245,8 +246,11 @@ def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]
     A Region without an announcement, of version 0.1, announces them with each roster. Empty if the Region is in observe
     mode.
     """
-    announcement = rows.announcement(region)
-    rosters = rows.of(region).values() if announcement is None else [announcement]
+    announcement, rosters = rows.announcement(region), list(rows.of(region).values())
+    if announcement is not None:
+        # A Region that went back to version 0.1 left its announcement behind: its newer rosters say what it has.
+        newer = [roster for roster in rosters if roster.of_0_1 and roster.updated_at > announcement.updated_at]
+        rosters = [announcement, *newer]
     return {group: roster.ports for roster in rosters if not roster.observed for group in roster.security_groups}
 
 

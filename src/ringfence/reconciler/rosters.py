@@ -13,7 +13,7 @@ from ringfence.core.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.membership import RosterDecision, announced, decide_members, pruned, retired
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
-from ringfence.core.model.rosters import Roster, Rows, RowVersion
+from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersion
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, pending_releases
 from ringfence.reconciler.interfaces import Services
@@ -142,5 +142,13 @@ def _with(rows: Rows, written: Mapping[RosterKey, Roster]) -> Rows:
 
 
 def _write(request: Request, services: Services, roster: Roster, version_read: RowVersion) -> None:
+    """Writes a roster into the home table.
+
+    A version that is above the bound would not be believed. It can be above by one or two, if another caller wrote the
+    highest version that is believed. The bound rises by one each second, so this waits.
+    """
+    ahead = roster.version - (services.clock.now() + VERSION_MARGIN)
+    if ahead > 0:
+        services.tasks.sleep(ahead)
     services.regions[request.home].table.replace(roster, version_read)
     services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))

@@ -96,8 +96,9 @@ def after(messages: Sequence[Message], error: RingfenceError | None) -> BatchRes
         case None:
             return BatchResult()
         case Permanent():
-            hopeless = (message for message in messages if _is_hopeless(message.event, error))
-            return BatchResult(dead_letters=tuple(DeadLetter(message, str(error)) for message in hopeless))
+            reasons = [(message, _reason(message.event, error)) for message in messages]
+            dead = tuple(DeadLetter(message, reason) for message, reason in reasons if reason is not None)
+            return BatchResult(dead_letters=dead)
         case _:
             return BatchResult(delivered_again=tuple(messages))
 
@@ -151,8 +152,6 @@ def _asks(message: Message) -> bool:
     return not isinstance(message.event, Ignored)
 
 
-def _is_hopeless(event: Event | Malformed, error: Permanent) -> bool:
-    """Whether the error is about the event, or about a lifecycle event's own group: no delivery of it can succeed."""
-    if error.event is not None:
-        return event == error.event
-    return isinstance(event, Launching | Terminating) and (not error.groups or event.group in error.groups)
+def _reason(event: Event | Malformed, error: Permanent) -> str | None:
+    """Why no delivery of the event can succeed, or None if the error is not about it."""
+    return None if isinstance(event, Malformed) else error.reason_for(event)

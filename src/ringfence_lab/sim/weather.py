@@ -57,6 +57,10 @@ class Weather:
         self.fates["correlated lag"] += 1
         return f"all describes of {region} are {seconds:.1f} s behind"
 
+    def rule_out_lag(self) -> None:
+        """From now on, describes do not lag behind together."""
+        self._lags = False
+
     def lag(self, region: Region, seconds: float) -> None:
         """Lets all describes of a Region lag behind by so much; 0 lets them catch up. Also after everything healed."""
         self._lag = {region: seconds} if seconds else {}

@@ -128,13 +128,14 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def read(path: Path) -> Cluster:
     """The cluster that the file describes. Raises CommandError with every mistake in it."""
     try:
-        text = path.read_text()
-    except OSError as error:
-        raise CommandError(
-            f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
-        ) from None
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not TOML: it is no UTF-8 text ({error.reason})") from None
+    except (OSError, ValueError) as error:  # ValueError: the file's name has a null character
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CommandError(
+            f"{path} cannot be read ({why}): run `ringfence init`, or name one with --cluster-file"
+        ) from None
     return parse(text, path)
 
 

@@ -70,7 +70,7 @@ TABLE: Table = (
         type=Text(
             SecurityGroupId,
             many=tuple,
-            pattern="sg-[0-9a-f]+",
+            pattern="sg-[0-9a-f]{8,17}",
             must_be="a list of ids such as sg-0123456789abcdef0",
         ),
         section=Section.REGION,
@@ -121,7 +121,10 @@ TABLE: Table = (
         ),
         section=Section.ADMISSION,
         label="Static members",
-        description="CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host.",
+        description=(
+            "CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host: unicast addresses,"
+            " in networks of at most /8 (IPv4) or /16 (IPv6)."
+        ),
         default="",
     ),
     Setting(

@@ -38,6 +38,8 @@ class Roster:
 
     A Region's announcement is a row of the same form, without members. `groups` are the Auto Scaling groups that it
     announces: a roster of any other group is not the Region's. It is None in every row of another kind.
+
+    `of_0_1` says that an engine of version 0.1 wrote the row, which does not know announcements.
     """
 
     key: RosterKey
@@ -51,6 +53,7 @@ class Roster:
     observed: bool = False
     groups: frozenset[str] | None = None
     updated_at: int = 0
+    of_0_1: bool = False
 
     def addresses(self) -> Iterator[tuple[Cidr, InstanceId]]:
         """Every address that must be admitted, with the instance that has it."""
@@ -80,6 +83,10 @@ class HeldRemovals:
     rules: frozenset[RuleId]
     digest: str
     at: int
+
+
+VERSION_MARGIN = 24 * 3600
+"""How far a version may be above the time in epoch seconds: more writes than a roster can have in a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,14 @@ class Rows:
         """Whether the roster is one of its Region's. Without an announcement, every readable roster is."""
         announcement = self.announcement(key.region)
         return announcement is None or announcement.groups is None or key.asg in announcement.groups
+
+    def may_be_of_a_downgraded_region(self, key: RosterKey) -> bool:
+        """Whether the roster may be of a Region that went back to version 0.1 and left its announcement behind.
+
+        Then nothing new follows from it, and its rules stay: the Region's own engine keeps them.
+        """
+        roster = self.rosters.get(key)
+        return roster is not None and roster.of_0_1
 
     def is_doubtful(self, region: Region) -> bool:
         """Whether the Region's announcement cannot be trusted, so that nothing new may follow from its rosters."""

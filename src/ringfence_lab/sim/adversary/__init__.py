@@ -35,8 +35,8 @@ LEVELS = (*[Level.ABSENT] * 3, *[Level.OUTSIDER] * 6, Level.LIAR)
 class Adversary:
     """The adversary of one history."""
 
-    def __init__(self, cloud: Cloud, chance: random.Random) -> None:
-        self._level = chance.choice(LEVELS)
+    def __init__(self, cloud: Cloud, chance: random.Random, level: Level | None = None) -> None:
+        self._level = level or chance.choice(LEVELS)
         self._forger = Forger(cloud, chance)
         actions = ACTIONS if self._level is Level.LIAR else PREVENTED
         self._actions, self._weights = zip(*actions, strict=True)

@@ -3,8 +3,9 @@
 They are believed, and IAM bounds who can write them. But they must heal.
 """
 
-from ringfence.aws.roster_item import GUARD, VERSION_MARGIN, key, to_item
+from ringfence.aws.roster_item import GUARD, key, to_item
 from ringfence.core.model.identifiers import ANNOUNCEMENT, RosterKey
+from ringfence.core.model.rosters import VERSION_MARGIN
 from ringfence_lab.sim.adversary.forgery import UNKNOWN_GROUP, AdversaryAction, Forger
 from ringfence_lab.sim.adversary.rows import roster_item
 from ringfence_lab.sim.aws.region import CloudRegion

@@ -6,10 +6,10 @@ Each is an item as DynamoDB stores it, written by someone with PutItem.
 from collections.abc import Callable
 from typing import Any
 
-from ringfence.aws.roster_item import GUARD, VERSION_MARGIN, key, to_item
+from ringfence.aws.roster_item import GUARD, key, to_item
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import Member, MemberState, Roster
+from ringfence.core.model.rosters import VERSION_MARGIN, Member, MemberState, Roster
 from ringfence_lab.sim.adversary.forgery import UNKNOWN_GROUP, AdversaryAction, Forger
 from ringfence_lab.sim.aws.region import ACCOUNT, CloudRegion
 

@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 from ringfence.aws.roster_item import (
     GUARD,
-    VERSION_MARGIN,
     Item,
     bad_row,
     from_item,
@@ -25,15 +24,12 @@ from ringfence.aws.roster_item import (
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
-from ringfence.core.model.rosters import BadRow, HeldRemovals, Roster, Rows, RowVersion
+from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Roster, Rows, RowVersion
 from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
 """A roster of this many instances certainly fits into an item."""
-
-NUMBER_DIGITS = 38
-"""Maximum digits of a number. Source: DynamoDB Developer Guide, "Supported data types"."""
 
 
 class DynamoDbTable:
@@ -137,8 +133,6 @@ class DynamoDbTable:
         self._must_exist()
         if any(not ids for ids in roster.pending_releases.values()):
             raise Permanent("ValidationException: a set may not be empty")
-        if len(str(roster.version)) > NUMBER_DIGITS:
-            raise Permanent("ValidationException: the number has more than 38 digits")
         if len(roster.members) + len(roster.departed) > SURELY_FITS:
             to_item(roster)
 
@@ -160,10 +154,12 @@ class DynamoDbTable:
         return in_bounds and all(len(member.addresses) <= ADDRESSES_LIMIT for member in roster.members.values())
 
     def _put(self, item: Item) -> None:
-        """Keeps the item, and what an engine reads in it."""
+        """Keeps the item, and its row as an engine reads it."""
         key = key_of(item)
         if key.region == GUARD:
-            self._put_guard(SecurityGroupId(key.asg), item)
+            self.held.pop(SecurityGroupId(key.asg), None)
+            with suppress(Unsafe):  # an engine reads it as if nothing was held
+                self.held[SecurityGroupId(key.asg)] = held_from_item(item, self._now())
             return
         self._remove(key)
         self._as_written[key] = item
@@ -180,13 +176,8 @@ class DynamoDbTable:
             self._put(self._as_written[key])
 
     def _remove(self, key: RosterKey) -> None:
-        for rows in (self.rosters, self.bad, self._as_written):
-            rows.pop(key, None)
-
-    def _put_guard(self, group: SecurityGroupId, item: Item) -> None:
-        self.held.pop(group, None)
-        with suppress(Unsafe):  # an engine reads it as if nothing was held
-            self.held[group] = held_from_item(item, self._now())
+        for items in (self.rosters, self.bad, self._as_written):
+            items.pop(key, None)
 
     def _must_exist(self) -> None:
         if not self.exists:

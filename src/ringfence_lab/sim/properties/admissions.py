@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ringfence.core.audit_events import RuleOwnerUnknown
-from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.identifiers import STATIC, InstanceId
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleMade
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
@@ -16,6 +16,8 @@ def only_members_are_admitted(context: CheckContext, change: CloudChange) -> Ite
     label = change.rule.label(context.cloud.cluster)
     if label is None:
         yield f"{change.by} made {change.rule}, which has no label of ours"
+        return
+    if label.roster.asg == STATIC:
         return
     instance, region = InstanceId(label.instance), context.cloud.regions.get(label.roster.region)
     if (label.roster, instance) not in context.memory.listed:

@@ -55,11 +55,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """The cloud, the settings of each Region's engine, and the memory."""
+    """The cloud, the settings of each Region's engine, and the memory.
+
+    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1.
+    """
 
     cloud: Cloud
     settings: Mapping[Region, Settings]
     memory: Memory = field(default_factory=Memory)
+    keep_strange_rows: set[Region] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Remembers the instances that the groups list already."""
