@@ -11,6 +11,7 @@ from functools import partial
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent, RingfenceError
+from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
@@ -128,8 +129,8 @@ class Invocations:
 
 
 def _is_about_one_event(error: RingfenceError) -> bool:
-    """Whether the engine did all of its work, and refused one event."""
-    return isinstance(error, Permanent) and error.event is not None
+    """Whether the engine did all of its work, and refused one true-up, which names an unknown group."""
+    return isinstance(error, Permanent) and isinstance(error.event, TrueUp)
 
 
 def _leaves_rules(invocation: Invocation) -> bool:

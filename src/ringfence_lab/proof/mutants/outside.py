@@ -92,9 +92,9 @@ OUTSIDE = (
     Mutant(
         "bad-true-up-buries-the-batch",
         "A true-up that names an unknown group sends the lifecycle events of its batch to the dead-letter queue.",
-        "comment in batch.py",
-        "runtime.batch",
-        (Drop("_is_hopeless", "if _.event is not None: return _"),),
+        "comment in errors.py",
+        "core.errors",
+        (Drop("Permanent.reason_for", "if _.event is not None: return _"),),
     ),
     # Rows.
     Mutant(

@@ -110,9 +110,7 @@ def flood(
     return f"an adversary sends {count} messages"
 
 
-def _event(
-    forger: Forger, region: CloudRegion, instance: InstanceId, times: Sequence[int] = TIMES
-) -> tuple[str, str]:
+def _event(forger: Forger, region: CloudRegion, instance: InstanceId, times: Sequence[int] = TIMES) -> tuple[str, str]:
     """The body of a lifecycle event, at one of the times in seconds from now, and a text."""
     chance = forger.chance
     transition = chance.choice(tuple(Transition))
