@@ -182,7 +182,7 @@ OUTSIDE = (
         "label-on-a-network-is-ours",
         "A label makes every rule ours, even one that admits a whole network.",
         "comment in rules.py",
-        "core.model.rules",
-        (Replace("Rule.label", "L if _ else None", "L"),),
+        "core.model.addresses",
+        (Replace("is_host", "return False", "return True"),),
     ),
 )
