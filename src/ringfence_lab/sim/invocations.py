@@ -10,7 +10,7 @@ from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Permanent, RingfenceError
+from ringfence.core.errors import Permanent, RingfenceError, Several
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
@@ -82,7 +82,7 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None and not _is_about_one_event(invocation.error):
+            if invocation.error is not None and not _is_about_true_ups(invocation.error):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
@@ -111,7 +111,7 @@ class Invocations:
         alone = started == self.interference
         if not alone or invocation.killed or invocation.disturbed or invocation.misled:
             return
-        if invocation.error is not None and not _is_about_one_event(invocation.error):
+        if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
         elif invocation.calls and not _leaves_rules(invocation):
             for what in strangers_are_not_admitted(context, invocation):
@@ -128,8 +128,10 @@ class Invocations:
         self._checker.violations.append(Violation(name, what))
 
 
-def _is_about_one_event(error: RingfenceError) -> bool:
-    """Whether the engine did all of its work, and refused one true-up, which names an unknown group."""
+def _is_about_true_ups(error: RingfenceError) -> bool:
+    """Whether the engine did all of its work, and refused only true-ups that name an unknown group."""
+    if isinstance(error, Several):
+        return all(map(_is_about_true_ups, error.errors))
     return isinstance(error, Permanent) and isinstance(error.event, TrueUp)
 
 
