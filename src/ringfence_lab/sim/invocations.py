@@ -11,6 +11,7 @@ from functools import partial
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent, RingfenceError, Several
+from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
@@ -81,7 +82,7 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None and not _is_about_one_event(invocation.error):
+            if invocation.error is not None and not _is_about_true_ups(invocation.error):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
@@ -110,7 +111,7 @@ class Invocations:
         alone = started == self.interference
         if not alone or invocation.killed or invocation.disturbed or invocation.misled:
             return
-        if invocation.error is not None and not _is_about_one_event(invocation.error):
+        if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
         elif invocation.calls and not _leaves_rules(invocation):
             for what in strangers_are_not_admitted(context, invocation):
@@ -127,10 +128,11 @@ class Invocations:
         self._checker.violations.append(Violation(name, what))
 
 
-def _is_about_one_event(error: RingfenceError) -> bool:
-    """Whether each error is about an event that the adversary may have sent, and concerns no other."""
-    errors = error.errors if isinstance(error, Several) else (error,)
-    return all(isinstance(part, Permanent) and part.event is not None for part in errors)
+def _is_about_true_ups(error: RingfenceError) -> bool:
+    """Whether the engine did all of its work, and refused only true-ups that name an unknown group."""
+    if isinstance(error, Several):
+        return all(map(_is_about_true_ups, error.errors))
+    return isinstance(error, Permanent) and isinstance(error.event, TrueUp)
 
 
 def _leaves_rules(invocation: Invocation) -> bool:

@@ -92,9 +92,9 @@ OUTSIDE = (
     Mutant(
         "bad-true-up-buries-the-batch",
         "A true-up that names an unknown group sends the lifecycle events of its batch to the dead-letter queue.",
-        "comment in batch.py",
-        "runtime.batch",
-        (Drop("_is_hopeless", "if _.event is not None: return _"),),
+        "comment in errors.py",
+        "core.errors",
+        (Drop("Permanent.reason_for", "if _.event is not None: return _"),),
     ),
     # Rows.
     Mutant(
@@ -182,7 +182,7 @@ OUTSIDE = (
         "label-on-a-network-is-ours",
         "A label makes every rule ours, even one that admits a whole network.",
         "comment in rules.py",
-        "core.model.rules",
-        (Replace("Rule.label", "L if _ else None", "L"),),
+        "core.model.addresses",
+        (Replace("is_host", "return False", "return True"),),
     ),
 )

@@ -94,7 +94,7 @@ PROTOCOL = (
             Drop(
                 "RegionPasses._peer_within",
                 """
-                for K, R in O.items():
+                for K, R in sorted(O.items(), ...):
                     ...
                     if (V := T.offer(R)) > R.version: raise E
                 """,

@@ -122,17 +122,7 @@ REPORTED = (
         "A launch continues although its own group has no room for its rules.",
         "ALBC #4800, #3538",
         "core.hook_decision",
-        (
-            Replace(
-                "_launch",
-                "R = _.lacking.get(_)",
-                """
-                IT
-                if R is not None and R.refusal is Refusal.QUOTA:
-                    R = None
-                """,
-            ),
-        ),
+        (Replace("_refused", "Complete(W, HookResult.ABANDON, Y)", "Complete(W, HookResult.CONTINUE, Y)"),),
     ),
     Mutant(
         "hooks-by-event-only",

@@ -13,6 +13,8 @@ from ringfence_lab.sim.aws.region import CloudRegion
 
 TIMES = (0, 0, 0, -2, -30, -59, -61, -3600, 3, 30, 86_400)
 """Possible times of a forged event, in seconds from now."""
+CONVINCING_TIMES = (0, 1, 3)
+"""Times of a forged event that is fresh, and not earlier than a genuine event of now."""
 POISON_RATE = 0.3
 """The share of the junk that has the form of an event."""
 PLACES = (None, *(place.value for place in Place), "Nowhere", 7)
@@ -97,7 +99,10 @@ def flood(
     """Junk, and forged events of all kinds of instances, in any order: many of `named`, none of `unknown`."""
     count = forger.chance.choice((0, 3, 12, 25))
     for _ in range(count):
-        instance = forger.chance.choice(named) if named and forger.chance.random() < 0.3 else forger.instance(region)
+        if named and forger.chance.random() < 0.2:
+            region.queue.send(_event(forger, region, forger.chance.choice(named), times=CONVINCING_TIMES)[0])
+            continue
+        instance = forger.instance(region)
         if instance in unknown or forger.chance.random() < 0.5:
             region.queue.send(_junk(forger))
         else:
@@ -105,15 +110,15 @@ def flood(
     return f"an adversary sends {count} messages"
 
 
-def _event(forger: Forger, region: CloudRegion, instance: InstanceId) -> tuple[str, str]:
-    """The body of a lifecycle event, and a text."""
+def _event(forger: Forger, region: CloudRegion, instance: InstanceId, times: Sequence[int] = TIMES) -> tuple[str, str]:
+    """The body of a lifecycle event, at one of the times in seconds from now, and a text."""
     chance = forger.chance
     transition = chance.choice(tuple(Transition))
     hooks = {Transition.LAUNCH: "launch", Transition.TERMINATE: "terminate"}
     cluster, group = forger.cloud.cluster, forger.group(region.name)
     if chance.random() < 0.1:
         group = UNKNOWN_GROUP
-    at = forger.cloud.clock.now() + chance.choice(TIMES)
+    at = forger.cloud.clock.now() + chance.choice(times)
     detail: dict[str, object] = {
         "AutoScalingGroupName": group,
         "LifecycleHookName": f"ringfence-{cluster}-{hooks[transition]}" if chance.random() < 0.9 else "another",
