@@ -12,7 +12,7 @@ INSTALL = -m pip install --disable-pip-version-check --progress-bar off --no-dep
 DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
 COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
-.PHONY: help set-up demo sim bench lint imports workflows types test-fast test documents unit everything conformance \
+.PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance \
 	docs docs-measured lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
@@ -58,6 +58,9 @@ sim: set-up ## Play histories of the engine under faults, from a fresh seed: [HI
 
 bench: set-up ## Measure the engine beside a baseline, in under five minutes: [SHORT=1: the calls alone]
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short)
+
+fuzz: set-up ## Feed every parser and the function with inputs near valid ones: [INPUTS=100000]
+	FUZZ_INPUTS="$(INPUTS)" $(BIN)/pytest -n 2 --dist worksteal tests/fuzz
 
 test-fast: set-up ## Check style, layers and types, run the tests of the engine: 90 seconds
 	@$(MAKE) --no-print-directory --keep-going -j 2 lint types unit

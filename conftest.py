@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-SHARES_NOTHING = "tests/simulator/"
+SHARE_NOTHING = ("tests/fuzz/", "tests/interop/", "tests/simulator/")
 
 
 class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
     """Runs the tests of a file in one process: they share a lab, and some build on those before them.
 
-    The simulator's tests share nothing, so each runs wherever a process is free, and the long ones use all cores.
+    The tests of the simulator and the fuzz tests share nothing. Each of them runs where a process is free, so that the
+    long ones use all cores.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         """The unit that a test belongs to. The documentation of pytest-xdist names this method for overriding."""
-        return nodeid if nodeid.startswith(SHARES_NOTHING) else nodeid.partition("::")[0]
+        return nodeid if nodeid.startswith(SHARE_NOTHING) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -102,8 +102,8 @@ def _describe_groups(region: RegionState, _: FormParameters) -> str:
 
 
 def _complete(region: RegionState, parameters: FormParameters) -> str:
-    id = parameters.get("InstanceId") or parameters["LifecycleActionToken"].rpartition("-i-")[2]
-    region.states[f"i-{id.removeprefix('i-')}"] = "InService"
+    token = parameters.get("LifecycleActionToken", "")
+    region.states[parameters.get("InstanceId") or f"i-{token[:8]}{token[-9:]}"] = "InService"
     return _result("CompleteLifecycleAction", "")
 
 

@@ -33,6 +33,7 @@ REGIONS = (
     "ca-central-1",
     "sa-east-1",
 )
+QUEUE_ARN = f"arn:aws:sqs:{HOME}:123456789012:ringfence-bench.fifo"
 TRUE_UP = {"trueup": True}
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
 
@@ -53,6 +54,7 @@ def environment(home: str, regions: Sequence[str]) -> dict[str, str]:
         "RINGFENCE_TERMINATE_HOOK": "ringfence-bench-terminate",
         "RINGFENCE_RULES_QUOTA": "1000",
         "RINGFENCE_TABLE": "ringfence-bench",
+        "RINGFENCE_QUEUE_ARN": QUEUE_ARN,
         "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead",
         "POWERTOOLS_SERVICE_NAME": "bench",
         "POWERTOOLS_METRICS_NAMESPACE": "Ringfence",
@@ -128,7 +130,7 @@ def launching(instance: str) -> EventJson:
         "region": HOME,
         "resources": [],
         "detail": {
-            "LifecycleActionToken": f"token-for-the-hook-{instance}",
+            "LifecycleActionToken": f"{instance[2:10]}-0000-4000-8000-000{instance[10:]}",
             "AutoScalingGroupName": GROUP,
             "LifecycleHookName": "ringfence-bench-launch",
             "EC2InstanceId": instance,
@@ -137,6 +139,11 @@ def launching(instance: str) -> EventJson:
             "Destination": "AutoScalingGroup",
         },
     }
+
+
+def record(event: EventJson) -> Mapping[str, str]:
+    """The event as a record of the queue."""
+    return {"messageId": event["id"], "eventSourceARN": QUEUE_ARN, "body": json.dumps(event)}
 
 
 class Side(Protocol):
@@ -166,7 +173,7 @@ class EngineSide:
     def handle(self, events: Sequence[EventJson]) -> None:
         """Forms batches as the queue does in a burst: the first event alone, then batches of ten."""
         for batch in (events[:1], *(events[start : start + 10] for start in range(1, len(events), 10))):
-            self.invoke({"Records": [{"messageId": event["id"], "body": json.dumps(event)} for event in batch]})
+            self.invoke({"Records": [record(event) for event in batch]})
 
     def invoke(self, payload: object, home: str = HOME) -> None:
         """Invokes a Region's function once."""

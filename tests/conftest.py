@@ -11,7 +11,9 @@ from tests.labs import cluster, empty_lab
 
 __all__ = ["_two_regions", "cluster", "empty_lab", "three_regions", "two_regions"]
 
-LAB_FIXTURES = frozenset({"_two_regions", "account", "cluster", "empty_lab", "lab_world", "three_regions"})
+LAB_FIXTURES = frozenset(
+    {"_two_regions", "account", "cluster", "empty_lab", "lab_world", "three_regions", "two_versions"}
+)
 
 
 @pytest.hookimpl(tryfirst=True)

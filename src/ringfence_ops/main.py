@@ -5,7 +5,6 @@ result that needs attention (not in sync, findings), 64 wrong usage of the comma
 """
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,8 @@ from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.cli.extensions import ExtensibleGroup, missing
+from ringfence_ops.cli.terminal import Output
+from ringfence_ops.cli.text import visible
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
 from ringfence_ops.errors import CommandError, Interrupted
@@ -73,10 +74,11 @@ def run(arguments: list[str]) -> int:
         return _fail(Interrupted("interrupted"))
     except Exception as error:  # noqa: BLE001  # the one place that turns errors into words
         if _is_wrong_usage(error):
+            error.message = visible(str(getattr(error, "message", error)))  # type: ignore[attr-defined]  # likewise
             error.show()  # type: ignore[attr-defined]  # Typer's own errors have it
             return WRONG_USAGE
         if "--debug" in arguments:
-            traceback.print_exc()
+            Output().trace()
         match error:
             case CommandError():
                 return _fail(error)
@@ -93,5 +95,5 @@ def _is_wrong_usage(error: Exception) -> bool:
 
 
 def _fail(error: CommandError) -> int:
-    typer.echo(f"ringfence: {' '.join(str(error).split())}", err=True)
+    Output().fail(error)
     return error.exit_code

@@ -21,6 +21,16 @@ CALLS: list[Call] = [
     ("dynamodb", "Scan", {"TableName": "t", "ConsistentRead": True}),
     ("dynamodb", "Query", {"TableName": "t", "KeyConditionExpression": "a = b"}),
     ("dynamodb", "PutItem", {"TableName": "t", "Item": {"region": {"S": REGION}, "members": {"M": {}}}}),
+    (
+        "dynamodb",
+        "DeleteItem",
+        {
+            "TableName": "t",
+            "Key": {"region": {"S": REGION}, "asg": {"S": "db"}},
+            "ConditionExpression": "version = :read",
+            "ExpressionAttributeValues": {":read": {"N": "7"}},
+        },
+    ),
     ("ec2", "DescribeInstances", {"Filters": [{"Name": "tag:x", "Values": ["y"]}]}),
     ("ec2", "DescribeSecurityGroupRules", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     (

@@ -1,23 +1,38 @@
 """The roster table: the conditional writes that the protocol between two engines requires."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from ringfence.core.errors import Conflict, Permanent
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, RawVersion, Roster, RowVersion
 from tests.contract.sources import documented
 from tests.contract.world import World
+
+HOSTILE: list[Mapping[str, Any] | None] = [
+    None,
+    {"N": "1e125"},
+    {"N": "9" * 38},
+    {"N": "0"},
+    {"N": "-1"},
+    {"N": "1.5"},
+    {"S": "7"},
+    {"NULL": True},
+    {"L": []},
+]
+"""Versions that no engine can have written. None is a row without a version."""
 
 
 @pytest.fixture
 def empty(world: World) -> Roster:
     """A roster without members or version, with a unique key."""
-    return Roster(RosterKey(world.region, f"group-{uuid4().hex}"), updated_at=1_800_000_000)
+    return Roster(RosterKey(world.region, f"group-{uuid4().hex}"), updated_at=1_700_000_000)
 
 
 def at(roster: Roster, version: int, *instances: str) -> Roster:
@@ -36,9 +51,9 @@ def stored(world: World, roster: Roster) -> Roster | None:
 def test_scan_and_query_see_a_write_immediately_and_completely(world: World, empty: Roster) -> None:
     full = replace(
         at(empty, 1, "i-1", "i-2"),
-        departed={InstanceId("i-0"): 1_799_999_999},
+        departed={InstanceId("i-0"): 1_699_999_999},
         pending_releases={Region("us-west-2"): frozenset({InstanceId("i-0")})},
-        security_groups=(SecurityGroupId("sg-1"),),
+        security_groups=(SecurityGroupId("sg-0123456789abcdef0"),),
         ports=Ports.parse("tcp/7000-7001,udp/1"),
         account="123456789012",
     )
@@ -119,8 +134,117 @@ def test_a_row_that_is_no_roster_is_listed_separately_with_its_version(world: Wo
     bad = world.here.table.rows().bad[empty.key]
     answers.append(world.here.table.offer(at(empty, 6)))
 
-    assert (bad.version, answers) == (5, [5, 6])
+    assert (bad.version, answers) == (5, [6, 6])  # first, ours must be written again at a higher version
     assert world.here.table.rows().rosters[empty.key] == at(empty, 6)
+
+
+def spoiled(world: World, empty: Roster, version: Mapping[str, Any] | None) -> RowVersion:
+    """Writes the row by hand with this version attribute, or without one, and returns its version as it is read."""
+    item: dict[str, Any] = {"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "ips": {"SS": ["x"]}}
+    world.put_item(item if version is None else item | {"version": version})
+    rows = world.here.table.rows()
+    assert empty.key in rows.bad
+    return rows.version_read(empty.key)
+
+
+@documented("DynamoDB API Reference, AttributeValue: a number has up to 38 digits and an exponent of up to 125")
+@pytest.mark.parametrize("version", HOSTILE)
+def test_a_row_that_no_engine_can_have_written_is_replaced_by_its_raw_version(
+    world: World, empty: Roster, version: Mapping[str, Any] | None
+) -> None:
+    version_read = spoiled(world, empty, version)
+    assert isinstance(version_read, RawVersion)
+
+    world.here.table.replace(at(empty, 3, "i-1"), version_read)
+
+    assert stored(world, empty) == at(empty, 3, "i-1")
+    assert empty.key not in world.here.table.rows().bad
+
+
+@documented("DynamoDB Developer Guide, Condition expressions: a condition that does not hold changes nothing")
+@pytest.mark.parametrize("version", HOSTILE)
+def test_a_raw_version_is_a_conflict_after_another_write(
+    world: World, empty: Roster, version: Mapping[str, Any] | None
+) -> None:
+    version_read = spoiled(world, empty, version)
+    world.put_item({"region": {"S": empty.key.region}, "asg": {"S": empty.key.asg}, "version": {"N": "7e20"}})
+
+    with pytest.raises(Conflict):
+        world.here.table.replace(at(empty, 3), version_read)
+    with pytest.raises(Conflict):
+        world.here.table.delete(empty.key, version_read)
+
+    assert empty.key in world.here.table.rows().bad
+
+
+@documented("DynamoDB Developer Guide, Condition expressions: a condition that does not hold changes nothing")
+@pytest.mark.parametrize("version", HOSTILE[1:])
+def test_a_row_with_another_version_is_not_replaced_as_if_it_had_none(
+    world: World, empty: Roster, version: Mapping[str, Any]
+) -> None:
+    spoiled(world, empty, version)
+
+    with pytest.raises(Conflict):
+        world.here.table.replace(at(empty, 3), 0)
+
+    assert stored(world, empty) is None
+
+
+@documented("DynamoDB API Reference, PutItem, ReturnValuesOnConditionCheckFailure: ALL_OLD returns the current row")
+@pytest.mark.parametrize("version", HOSTILE)
+def test_an_offer_replaces_a_row_that_no_engine_can_have_written(
+    world: World, empty: Roster, version: Mapping[str, Any] | None
+) -> None:
+    spoiled(world, empty, version)
+
+    assert world.here.table.offer(at(empty, 3, "i-1")) == 3
+
+    assert stored(world, empty) == at(empty, 3, "i-1")
+
+
+@documented("DynamoDB API Reference, DeleteItem: a conditional delete")
+def test_a_row_is_deleted_at_its_current_version(world: World, empty: Roster) -> None:
+    world.here.table.replace(at(empty, 2), 0)
+    for version_read in (0, 1, 3, RawVersion({"N": "1e125"}), RawVersion(None)):
+        with pytest.raises(Conflict):
+            world.here.table.delete(empty.key, version_read)
+    assert stored(world, empty) == at(empty, 2)
+
+    world.here.table.delete(empty.key, 2)
+
+    assert stored(world, empty) is None
+    world.here.table.replace(at(empty, 1), 0)
+    assert stored(world, empty) == at(empty, 1)
+
+
+@documented("DynamoDB API Reference, DeleteItem: a conditional delete")
+@pytest.mark.parametrize("version", HOSTILE)
+def test_a_row_that_no_engine_can_have_written_is_deleted_by_its_raw_version(
+    world: World, empty: Roster, version: Mapping[str, Any] | None
+) -> None:
+    world.here.table.delete(empty.key, spoiled(world, empty, version))
+
+    rows = world.here.table.rows()
+    assert empty.key not in rows.versions()
+
+
+@documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
+def test_a_row_of_an_unknown_kind_is_neither_a_roster_nor_bad(world: World) -> None:
+    unknown = RosterKey(world.region, "(future)")
+    world.put_item({"region": {"S": unknown.region}, "asg": {"S": unknown.asg}, "version": {"N": "1e125"}})
+
+    for rows in (world.here.table.rows(), world.here.table.rows_of(world.region)):
+        assert unknown not in rows.versions()
+
+
+@documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
+def test_an_announcement_is_stored_beside_the_rosters(world: World, empty: Roster) -> None:
+    announcement = replace(at(empty, 1), key=RosterKey(world.region, ANNOUNCEMENT), groups=frozenset({"db", "seeds"}))
+    world.here.table.replace(announcement, world.here.table.rows().version_read(announcement.key))
+
+    rows = world.here.table.rows_of(world.region)
+    assert rows.announcement(world.region) == announcement
+    assert not rows.is_announced(empty.key)
 
 
 @documented("DynamoDB Developer Guide, Supported data types: a set may not be empty")
@@ -157,10 +281,10 @@ def test_a_scan_returns_the_rows_of_all_pages(world: World, empty: Roster) -> No
 
 @documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
 def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster) -> None:
-    held = HeldRemovals(SecurityGroupId(empty.key.asg), frozenset({RuleId("sgr-1")}), "0123456789ab", 1_800_000_000)
+    held = HeldRemovals(SecurityGroupId(empty.key.asg), frozenset({RuleId("sgr-1")}), "0123456789ab", 1_700_000_000)
 
     world.here.table.hold(held)
-    world.here.table.hold(replace(held, at=1_800_000_001))
+    world.here.table.hold(replace(held, at=1_700_000_001))
 
-    assert world.here.table.rows().held[held.group] == replace(held, at=1_800_000_001)
+    assert world.here.table.rows().held[held.group] == replace(held, at=1_700_000_001)
     assert empty.key not in world.here.table.rows_of(world.region).rosters

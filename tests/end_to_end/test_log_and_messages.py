@@ -87,7 +87,7 @@ def test_an_unknown_message_is_ignored_and_does_not_block_the_queue(two_regions:
     sqs = east.client("sqs")
     queue = sqs.get_queue_url(QueueName="ringfence-demo.fifo")["QueueUrl"]
     # when
-    for body in ("not JSON", "[]", json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})):
+    for body in ("7", "[]", json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})):
         sqs.send_message(QueueUrl=queue, MessageBody=f"{body}", MessageGroupId="demo")
     two_regions.scale(EAST, 2)
 
@@ -97,4 +97,4 @@ def test_an_unknown_message_is_ignored_and_does_not_block_the_queue(two_regions:
         return any(reason in line.get("reason", "") for line in ignored)
 
     # the log of an invocation appears when it has ended, which may be after the instance continued
-    eventually(lambda: is_logged("not JSON") and is_logged("test notification"))
+    eventually(lambda: is_logged("expected a JSON object") and is_logged("test notification"))

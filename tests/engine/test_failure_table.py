@@ -8,7 +8,7 @@ from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, R
 from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
@@ -183,7 +183,7 @@ def test_a_security_group_that_does_not_admit_itself_does_not_stop_the_changes_o
 ) -> None:
     # given two security groups, of which only one admits itself, and a member that terminates
     east = cloud.region(EAST)
-    groups = [east.security_group, east.add_security_group("sg-second", "tcp/9142")]
+    groups = [east.security_group, east.add_security_group("sg-0000000b", "tcp/9142")]
     cloud.invoke(EAST, TRUE_UP)
     without_ports = groups[number]
     own = next(rule for rule in without_ports.rules.values() if rule.source_group)
@@ -297,7 +297,7 @@ def test_a_launch_does_not_continue_by_the_rule_of_its_addresss_earlier_owner_wh
     polled(cloud, EAST)
     # then the rule names the instance
     assert group.listed()[instance] == "InService"
-    rules = cloud.region(EAST).security_groups.groups[SecurityGroupId("sg-us-east-1")].rules.values()
+    rules = cloud.region(EAST).security_group.rules.values()
     assert [instance in rule.description for rule in rules if rule.opening and rule.opening.cidr == address] == [True]
 
 

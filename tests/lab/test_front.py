@@ -1,10 +1,8 @@
 """The lab's port in front of an application that echoes: HTTP with real clients, and network faults."""
 
-import asyncio
 import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import pytest
 
 from ringfence_lab.control.client import LabError, RunningLab
 from ringfence_lab.emulator.connection import AsgiMessage, Receive, Send
-from ringfence_lab.emulator.front import Front, KeyOwner
+from tests.lab.fronts import front_of
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
 SIGNATURE = b"\r\n".join(f"{name}: {value}".encode() for name, value in SIGNED.items())
@@ -39,6 +37,11 @@ class Served:
     port: int
     control: RunningLab
 
+    @property
+    def host(self) -> bytes:
+        """The header Host, with the end of its line."""
+        return f"Host: 127.0.0.1:{self.port}\r\n".encode()
+
     def request(self, method: str = "POST", path: str = "/", body: Any = b"hello", **options: Any) -> tuple[int, bytes]:
         """Sends one request, signed for EC2 in us-west-2."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=UNREACHED)
@@ -49,15 +52,8 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    loop = asyncio.new_event_loop()
-    listener = socket.create_server(("127.0.0.1", 0))
-    loop.run_until_complete(Front(echo, lambda _: KeyOwner("arn:of:caller")).serve(listener))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    port = listener.getsockname()[1]
-    yield Served(port, RunningLab(port=port))
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    with front_of(echo) as port:
+        yield Served(port, RunningLab(port=port))
 
 
 def test_the_application_receives_the_request_and_answers(served: Served) -> None:
@@ -99,7 +95,7 @@ def test_a_head_request_gets_no_body_and_the_connection_stays_usable(served: Ser
 
 def test_a_client_that_expects_100_continue_gets_it(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
-        client.sendall(b"PUT / HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        client.sendall(b"PUT / HTTP/1.1\r\n" + served.host + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         interim = client.recv(100)
         client.sendall(b"after")
         answer = client.recv(1000)
@@ -112,7 +108,7 @@ def test_a_reset_drops_the_connection(served: Served) -> None:
     served.control.fault("us-west-2", "reset")
 
     with socket.create_connection(("127.0.0.1", served.port), timeout=UNREACHED) as client:
-        client.sendall(b"POST / HTTP/1.1\r\nHost: lab\r\nContent-Length: 0\r\n" + SIGNATURE + b"\r\n\r\n")
+        client.sendall(b"POST / HTTP/1.1\r\n" + served.host + b"Content-Length: 0\r\n" + SIGNATURE + b"\r\n\r\n")
 
         with pytest.raises(ConnectionResetError):  # a closed connection would return an empty read
             client.recv(100)

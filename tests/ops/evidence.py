@@ -14,7 +14,7 @@ from ringfence_ops.explain.subject import Subject
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from tests.unit.builders import CLUSTER, EAST, GROUP, NOW, WEST, address, instance, label, observed, roster, rule
 
-I1, I2 = InstanceId("i-0000000000000001"), InstanceId("i-0000000000000002")
+I1, I2, I3 = (InstanceId(f"i-000000000000000{number}") for number in (1, 2, 3))
 OFFICE = Cidr("192.0.2.0/24")
 IN_SERVICE = observed({I1: "InService"}, instance(I1, address(1)))
 MEMBER = roster({I1: address(1)}, version=3)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import Roster
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import (
     AccessFacts,
@@ -22,12 +24,30 @@ from ringfence_ops.doctor.facts import (
     SecurityGroup,
     StackFacts,
     Table,
+    TableContent,
 )
 from ringfence_ops.doctor.finding import Finding
+from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups, check_room
 from ringfence_ops.doctor.stack import KEYS, Expected, check_stack
 from ringfence_ops.logs.audit_log import LoggedReconcile
-from tests.unit.builders import DB, EAST, GROUP, I1, NOW, WEST, address, instance, label, rule, settings
+from tests.unit.builders import (
+    DB,
+    EAST,
+    GROUP,
+    I1,
+    I2,
+    NOW,
+    WEST,
+    WEST_DB,
+    address,
+    instance,
+    label,
+    roster,
+    rows,
+    rule,
+    settings,
+)
 
 QUEUE, DEAD = "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo", "arn:dead"
 PARAMETERS = {
@@ -57,6 +77,14 @@ HOOKS = (
 SELF = replace(rule("sgr-self", None), source_group=GROUP)
 ADMITTED = rule("sgr-1", address(1), label(I1))
 EXPECTED = Expected(settings(), PARAMETERS)
+WEST_GROUP = SecurityGroupId("sg-00000002")
+EXPECTED_WEST = Expected(settings(region=WEST, security_groups=(WEST_GROUP,)), PARAMETERS)
+
+
+def announcement(region: Region, **fields: Any) -> Roster:
+    """What a Region announces: its one Auto Scaling group, and its security group."""
+    groups = {"security_groups": (GROUP,), "groups": frozenset({DB.asg}), **fields}
+    return Roster(RosterKey(region, ANNOUNCEMENT), 5, **groups)
 
 
 def security_group(*rules: Any, **tags: str) -> dict[Any, SecurityGroup]:
@@ -69,6 +97,12 @@ def scaling_group(maximum: int = 4, hooks: Sequence[Hook] = HOOKS, state: str = 
     return {DB.asg: ScalingGroup(DB.asg, maximum, {I1: state}, tuple(hooks))}
 
 
+ROWS = rows(
+    roster({I1: address(1)}),
+    roster({I2: address(2)}, key=WEST_DB),
+    announcement(EAST),
+    announcement(WEST, security_groups=(WEST_GROUP,)),
+)
 HEALTHY = RegionFacts(
     region=EAST,
     at=NOW,
@@ -93,13 +127,14 @@ HEALTHY = RegionFacts(
         own_grants={"ec2:AuthorizeSecurityGroupIngress": Grant.ALLOWED},
         engine_grants={("dynamodb:Query", WEST): Grant.ALLOWED},
     ),
+    content=TableContent(ROWS),
 )
 
 
 def facts(**changes: Any) -> RegionFacts:
     """The east's facts: healthy, except for the changes, each by the name of its part."""
     changed: dict[str, Any] = {}
-    for part in ("resources", "groups", "access"):
+    for part in ("resources", "groups", "access", "content"):
         values = getattr(HEALTHY, part)
         named = {field.name: changes.pop(field.name) for field in fields(values) if field.name in changes}
         changed[part] = replace(values, **named)
@@ -109,4 +144,5 @@ def facts(**changes: Any) -> RegionFacts:
 def findings_of(region: RegionFacts, expected: Expected = EXPECTED) -> list[Finding]:
     """The findings of all checks of one Region."""
     found = [*check_stack(region, expected), *check_groups(region, expected), *check_access(region, expected)]
+    found += check_rows([region], {expected.region: expected, WEST: EXPECTED_WEST})
     return [*found, *check_room([region], [expected])]

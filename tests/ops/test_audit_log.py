@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, astuple, replace
 from io import StringIO
 from typing import Any
 
@@ -12,12 +12,20 @@ import pytest
 from aws_lambda_powertools import Logger, Metrics
 from botocore.stub import Stubber
 
-from ringfence.core.audit_events import AuditEvent, RuleAdded, RuleRelabelled, RuleRemoved, RuleUnwanted, RuleWanted
+from ringfence.core.audit_events import (
+    AuditEvent,
+    RuleAdded,
+    RuleRelabelled,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.core.errors import Permanent
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
+from ringfence_ops.commands import history
 from ringfence_ops.logs.audit_log import (
     AuditLog,
     ChangeFilter,
@@ -27,6 +35,8 @@ from ringfence_ops.logs.audit_log import (
     LoggedReconcile,
     LoggedRule,
     log_group,
+    logged_change,
+    logged_reconcile,
     merged,
 )
 from tests.unit.builders import EAST, GROUP, I1, NOW, TCP, WEST, address, label
@@ -181,3 +191,69 @@ def test_the_logs_of_several_regions_are_merged_by_time() -> None:
 
     east, west = [change(1, EAST), change(4, EAST)], [change(2, WEST), change(3, WEST)]
     assert [change.at for change in merged([east, west])] == [1, 2, 3, 4]
+
+
+STRANGE: list[Any] = [
+    None, True, 7, -1, 1e400, float("nan"), -float("inf"), 10**400, "", "x" * 70_000, "\x1b[2J", "\ud800",
+    [], [1], {}, {"a": {}}, [[]] * 3,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [ADDED, REMOVED, FOREIGN], ids=["added", "removed", "foreign"])
+def test_a_field_of_another_type_is_skipped_or_shown(line: AuditEvent) -> None:
+    """Whatever a field is, the line is skipped, or its change can be shown, grouped and printed."""
+    (text, *_) = written(line)
+    good = json.loads(text)
+    for name in {*good, "was", "reason", "stale_seconds", "instance", "auto_scaling_group", "cause"}:
+        for strange in STRANGE:
+            change = logged_change(NOW, EAST, good | {name: strange})
+            reconcile = logged_reconcile(NOW, EAST, good | {"message": "reconciled", name: strange})
+            if change is not None:
+                _show(change)
+            if reconcile is not None:
+                assert all(isinstance(cause, str) and len(cause) < 100 for cause in reconcile.causes)
+                assert len(reconcile.failure or "") < 5000
+
+
+def _show(change: LoggedChange) -> None:
+    history.grouped([change, change])
+    history.why(change)
+    json.dumps(asdict(history.item(change)), allow_nan=False)
+    assert all(len(text) < 400 for text in map(str, astuple(change.rule) + astuple(change.member)))
+    assert len(change.causes) <= 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ",
+        "null",
+        "[]",
+        "7",
+        "{",
+        "{" * 100_000,
+        '{"a":' * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        "\x00",
+        "1" * 10_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_a_line_that_is_no_object_is_skipped(stub: Stubber, text: str) -> None:
+    holds(stub, [text, *written(ADDED)])
+    assert [change.rule.id for change in log(stub).changes(NOW)] == ["sgr-1"]
+
+
+def test_a_subject_with_a_quote_cannot_change_the_filter() -> None:
+    pattern = ChangeFilter(rules=frozenset({'x") || ($.message = "*'})).pattern()
+    assert '"x\\") || ($.message = \\"*"' in pattern
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-1", "1" * 400, '"7"', "true", "null", "[]"])
+def test_a_number_of_seconds_that_is_none_is_left_out(number: str) -> None:
+    text = '{"message": "rule removed", "region": "us-east-1", "security_group": "sg-1", "address": "54.1.2.3/32"'
+    line = json.loads(f'{text}, "stale_seconds": {number}, "instance": [], "rule": 7, "reason": {{}}, "was": 1}}')
+    change = logged_change(0.0, EAST, line)
+    assert change is not None
+    assert (change.stale_seconds, change.member.instance, change.rule.id) == (None, None, None)
+    assert (change.reason, change.was) == (None, None)

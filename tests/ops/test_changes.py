@@ -1,9 +1,18 @@
 """What reconciles change, as one list; and the digest that identifies a plan."""
 
+from dataclasses import replace
+
 from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
 from ringfence.core.model.identifiers import RuleId
-from ringfence.core.model.rules import Opening
+from ringfence.core.model.ports import PortRange
+from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rules import Opening, Rule
+from ringfence.core.observation import Observation
+from ringfence_ops.commands.retire import RetiredRules
 from ringfence_ops.state.changes import Action, changes, digest, guard_holds
+from ringfence_ops.state.dry_run import DryRunResult
+from ringfence_ops.state.region_snapshot import RegionSnapshot
+from ringfence_ops.state.snapshot import Snapshot
 from tests.unit.builders import EAST, GROUP, TCP, address, label, rule
 
 CLUSTER = label().cluster
@@ -67,3 +76,35 @@ def test_a_refused_rule_is_no_change_and_is_not_in_the_digest() -> None:
 
     assert (change.action, change.why) == (Action.REFUSE, "RulesPerSecurityGroupLimitExceeded")
     assert digest([change]) == digest([])
+
+
+def test_a_digest_covers_the_address_the_ports_and_the_label_of_a_held_rule() -> None:
+    # given a plan with a held rule
+    held = rule("sgr-1", address(1), description=str(label()))
+    event = RemovalsHeld(EAST, GROUP, (held.id,), 9, "digest")
+    shown = digest(changes(CLUSTER, [event], {held.id: held}))
+    # when the rule is modified under its id
+    for modified in (
+        rule("sgr-1", address(2), description=str(label())),
+        rule("sgr-1", address(1), ports=PortRange("tcp", 0, 65535), description=str(label())),
+        rule("sgr-1", address(1), description=str(label("i-2"))),
+    ):
+        # then it is another plan
+        assert digest(changes(CLUSTER, [event], {held.id: modified})) != shown
+
+
+def test_the_rules_of_a_retired_region_are_confirmed_only_as_they_were_shown() -> None:
+    # given what the guard holds, and what the operator has seen
+    seen = rule("sgr-1", address(1), description=str(label()))
+    retired = RetiredRules({seen.id: seen}, own_groups=0)
+    event = RemovalsHeld(EAST, GROUP, (seen.id,), 9, "digest")
+
+    def confirmed(*rules: Rule) -> list[str]:
+        region = RegionSnapshot({GROUP: rules}, Rows(), Observation({}, {}))
+        snapshot = Snapshot(CLUSTER, 0, {EAST: region}, {}, {EAST: DryRunResult((event,))}, {})
+        return [hold.digest for hold in retired.confirmed(snapshot)]
+
+    # then
+    assert confirmed(seen) == ["digest"]
+    assert confirmed(replace(seen, opening=Opening(TCP, address(2)))) == []
+    assert confirmed() == []

@@ -89,3 +89,41 @@ def test_a_rule_without_a_call_is_absent(stub: Stubber) -> None:
     revoked = event(SGR, name="RevokeSecurityGroupIngress")
     broken = {**event(SGR), "CloudTrailEvent": "{"}
     assert latest_calls(stub, [revoked, broken, event(OTHER)]) == {}
+
+
+STRANGE: list[Any] = [
+    None, True, 7, 1e400, 10**400, "", "x" * 70_000, "\x1b[2J", [], [1], {}, {"arn": 7}, {"arn": {}}, [[{}]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["userIdentity", "sourceIPAddress", "userAgent", "requestParameters"])
+def test_a_field_of_another_type_is_shown_or_left_out(stub: Stubber, name: str) -> None:
+    for strange in STRANGE:
+        (call,) = latest_calls(stub, [event(SGR, **{name: strange})]).values()
+        assert all(len(text) < 4200 for text in (call.caller, call.source_address, call.user_agent))
+
+
+@pytest.mark.parametrize(
+    "record", ["", "null", "[]", "7", "[" * 100_000, '{"a":' * 900 + "1" + "}" * 900, '{"responseElements":' * 5000]
+)
+def test_a_record_that_cannot_be_read_is_skipped(stub: Stubber, record: str) -> None:
+    strange = {**event(SGR), "CloudTrailEvent": record}
+    assert latest_calls(stub, [strange, event(SGR, NOW - 60)])[SGR].at == NOW - 60
+
+
+def test_a_deep_record_is_searched_without_recursion(stub: Stubber) -> None:
+    nested: Any = {"securityGroupRuleId": SGR}
+    for _ in range(200):
+        nested = [{"items": nested}]
+    found = latest_calls(stub, [event("", responseElements=nested, requestParameters={"a": [None, 7, "x"]})])
+    assert SGR in found
+
+
+@pytest.mark.parametrize("identity", [None, "root", ["root"], 7, {}])
+def test_a_call_without_an_identity_has_its_user_name(stub: Stubber, identity: object) -> None:
+    assert latest_calls(stub, [event(SGR, userIdentity=identity)])[SGR].caller == "alice"
+
+
+def test_a_record_that_is_deeper_than_the_stack_has_no_rules(stub: Stubber) -> None:
+    deep = {**event(SGR), "CloudTrailEvent": '{"responseElements":' + "[" * 100_000 + "]" * 100_000 + "}"}
+    assert latest_calls(stub, [deep]) == {}

@@ -103,19 +103,19 @@ name = "demo"  # never change it
 # The first one.
 [regions.us-east-1]
 auto_scaling_groups = ["db"]  # the seeds
-security_groups = ["sg-1"]
+security_groups = ["sg-00000001"]
 # required = true
 
 # Cheap.
 # And far away.
 [regions.us-west-2]
 auto_scaling_groups = ["db"]
-security_groups = ["sg-1"]
+security_groups = ["sg-00000001"]
 # Not yet: required = true
 
 # Europe pays for itself.
 [ regions . "eu-west-1" ]
-security_groups = ["sg-1"]
+security_groups = ["sg-00000001"]
 auto_scaling_groups = ["db"]
 
 # The end.
@@ -162,7 +162,7 @@ def test_a_file_of_the_version_before_is_read() -> None:
 
 def test_each_region_has_the_parameters_of_its_own() -> None:
     text = WELL.replace("us-east-1", "us-west-2") + f'[regions.us-east-1]\nalarm_topic = "{TOPIC}"\nrequired = true\n'
-    cluster = parse(text + 'auto_scaling_groups = ["a", "b"]\nsecurity_groups = ["sg-1"]\n', PATH)
+    cluster = parse(text + 'auto_scaling_groups = ["a", "b"]\nsecurity_groups = ["sg-00000001"]\n', PATH)
 
     east, west = (cluster.parameters(region) for region in (Region("us-east-1"), Region("us-west-2")))
 

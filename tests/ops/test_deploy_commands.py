@@ -211,6 +211,9 @@ def test_a_region_retires_with_its_rules_and_the_others_continue(account: Cluste
     assert account.regions[SOUTH].admitted() == set()
     for region in (EAST, WEST):
         assert leaving not in account.regions[region].admitted()
+        rows = account.regions[region].client("dynamodb").scan(TableName="ringfence-demo")["Items"]
+        assert {row["region"]["S"] for row in rows} - {"(guard)"} == {EAST, WEST}
+        assert f"{region}: 2 rows of {SOUTH} deleted" in document["done"]
     assert SOUTH not in (deployed.directory / "ringfence.toml").read_text()
     assert deployed.run("status").code == 0
     gone = deployed.run("retire", SOUTH, "--yes")

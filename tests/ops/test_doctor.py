@@ -43,7 +43,19 @@ from tests.ops.facts import (
     scaling_group,
     security_group,
 )
-from tests.unit.builders import EAST, GROUP, I1, NOW, TCP, WEST, WEST_DB, address, instance, rule, settings
+from tests.unit.builders import (
+    EAST,
+    GROUP,
+    I1,
+    NOW,
+    TCP,
+    WEST,
+    WEST_DB,
+    address,
+    instance,
+    rule,
+    settings,
+)
 
 
 def expected(**changes: Any) -> Expected:
@@ -60,7 +72,8 @@ def test_a_healthy_region_passes_every_check() -> None:
     findings = findings_of(facts())
     assert worst(findings) is Severity.OK
     checks = ["stack", "engine", "events", "queue", "dead letters", "schedule", "table", "hooks"]
-    checks += ["groups", "addresses", "rivals", "clock", "your access", "engine's access", "room"]
+    checks += ["groups", "addresses", "rivals", "clock", "your access", "engine's access"]
+    checks += ["rows", "announcements", "owners", "room"]
     assert [finding.check for finding in findings] == checks
 
 
@@ -137,7 +150,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
             )
         ),
     ),
-    ("groups", Severity.PROBLEM, "sg-1 does not exist", lambda: facts(security_groups={})),
+    ("groups", Severity.PROBLEM, "sg-00000001 does not exist", lambda: facts(security_groups={})),
     (
         "groups",
         Severity.PROBLEM,
@@ -149,6 +162,12 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
         Severity.PROBLEM,
         "i-1: no public-ipv4 address",
         lambda: facts(instances={I1: instance(I1, private_ipv4=(Cidr("10.0.0.1/32"),))}),
+    ),
+    (
+        "addresses",
+        Severity.WARNING,
+        "only the first 64 addresses of an instance are admitted: i-1 has 65",
+        lambda: facts(instances={I1: instance(I1, *(address(number) for number in range(65)))}),
     ),
     (
         "rivals",
@@ -173,7 +192,7 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
     (
         "room",
         Severity.PROBLEM,
-        "sg-1 needs 61 of 60 IPv4 rules for 60 members at all groups' MaxSize",
+        "sg-00000001 needs 61 of 60 IPv4 rules for 60 members at all groups' MaxSize",
         lambda: facts(scaling_groups=scaling_group(maximum=60)),
     ),
     (
@@ -220,6 +239,8 @@ def test_a_region_without_a_stack_has_one_finding() -> None:
         ("skew", ["clock"]),
         ("own_grants", ["your access"]),
         ("engine_grants", ["engine's access"]),
+        ("rows", ["rows"]),
+        ("unowned", ["owners"]),
     ],
 )
 def test_a_part_that_could_not_be_read_is_a_warning(part: str, checks: list[str]) -> None:
@@ -250,7 +271,7 @@ def put_back(times: int, *, drift: bool = True) -> Log:
 
 def test_a_rule_that_is_put_back_repeatedly_has_a_rival() -> None:
     found = only(list(check_groups(facts(log=put_back(3)), EXPECTED)))
-    assert "198.18.0.1/32 tcp/9042 was put back 3 times in sg-1" in found.message
+    assert "198.18.0.1/32 tcp/9042 was put back 3 times in sg-00000001" in found.message
     assert "--region us-west-2" in found.fix
 
 
@@ -268,7 +289,7 @@ def test_room_counts_the_members_of_all_regions_on_every_port_and_all_other_rule
     west = facts(region=WEST, scaling_groups={"web": ScalingGroup("web", 10, {}, ())}, security_groups={})
     # 14 members and a static one on two ranges each, and the rule that names the group itself.
     assert room(two_ports, facts(), west) == [
-        "sg-1 needs 31 of 60 IPv4 rules for 14 members, 35 while 2 more replace others"
+        "sg-00000001 needs 31 of 60 IPv4 rules for 14 members, 35 while 2 more replace others"
     ]
 
 
@@ -276,8 +297,8 @@ def test_room_is_counted_separately_for_each_family() -> None:
     both = settings(address_kinds=frozenset({AddressKind.PUBLIC_IPV4, AddressKind.PRIVATE_IPV4, AddressKind.IPV6}))
     foreign = rule("sgr-9", Cidr("2001:db8::/64"))
     messages = room(both, facts(security_groups=security_group(SELF, foreign)))
-    assert messages[0].startswith("sg-1 needs 9 of 60 IPv4 rules for 4 members")
-    assert messages[1].startswith("sg-1 needs 6 of 60 IPv6 rules for 4 members")
+    assert messages[0].startswith("sg-00000001 needs 9 of 60 IPv4 rules for 4 members")
+    assert messages[1].startswith("sg-00000001 needs 6 of 60 IPv6 rules for 4 members")
 
 
 def test_room_names_the_regions_that_are_not_counted() -> None:

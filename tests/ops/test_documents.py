@@ -11,7 +11,7 @@ import pytest
 
 from ringfence.core.audit_events import RuleRemoved
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, RuleId
+from ringfence.core.model.identifiers import InstanceId, RosterKey, RuleId
 from ringfence.core.model.rules import Opening
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.commands import adopt, doctor, explain, history
@@ -22,7 +22,7 @@ from tests.ops.adoption import BY_HAND, planned
 from tests.ops.commands import SCHEMAS, schema_of
 from tests.ops.evidence import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
 from tests.ops.facts import facts, findings_of
-from tests.unit.builders import EAST, GROUP, NOW, TCP, WEST, address, instance, label, observed, rows, rule
+from tests.unit.builders import EAST, GROUP, NOW, TCP, WEST, address, instance, label, observed, roster, rows, rule
 
 STRANGER = InstanceId("i-0000000000000009")
 CHANGE = LoggedChange(
@@ -37,6 +37,11 @@ REMOVAL = RuleRemoved(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(), 
 CALL = ApiCall(NOW, "AuthorizeSecurityGroupIngress", "event-1", "arn:aws:iam::1:user/a", "203.0.113.7", "aws-cli")
 
 
+EVIL = roster({STRANGER: address(66)}, key=RosterKey(WEST, "evil"))
+EVIL_DOOR = rule("sgr-00000066", address(66), label(STRANGER, EVIL.key))
+WIDE = rule("sgr-0000000f", Cidr("0.0.0.0/0"), label())
+
+
 def full_explanations() -> list[FullExplanation]:
     """One for each kind of identity, and for each state of a door's history."""
     joining = observed({STRANGER: "Pending:Wait"}, instance(STRANGER, address(2)))
@@ -47,6 +52,8 @@ def full_explanations() -> list[FullExplanation]:
         explained("192.0.2.1", region(rule("sgr-1", OFFICE), rows=rows()), static_members=(OFFICE,)),
         explained("198.18.0.3", region(rows=rows()), strangers={EAST: (STRANGER,)}),
         explained("203.0.113.1", region(rows=rows())),
+        explained("198.18.0.66", region(EVIL_DOOR, WIDE, rows=rows(EVIL)), groups={}),
+        explained(WIDE.id, region(WIDE, rows=rows(MEMBER))),
     ]
     return [
         FullExplanation(explanations[0], NOW + 9, [CHANGE]),
@@ -106,3 +113,28 @@ def test_a_document_contains_what_was_found() -> None:
     assert printed(explain.document(full_explanations()[0]))["doors"][0]["since"] == "2027-01-15T08:00:00Z"
     (adopted,) = printed(adopt.document({EAST: [planned(BY_HAND)]}, {EAST: frozenset({RuleId("sgr-1")})}, {}))["rules"]
     assert (adopted["was"], adopted["description"], adopted["adopted"]) == ("by hand", str(label()), True)
+
+
+def report(explanation: FullExplanation) -> str:
+    output = StringIO()
+    with redirect_stdout(output):
+        Output().show_report(explain.ExplainReport(explanation))
+    return output.getvalue()
+
+
+def test_a_claimed_address_is_told_with_its_row_and_a_wide_rule_with_what_to_do() -> None:
+    claimed, wide = map(report, full_explanations()[-2:])
+    assert (
+        f"198.18.0.66 is no member: {STRANGER} has it only in the row us-west-2/evil of us-east-1's table, which"
+        in " ".join(claimed.split())
+    )
+    assert "has our label, admits 0.0.0.0/0, and its owner is unknown: no member" in claimed
+    assert "age unknown" in claimed
+    assert f"{WIDE.id} admits 0.0.0.0/0: a network is no member of the cluster" in wide
+    assert f"aws ec2 revoke-security-group-ingress --region us-east-1 --group-id {GROUP}" in wide
+    assert "Everything is as it should be" not in claimed + wide
+
+
+def test_a_network_contains_members_and_is_none() -> None:
+    shown = report(FullExplanation(explained("198.18.0.0/16", region(OWNED, rows=rows(MEMBER))), NOW))
+    assert "198.18.0.0/16 contains i-0000000000000001, a member of us-east-1/db" in shown

@@ -7,6 +7,7 @@ import pytest
 from ringfence.core.audit_events import (
     RemovalsHeld,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
@@ -14,9 +15,12 @@ from ringfence.core.audit_events import (
     RuleWanted,
 )
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, Region, RosterKey
+from ringfence.core.model.rosters import Roster
 from ringfence.core.model.rules import Label, Opening, Rule
+from ringfence_ops.explain.evidence import Evidence
 from ringfence_ops.explain.explanation import (
+    ClaimedAddress,
     ClusterMember,
     DepartedInstance,
     Door,
@@ -27,7 +31,7 @@ from ringfence_ops.explain.explanation import (
     Stranger,
 )
 from ringfence_ops.explain.subject import Subject
-from tests.ops.evidence import DEPARTED, I1, I2, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
+from tests.ops.evidence import DEPARTED, I1, I2, I3, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
 from tests.unit.builders import (
     CLUSTER,
     DB,
@@ -36,6 +40,7 @@ from tests.unit.builders import (
     NOW,
     TCP,
     WEST,
+    WEST_DB,
     address,
     instance,
     label,
@@ -73,10 +78,82 @@ def test_an_instance_is_found_by_its_id_with_its_addresses() -> None:
     assert verdicts(answer) == [DoorVerdict.RIGHT]
 
 
-def test_the_newest_roster_of_all_tables_counts() -> None:
-    newer = replace(MEMBER, version=9, members={I2: member(address(1))})
+def test_a_roster_counts_as_its_home_table_has_it() -> None:
+    # given a row in a peer's table that says something newer: anyone who may write there can have written it
+    newer = replace(MEMBER, version=9, members={I2: member(address(1)), I3: member(address(3))})
+    # then
     answer = explained("198.18.0.1", region(rows=rows(MEMBER)), region(rows=rows(newer)))
-    assert [identity.instance for identity in answer.identities if isinstance(identity, ClusterMember)] == [I2]
+    assert [identity.instance for identity in answer.identities if isinstance(identity, ClusterMember)] == [I1]
+    (claim,) = explained("198.18.0.3", region(rows=rows(MEMBER)), region(rows=rows(newer))).identities
+    assert claim == ClaimedAddress(WEST, DB, I3)
+
+
+def test_without_its_home_table_the_newest_roster_counts() -> None:
+    west = roster({I1: address(1)}, key=WEST_DB, version=3)
+    east = region(rows=rows(west))
+    answer = explained("198.18.0.1", east)
+    assert [identity.instance for identity in answer.identities if isinstance(identity, ClusterMember)] == [I1]
+
+
+@pytest.mark.parametrize("subject", ["198.18.0.66", I3])
+def test_an_unannounced_row_makes_no_member(subject: str) -> None:
+    # given a row in the east's table under a name that the west does not announce, and its rule
+    evil = roster({I3: address(66)}, key=RosterKey(WEST, "evil"))
+    announcement = Roster(RosterKey(WEST, ANNOUNCEMENT), 5, groups=frozenset({"db"}))
+    door = rule("sgr-00000066", address(66), label(I3, evil.key))
+    # when
+    answer = explained(subject, region(door, rows=rows(MEMBER, evil, announcement)))
+    # then
+    assert answer.identities == (ClaimedAddress(EAST, evil.key, I3),)
+    assert verdicts(answer) == [DoorVerdict.KEPT]
+
+
+def test_a_row_of_a_group_that_the_cluster_file_does_not_name_makes_no_member() -> None:
+    evil = roster({I3: address(66)}, key=RosterKey(Region("eu-north-1"), "evil"))
+    answer = explained("198.18.0.66", region(rows=rows(MEMBER, evil)), groups={EAST: ("db",), WEST: ("db",)})
+    assert answer.identities == (ClaimedAddress(EAST, evil.key, I3),)
+
+
+def test_an_announcement_is_no_roster() -> None:
+    announcement = Roster(RosterKey(EAST, ANNOUNCEMENT), 5, groups=frozenset({"db"}))
+    evidence = Evidence(CLUSTER, {EAST: region(rows=rows(MEMBER, announcement))})
+    assert set(evidence.rosters()) == {DB}
+
+
+WIDE = ["0.0.0.0/0", "198.18.0.0/15", "198.0.0.0/7"]
+
+
+@pytest.mark.parametrize("owner", [label(I1), Label(CLUSTER, RosterKey(EAST, STATIC), "static")], ids=str)
+@pytest.mark.parametrize("cidr", WIDE)
+def test_a_network_with_our_label_is_a_rule_that_admits_and_no_member(cidr: str, owner: Label) -> None:
+    if owner.instance == "static" and cidr == "198.18.0.0/15":
+        return  # a static member's network may be so large
+    wide = rule("sgr-0000000f", Cidr(cidr), owner)
+    east = region(OWNED, wide, rows=rows(MEMBER), observation=IN_SERVICE)
+    # when a stranger, a member, the rule and the member's id are explained
+    stranger, admitted, itself, by_id = (explained(text, east) for text in ("198.18.0.9", "198.18.0.1", wide.id, I1))
+    # then
+    assert stranger.identities == ()
+    assert [(door.verdict, door.wider) for door in stranger.doors] == [(DoorVerdict.UNOWNED, True)]
+    assert not stranger.is_right
+    assert [type(identity) for identity in admitted.identities] == [ClusterMember]
+    assert verdicts(admitted) == [DoorVerdict.RIGHT, DoorVerdict.UNOWNED]
+    assert (itself.identities, verdicts(itself)) == ((), [DoorVerdict.UNOWNED])
+    assert by_id.addresses == (address(1),)
+
+
+def test_a_rule_whose_owner_nobody_knows_has_its_own_verdict_with_the_reason() -> None:
+    unknown = RuleOwnerUnknown(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(I1), "the roster is not known")
+    (door,) = explained("198.18.0.1", region(OWNED, rows=rows()), planned_events=(unknown,)).doors
+    assert (door.verdict, door.reason, door.is_right) == (DoorVerdict.UNOWNED, "the roster is not known", False)
+
+
+def test_a_rule_that_mirror_mode_removes_goes_though_its_owner_is_unknown() -> None:
+    wide = rule("sgr-0000000f", Cidr("0.0.0.0/0"), label(I1))
+    unknown = RuleOwnerUnknown(EAST, GROUP, wide.id, Opening(TCP, Cidr("0.0.0.0/0")), label(I1), "why")
+    for planned_events in ((unknown, removed(wide, "foreign")), (removed(wide, "foreign"), unknown)):
+        answer = explained("198.18.0.9", region(wide, rows=rows(MEMBER)), planned_events=planned_events)
+        assert verdicts(answer) == [DoorVerdict.GOES]
 
 
 def test_the_address_of_a_departed_instance_is_known_from_its_rule_and_the_rule_goes() -> None:

@@ -148,6 +148,28 @@ def test_what_the_guard_holds_is_removed_only_with_the_digest_of_the_plan(
         assert not set(LEFTOVERS) & two_regions.regions[WEST].admitted()
 
 
+def test_a_rule_that_is_modified_between_the_plan_and_its_confirmation_stays(
+    two_regions: Cluster, operator: Shell
+) -> None:
+    west = two_regions.regions[WEST]
+    with leftover_rules(two_regions, LEFTOVERS):
+        # given the digest of a plan, and one of its rules that admits another port since
+        digest = operator.document("plan")["digest"]
+        (rule,) = [rule for rule in west.rules() if rule["CidrIpv4"] == f"{LEFTOVERS[0]}/32"]
+        changed: Any = {"IpProtocol": "tcp", "FromPort": 444, "ToPort": 444}
+        changed |= {"CidrIpv4": rule["CidrIpv4"], "Description": rule["Description"]}
+        west.client("ec2").modify_security_group_rules(
+            GroupId=west.security_group,
+            SecurityGroupRules=[{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": changed}],
+        )
+        # when
+        refused = operator.run("sync", "--confirm", digest)
+        # then
+        assert refused.code == 1
+        assert refused.errors.startswith("ringfence: the plan has changed since")
+        assert set(LEFTOVERS) <= west.admitted()
+
+
 # Hooks, dead letters, observe mode.
 
 

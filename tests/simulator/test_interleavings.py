@@ -9,8 +9,8 @@ import pytest
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
-from ringfence.core.model.identifiers import Region
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, Services, run_concurrently
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.proof.exploration import ExecutedStep, Execution, Footprint, explore
@@ -213,12 +213,16 @@ class LastWriterWins:
     def rows_of(self, region: Region) -> Rows:
         return self.table.rows_of(region)
 
-    def replace(self, roster: Roster, standing_version: int) -> None:  # noqa: ARG002  # that is the defect
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:  # noqa: ARG002  # that is the defect
         current = self.table.rows_of(roster.key.region).versions().get(roster.key, 0)
         self.table.replace(replace(roster, version=max(current + 1, roster.version)), current)
 
     def offer(self, roster: Roster) -> int:
         return self.table.offer(roster)
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        self.table.delete(key, version_read)
 
     def hold(self, held: HeldRemovals) -> None:
         self.table.hold(held)
@@ -250,14 +254,18 @@ class ReadOnce:
             self.read[region] = self.table.rows_of(region)
         return self.read[region]
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
-        self.table.replace(roster, standing_version)
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
+        self.table.replace(roster, version_read)
         self._note(roster)
 
     def offer(self, roster: Roster) -> int:
         version = self.table.offer(roster)
         self._note(roster)
         return version
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        self.table.delete(key, version_read)
 
     def hold(self, held: HeldRemovals) -> None:
         self.table.hold(held)

@@ -12,7 +12,7 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
@@ -111,11 +111,15 @@ class Restless:
     def rows_of(self, region: Region) -> Rows:
         return self.table.rows_of(region)
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
-        self.table.replace(roster, standing_version)
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
+        self.table.replace(roster, version_read)
 
     def offer(self, roster: Roster) -> int:
         return self.table.offer(roster)
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        self.table.delete(key, version_read)
 
     def hold(self, held: HeldRemovals) -> None:
         self.table.hold(held)

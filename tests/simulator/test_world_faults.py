@@ -14,7 +14,7 @@ from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.line import Killed
 
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
-GROUP = SecurityGroupId("sg-us-east-1")
+GROUP = SecurityGroupId("sg-00000000")
 ADDITION = Addition(
     Opening(PortRange("tcp", 9042, 9042), Cidr("198.18.9.9/32")),
     Label("demo", RosterKey(EAST, "db"), InstanceId("i-1")),

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from ringfence.aws.roster_item import GUARD
 from tests.stack.rendered import ACCOUNT, PROJECT, REGION, Statement, policies, rendered, statements
 
 OF_THE_MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -116,10 +117,39 @@ def test_the_role_can_change_no_group_without_the_clusters_tag() -> None:
         assert statement.condition["StringEquals"]["aws:ResourceTag/ringfence-cluster"] == "demo"
 
 
-def test_the_role_can_write_only_the_clusters_own_tables_in_its_regions() -> None:
-    (writing,) = allowing("dynamodb:PutItem", statements(f"{REGION},us-west-2"))
-    assert writing.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
-    assert writing.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
+def test_the_role_can_read_only_the_clusters_own_tables_in_its_regions() -> None:
+    (reading,) = allowing("dynamodb:Query", statements(f"{REGION},us-west-2"))
+    assert reading.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
+    assert reading.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
+
+
+def test_the_role_can_write_only_its_own_regions_rows_in_the_clusters_tables() -> None:
+    # when
+    (deleting,) = allowing("dynamodb:DeleteItem", statements(f"{REGION},us-west-2"))
+    # then
+    assert deleting.actions == {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+    assert deleting.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
+    assert deleting.condition == {
+        "StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]},
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [REGION]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_the_role_can_write_what_the_guard_holds_only_at_home() -> None:
+    # when
+    (holding,) = (
+        statement
+        for statement in allowing("dynamodb:PutItem", statements(f"{REGION},us-west-2"))
+        if "dynamodb:DeleteItem" not in statement.actions
+    )
+    # then
+    assert holding.actions == {"dynamodb:PutItem"}
+    assert holding.resource == "Table.Arn"
+    assert holding.condition == {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [GUARD]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
 
 
 def test_the_role_can_answer_hooks_only_of_the_stacks_groups() -> None:

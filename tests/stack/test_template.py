@@ -125,6 +125,7 @@ def test_the_engine_reads_every_variable_that_the_stack_sets_and_no_other() -> N
     environment = Recording()
     with pytest.raises(Permanent):
         config.read(environment)
+    assert not config.is_own_queue("arn:aws:sqs:us-east-1:123456789012:other.fifo", environment)
     # then
     assert {name for name in environment.read if name.startswith("RINGFENCE_")} == ours
 

@@ -19,7 +19,7 @@ CLUSTER = "demo"
 EAST, WEST = Region("us-east-1"), Region("us-west-2")
 DB = RosterKey(EAST, "db")
 WEST_DB = RosterKey(WEST, "db")
-GROUP = SecurityGroupId("sg-1")
+GROUP = SecurityGroupId("sg-00000001")
 TCP = PortRange("tcp", 9042, 9042)
 I1, I2, I3 = InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")
 
@@ -58,6 +58,7 @@ def environment(**changes: str) -> dict[str, str]:
         "RINGFENCE_LAUNCH_HOOK": "ringfence-demo-launch",
         "RINGFENCE_TERMINATE_HOOK": "ringfence-demo-terminate",
         "RINGFENCE_TABLE": "ringfence-demo",
+        "RINGFENCE_QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo",
         "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters.fifo",
     }
     return variables | changes
@@ -69,14 +70,23 @@ def launching(
     origin: Place = Place.EC2,
     destination: Place = Place.GROUP,
     group: str = DB.asg,
+    *,
+    token: str | None = None,
 ) -> Launching:
-    return Launching(f"launch-{instance}-{at}", at, group, instance, "ringfence-demo-launch", origin, destination)
+    id, hook = f"launch-{instance}-{at}", "ringfence-demo-launch"
+    return Launching(id, at, group, instance, hook, origin, destination, token)
 
 
 def terminating(
-    instance: InstanceId = I1, at: int | None = NOW, origin: Place = Place.GROUP, destination: Place = Place.EC2
+    instance: InstanceId = I1,
+    at: int | None = NOW,
+    origin: Place = Place.GROUP,
+    destination: Place = Place.EC2,
+    *,
+    token: str | None = None,
 ) -> Terminating:
-    return Terminating(f"end-{instance}-{at}", at, DB.asg, instance, "ringfence-demo-terminate", origin, destination)
+    id, hook = f"end-{instance}-{at}", "ringfence-demo-terminate"
+    return Terminating(id, at, DB.asg, instance, hook, origin, destination, token)
 
 
 def instance(

@@ -14,6 +14,7 @@ from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
+from ringfence.core.plan import GroupPorts
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import PASSES, Convergence, GuardRecord, RegionAccess
@@ -38,7 +39,7 @@ from tests.unit.fakes import FakeSecurityGroups
 E = TypeVar("E")
 
 X, Y = address(1), address(2)
-OTHER = SecurityGroupId("sg-2")
+OTHER = SecurityGroupId("sg-00000002")
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class RegionInMemory:
     ) -> Convergence:
         return Convergence(
             region=EAST,
-            groups=dict.fromkeys(groups, ports),
+            groups=dict.fromkeys(groups, GroupPorts(ports)),
             scope=scope(),
             access=RegionAccess(self.groups, self._read, before_call=lambda: None),
             guard=GuardRecord(
@@ -348,7 +349,7 @@ def test_a_group_without_ports_does_not_stop_the_changes_of_another(
 
 def test_the_error_names_every_group_without_ports() -> None:
     region = region_with([], rows(roster()))
-    with pytest.raises(Permanent, match="security group sg-1, sg-2 in us-east-1 does not admit itself"):
+    with pytest.raises(Permanent, match="security group sg-00000001, sg-00000002 in us-east-1 does not admit itself"):
         region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
 
 

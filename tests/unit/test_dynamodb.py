@@ -1,6 +1,7 @@
 """The table of rosters: what a conditional write means; a bad row does not affect others. No request is sent."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -9,13 +10,25 @@ from botocore.stub import Stubber
 
 from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.roster_item import GUARD, held_to_item, key, to_item
-from ringfence.core.errors import Conflict, NotDeployed, Permanent, RingfenceError
-from ringfence.core.model.identifiers import RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals
+from ringfence.core.errors import Conflict, NotDeployed, Permanent
+from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion, Rows, RowVersion
 from tests.unit.builders import DB, EAST, GROUP, I1, NOW, WEST, WEST_DB, address, roster
 
 NAME = "ringfence-demo"
 ROSTER = roster({I1: address(1)}, version=5)
+PUT = {"TableName": NAME, "Item": to_item(ROSTER), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+HOSTILE_VERSIONS: list[dict[str, Any]] = [
+    {"N": "1e125"},
+    {"N": "9" * 38},
+    {"N": "0"},
+    {"N": "-1"},
+    {"N": "1.5"},
+    {"N": str(NOW + VERSION_MARGIN + 1)},
+    {"S": "7"},
+    {"NULL": True},
+    {"L": []},
+]
 HELD = HeldRemovals(GROUP, frozenset({RuleId("sgr-1")}), "0123456789ab", NOW)
 
 
@@ -30,7 +43,7 @@ def stub() -> Iterator[Stubber]:
 
 def table(stub: Stubber) -> AwsRosterTable:
     client: Any = stub.client
-    return AwsRosterTable(client, EAST, NAME)
+    return AwsRosterTable(client, EAST, NAME, now=lambda: NOW)
 
 
 def refuse(stub: Stubber, existing: dict[str, Any]) -> None:
@@ -74,6 +87,26 @@ def test_a_bad_row_does_not_affect_the_others(stub: Stubber) -> None:
     # then
     assert rows.rosters == {DB: ROSTER}
     assert rows.versions() == {DB: 5, WEST_DB: 9}
+    assert (rows.version_read(DB), rows.version_read(WEST_DB)) == (5, 9)
+
+
+def test_a_version_that_no_engine_can_have_written_is_read_raw_and_counts_as_zero(stub: Stubber) -> None:
+    for attribute in HOSTILE_VERSIONS:
+        stub.add_response("scan", {"Items": [to_item(ROSTER) | {"version": attribute}]})
+        rows = table(stub).rows()
+        assert rows.versions() == {DB: 0}
+        assert rows.version_read(DB) == RawVersion(attribute)
+
+
+def test_rows_of_other_kinds_are_neither_rosters_nor_bad(stub: Stubber) -> None:
+    items = [key(EAST, "(future)"), key("(lease)", "db"), key(GUARD, GROUP) | {"rules": {"L": []}}]
+    stub.add_response("scan", {"Items": items})
+    assert table(stub).rows() == Rows()
+
+
+def test_a_record_of_the_guard_from_the_future_counts_as_no_record(stub: Stubber) -> None:
+    stub.add_response("scan", {"Items": [held_to_item(replace(HELD, at=NOW + 60))]})
+    assert table(stub).rows().held == {}
 
 
 def test_an_unreadable_record_of_the_guard_counts_as_no_record(stub: Stubber) -> None:
@@ -82,51 +115,73 @@ def test_an_unreadable_record_of_the_guard_counts_as_no_record(stub: Stubber) ->
     assert (rows.held, rows.bad) == ({}, {})
 
 
-@pytest.mark.parametrize(
-    ("current_version", "condition"),
-    [
-        (0, {"ConditionExpression": "attribute_not_exists(version)"}),
+STILL = [
+    (0, {"ConditionExpression": "attribute_not_exists(version)"}),
+    (RawVersion(None), {"ConditionExpression": "attribute_not_exists(version)"}),
+    *(
         (
-            4,
-            {
-                "ConditionExpression": "version = :current",
-                "ExpressionAttributeValues": {":current": {"N": "4"}},
-            },
-        ),
-    ],
-)
+            version,
+            {"ConditionExpression": "version = :read", "ExpressionAttributeValues": {":read": attribute}},
+        )
+        for version, attribute in [
+            (4, {"N": "4"}),
+            *((RawVersion(attribute), attribute) for attribute in HOSTILE_VERSIONS),
+        ]
+    ),
+]
+"""Versions that were read, and the condition that the row still has that version."""
+
+
+@pytest.mark.parametrize(("version_read", "condition"), STILL)
 def test_our_own_row_is_replaced_only_if_it_has_the_version_that_was_read(
-    stub: Stubber, current_version: int, condition: dict[str, Any]
+    stub: Stubber, version_read: RowVersion, condition: dict[str, Any]
 ) -> None:
-    item = {"TableName": NAME, "Item": to_item(ROSTER), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    stub.add_response("put_item", {}, item | condition)
-    table(stub).replace(ROSTER, current_version)
+    stub.add_response("put_item", {}, PUT | condition)
+    table(stub).replace(ROSTER, version_read)
 
 
-def test_a_row_that_another_invocation_wrote_raises_conflict(stub: Stubber) -> None:
-    refuse(stub, to_item(roster(version=6)))
+@pytest.mark.parametrize("version_read", [0, 4, RawVersion({"S": "7"})])
+@pytest.mark.parametrize("version", [{"N": "6"}, {"S": "7"}, None])
+def test_a_row_that_another_invocation_wrote_raises_conflict(
+    stub: Stubber, version_read: RowVersion, version: dict[str, Any] | None
+) -> None:
+    existing = to_item(ROSTER) | ({"version": version} if version else {})
+    refuse(stub, existing)
     with pytest.raises(Conflict, match="written by another invocation"):
-        table(stub).replace(ROSTER, 4)
+        table(stub).replace(ROSTER, version_read)
 
 
-def test_our_own_row_without_a_readable_version_raises_permanent(stub: Stubber) -> None:
-    # given a row that was read as a row without a version, but whose version attribute exists
-    refuse(stub, to_item(ROSTER) | {"version": {"S": "7"}})
-    # when / then
+# Deletion.
+
+
+@pytest.mark.parametrize(("version_read", "condition"), STILL)
+def test_a_row_is_deleted_only_if_it_has_the_version_that_was_read(
+    stub: Stubber, version_read: RowVersion, condition: dict[str, Any]
+) -> None:
+    stub.add_response("delete_item", {}, {"TableName": NAME, "Key": key(DB.region, DB.asg)} | condition)
+    table(stub).delete(DB, version_read)
+
+
+def test_a_row_that_another_invocation_wrote_is_not_deleted(stub: Stubber) -> None:
+    stub.add_client_error("delete_item", "ConditionalCheckFailedException")
+    with pytest.raises(Conflict, match="us-east-1/db was written by another invocation"):
+        table(stub).delete(DB, 4)
+
+
+def test_a_deletion_that_is_denied_raises_permanent(stub: Stubber) -> None:
+    stub.add_client_error("delete_item", "AccessDeniedException")
     with pytest.raises(Permanent):
-        table(stub).replace(ROSTER, 0)
+        table(stub).delete(DB, 4)
+
+
+# Offers.
 
 
 def test_an_offer_writes_a_newer_row(stub: Stubber) -> None:
     condition = "attribute_not_exists(version) OR version < :version"
-    expected = {
-        "TableName": NAME,
-        "Item": to_item(ROSTER),
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        "ConditionExpression": condition,
-        "ExpressionAttributeValues": {":version": {"N": "5"}},
-    }
-    stub.add_response("put_item", {}, expected)
+    values = {":version": {"N": "5"}}
+    expected = {"ConditionExpression": condition, "ExpressionAttributeValues": values}
+    stub.add_response("put_item", {}, PUT | expected)
     assert table(stub).offer(ROSTER) == 5
 
 
@@ -136,18 +191,34 @@ def test_an_offer_returns_the_version_of_a_row_that_is_as_new(stub: Stubber, ver
     assert table(stub).offer(ROSTER) == version
 
 
-def test_an_offer_raises_an_error_if_the_row_has_no_readable_version(stub: Stubber) -> None:
-    # given a row whose version is not a number, so that no comparison with a number is true
-    refuse(stub, to_item(ROSTER) | {"version": {"S": "7"}})
+@pytest.mark.parametrize("attribute", HOSTILE_VERSIONS)
+def test_an_offer_replaces_a_row_that_no_engine_can_have_written(stub: Stubber, attribute: dict[str, Any]) -> None:
+    # given a row whose version is higher than ours, or no number, so that our condition does not hold
+    refuse(stub, to_item(ROSTER) | {"version": attribute})
+    condition = {"ConditionExpression": "version = :read", "ExpressionAttributeValues": {":read": attribute}}
+    stub.add_response("put_item", {}, PUT | condition)
     # when / then
-    with pytest.raises(RingfenceError):
+    assert table(stub).offer(ROSTER) == 5
+
+
+def test_an_offer_over_a_row_that_changes_meanwhile_raises_conflict(stub: Stubber) -> None:
+    refuse(stub, to_item(ROSTER) | {"version": {"N": "1e125"}})
+    refuse(stub, to_item(ROSTER) | {"version": {"N": "2e125"}})
+    with pytest.raises(Conflict, match="written by another caller"):
         table(stub).offer(ROSTER)
+
+
+@pytest.mark.parametrize("version", [5, 9, NOW + VERSION_MARGIN])
+def test_an_offer_returns_the_version_of_a_bad_row_that_an_engine_can_have_written(stub: Stubber, version: int) -> None:
+    refuse(stub, to_item(roster(version=version)) | {"members": {"S": "none"}})
+    # ours must be written again at a higher version
+    assert table(stub).offer(ROSTER) == max(version, ROSTER.version + 1)
 
 
 def test_the_removals_that_the_guard_holds_are_stored_under_their_group(stub: Stubber) -> None:
     stub.add_response("put_item", {}, {"TableName": NAME, "Item": held_to_item(HELD)})
     table(stub).hold(HELD)
-    assert held_to_item(HELD)["asg"] == {"S": SecurityGroupId("sg-1")}
+    assert held_to_item(HELD)["asg"] == {"S": GROUP}
 
 
 @pytest.mark.parametrize(
@@ -157,6 +228,7 @@ def test_the_removals_that_the_guard_holds_are_stored_under_their_group(stub: St
         ("query", lambda table: table.rows_of(WEST)),
         ("put_item", lambda table: table.hold(HELD)),
         ("put_item", lambda table: table.offer(ROSTER)),
+        ("delete_item", lambda table: table.delete(DB, 5)),
     ],
 )
 def test_a_table_that_does_not_exist_raises_not_deployed(

@@ -1,4 +1,4 @@
-"""Input becomes one of four events, and no input raises an error."""
+"""Input becomes an event, is ignored or is malformed, and no input raises an error."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.core.events import SCHEDULE, Ignored, Launching, Place, Terminating, TrueUp, parse
-from tests.unit.builders import I1
+from ringfence.core.events import SCHEDULE, Ignored, Launching, Malformed, Place, Terminating, TrueUp, parse
+from ringfence.core.model.identifiers import InstanceId
 
 FALLBACK = "message-1"
 LAUNCH = "EC2 Instance-launch Lifecycle Action"
@@ -15,6 +15,7 @@ TERMINATE = "EC2 Instance-terminate Lifecycle Action"
 NOON = 1764504000  # 2025-11-30T12:00:00Z
 
 
+INSTANCE = InstanceId("i-0123456789abcdef0")
 TOKEN = "87654321-4321-4321-4321-210987654321"
 
 
@@ -34,7 +35,7 @@ def lifecycle(detail_type: str = LAUNCH, **changes: Any) -> dict[str, Any]:
             "LifecycleActionToken": TOKEN,
             "AutoScalingGroupName": "db",
             "LifecycleHookName": "ringfence-demo-launch",
-            "EC2InstanceId": "i-1",
+            "EC2InstanceId": INSTANCE,
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_" + ("TERMINATING" if terminates else "LAUNCHING"),
             "NotificationMetadata": "additional-info",
             "Origin": "AutoScalingGroup" if terminates else "EC2",
@@ -53,13 +54,27 @@ def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def test_a_launch_has_its_instance_places_time_and_token() -> None:
     assert parse(lifecycle(), FALLBACK) == Launching(
-        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.EC2, Place.GROUP, TOKEN
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        NOON,
+        "db",
+        INSTANCE,
+        "ringfence-demo-launch",
+        Place.EC2,
+        Place.GROUP,
+        TOKEN,
     )
 
 
 def test_a_termination_has_its_instance_places_time_and_token() -> None:
     assert parse(lifecycle(TERMINATE), FALLBACK) == Terminating(
-        "6a7e8feb-b491-4cf7-a9f1-bf3703467718", NOON, "db", I1, "ringfence-demo-launch", Place.GROUP, Place.EC2, TOKEN
+        "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        NOON,
+        "db",
+        INSTANCE,
+        "ringfence-demo-launch",
+        Place.GROUP,
+        Place.EC2,
+        TOKEN,
     )
 
 
@@ -96,14 +111,65 @@ def test_an_event_without_valid_places_has_the_default_places(
 
 
 @pytest.mark.parametrize("name", ["AutoScalingGroupName", "EC2InstanceId", "LifecycleHookName"])
-@pytest.mark.parametrize("value", [None, "", 7, ["db"]])
-def test_a_lifecycle_event_without_group_instance_or_hook_is_ignored(name: str, value: object) -> None:
+@pytest.mark.parametrize("value", [None, "", 7, ["db"], {"db": 1}, True, 1.5])
+def test_a_lifecycle_event_without_group_instance_or_hook_is_malformed(name: str, value: object) -> None:
     event = parse(lifecycle(LAUNCH, **{name: value}), FALLBACK)
-    assert isinstance(event, Ignored)
-    assert "does not name" in event.reason
+    assert isinstance(event, Malformed)
+    assert event.id == "6a7e8feb-b491-4cf7-a9f1-bf3703467718"
+    assert name in event.reason
 
 
-@pytest.mark.parametrize("time", [None, "", "noon", 12])
+@pytest.mark.parametrize("detail", [None, "text", [], 7])
+def test_a_lifecycle_event_without_detail_is_malformed(detail: object) -> None:
+    assert isinstance(parse({**lifecycle(), "detail": detail}, FALLBACK), Malformed)
+
+
+INVALID: dict[str, list[Any]] = {
+    "AutoScalingGroupName": ["d" * 256, "db\n", "db\x1b[2J", "d\u202eb", "\ud800", "db\x00"],
+    "EC2InstanceId": [
+        *("*", "i-", "i-1", "i-0123456789abcdef", "i-0123456789ABCDEF0", "i-0123456789abcdefg", "i-\ud800"),
+        *(f"{INSTANCE}\n", f" {INSTANCE}", "i-" + "0" * 70_000, "i-٠١٢٣٤٥٦٧"),
+    ],
+    "LifecycleHookName": ["h" * 256, "a hook", "hook:1", "hook\n", "*", "h\u00f6ok"],
+    "LifecycleActionToken": ["x", "0" * 36, TOKEN[:-1], f"{TOKEN}0", f"{TOKEN}\n", "*", 7, [TOKEN]],
+}
+
+
+@pytest.mark.parametrize("detail_type", [LAUNCH, TERMINATE])
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])
+def test_an_id_or_a_name_that_aws_cannot_have_made_is_malformed(detail_type: str, name: str, value: object) -> None:
+    event = parse(lifecycle(detail_type, **{name: value}), FALLBACK)
+    assert isinstance(event, Malformed)
+    assert event.reason.startswith(name)
+    assert len(event.reason) < 150
+    assert event.reason.isascii()
+    assert event.reason.isprintable()
+
+
+VALID: dict[str, list[Any]] = {
+    "AutoScalingGroupName": ["d", "d" * 255, "db-East_1.a/b#2", "an old name", "old:name"],
+    "EC2InstanceId": ["i-01234567", "i-0123456789abcdef0", "i-00000000000000001"],
+    "LifecycleHookName": ["h", "h" * 255, "ringfence-demo-launch", "a/b_c-D1"],
+    "LifecycleActionToken": [TOKEN, TOKEN.replace("4321", "abcd"), "ABCDEF01-4321-4321-4321-210987654321", None],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in VALID.items() for value in values])
+def test_every_id_and_name_that_aws_makes_is_accepted(name: str, value: object) -> None:
+    assert isinstance(parse(lifecycle(LAUNCH, **{name: value}), FALLBACK), Launching)
+
+
+@pytest.mark.parametrize("id", [None, "", 7, "x" * 65, "a\nb", "\ud800", "two words", ["id"]])
+def test_an_event_without_a_valid_id_has_the_id_of_its_message(id: object) -> None:
+    event = parse({**lifecycle(), "id": id}, FALLBACK)
+    assert isinstance(event, Launching)
+    assert event.id == FALLBACK
+
+
+@pytest.mark.parametrize(
+    "time",
+    [None, "", "noon", 12, "2025-11-30T12:00:00", "0001-01-01T00:00:00+23:59", "2025-13-30T12:00:00Z", "2" * 9000],
+)
 def test_an_event_without_a_valid_time_is_accepted(time: object) -> None:
     event = parse({**lifecycle(), "time": time}, FALLBACK)
     assert isinstance(event, Launching)
@@ -138,6 +204,11 @@ def test_a_scheduled_true_up_is_named_after_its_time() -> None:
     assert parse(event, FALLBACK) == TrueUp("schedule 2025-11-30T12:00:00Z")
 
 
+@pytest.mark.parametrize("time", [None, "", 7, "x" * 9000, "\ud800", "noon\x1b[2J"])
+def test_a_scheduled_true_up_without_a_valid_time_is_named_after_the_schedule(time: object) -> None:
+    assert parse({"source": SCHEDULE, "time": time}, FALLBACK) == TrueUp("schedule")
+
+
 def test_an_operator_invokes_a_true_up() -> None:
     assert parse({"trueup": True}, FALLBACK) == TrueUp(FALLBACK)
 
@@ -155,6 +226,21 @@ def test_the_original_form_is_a_true_up_with_any_value_of_trueup(further: dict[s
 def test_the_original_form_can_confirm_held_removals() -> None:
     event = {"detail": {"AutoScalingGroupName": "db"}, "confirm": "0123456789ab"}
     assert parse(event, FALLBACK) == TrueUp(FALLBACK, "db", "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"detail": {"AutoScalingGroupName": 7}},
+        {"detail": {"AutoScalingGroupName": "d" * 256}},
+        {"detail": {"AutoScalingGroupName": "db\n"}, "trueup": True},
+        {"trueup": True, "confirm": 7},
+        {"trueup": True, "confirm": "x" * 65},
+        {"trueup": True, "confirm": "\ud800"},
+    ],
+)
+def test_a_true_up_with_an_invalid_group_or_digest_is_malformed(event: dict[str, Any]) -> None:
+    assert isinstance(parse(event, FALLBACK), Malformed)
 
 
 def test_an_event_of_another_source_that_names_a_group_is_no_true_up() -> None:
@@ -184,6 +270,15 @@ def test_other_input_is_ignored_with_a_reason(event: object) -> None:
     assert isinstance(ignored, Ignored)
     assert ignored.id == FALLBACK
     assert ignored.reason
+
+
+@pytest.mark.parametrize("text", ["x" * 70_000, "\ud800", "\x1b[2J", "\u202e", "\x9b"])
+def test_the_reason_of_an_ignored_event_is_short_and_printable(text: str) -> None:
+    ignored = parse({"source": text, "detail-type": text}, FALLBACK)
+    assert isinstance(ignored, Ignored)
+    assert len(ignored.reason) < 300
+    assert ignored.reason.isascii()
+    assert ignored.reason.isprintable()
 
 
 json_values = st.recursive(

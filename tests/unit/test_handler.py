@@ -51,7 +51,7 @@ def handler(function_variables: pytest.MonkeyPatch) -> Handler:
     return handler
 
 
-def lifecycle_event(group: str = DB.asg) -> dict[str, Any]:
+def lifecycle_event(group: str = DB.asg, **detail: object) -> dict[str, Any]:
     """Source: Amazon EC2 Auto Scaling User Guide, "EventBridge event reference"."""
     return {
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
@@ -61,9 +61,10 @@ def lifecycle_event(group: str = DB.asg) -> dict[str, Any]:
         "detail": {
             "AutoScalingGroupName": group,
             "LifecycleHookName": "ringfence-demo-launch",
-            "EC2InstanceId": "i-1",
+            "EC2InstanceId": "i-0123456789abcdef0",
             "Origin": "EC2",
             "Destination": "AutoScalingGroup",
+            **detail,
         },
     }
 
@@ -72,7 +73,11 @@ def batch(**bodies: object) -> dict[str, Any]:
     """A batch of the queue, by the ids of its messages. A text is a body as it is."""
     return {
         "Records": [
-            {"messageId": id, "body": body if isinstance(body, str) else json.dumps(body)}
+            {
+                "messageId": id,
+                "eventSourceARN": environment()["RINGFENCE_QUEUE_ARN"],
+                "body": body if isinstance(body, str) else json.dumps(body),
+            }
             for id, body in bodies.items()
         ]
     }
@@ -103,8 +108,8 @@ def test_preparing_the_engine_raises_no_error_for_a_wrong_configuration() -> Non
 def test_a_batch_keeps_its_lifecycle_events_in_the_queue_if_the_configuration_is_wrong() -> None:
     # given a queue whose dead-letter queue is not known either
     messages = batch(first=lifecycle_event(), second=TRUE_UP, third=lifecycle_event("other"), fourth="no JSON")
-    # when / then the true-up and the message without an event are done
-    assert failures(Handler(WRONG)(messages, Context())) == ["first", "third"]
+    # when / then only the true-up is done
+    assert failures(Handler(WRONG)(messages, Context())) == ["first", "third", "fourth"]
 
 
 def test_the_log_says_that_the_configuration_is_wrong_and_the_metrics_count_an_error(
@@ -138,18 +143,54 @@ def test_a_direct_invoke_returns_the_summary(handler: Handler) -> None:
     assert handler({"source": "my.app"}, Context())["ignored"] == 1
 
 
-@pytest.mark.parametrize("event", [None, "text", {"Records": None}, {"Records": "text"}])
-def test_an_event_without_a_list_of_records_is_a_direct_invoke(handler: Handler, event: object) -> None:
+@pytest.mark.parametrize("event", [None, "text", [], 7])
+def test_an_event_that_is_no_object_is_a_direct_invoke(handler: Handler, event: object) -> None:
     assert handler(event, Context())["ignored"] == 1
 
 
+def test_a_malformed_event_of_a_direct_invoke_is_an_error_with_its_reason(handler: Handler) -> None:
+    with pytest.raises(Permanent, match=r"the event is malformed: EC2InstanceId is not valid: '\*'"):
+        handler(lifecycle_event(EC2InstanceId="*"), Context())
+
+
 def test_a_batch_of_ignored_messages_is_done(handler: Handler) -> None:
-    messages = batch(first="no JSON", second={"source": "my.app"}, third=lifecycle_event("other"))
+    messages = batch(first="[]", second={"source": "my.app"}, third=lifecycle_event("other"))
     assert failures(handler(messages, Context())) == []
 
 
-def test_a_record_that_is_no_object_is_left_out(handler: Handler) -> None:
-    assert failures(handler({"Records": ["text", None]}, Context())) == []
+FOREIGN_RECORDS: list[object] = [
+    None,
+    "text",
+    {},
+    [],
+    ["text", None],
+    [{"messageId": "1", "body": json.dumps(lifecycle_event())}],
+    [{"messageId": "1", "body": "{}", "eventSourceARN": 7}],
+    [{"messageId": "1", "body": "{}", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:other.fifo"}],
+    [{"messageId": "1", "body": "{}", "eventSourceARN": "\ud800\x1b" * 40_000}],
+    [*batch(first=lifecycle_event())["Records"], {"messageId": "2", "body": "{}"}],
+]
+
+
+@pytest.mark.parametrize("records", FOREIGN_RECORDS)
+def test_records_of_another_queue_are_an_error_and_no_call_is_made(stubs: "Stubs", records: object) -> None:
+    with pytest.raises(Permanent, match=r"[Aa] direct invoke must not have Records") as raised:
+        stubs.handler({"Records": records}, Context())
+    assert str(raised.value).isascii()
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_stack_that_does_not_tell_its_queue_has_the_queue_of_its_cluster(partition: str) -> None:
+    # given the environment of version 0.1
+    variables = environment(RINGFENCE_QUEUE_ARN="")
+    arn = f"arn:{partition}:sqs:us-east-1:123456789012:ringfence-demo.fifo"
+    record = {"messageId": "first", "body": "[]", "eventSourceARN": arn}
+    # when / then
+    assert failures(Handler(variables)({"Records": [record]}, Context())) == []
+    for other in (arn.replace("demo", "other"), arn.replace("east", "west"), arn.replace("123", "321"), f"{arn}x"):
+        with pytest.raises(Permanent, match="own queue"):
+            Handler(variables)({"Records": [{**record, "eventSourceARN": other}]}, Context())
 
 
 # An error of AWS.
@@ -186,14 +227,18 @@ def stubs(handler: Handler) -> Iterator[Stubs]:
         dead_letters.assert_no_pending_responses()
 
 
-def expect_dead_letter(stubs: Stubs, id: str, body: object) -> None:
+def expect_dead_letter(
+    stubs: Stubs, id: str, body: object, reason: str = "Scan in us-east-1", changes: str | None = None
+) -> None:
+    marks = {} if changes is None else {"body": {"DataType": "String", "StringValue": _Containing(changes)}}
     expected = {
         "QueueUrl": environment()["RINGFENCE_DEAD_LETTER_QUEUE_URL"],
-        "MessageBody": json.dumps(body),
+        "MessageBody": _Containing(body[:1000]) if isinstance(body, str) else json.dumps(body),
         "MessageGroupId": "demo",
         "MessageDeduplicationId": id,
         "MessageAttributes": {
-            "reason": {"DataType": "String", "StringValue": _Containing("Scan in us-east-1")},
+            "reason": {"DataType": "String", "StringValue": _Containing(reason)},
+            **marks,
         },
     }
     answer = {"MessageId": "1", "MD5OfMessageBody": "0" * 32}
@@ -208,6 +253,9 @@ class _Containing(str):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and str(self) in other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
 
 def test_a_permanent_error_puts_each_lifecycle_event_into_the_dead_letter_queue_with_its_reason(stubs: Stubs) -> None:
@@ -228,8 +276,82 @@ def test_a_message_stays_in_the_queue_if_the_dead_letter_queue_refuses_it(stubs:
 
 def test_a_retry_returns_the_whole_batch_in_its_order(stubs: Stubs) -> None:
     stubs.fail_table(THROTTLED)
-    answer = stubs.handler(batch(first=TRUE_UP, second=lifecycle_event(), third="no JSON"), Context())
+    answer = stubs.handler(batch(first=TRUE_UP, second=lifecycle_event(), third="[]"), Context())
     assert failures(answer) == ["first", "second", "third"]
+
+
+POISON = {
+    "deep": ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "more than 16384 bytes", None),
+    "deep and small": ("[" * 8000, "20 levels", None),
+    "a lone surrogate": (json.dumps(lifecycle_event(EC2InstanceId="i-\ud800")), "surrogate", None),
+    "NaN": ('{"detail": NaN}', "NaN", None),
+    "an overflowing number": ('{"detail": 1e999}', "too large", None),
+    "a huge integer": ('{"detail": ' + "9" * 5000 + "}", "too large", None),
+    "no JSON": ("hello", "not JSON", None),
+    "1 MiB": ("x" * 1_048_576, "more than 16384 bytes", "truncated"),
+    "characters that SQS refuses": ("a\x00", "not JSON", "escaped"),
+    "a malformed token": (json.dumps(lifecycle_event(LifecycleActionToken="x")), "LifecycleActionToken", None),
+    "a long instance id": (json.dumps(lifecycle_event(EC2InstanceId="i-" + "0" * 9000)), "EC2InstanceId", None),
+    "every instance": (json.dumps(lifecycle_event(EC2InstanceId="*")), "EC2InstanceId", None),
+}
+
+
+@pytest.mark.parametrize("position", [0, 1])
+@pytest.mark.parametrize(("body", "reason", "changes"), POISON.values(), ids=POISON)
+def test_poison_is_a_dead_letter_with_its_reason_and_the_others_are_served_at_once(
+    stubs: Stubs, position: int, body: str, reason: str, changes: str | None
+) -> None:
+    # given a launch beside it, whose reconcile reads the table once
+    messages = [("launch", lifecycle_event()), ("junk", body)]
+    stubs.fail_table(THROTTLED)
+    expect_dead_letter(stubs, "junk", body[:1] if changes == "escaped" else body, reason, changes)
+    # when
+    answer = stubs.handler(batch(**dict(reversed(messages) if position else messages)), Context())
+    # then only the launch, whose call was throttled, is delivered again
+    assert failures(answer) == ["launch"]
+
+
+def crash(**_: object) -> None:
+    raise KeyError("an answer that nobody expects")
+
+
+@pytest.mark.usefixtures("stubs")
+def test_an_engine_that_crashes_on_everything_keeps_its_launches_in_the_queue_and_logs_where(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a table whose answers crash the engine, and a logger of its own
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "crashes")
+    handler = Handler(environment())
+    table: Any = handler.engine().regions[EAST].table
+    table.client.meta.events.register("before-call.*", crash)
+    # when
+    answer = handler(batch(first=TRUE_UP, second=lifecycle_event(), third=lifecycle_event()), Context())
+    # then
+    assert failures(answer) == ["second", "third"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    failed = [line for line in lines if line.get("level") == "ERROR"]
+    assert len(failed) == 5
+    assert all(line["message"].startswith("reconcile failed: KeyError: ") for line in failed)
+    assert all("test_handler.py" in line["traceback"] for line in failed)
+
+
+def test_a_batch_of_poison_makes_no_call_but_those_for_its_dead_letters(stubs: Stubs) -> None:
+    for id in ("first", "second"):
+        expect_dead_letter(stubs, id, "hello", "not JSON")
+    assert failures(stubs.handler(batch(first="hello", second="hello"), Context())) == []
+
+
+@pytest.mark.usefixtures("handler")
+def test_no_line_of_the_log_is_longer_than_its_content_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given five events with long ids
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "long")
+    long = {**lifecycle_event("other"), "id": "x" * 9000}
+    # when
+    Handler(environment())(batch(**{f"message-{number}": long for number in range(5)}), Context())
+    # then
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 5000
 
 
 @pytest.mark.parametrize(("code", "error"), [(DENIED, Permanent), (THROTTLED, Retry)])

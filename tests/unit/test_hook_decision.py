@@ -1,12 +1,10 @@
 """The answer to a waiting hook: continue, abandon, or leave the instance waiting."""
 
-from collections.abc import Mapping
-
 import pytest
 
 from ringfence.core.configuration.settings import NoAddress
 from ringfence.core.errors import Refusal, Refused, Retry
-from ringfence.core.events import LifecycleEvent, Place
+from ringfence.core.events import Place
 from ringfence.core.hook_decision import (
     Complete,
     Hold,
@@ -17,11 +15,9 @@ from ringfence.core.hook_decision import (
     waiting_instances,
 )
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.addresses import AddressKind
-from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import MemberState, Roster
-from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
 from tests.unit.builders import (
     DB,
@@ -31,16 +27,15 @@ from tests.unit.builders import (
     NOW,
     WEST,
     address,
-    instance,
     launching,
     member,
     observed,
     roster,
     settings,
-    terminating,
 )
 
 LAUNCHES, TERMINATES = (Transition.LAUNCH,), (Transition.TERMINATE,)
+TOKEN = "71514b9d-6a40-4b26-8523-05e7ee35fa40"
 HOME, PEER = RegionResult(EAST), RegionResult(WEST)
 DOWN = RegionResult(WEST, Retry("us-west-2 got no answer"))
 LACKING = RegionResult(WEST, lacking={(DB, I1): Refused(Refusal.QUOTA, "no room")})
@@ -67,103 +62,6 @@ def waiting(transitions: tuple[Transition, ...] = LAUNCHES, *, warm: bool = Fals
 def result(decision: HookDecision) -> HookResult | None:
     """The answer to the hook, or None if the instance is left waiting."""
     return decision.result if isinstance(decision, Complete) else None
-
-
-# Which instances wait.
-
-
-@pytest.mark.parametrize(
-    ("state", "transitions", "warm"),
-    [
-        ("Pending:Wait", LAUNCHES, False),
-        ("Terminating:Wait", TERMINATES, False),
-        ("Warmed:Pending:Wait", LAUNCHES + TERMINATES, True),
-        ("Warmed:Terminating:Wait", TERMINATES, True),
-    ],
-)
-def test_an_instance_listed_as_waiting_waits_without_any_event(
-    state: str, transitions: tuple[Transition, ...], warm: bool
-) -> None:
-    assert waiting_instances(observed({I1: state, I2: "InService"}), [], NOW) == [
-        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("event", "states", "seen"),
-    [
-        (launching(), {}, False),
-        (launching(), {I1: "Pending"}, False),
-        (launching(origin=Place.WARM_POOL), {I1: "Warmed:Stopped"}, False),
-        (terminating(), {I1: "InService"}, False),
-        (terminating(), {I1: "Terminating"}, False),
-        (terminating(), {}, True),
-    ],
-)
-def test_an_instance_that_an_event_names_may_wait_before_its_group_lists_the_wait(
-    event: LifecycleEvent, states: Mapping[InstanceId, str], seen: bool
-) -> None:
-    # given a listing that is older than the event
-    observation = observed(states, *([instance(I1)] if seen else []))
-    # when
-    (found,) = waiting_instances(observation, [event], NOW)
-    # then
-    assert (found.instance, found.event) == (I1, event)
-
-
-@pytest.mark.parametrize(
-    ("event", "states"),
-    [
-        (launching(), {I1: "InService"}),  # its hook was answered already
-        (launching(), {I1: "Terminating"}),
-        (launching(at=NOW - STALE_SECONDS - 1), {}),  # too late for a listing to be older
-        (terminating(at=NOW - STALE_SECONDS - 1), {I1: "InService"}),
-        (terminating(), {}),  # not listed and not described
-    ],
-)
-def test_an_instance_that_no_hook_can_hold_does_not_wait(
-    event: LifecycleEvent, states: Mapping[InstanceId, str]
-) -> None:
-    assert waiting_instances(observed(states), [event], NOW) == []
-
-
-def test_no_instance_of_another_group_waits() -> None:
-    assert waiting_instances(Observation({}, {}), [launching()], NOW) == []
-
-
-def test_a_listed_wait_keeps_its_event_even_if_the_event_is_old() -> None:
-    event = launching(at=NOW - 900)
-    (found,) = waiting_instances(observed({I1: "Pending:Wait"}), [event], NOW)
-    assert found.event == event
-
-
-def test_an_event_names_the_transition_of_a_wait_in_a_warm_pool() -> None:
-    seen = observed({I1: "Warmed:Pending:Wait"})
-    into = terminating(destination=Place.WARM_POOL)
-    expected = WaitingInstance(DB.asg, I1, TERMINATES, into, warm=True, seen_at=NOW)
-    assert waiting_instances(seen, [into], NOW) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("state", "older"),
-    [
-        ("Terminating:Wait", launching(at=NOW - 20)),
-        ("Terminating:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
-        ("Pending:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
-        ("Pending:Wait", terminating(at=NOW - 20, destination=Place.WARM_POOL)),
-        ("Warmed:Terminating:Wait", launching(at=NOW - 20, destination=Place.WARM_POOL)),
-    ],
-)
-def test_an_event_that_is_older_than_the_listing_does_not_change_the_wait(state: str, older: LifecycleEvent) -> None:
-    seen = observed({I1: state})
-    assert waiting_instances(seen, [older], NOW) == waiting_instances(seen, [], NOW)
-
-
-@pytest.mark.parametrize("states", [{}, {I1: "Pending:Wait"}])
-def test_the_later_of_two_events_names_the_wait(states: Mapping[InstanceId, str]) -> None:
-    seen = observed(states, instance(I1, address(1)))
-    (found,) = waiting_instances(seen, [launching(at=NOW - 9), terminating(at=NOW - 1)], NOW)
-    assert found.transitions == TERMINATES
 
 
 # A launch.
@@ -216,6 +114,17 @@ def test_a_failure_at_home_holds_a_launch() -> None:
     decision = decision_for(waiting(), ADMITTED, RegionResult(EAST, Retry("throttled")))
     assert isinstance(decision, Hold)
     assert "throttled" in decision.why
+
+
+def test_a_launch_that_aws_does_not_confirm_is_held() -> None:
+    # given a member whose rule was not made, because AWS does not show it at the moment
+    missing = roster({I1: member(address(1), state=MemberState.MISSING)})
+    unconfirmed = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
+    # when
+    decision = decision_for(waiting(), missing, RegionResult(EAST, lacking={(DB, I1): unconfirmed}))
+    # then
+    assert isinstance(decision, Hold)
+    assert decision.why == "AWS does not show the instance at the moment"
 
 
 def test_a_launch_that_is_no_member_is_held() -> None:
@@ -310,6 +219,12 @@ def test_a_termination_of_an_instance_that_is_a_member_again_is_held() -> None:
     assert isinstance(decision_for(waiting(TERMINATES), ADMITTED), Hold)
 
 
+def test_a_termination_of_a_missing_member_is_held_and_says_why() -> None:
+    decision = decision_for(waiting(TERMINATES), roster({I1: member(address(1), state=MemberState.MISSING)}))
+    assert isinstance(decision, Hold)
+    assert decision.why == "AWS does not show yet that it has left its group"
+
+
 def test_a_termination_of_an_unknown_instance_continues_at_once() -> None:
     assert result(decision_for(waiting(TERMINATES), roster())) is HookResult.CONTINUE
 
@@ -351,8 +266,14 @@ def test_an_old_listing_holds_an_instance_on_its_way_into_a_warm_pool() -> None:
 
 
 def test_an_event_with_an_old_listing_continues_an_instance_on_its_way_into_a_warm_pool() -> None:
-    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    event = launching(destination=Place.WARM_POOL, token=TOKEN)
+    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [event], NOW)
     assert result(decision_for(warm, roster(), now=NOW + 11)) is HookResult.CONTINUE
+
+
+def test_an_event_without_a_token_does_not_renew_an_old_listing() -> None:
+    (warm,) = waiting_instances(observed({I1: "Warmed:Pending:Wait"}), [launching(destination=Place.WARM_POOL)], NOW)
+    assert isinstance(decision_for(warm, roster(), now=NOW + 11), Hold)
 
 
 def test_a_launch_out_of_a_warm_pool_is_held_until_its_own_region_admits_it() -> None:

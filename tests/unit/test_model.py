@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.core.model.addresses import Cidr, host, is_ipv6, network
-from ringfence.core.model.identifiers import STATIC, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.addresses import Cidr, host, is_host, is_ipv6, is_static_member, network, static_member
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.model.rosters import BadRow, Roster, Rows
+from ringfence.core.model.rosters import BadRow, RawVersion, Roster, Rows
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
-from tests.unit.builders import CLUSTER, DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label, roster, rule
+from tests.unit.builders import CLUSTER, DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label, roster, rows, rule
 
 # Hosts and networks.
 
@@ -98,6 +98,58 @@ def test_a_static_member_may_be_a_network() -> None:
 def test_a_static_member_that_is_no_exact_network_is_refused(hostile: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         network(hostile)
+
+
+@pytest.mark.parametrize(
+    "cidr", ["10.0.0.0/8", "203.0.113.0/24", "203.0.113.7/32", "223.255.255.255/32", "2001::/16", "2001:db8::1/128"]
+)
+def test_a_static_member_is_a_unicast_host_or_network_within_its_bounds(cidr: str) -> None:
+    assert static_member(cidr) == cidr
+    assert is_static_member(Cidr(cidr))
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        "0.0.0.0/0",
+        "0.0.0.0/1",
+        "128.0.0.0/1",
+        "10.0.0.0/7",
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "169.254.169.254/32",
+        "224.0.0.0/4",
+        "224.0.0.1/32",
+        "240.0.0.0/8",
+        "255.255.255.255/32",
+        "::/0",
+        "2000::/3",
+        "2000::/15",
+        "::/16",
+        "::1/128",
+        "fe80::/16",
+        "fe80::1/128",
+        "ff00::/16",
+        "203.0.113.7/24",
+        "office",
+        "",
+    ],
+)
+def test_any_other_network_is_no_static_member(cidr: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        static_member(cidr)
+    assert not is_static_member(Cidr(cidr))
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 32))
+def test_a_static_member_has_only_addresses_that_are_hosts(ip: ipaddress.IPv4Address, prefix: int) -> None:
+    cidr = str(ipaddress.ip_network((ip, prefix), strict=False))
+    if is_static_member(Cidr(cidr)):
+        parsed = ipaddress.ip_network(cidr)
+        assert parsed.prefixlen >= 8
+        assert is_host(Cidr(f"{parsed[0]}/32"))
+        assert is_host(Cidr(f"{parsed[-1]}/32"))
 
 
 # Ports.
@@ -262,3 +314,28 @@ def test_the_versions_of_rows_include_those_of_bad_rows() -> None:
     assert table.versions() == {DB: 7, WEST_DB: 3}
     assert table.of(EAST) == {DB: roster(version=7)}
     assert table.of(WEST) == {}
+
+
+def test_a_region_announces_its_groups_and_without_an_announcement_every_roster_counts() -> None:
+    key, cache = RosterKey(WEST, ANNOUNCEMENT), RosterKey(WEST, "cache")
+    announced = rows(roster(key=key, groups=frozenset({"db"})), roster(key=cache))
+    assert announced.announcement(WEST) == announced.rosters[key]
+    assert (announced.is_announced(WEST_DB), announced.is_announced(cache)) == (True, False)
+    assert announced.is_announced(DB)
+    assert rows(roster(key=cache)).is_announced(cache)
+
+
+def test_only_a_bad_announcement_makes_a_region_doubtful() -> None:
+    bad = BadRow("why")
+    assert Rows(bad={RosterKey(WEST, ANNOUNCEMENT): bad}).is_doubtful(WEST)
+    assert not Rows(bad={RosterKey(WEST, ANNOUNCEMENT): bad}).is_doubtful(EAST)
+    assert not Rows(bad={WEST_DB: bad}).is_doubtful(WEST)
+
+
+def test_a_row_is_replaced_by_the_version_that_was_read_raw_or_not() -> None:
+    raw = RawVersion({"N": "1e125"})
+    bad = {DB: BadRow("why", 0, raw), WEST_DB: BadRow("why", 9)}
+    table = rows(roster(key=RosterKey(EAST, "cache"), version=3), bad=bad)
+    assert [table.version_read(key) for key in (DB, WEST_DB, RosterKey(EAST, "cache"))] == [raw, 9, 3]
+    assert table.version_read(RosterKey(EAST, "none")) == 0
+    assert table.versions() == {DB: 0, WEST_DB: 9, RosterKey(EAST, "cache"): 3}

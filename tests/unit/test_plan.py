@@ -1,20 +1,21 @@
 """The plan of a security group: what it adds, removes and relabels, and which rules it never changes."""
 
-from dataclasses import replace
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.ports import PortRange, Ports
+from ringfence.core.model.identifiers import (
+    STATIC,
+    Region,
+    RosterKey,
+    RuleId,
+    SecurityGroupId,
+)
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import BadRow, MemberState, Roster, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.plan import Plan, Reason, Relabelling, Scope, managed_ports, plan_group
+from ringfence.core.plan import Plan, Reason, Relabelling, Scope, plan_group
 from tests.unit.builders import (
-    CLUSTER,
     DB,
     EAST,
     GROUP,
@@ -200,9 +201,16 @@ def test_the_rules_of_a_missing_roster_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows())
 
 
-@pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(EAST, "cache")], ids=["own", "a peer's", "a former group's"])
+@pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(Region("eu-west-1"), "db")], ids=["own", "a peer's", "former"])
 def test_the_rules_of_a_bad_row_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows(bad={key: BadRow("why")}))
+
+
+@pytest.mark.parametrize("within", [HOME, PEER], ids=["at home", "in a peer"])
+def test_the_rules_of_a_bad_row_go_if_our_own_region_does_not_configure_its_group(within: Scope) -> None:
+    cache = RosterKey(EAST, "cache")
+    plan = planned([rule("sgr-1", A1, label(I1, cache))], Rows(bad={cache: BadRow("why")}), within)
+    assert removed(plan) == {RuleId("sgr-1"): Reason.NO_MEMBER}
 
 
 def test_a_bad_row_does_not_keep_the_rules_of_other_rosters() -> None:
@@ -241,8 +249,8 @@ def test_a_plan_in_a_peer_removes_only_the_rules_of_our_own_rosters() -> None:
     table = rows(roster(departed={I1: NOW}), roster({I1: address(6)}, key=WEST_DB))
     # when
     plan = planned(rules, table, PEER)
-    # then
-    assert removed(plan).keys() == {RuleId("sgr-1")}
+    # then also the rules of a group that our own Region no longer configures go
+    assert removed(plan) == {RuleId("sgr-1"): Reason.DEPARTED, RuleId("sgr-5"): Reason.NO_MEMBER}
     assert not plan.additions
 
 
@@ -284,111 +292,3 @@ def test_a_mirror_removes_only_addresses_that_are_no_members_on_managed_ports() 
 )
 def test_a_mirror_removes_no_foreign_rule_until_every_region_has_a_good_row(table: Rows) -> None:
     assert not planned([rule("sgr-9", A3)], table, MIRROR).removals
-
-
-# Ports.
-
-
-def test_auto_manages_the_ports_on_which_the_group_admits_itself() -> None:
-    rules = [
-        rule("sgr-1", None, source_group=GROUP, ports=UDP),
-        rule("sgr-2", None, source_group=GROUP),
-        rule("sgr-3", None, source_group=SecurityGroupId("sg-2"), ports=PortRange("tcp", 22, 22)),
-        rule("sgr-4", A1, ports=PortRange("tcp", 80, 80)),
-    ]
-    assert managed_ports(Ports(), GROUP, rules) == (TCP, UDP)
-    assert managed_ports(Ports(), GROUP, rules[2:]) == ()
-    assert managed_ports(Ports((TCP,)), GROUP, rules) == (TCP,)
-
-
-# Properties.
-
-PORTS = (TCP, UDP)
-few = st.integers(0, 5)
-ids = few.map(lambda n: InstanceId(f"i-{n}"))
-keys = st.sampled_from([DB, WEST_DB, RosterKey(EAST, "cache"), RosterKey(Region("eu-west-1"), "db")])
-rosters = st.builds(
-    roster,
-    st.dictionaries(ids, few.map(address), max_size=4),
-    st.dictionaries(ids, st.just(NOW), max_size=3),
-    keys,
-)
-tables = st.builds(
-    lambda rosters, bad: Rows(
-        {roster.key: roster for roster in rosters if roster.key not in bad}, {key: BadRow("why") for key in bad}
-    ),
-    st.lists(rosters, max_size=4),
-    st.lists(keys, max_size=1),
-)
-openings = st.builds(Opening, st.sampled_from([*PORTS, PortRange("tcp", 22, 22)]), few.map(address))
-owners = st.none() | st.builds(label, ids, keys, st.sampled_from([CLUSTER, "other"]))
-groups = st.dictionaries(openings, owners, max_size=12).map(
-    lambda rules: [
-        rule(f"sgr-{number}", opening.cidr, owner, opening.ports)
-        for number, (opening, owner) in enumerate(rules.items())
-    ]
-)
-
-
-def scopes_in(*modes: Mode) -> st.SearchStrategy[Scope]:
-    return st.builds(
-        scope,
-        at_home=st.booleans(),
-        mode=st.sampled_from(modes),
-        static_members=st.lists(few.map(address), max_size=1, unique=True).map(tuple),
-    )
-
-
-scopes = scopes_in(*Mode)
-
-
-def applied(plan: Plan, rules: list[Rule]) -> list[Rule]:
-    """The rules of the group after the plan."""
-    removed = {removal.rule for removal in plan.removals}
-    made = [
-        rule(f"sgr-new-{number}", addition.opening.cidr, addition.label, addition.opening.ports)
-        for number, addition in enumerate(plan.additions)
-    ]
-    labels = {relabelling.rule: str(relabelling.label) for relabelling in plan.relabellings}
-    kept = [rule for rule in rules if rule.id not in removed]
-    return [replace(rule, description=labels.get(rule.id, rule.description)) for rule in kept] + made
-
-
-@given(groups, tables, scopes)
-def test_the_plan_after_an_applied_plan_is_empty(rules: list[Rule], table: Rows, within: Scope) -> None:
-    first = planned(rules, table, within, PORTS)
-    assert not planned(applied(first, rules), table, within, PORTS)
-
-
-@given(groups, tables, scopes)
-def test_a_plan_does_not_depend_on_the_order_of_rules_and_rows(rules: list[Rule], table: Rows, within: Scope) -> None:
-    backwards = Rows(dict(reversed(list(table.rosters.items()))), table.bad)
-    assert planned(rules, table, within, PORTS) == planned(rules[::-1], backwards, within, PORTS)
-
-
-@given(groups, tables, scopes)
-def test_a_plan_removes_no_rule_of_a_member(rules: list[Rule], table: Rows, within: Scope) -> None:
-    plan = planned(rules, table, within, PORTS)
-    live = set(within.desired(table))
-    assert not any(removal.opening.cidr in live and removal.opening.ports in PORTS for removal in plan.removals)
-
-
-@given(groups, tables, scopes_in(Mode.OWNED, Mode.OBSERVE))
-def test_a_plan_outside_mirror_mode_removes_no_foreign_rule(rules: list[Rule], table: Rows, within: Scope) -> None:
-    foreign = {rule.id for rule in rules if rule.label(CLUSTER) is None}
-    assert not foreign & {removal.rule for removal in planned(rules, table, within, PORTS).removals}
-
-
-@given(groups, tables, scopes)
-def test_an_applied_plan_admits_every_desired_address(rules: list[Rule], table: Rows, within: Scope) -> None:
-    after = {rule.opening for rule in applied(planned(rules, table, within, PORTS), rules)}
-    assert {Opening(ports, cidr) for ports in PORTS for cidr in within.desired(table)} <= after
-
-
-@given(groups, tables, scopes)
-def test_a_digest_names_the_group_and_the_removals_and_no_more(rules: list[Rule], table: Rows, within: Scope) -> None:
-    plan = planned(rules, table, within, PORTS)
-    assert plan.digest == Plan(GROUP, (), plan.removals[::-1], 0).digest
-    assert plan.digest != Plan(SecurityGroupId("sg-2"), (), plan.removals, 0).digest
-    if plan.removals:
-        assert plan.digest != Plan(GROUP, (), plan.removals[1:], 0).digest

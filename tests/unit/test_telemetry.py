@@ -21,6 +21,7 @@ from ringfence.core.audit_events import (
     RosterPublished,
     RowRejected,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
@@ -30,7 +31,7 @@ from ringfence.core.audit_events import (
 )
 from ringfence.core.errors import Permanent
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
@@ -48,6 +49,7 @@ COUNTED = {
     "PeersUnreachable",
     "WaitingHooks",
     "StaleDoors",
+    "UnknownOwners",
     "Errors",
 }
 
@@ -202,6 +204,12 @@ def test_a_line_has_the_protocol_and_the_ports_in_separate_fields(
             "instance left waiting",
             {"instance": I1, "why": "no address yet"},
         ),
+        (
+            RuleOwnerUnknown(EAST, GROUP, SGR, OPENING, label(), "the roster is not known"),
+            "WARNING",
+            "owner of rule unknown",
+            {"region": EAST, "security_group": GROUP, "rule": SGR, "why": "the roster is not known"},
+        ),
         (StaleDoor(WEST, I1, 301.0), "WARNING", "stale door", {"region": WEST, "instance": I1, "seconds": 301.0}),
         (EventIgnored("event-9", "unknown"), "INFO", "event ignored", {"event": "event-9", "reason": "unknown"}),
         (Problem("the group does not exist"), "WARNING", "the group does not exist", {}),
@@ -304,6 +312,7 @@ def test_metrics_have_the_cluster_as_their_dimension_in_ringfences_namespace(rep
         (RemovalsHeld(EAST, GROUP, (SGR, RuleId("sgr-2")), 3, "d"), {"RulesHeld": 2}),
         (RuleRefused(EAST, GROUP, OPENING, label(), "quota", "full"), {"RulesRefused": 1}),
         (RuleRelabelled(EAST, GROUP, SGR, OPENING, label(), label()), {}),
+        (RuleOwnerUnknown(EAST, GROUP, SGR, OPENING, label(), "why"), {"UnknownOwners": 1}),
         (RuleWanted(EAST, GROUP, OPENING, label()), {"RulesWanted": 1}),
         (RuleUnwanted(EAST, GROUP, SGR, OPENING, None, "foreign"), {"RulesUnwanted": 1}),
         (QuotaUsed(EAST, GROUP, "ipv4", 45, 60), {"QuotaUsedPercent": 75}),
@@ -345,3 +354,32 @@ def test_each_admission_is_a_separate_value_of_the_metric(reported: Reported) ->
 
 def test_a_failure_counts_as_an_error(reported: Reported) -> None:
     assert values(reported(error=Permanent("why")), "Errors") == [1]
+
+
+# Bounds of what is logged.
+
+
+def test_an_id_from_outside_is_cut_in_every_line(reported: Reported) -> None:
+    long = InstanceId("i-" + "0" * 70_000)
+    report = reported(
+        HookHeld("db", long, "why"),
+        StaleDoor(EAST, long, 7.0),
+        EventIgnored(long, "why"),
+        Problem("p" * 70_000),
+        error=Permanent("e" * 70_000),
+    )
+    for line in report.lines:
+        assert len(json.dumps(line)) < 15_000
+        assert len(str(line.get("instance", ""))) <= 64
+        assert len(str(line.get("event", ""))) <= 64
+    assert len(json.dumps(report.summary)) < 10_000
+
+
+def test_an_error_that_is_not_the_engines_own_has_its_type_and_its_traceback(reported: Reported) -> None:
+    (line,) = reported(error=ZeroDivisionError("by zero")).lines
+    assert line["message"] == "reconcile failed: ZeroDivisionError: by zero"
+    assert "ZeroDivisionError" in line["traceback"]
+
+
+def test_an_error_of_the_engine_has_no_traceback(reported: Reported) -> None:
+    assert "traceback" not in reported(error=Permanent("denied")).line("reconcile failed: denied")

@@ -44,6 +44,10 @@ class Threads:
         """See `interfaces.Tasks.start`."""
         return self.pool.submit(work)
 
+    def sleep(self, seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+        time.sleep(seconds)
+
 
 def worker_threads(regions: int) -> ThreadPoolExecutor:
     """A pool in which no task of a reconcile of so many Regions waits for a thread."""

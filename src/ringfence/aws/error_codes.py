@@ -161,6 +161,6 @@ def _client_error(region: Region, operation: str, error: ClientError) -> Retry |
         return Retry(said)
     if code in _REFUSALS and operation.endswith("SecurityGroupIngress"):
         return Refused(_REFUSALS[code], said)
-    if code == "ResourceNotFoundException" and operation in ("Scan", "Query", "PutItem"):
+    if code == "ResourceNotFoundException" and operation in ("Scan", "Query", "PutItem", "DeleteItem"):
         return NotDeployed(f"{said}: Ringfence is not deployed there, or under another cluster's name")
     return Permanent(said)

@@ -7,16 +7,17 @@ Knows no client: takes and returns DynamoDB's attribute values.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ringfence import __version__
 from ringfence.core.errors import Permanent, Unsafe
+from ringfence.core.membership import ADDRESSES_LIMIT, is_future
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, Roster
+from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Member, MemberState, RawVersion, Roster
 
 Item = Mapping[str, Any]
 """Attribute names to DynamoDB attribute values: `{"version": {"N": "7"}}`."""
@@ -27,7 +28,16 @@ ITEM_LIMIT = 400 * 1024
 GUARD = "(guard)"
 """In the key of what the guard holds, this is in the place of the Region. No Region has such a name."""
 
+MEMBERS_LIMIT, DEPARTED_LIMIT, REGIONS_LIMIT, GROUPS_LIMIT = 5_000, 20_000, 64, 256
+"""Maximum entries of a row: more than fit into an item, or than AWS allows."""
+TEXT_LIMIT = 2_048
+"""Maximum characters of a text in a row."""
+
 _INSTANCE_ID = re.compile(r"[a-z0-9-]{1,64}")
+_SECURITY_GROUP_ID = re.compile(r"sg-[0-9a-f]{8,17}")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+
+C = TypeVar("C", bound=Sized)
 
 ORIGINAL = InstanceId("original")
 """The instance of all addresses in a row of the original sample, which names addresses only."""
@@ -51,6 +61,8 @@ def to_item(roster: Roster) -> dict[str, Any]:
     }
     if addresses:
         item["ips"] = {"SS": addresses}
+    if roster.groups is not None:
+        item["groups"] = {"L": [{"S": group} for group in sorted(roster.groups)]}
     if (size := item_size(item)) > ITEM_LIMIT:
         raise Permanent(
             f"the roster of {roster.key} with {len(roster.members)} members takes {size} bytes, and a DynamoDB item"
@@ -60,37 +72,77 @@ def to_item(roster: Roster) -> dict[str, Any]:
     return item
 
 
-def from_item(item: Item) -> Roster:
-    """The roster in an item. Raises Unsafe, which says what is wrong, for an item that cannot be trusted."""
+def from_item(item: Item, now: float) -> Roster:
+    """The roster in an item. Raises Unsafe, which says what is wrong, for an item that cannot be trusted.
+
+    Anyone with PutItem can write an item, so its numbers are bounded. What an engine of version 0.1 can write is read:
+    it does not check the ids in events, nor count addresses. `now` is in epoch seconds.
+    """
     try:
-        if "version" not in item:
+        roster_key = key_of(item)
+        if "version" not in item and not roster_key.is_announcement:
             return _original(item)
+        # An engine of version 0.1 counts no addresses, and passes our announcement on without its groups.
+        of_0_1 = item.get("engine", {"S": ""})["S"].startswith("0.1.")
         return Roster(
-            key=key_of(item),
-            version=int(item["version"]["N"]),
-            members={_instance_id(id): _member(value["M"]) for id, value in item["members"]["M"].items()},
-            departed={InstanceId(id): int(value["N"]) for id, value in item["departed"]["M"].items()},
-            pending_releases={
-                Region(region): frozenset(map(InstanceId, value["SS"])) for region, value in item["owed"]["M"].items()
+            key=roster_key,
+            version=_version(item["version"], now),
+            members={
+                _instance_id(id): _member(value["M"], now, ADDRESSES_LIMIT if of_0_1 else None)
+                for id, value in _bounded(item["members"]["M"], MEMBERS_LIMIT, "members").items()
             },
-            security_groups=tuple(SecurityGroupId(value["S"]) for value in item["security_groups"]["L"]),
-            ports=Ports.parse(item["ports"]["S"]),
-            account=item["account"]["S"],
+            departed={
+                InstanceId(id): _time(value, now)
+                for id, value in _bounded(item["departed"]["M"], DEPARTED_LIMIT, "departed instances").items()
+                if _is_instance_id(id)
+            },
+            pending_releases={
+                Region(region): frozenset(InstanceId(id) for id in value["SS"] if _is_instance_id(id))
+                for region, value in _bounded(item["owed"]["M"], REGIONS_LIMIT, "Regions").items()
+                if any(map(_is_instance_id, value["SS"]))
+            },
+            security_groups=tuple(
+                _security_group(value["S"])
+                for value in _bounded(item["security_groups"]["L"], GROUPS_LIMIT, "security groups")
+            ),
+            ports=Ports.parse(_short(item["ports"]["S"])),
+            account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
-            updated_at=int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()),
+            groups=_announced(item["groups"]) if roster_key.is_announcement and not of_0_1 else None,
+            of_0_1=of_0_1,
+            updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Unsafe(str(error)) from error
 
 
-def version_of(item: Item) -> int:
-    """The version of a row, even if something else is wrong with it. 0 if it has none."""
+def is_readable(item: Item, now: float) -> bool:
+    """Whether the item can be trusted."""
     try:
-        return int(item["version"]["N"])
-    except (KeyError, TypeError, ValueError):
-        return 0
+        from_item(item, now)
+    except Unsafe:
+        return False
+    return True
+
+
+def bad_row(item: Item, reason: str, now: float) -> BadRow:
+    """The row of an item that cannot be trusted."""
+    try:
+        return BadRow(reason, _version(item["version"], now))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return BadRow(reason, 0, RawVersion(item.get("version")))
+
+
+def is_roster(item: Item) -> bool:
+    """Whether the item is a roster or an announcement. Engines of later versions may write rows of other kinds."""
+    key = key_of(item)
+    return not (_is_reserved(key.region) or (_is_reserved(key.asg) and not key.is_announcement))
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith("(") and name.endswith(")")
 
 
 def key(region: str, asg: str) -> dict[str, Any]:
@@ -113,11 +165,11 @@ def held_to_item(held: HeldRemovals) -> dict[str, Any]:
     }
 
 
-def held_from_item(item: Item) -> HeldRemovals:
+def held_from_item(item: Item, now: float) -> HeldRemovals:
     """What the guard holds, from its item. Raises Unsafe for an item that is not one of ours."""
     try:
         rules = frozenset(RuleId(value["S"]) for value in item["rules"]["L"])
-        return HeldRemovals(SecurityGroupId(item["asg"]["S"]), rules, item["digest"]["S"], int(item["at"]["N"]))
+        return HeldRemovals(SecurityGroupId(item["asg"]["S"]), rules, item["digest"]["S"], _time(item["at"], now))
     except (KeyError, TypeError, ValueError) as error:
         raise Unsafe(f"an attribute is missing or of another type: {error}") from error
 
@@ -145,15 +197,70 @@ def _member_value(member: Member) -> dict[str, Any]:
     return {"M": {"addresses": addresses, "state": {"S": member.state.value}, "since": {"N": str(member.since)}}}
 
 
-def _member(value: Item) -> Member:
-    addresses = tuple(_checked(address["S"]) for address in value["addresses"]["L"])
-    return Member(addresses, MemberState(value["state"]["S"]), int(value["since"]["N"]))
+def _member(value: Item, now: float, first: int | None) -> Member:
+    """The member, with its first addresses if only so many count, or with all of them."""
+    written = _bounded(value["addresses"]["L"][:first], ADDRESSES_LIMIT, "addresses of an instance")
+    addresses = tuple(_checked(address["S"]) for address in written)
+    return Member(addresses, MemberState(value["state"]["S"]), _time(value["since"], now))
+
+
+def _version(attribute: Item, now: float) -> int:
+    """A version that an engine can have written: a first one is the time, and each write adds one."""
+    version = _whole(attribute)
+    if not 1 <= version <= now + VERSION_MARGIN:
+        raise ValueError("the version is out of bounds")
+    return version
+
+
+def _time(attribute: Item, now: float) -> int:
+    return _not_future(_whole(attribute), now)
+
+
+def _not_future(time: int, now: float) -> int:
+    if time < 0 or is_future(time, now):
+        raise ValueError("a time is in the future, or before 1970")
+    return time
+
+
+def _whole(attribute: Item) -> int:
+    """A whole number of at most 15 digits. DynamoDB's numbers can have 38 digits and an exponent of 125."""
+    text = attribute["N"]
+    if _WHOLE_NUMBER.fullmatch(text) is None:
+        raise ValueError("a number is not a whole number, or too large")
+    return int(text)
+
+
+def _bounded(values: C, limit: int, what: str) -> C:
+    if len(values) > limit:
+        raise ValueError(f"{len(values)} {what} are more than {limit}")
+    return values
+
+
+def _announced(attribute: Item) -> frozenset[str]:
+    """The groups that an announcement lists. Without them it would say that every roster is one of its Region's."""
+    return frozenset(_short(value["S"]) for value in attribute["L"])
+
+
+def _short(text: str) -> str:
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"a text is longer than {TEXT_LIMIT} characters")
+    return text
+
+
+def _security_group(text: str) -> SecurityGroupId:
+    if _SECURITY_GROUP_ID.fullmatch(text) is None:
+        raise ValueError(f"{text[:64]!r} is not a security group id")
+    return SecurityGroupId(text)
+
+
+def _is_instance_id(text: str) -> bool:
+    return _INSTANCE_ID.fullmatch(text) is not None
 
 
 def _instance_id(text: str) -> InstanceId:
     """The id, if a rule's label can name it. A rule whose label cannot be read would stay for ever."""
-    if _INSTANCE_ID.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not an instance id")
+    if not _is_instance_id(text):
+        raise ValueError(f"{text[:64]!r} is not an instance id")
     return InstanceId(text)
 
 
@@ -167,6 +274,7 @@ def _checked(address: str) -> Cidr:
 
 def _original(item: Item) -> Roster:
     """The roster in a row of the original sample: addresses only, at no version."""
-    addresses = tuple(sorted(host(address) for address in item.get("ips", {}).get("SS", ())))
+    written = _bounded(item.get("ips", {}).get("SS", ()), MEMBERS_LIMIT, "addresses")
+    addresses = tuple(sorted(host(address) for address in written))
     members = {ORIGINAL: Member(addresses, MemberState.MEMBER, 0)} if addresses else {}
     return Roster(key_of(item), members=members)

@@ -93,6 +93,18 @@ class RuleRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleOwnerUnknown:
+    """A rule has our label, and its owner is not known. It stays until someone decides."""
+
+    region: Region
+    group: SecurityGroupId
+    rule: RuleId
+    opening: Opening
+    label: Label
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaUsed:
     """How many rules of one address family a group has."""
 
@@ -187,6 +199,7 @@ AuditEvent = (
     | RuleUnwanted
     | RemovalsHeld
     | RuleRefused
+    | RuleOwnerUnknown
     | QuotaUsed
     | RosterPublished
     | RowRejected

@@ -3,9 +3,10 @@
 Knows no AWS error code (`aws.error_codes` translates those) and no way to recover.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
+from ringfence.core.events import Event, Launching, Terminating
 from ringfence.core.model.identifiers import RosterKey
 
 
@@ -20,12 +21,46 @@ class Retry(RingfenceError):
 class Permanent(RingfenceError):
     """The same call fails again until someone changes the configuration or a permission.
 
-    `groups` names the Auto Scaling groups that are affected. If it is empty, all groups of the Region are.
+    `event` is the only event that is affected, or None. Else `groups` names the Auto Scaling groups that are affected.
+    If it is empty, all groups of the Region are.
     """
 
-    def __init__(self, message: str, groups: frozenset[str] = frozenset()) -> None:
+    def __init__(self, message: str, groups: frozenset[str] = frozenset(), *, event: Event | None = None) -> None:
         super().__init__(message)
         self.groups = groups
+        self.event = event
+
+    def reason_for(self, event: Event) -> str | None:
+        """Why no delivery of the event can succeed, or None if the error is not about the event."""
+        if self.event is not None:
+            return str(self) if event == self.event else None
+        if not isinstance(event, Launching | Terminating):
+            return None
+        return str(self) if not self.groups or event.group in self.groups else None
+
+
+class HookNotAnswered(Permanent):
+    """One waiting hook cannot be answered. `event` is the event that named the wait, or None if none did."""
+
+    def __init__(self, message: str, event: Event | None) -> None:
+        super().__init__(message, event=event)
+
+    def reason_for(self, event: Event) -> str | None:
+        """See `Permanent.reason_for`. Without an event of its own, the error is about no event."""
+        return str(self) if self.event is not None and event == self.event else None
+
+
+class Several(Permanent):
+    """Several permanent errors of one reconcile, each with what it is about."""
+
+    def __init__(self, errors: Sequence[Permanent]) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = tuple(errors)
+
+    def reason_for(self, event: Event) -> str | None:
+        """See `Permanent.reason_for`."""
+        reasons = [reason for error in self.errors if (reason := error.reason_for(event)) is not None]
+        return "; ".join(reasons) or None
 
 
 class Unsafe(RingfenceError):
@@ -55,6 +90,7 @@ class Refusal(Enum):
     NOT_FOUND = "not-found"  # the rule does not exist any more: read again
     QUOTA = "quota"  # the group has no room
     MALFORMED = "malformed"  # EC2 does not accept one of the rules
+    UNCONFIRMED = "unconfirmed"  # AWS does not show the member at the moment, so no call was made
 
 
 class Refused(RingfenceError):

@@ -1,8 +1,11 @@
-"""Parses what invokes the engine into one of four events. Unknown input is ignored with a reason.
+"""Parses what invokes the engine into an event. Every id and name is checked against the pattern that AWS documents.
 
-Pure: takes decoded JSON, never raises, knows nothing of queues or of how an event is answered.
+Input that has the form of an event and that AWS cannot have sent is malformed: an operator must see it. Input that has
+no such form is ignored with a reason. Pure: takes decoded JSON, never raises, knows nothing of queues or of how an
+event is answered.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +75,14 @@ class Ignored:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Input that may be meant as an event and that cannot be read as one, and why. No reconcile can serve it."""
+
+    id: str
+    reason: str
+
+
 TRANSITIONS = {
     "EC2 Instance-launch Lifecycle Action": Transition.LAUNCH,
     "EC2 Instance-terminate Lifecycle Action": Transition.TERMINATE,
@@ -83,43 +94,77 @@ Event = Launching | Terminating | TrueUp | Ignored
 SCHEDULE = "ringfence.schedule"
 """The `source` in the message of the stack's schedule."""
 
+SHOWN_LIMIT = 64
+"""Maximum characters of a foreign value in a reason."""
 
-def parse(event: object, fallback_id: str) -> Event:
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of an event, and the pattern that its text matches."""
+
+    name: str
+    pattern: re.Pattern[str]
+
+
+# Source: Amazon EC2 Auto Scaling API reference, CreateAutoScalingGroup: ASCII 33 to 126 without the colon. The space
+# and the colon are in the names of some older groups.
+_GROUP = _Field("AutoScalingGroupName", re.compile(r"[\x20-\x7e]{1,255}"))
+# Source: Amazon EC2 User Guide, "Resource IDs".
+_INSTANCE = _Field("EC2InstanceId", re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})"))
+# Source: Amazon EC2 Auto Scaling API reference, CompleteLifecycleAction: the hook's name, and a UUID as the token.
+_HOOK = _Field("LifecycleHookName", re.compile(r"[A-Za-z0-9\-_/]{1,255}"))
+_TOKEN = _Field("LifecycleActionToken", re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"))
+# EventBridge sends a UUID. Other senders choose their own ids.
+_ID = _Field("id", re.compile(r"[\x21-\x7e]{1,64}"))
+_TIME = _Field("time", re.compile(r"[0-9T:.Z+-]{1,40}"))
+_CONFIRM = _Field("confirm", re.compile(r"[0-9A-Za-z]{1,64}"))
+
+
+class _Invalid(Exception):
+    """A field that is missing or that does not match its pattern."""
+
+
+def parse(event: object, fallback_id: str) -> Event | Malformed:
     """One event, from the JSON of an EventBridge event, a scheduled or a manual true-up.
 
-    `fallback_id` names an event that has no id of its own: the id of the message or of the request.
+    `fallback_id` names an event that has no valid id of its own: the id of the message or of the request.
     """
     if not isinstance(event, Mapping):
         return Ignored(fallback_id, f"expected a JSON object, got {type(event).__name__}")
-    id = _text(event, "id") or fallback_id
+    id = _valid_text(event, _ID) or fallback_id
     detail = event.get("detail")
     detail = detail if isinstance(detail, Mapping) else {}
-    transition = TRANSITIONS.get(_text(event, "detail-type"))
-    if transition is not None and _text(event, "source") == "aws.autoscaling":
+    try:
+        return _parsed(id, event, detail)
+    except _Invalid as invalid:
+        return Malformed(id, str(invalid))
+
+
+def _parsed(id: str, event: Mapping[str, object], detail: Mapping[str, object]) -> Event:
+    """The event. Raises _Invalid."""
+    source, detail_type = _text(event, "source"), _text(event, "detail-type")
+    transition = TRANSITIONS.get(detail_type)
+    if transition is not None and source == "aws.autoscaling":
         return _lifecycle(id, transition, event, detail)
-    if _text(event, "source") == SCHEDULE:
-        return TrueUp(f"schedule {_text(event, 'time')}".strip())
-    if (
-        _text(event, "Event") == "autoscaling:TEST_NOTIFICATION"
-        or _text(detail, "Event") == "autoscaling:TEST_NOTIFICATION"
-    ):
+    if source == SCHEDULE:
+        return TrueUp(f"schedule {_valid_text(event, _TIME)}".strip())
+    if "autoscaling:TEST_NOTIFICATION" in (_text(event, "Event"), _text(detail, "Event")):
         return Ignored(id, "a test notification of Auto Scaling")
-    if event.get("trueup"):
-        return TrueUp(id, _text(detail, "AutoScalingGroupName") or None, _text(event, "confirm") or None)
-    if not event.get("source") and not event.get("detail-type") and _text(detail, "AutoScalingGroupName"):
-        # The original sample's form. It names a group, and `trueup` is optional.
-        return TrueUp(id, _text(detail, "AutoScalingGroupName"), _text(event, "confirm") or None)
-    kind = f"source {_text(event, 'source')!r}, detail-type {_text(event, 'detail-type')!r}"
-    return Ignored(id, f"neither a lifecycle event nor a true-up: {kind}")
-
-
-def _lifecycle(id: str, transition: Transition, event: Mapping[str, object], detail: Mapping[str, object]) -> Event:
-    group, instance, hook = (
-        _text(detail, name) for name in ("AutoScalingGroupName", "EC2InstanceId", "LifecycleHookName")
+    # The original sample's form names a group, and `trueup` is optional.
+    original_form = not event.get("source") and not event.get("detail-type") and detail.get(_GROUP.name)
+    if event.get("trueup") or original_form:
+        return TrueUp(id, _optional(detail, _GROUP), _optional(event, _CONFIRM))
+    return Ignored(
+        id, f"neither a lifecycle event nor a true-up: source {shown(source)}, detail-type {shown(detail_type)}"
     )
-    if not group or not instance or not hook:
-        return Ignored(id, "a lifecycle event that does not name its group, its instance and its hook")
-    time, token = _epoch(_text(event, "time")), _text(detail, "LifecycleActionToken") or None
+
+
+def _lifecycle(
+    id: str, transition: Transition, event: Mapping[str, object], detail: Mapping[str, object]
+) -> LifecycleEvent:
+    """A lifecycle event. Raises _Invalid."""
+    group, instance, hook = (_required(detail, field) for field in (_GROUP, _INSTANCE, _HOOK))
+    time, token = _epoch(_text(event, "time")), _optional(detail, _TOKEN)
     match transition:
         case Transition.LAUNCH:
             origin, destination = (
@@ -135,6 +180,38 @@ def _lifecycle(id: str, transition: Transition, event: Mapping[str, object], det
             return Terminating(id, time, group, InstanceId(instance), hook, origin, destination, token)
 
 
+def shown(value: str) -> str:
+    """A foreign text for a reason: quoted, in ASCII, without control characters, and cut."""
+    text = ascii(value[: SHOWN_LIMIT + 1])
+    return text if len(text) <= SHOWN_LIMIT else f"{text[:SHOWN_LIMIT]}..."
+
+
+def _required(mapping: Mapping[str, object], field: _Field) -> str:
+    """The field's text. Raises _Invalid if it is missing or invalid."""
+    text = _optional(mapping, field)
+    if text is None:
+        raise _Invalid(f"{field.name} is missing")
+    return text
+
+
+def _optional(mapping: Mapping[str, object], field: _Field) -> str | None:
+    """The field's text, or None if it is missing or empty. Raises _Invalid if it is invalid."""
+    value = mapping.get(field.name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _Invalid(f"{field.name} is no text: {type(value).__name__}")
+    if field.pattern.fullmatch(value) is None:
+        raise _Invalid(f"{field.name} is not valid: {shown(value)}")
+    return value
+
+
+def _valid_text(mapping: Mapping[str, object], field: _Field) -> str:
+    """The field's text, or an empty one if it is missing or invalid."""
+    text = _text(mapping, field.name)
+    return text if field.pattern.fullmatch(text) else ""
+
+
 def _text(mapping: Mapping[str, object], name: str) -> str:
     value = mapping.get(name)
     return value if isinstance(value, str) else ""
@@ -148,7 +225,12 @@ def _place(detail: Mapping[str, object], name: str, default: Place) -> Place:
 
 
 def _epoch(time: str) -> int | None:
-    try:
-        return int(datetime.fromisoformat(time).timestamp())
-    except ValueError:
+    """Epoch seconds of an ISO 8601 time with a zone, from 1970 on, or None."""
+    if _TIME.pattern.fullmatch(time) is None:
         return None
+    try:
+        moment = datetime.fromisoformat(time)
+        seconds = int(moment.timestamp()) if moment.tzinfo is not None else -1
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds >= 0 else None

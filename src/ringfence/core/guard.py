@@ -22,7 +22,7 @@ class GuardedPlan:
     @property
     def digest(self) -> str:
         """Names exactly the held removals."""
-        return digest(self.plan.group, (removal.rule for removal in self.held))
+        return digest(self.plan.group, self.held)
 
     def record(self, now: int) -> HeldRemovals:
         """What the table keeps of the held removals until the next reconcile. `now` is in epoch seconds."""

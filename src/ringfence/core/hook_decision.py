@@ -5,15 +5,15 @@ hook of an event that was lost.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence.core.configuration.settings import Mode, NoAddress, Settings
-from ringfence.core.errors import Refusal
+from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
 from ringfence.core.membership import is_fresh, latest_of_each
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
-from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
 
@@ -22,8 +22,9 @@ from ringfence.core.region_result import RegionResult
 class WaitingInstance:
     """An instance that a hook may hold, with the transitions that the hook can be for, the more likely one first.
 
-    `warm` says that the instance is in the warm pool or on its way into or out of it. `seen_at` is when its group was
-    listed, in epoch seconds: since then, the instance may wait for something else.
+    `warm` says that the instance is in the warm pool or on its way into or out of it. `listed` says that its group
+    shows the wait; if not, only the event does. `seen_at` is when the group was listed, in epoch seconds: since then,
+    the instance may wait for something else.
     """
 
     group: str
@@ -32,6 +33,12 @@ class WaitingInstance:
     event: LifecycleEvent | None
     warm: bool
     seen_at: float
+    listed: bool = False
+
+    @property
+    def has_token(self) -> bool:
+        """Whether an event has the token of a wait, so that an answer can end no other wait."""
+        return self.event is not None and self.event.token is not None
 
     @property
     def launching(self) -> bool:
@@ -97,18 +104,23 @@ def waiting_instances(
         for id, state in sorted(states.items()):
             if state in WAITING:
                 warm = state.startswith("Warmed:")
-                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at)
-    for event in latest_of_each(events):
+                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
+    for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
-        if key in found or (
-            event.group in observation.groups and is_fresh(event, seen_at) and _may_wait(event, observation)
-        ):
-            found[key] = _by_latest_event(event, seen_at, found.get(key))
+        if key in found:
+            found[key] = _with_event(found[key], event)
+        elif event.group in observation.groups and _may_wait(event, observation, seen_at):
+            found[key] = named_by(event, seen_at)
     return list(found.values())
 
 
-def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
-    """Whether a listing that does not show the wait may be older than the event."""
+def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:
+    """Whether a listing that does not show the wait may be older than the event.
+
+    The event must have the token of its wait: an answer by instance id would end a wait that no event is about.
+    """
+    if event.token is None or not is_fresh(event, now):
+        return False
     phase = observation.phase(event.group, event.instance)
     match event:
         case Launching():
@@ -117,9 +129,21 @@ def _may_wait(event: LifecycleEvent, observation: Observation) -> bool:
             return phase is not None or event.instance in observation.instances
 
 
-def _by_latest_event(event: LifecycleEvent, seen_at: float, listed: WaitingInstance | None) -> WaitingInstance:
-    """The wait that the latest event names, unless the group's listing must be later than the event."""
-    return listed if listed is not None and _is_later(listed, event) else named_by(event, seen_at)
+def _with_event(listed: WaitingInstance, event: LifecycleEvent) -> WaitingInstance:
+    """The listed wait with the latest event, if the event can be about it: an event never hides a wait that is listed.
+
+    But a fresh launch out of the warm pool may be later than a listed wait in the pool. Then an answer to the listed
+    wait could end the wait of the launch.
+    """
+    named = named_by(event, listed.seen_at)
+    if not set(named.transitions) <= set(listed.transitions):
+        return listed
+    if named.launching and listed.warm:
+        return replace(named, listed=True) if is_fresh(event, listed.seen_at) else listed
+    if isinstance(event, Launching) and named.warm and not listed.warm:
+        return listed
+    others = tuple(transition for transition in listed.transitions if transition not in named.transitions)
+    return replace(listed, event=event, transitions=named.transitions + others)
 
 
 def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
@@ -131,19 +155,6 @@ def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
     return WaitingInstance(event.group, event.instance, (transition,), event, warm, seen_at)
 
 
-def _is_later(listed: WaitingInstance, event: LifecycleEvent) -> bool:
-    """Whether the listed wait can only follow the event: out of the pool after into it, termination after launch."""
-    match event:
-        case Launching(destination=Place.WARM_POOL):
-            return not listed.warm or Transition.LAUNCH not in listed.transitions
-        case Launching():
-            return Transition.LAUNCH not in listed.transitions
-        case Terminating(destination=Place.WARM_POOL):
-            return Transition.TERMINATE not in listed.transitions
-        case Terminating():
-            return False
-
-
 def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
     """The answer to one waiting instance, from its roster and from what every Region's pass resulted in."""
     if settings.mode is Mode.OBSERVE:
@@ -151,9 +162,9 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     if waiting.launching:
         return _launch(waiting, roster, results, settings)
     listed_for = results.now - waiting.seen_at
-    if waiting.warm and waiting.event is None and listed_for > STILL_WAITS:
+    if waiting.warm and not waiting.has_token and listed_for > STILL_WAITS:
         return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
-    if waiting.warm and waiting.instance not in roster.departed:
+    if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         if admitting := results.lingering(roster.key, waiting.instance):
             why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
             return Hold(waiting, why)
@@ -175,12 +186,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
-    refused = results.home.lacking.get(key)
-    if refused is not None:
-        if refused.refusal is Refusal.QUOTA:
-            why = f"it could not join, its own Region has no room for its rules: {refused}"
-            return Complete(waiting, HookResult.ABANDON, why)
-        return Hold(waiting, f"its own Region refused its rules: {refused}")
+    if (refused := results.home.lacking.get(key)) is not None:
+        return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
     lacking = results.not_admitting(roster.key, waiting.instance)
@@ -190,6 +197,18 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
     if lacking:
         return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
     return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
+
+
+def _refused(waiting: WaitingInstance, refused: Refused) -> HookDecision:
+    """The answer to a launch for which its own Region has not made all rules."""
+    match refused.refusal:
+        case Refusal.QUOTA:
+            why = f"it could not join, its own Region has no room for its rules: {refused}"
+            return Complete(waiting, HookResult.ABANDON, why)
+        case Refusal.UNCONFIRMED:
+            return Hold(waiting, str(refused))
+        case _:
+            return Hold(waiting, f"its own Region refused its rules: {refused}")
 
 
 def _without_address(waiting: WaitingInstance, waited: float, settings: Settings) -> HookDecision:
@@ -205,8 +224,11 @@ def _without_address(waiting: WaitingInstance, waited: float, settings: Settings
 
 
 def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
-    if waiting.instance in roster.members:
-        return Hold(waiting, "its group lists it as a member again")
+    member = roster.members.get(waiting.instance)
+    if member is not None and member.state is MemberState.MISSING:
+        return Hold(waiting, "AWS does not show yet that it has left its group")
+    if member is not None:
+        return Hold(waiting, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
         why = results.home.error or "the guard holds its rules"
         return Hold(waiting, f"its own Region may still admit it: {why}")

@@ -1,10 +1,11 @@
-"""Decides who the members of an Auto Scaling group are: `(roster before, observation, events, now) -> next roster`.
+"""Decides who the members of an Auto Scaling group are: `(roster before, observation, events, now) -> decision`.
 
 Pure. Knows nothing of rules, of peers' rosters or of hooks.
 
-AWS's describe calls are eventually consistent, so no single answer is final: a fresh event outranks a describe, a
-tombstone outranks a listing that may be older, and a member that its group no longer lists stays until a later look
-agrees. An instance that could not be described keeps what was known of it.
+AWS's answers are facts, but they may be stale. An event or a row may come from anyone who can write to the queue or to
+the table: it is a hint. So no event makes a member of an instance that AWS does not show as one, and none ends a
+membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look. `_verdict` is the
+table of all cases.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,13 +16,19 @@ from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.lifecycle import Phase
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.identifiers import InstanceId, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 
 STALE_SECONDS = 60
 """How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"
 advises a back-off of up to some minutes for new resources). Ours is an assumption, on the side of holding."""
+
+FUTURE_SECONDS = 5
+"""How far in the future a time may be before it is not believed: the clocks of AWS's hosts differ a little."""
+
+ADDRESSES_LIMIT = 64
+"""Maximum addresses of one instance. More would let one instance use up the rules of every security group."""
 
 TOMBSTONE_SECONDS = 2 * 3600
 """How long the roster remembers a departed instance. It is at least the longest heartbeat of a hook (7200 s)."""
@@ -38,35 +45,81 @@ class _Evidence:
     listed: Phase | None
     described: Instance | None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the roster or the group knows the instance."""
+        return self.member is not None or self.departed_at is not None or self.listed is not None
 
-def next_roster(
+    @property
+    def has_tag(self) -> bool:
+        """Whether EC2 shows the tag of the instance's group. AWS reserves the tag, and no caller can set it."""
+        return self.described is not None and self.described.group == self.group
+
+    @property
+    def has_other_tag(self) -> bool:
+        """Whether EC2 shows the instance without the tag of the group."""
+        return self.described is not None and self.described.group != self.group
+
+    @property
+    def runs(self) -> bool:
+        """Whether EC2 shows the instance as running, or on its way there."""
+        return self.described is not None and self.described.power in (Power.PENDING, Power.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterDecision:
+    """The roster that should be stored now, and the instances about which AWS and an event disagree.
+
+    A second look at these instances may decide otherwise. Without one, the roster is the safe answer. `problems` are
+    for an operator.
+    """
+
+    roster: Roster
+    look_again: frozenset[InstanceId] = frozenset()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The phase of an instance, and whether another look may change it."""
+
+    phase: Phase
+    look_again: bool = False
+
+
+def decide_members(
     before: Roster, observation: Observation, events: Iterable[LifecycleEvent], now: int, settings: Settings
-) -> Roster:
-    """The roster that should be stored now, with the version and time of the one before: publishing sets those.
+) -> RosterDecision:
+    """The members of one group now. The roster has the version and time of the one before: publishing sets those.
 
     The observation must include the group. Events of other groups are ignored. `now` is in epoch seconds.
     """
     members: dict[InstanceId, Member] = {}
-    departed = dict(before.departed)
+    departed = {id: at for id, at in before.departed.items() if not is_future(at, now)}
+    look_again = set()
     for id, evidence in _evidence(before, observation, events, now).items():
-        phase = _judge(evidence, now)
-        match phase:
+        verdict = _verdict(evidence, now)
+        if verdict.look_again:
+            look_again.add(id)
+        match verdict.phase:
             case Phase.JOINING | Phase.SERVING:
                 departed.pop(id, None)
                 members[id] = _member(evidence, now, settings)
             case Phase.LEAVING:
-                departed.setdefault(id, _event_time(evidence.event, now))
+                # Only for instances that are known: otherwise a stranger's events would fill the row.
+                if evidence.is_known:
+                    departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.WARM:
                 # An instance on its way from EC2 into the pool, or from the pool to EC2, was never a member.
-                if evidence.member is not None or _leaves_the_group(evidence.event):
+                if evidence.member is not None or (evidence.is_known and _leaves_the_group(evidence.event)):
                     departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.UNKNOWN:
                 kept = _kept(evidence, now)
                 if kept is not None:
                     members[id] = replace(kept, addresses=_addresses(kept, evidence.described, settings))
             case _:
-                assert_never(phase)
-    return Roster(
+                assert_never(verdict.phase)
+    roster = Roster(
         key=before.key,
         version=before.version,
         members=members,
@@ -78,11 +131,44 @@ def next_roster(
         observed=settings.mode is Mode.OBSERVE,
         updated_at=before.updated_at,
     )
+    return RosterDecision(roster, frozenset(look_again), _too_many_addresses(before.key, observation, settings))
+
+
+def _too_many_addresses(key: RosterKey, observation: Observation, settings: Settings) -> tuple[str, ...]:
+    """The instances of the group that have more addresses than are admitted."""
+    counts = {
+        id: len(instance.of_kinds(settings.address_kinds))
+        for id, instance in sorted(observation.instances.items())
+        if instance.group == key.asg
+    }
+    return tuple(
+        f"{id} of {key} has {count} addresses, and only the first {ADDRESSES_LIMIT} are admitted"
+        for id, count in counts.items()
+        if count > ADDRESSES_LIMIT
+    )
 
 
 def retired(before: Roster) -> Roster:
     """The roster of a group that the configuration no longer names: no members, and no tombstones that explain it."""
     return replace(before, members={}, pending_releases={})
+
+
+def announced(before: Roster, settings: Settings) -> Roster:
+    """The Region's announcement: what the engines of other Regions may rely on.
+
+    It has the form of a roster without members, so that an engine of version 0.1 reads it as one.
+    """
+    return replace(
+        before,
+        members={},
+        departed={},
+        pending_releases={},
+        security_groups=tuple(sorted(settings.security_groups)),
+        ports=settings.ports,
+        account=settings.account,
+        observed=settings.mode is Mode.OBSERVE,
+        groups=frozenset(settings.auto_scaling_groups),
+    )
 
 
 def pruned(roster: Roster, now: int) -> Roster:
@@ -95,29 +181,32 @@ def pruned(roster: Roster, now: int) -> Roster:
     return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
 
 
-def latest_of_each(events: Iterable[LifecycleEvent]) -> list[LifecycleEvent]:
-    """The latest event of each instance, in any order of arrival."""
+def latest_of_each(events: Iterable[LifecycleEvent], now: float) -> list[LifecycleEvent]:
+    """The latest event of each instance, in any order of arrival. `now` is in epoch seconds."""
     latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
     for event in events:
         key = (event.group, event.instance)
-        if key not in latest or _supersedes(event, latest[key]):
+        if key not in latest or _supersedes(event, latest[key], now):
             latest[key] = event
     return list(latest.values())
 
 
-def _supersedes(event: LifecycleEvent, other: LifecycleEvent) -> bool:
+def _supersedes(event: LifecycleEvent, other: LifecycleEvent, now: float) -> bool:
     """Whether `event` is later than `other`, in any order of arrival.
 
-    Without times, a termination is later than a launch: an instance launches only once, except out of a warm pool.
+    A fresh event is never hidden by one that is not, such as one from the future. Without times, a termination is later
+    than a launch: an instance launches only once, except out of a warm pool.
     """
+    if is_fresh(event, now) is not is_fresh(other, now):
+        return is_fresh(event, now)
     if event.time is not None and other.time is not None and event.time != other.time:
         return event.time > other.time
     return isinstance(event, Terminating)
 
 
 def is_fresh(event: LifecycleEvent, now: float) -> bool:
-    """Whether a describe may still lag behind the event. An older event is only a reason to look."""
-    return event.time is None or now - event.time <= STALE_SECONDS
+    """Whether a describe may still lag behind the event. Any other event is only a reason to look."""
+    return event.time is not None and now - event.time <= STALE_SECONDS and not is_future(event.time, now)
 
 
 def _event_time(event: LifecycleEvent | None, now: int) -> int:
@@ -129,13 +218,13 @@ def _evidence(
 ) -> Mapping[InstanceId, _Evidence]:
     """What is known of every instance that the roster, the group's listing or an event names, sorted by id."""
     group = before.key.asg
-    latest = {event.instance: event for event in latest_of_each(events) if event.group == group}
+    latest = {event.instance: event for event in latest_of_each(events, now) if event.group == group}
     fresh = {id: event for id, event in latest.items() if is_fresh(event, now)}
     return {
         id: _Evidence(
             group=group,
             member=before.members.get(id),
-            departed_at=before.departed.get(id),
+            departed_at=_believable(before.departed.get(id), now),
             event=fresh.get(id),
             listed=observation.phase(group, id),
             described=observation.instances.get(id),
@@ -144,44 +233,95 @@ def _evidence(
     }
 
 
-def _judge(evidence: _Evidence, now: int) -> Phase:
-    """The instance's phase, from the event, the tombstone, EC2's description and the group's listing."""
+def _verdict(evidence: _Evidence, now: int) -> _Verdict:
+    """The table of all cases. The first one that matches decides. ARCHITECTURE.md has it as a table."""
     event, listed, described = evidence.event, evidence.listed, evidence.described
     if described is not None and described.power is Power.TERMINATED:
-        return Phase.LEAVING if listed is not Phase.WARM else Phase.WARM
-    if isinstance(event, Terminating):
-        return Phase.WARM if Place.WARM_POOL in (event.origin, event.destination) else Phase.LEAVING
-    into_pool = isinstance(event, Launching) and event.destination is Place.WARM_POOL
-    if into_pool and listed not in (Phase.JOINING, Phase.SERVING):  # those come later: it left the pool already
-        return Phase.WARM
-    if evidence.departed_at is not None and not _has_returned(evidence, evidence.departed_at, now):
-        return Phase.LEAVING
-    if isinstance(event, Launching) and listed in (None, Phase.UNKNOWN, Phase.WARM):
-        return Phase.JOINING
-    if listed is None and described is not None and described.group != evidence.group:
-        return Phase.LEAVING  # detached: neither the group nor the instance's own tag says that it belongs there
-    return Phase.UNKNOWN if listed is None else listed
+        return _Verdict(Phase.WARM if listed is Phase.WARM else Phase.LEAVING)
+    match listed:
+        case Phase.LEAVING:
+            return _Verdict(Phase.LEAVING)
+        case Phase.WARM:
+            return _Verdict(Phase.WARM, look_again=_enters_the_group(event))
+        case Phase.JOINING | Phase.SERVING:
+            if _departed_lately(evidence, now):
+                return _Verdict(Phase.LEAVING)
+            return _Verdict(listed, look_again=_ends_membership(event))
+        case Phase.UNKNOWN:
+            return _Verdict(Phase.UNKNOWN, look_again=_ends_membership(event))
+        case None:
+            return _unlisted(evidence, now)
+        case _:
+            assert_never(listed)
 
 
-def _has_returned(evidence: _Evidence, departed_at: int, now: int) -> bool:
-    """Whether a departed instance is back: an event or a listing that is newer than the tombstone says so."""
-    return _launches_out_of_the_pool(evidence.event, departed_at) or _is_listed_again(evidence, departed_at, now)
+def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
+    """The cases of an instance that its group does not list."""
+    event = evidence.event
+    if _passes_through_the_pool(event):
+        return _Verdict(Phase.WARM)
+    if isinstance(event, Terminating) and event.destination is Place.EC2 and evidence.described is not None:
+        return _Verdict(Phase.LEAVING) if evidence.has_other_tag else _Verdict(Phase.UNKNOWN, look_again=True)
+    if _has_departed(evidence):
+        return _Verdict(Phase.LEAVING)
+    launches = _enters_the_group(event)
+    if launches and isinstance(event, Launching) and event.origin is Place.EC2 and evidence.has_tag:
+        return _Verdict(Phase.JOINING)
+    if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
+        return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
+    return _Verdict(Phase.UNKNOWN, look_again=launches)
 
 
-def _launches_out_of_the_pool(event: LifecycleEvent | None, departed_at: int) -> bool:
-    """Whether the event is a launch out of a warm pool that is not older than the departure."""
-    comes_out = isinstance(event, Launching) and event.origin is Place.WARM_POOL
-    return comes_out and (event is None or event.time is None or event.time >= departed_at)
+def _believable(departed_at: int | None, now: int) -> int | None:
+    """A tombstone from the future is not believed."""
+    return None if departed_at is None or is_future(departed_at, now) else departed_at
 
 
-def _is_listed_again(evidence: _Evidence, departed_at: int, now: int) -> bool:
-    """Whether the group lists a departed instance as a member again: it left a warm pool or was attached by hand.
+def is_future(time: float, now: float) -> bool:
+    """Whether a time is so far in the future that it is not believed. Both are in epoch seconds."""
+    return time > now + FUTURE_SECONDS
 
-    Only a running instance can come back, and only a listing that is newer than the tombstone can show it.
-    """
-    described = evidence.described
-    runs = described is not None and described.power in (Power.PENDING, Power.RUNNING)
-    return runs and evidence.listed in (Phase.JOINING, Phase.SERVING) and now - departed_at > STALE_SECONDS
+
+def _has_departed(evidence: _Evidence) -> bool:
+    """Whether a tombstone says so, and no launch out of a warm pool is newer than it."""
+    departed_at, event = evidence.departed_at, evidence.event
+    if departed_at is None:
+        return False
+    comes_out = isinstance(event, Launching) and event.origin is Place.WARM_POOL and _enters_the_group(event)
+    return not (comes_out and event is not None and event.time is not None and event.time >= departed_at)
+
+
+def _departed_lately(evidence: _Evidence, now: int) -> bool:
+    """Whether a tombstone outranks a listing that says otherwise: the listing may be older, or the instance is down."""
+    if evidence.departed_at is None or not _has_departed(evidence):
+        return False
+    return now - evidence.departed_at <= STALE_SECONDS or not evidence.runs
+
+
+def _ends_membership(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a termination that leads out of the group."""
+    return isinstance(event, Terminating) and event.destination is not Place.GROUP
+
+
+def _enters_the_group(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a launch into the group."""
+    return isinstance(event, Launching) and event.destination is Place.GROUP
+
+
+def _passes_through_the_pool(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a launch into the warm pool or a termination out of it."""
+    match event:
+        case Launching():
+            return event.destination is Place.WARM_POOL
+        case Terminating():
+            return event.origin is Place.WARM_POOL
+        case None:
+            return False
+
+
+def _is_new(member: Member | None, now: int) -> bool:
+    """Whether the instance has been a member for so short a time that the group's listing may not show it yet."""
+    return member is not None and now - member.since < STALE_SECONDS
 
 
 def _leaves_the_group(event: LifecycleEvent | None) -> bool:
@@ -202,7 +342,7 @@ def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
 
 def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:
     """The described addresses, or the earlier ones if nothing was learned: not described, or still pending."""
-    addresses = described.of_kinds(settings.address_kinds) if described is not None else ()
+    addresses = described.of_kinds(settings.address_kinds)[:ADDRESSES_LIMIT] if described is not None else ()
     too_early = described is None or described.power is Power.PENDING
     return before.addresses if before is not None and not addresses and too_early else addresses
 

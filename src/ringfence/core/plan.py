@@ -13,7 +13,7 @@ from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.model.rosters import MemberState, Rows
+from ringfence.core.model.rosters import Member, MemberState, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 
 
@@ -71,28 +71,50 @@ class Relabelling:
     was: Label
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class UnknownOwner:
+    """A rule with a label of the cluster whose owner is not known: it admits an address that no known member has."""
+
+    opening: Opening
+    rule: RuleId
+    label: Label
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one security group needs to match the rosters. `owned` counts its owned rules as they were read."""
+    """What one security group needs to match the rosters. `owned` counts its owned rules as they were read.
+
+    `additions` are in the order in which they are to be made. `unconfirmed` are those for instances that may not be
+    members at the moment: they are not made. `unknown_owners` are the rules with a label of the cluster that no roster
+    explains and that cannot be removed.
+    """
 
     group: SecurityGroupId
     additions: tuple[Addition, ...] = ()
     removals: tuple[Removal, ...] = ()
     owned: int = 0
     relabellings: tuple[Relabelling, ...] = ()
+    unconfirmed: tuple[Addition, ...] = ()
+    unknown_owners: tuple[UnknownOwner, ...] = ()
 
     @property
     def digest(self) -> str:
         """Names exactly these removals in this group, for an operator to confirm."""
-        return digest(self.group, (removal.rule for removal in self.removals))
+        return digest(self.group, self.removals)
 
     def __bool__(self) -> bool:
         return bool(self.additions or self.removals or self.relabellings)
 
 
-def digest(group: SecurityGroupId, rules: Iterable[RuleId]) -> str:
-    """Twelve hexadecimal digits that name a set of rules of a group."""
-    return hashlib.sha256(" ".join([group, *sorted(rules)]).encode()).hexdigest()[:12]
+def digest(group: SecurityGroupId, removals: Iterable[Removal]) -> str:
+    """Twelve hexadecimal digits that name a set of removals in a group.
+
+    They cover the address and the ports of each rule, not only its id: a rule can be modified after an operator has
+    seen it.
+    """
+    named = sorted(f"{removal.rule} {removal.opening}" for removal in removals)
+    return hashlib.sha256("\n".join([group, *named]).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +141,7 @@ class Scope:
         """
         wanted: dict[Cidr, Label] = {}
         for key in sorted(rows.rosters):
-            if key.region in self.regions and (self.at_home or key.region == self.home):
+            if self._may_want(key) and rows.is_announced(key):
                 for instance, member in sorted(rows.rosters[key].members.items()):
                     label = Label(self.cluster, key, instance)
                     for address in member.addresses:
@@ -129,19 +151,30 @@ class Scope:
                 wanted.setdefault(cidr, Label(self.cluster, RosterKey(self.home, STATIC), "static"))
         return wanted
 
+    def _may_want(self, key: RosterKey) -> bool:
+        """Whether rules for the roster's members belong into the group. An announcement has no members."""
+        if key.is_announcement:
+            return False
+        return key.region in self.regions and (self.at_home or key.region == self.home)
+
     def may_remove(self, label: Label, rows: Rows) -> bool:
         """Whether the rows show that the label's roster does not want a rule.
 
-        Unknown is not absent: the rules of a roster that is missing or cannot be trusted stay.
+        Unknown is not absent: the rules of a roster that is missing or cannot be trusted stay. But a roster that its
+        Region does not announce, or that our own Region does not configure, wants none, whatever its row says.
         """
         key = label.roster
-        if not self.at_home:
-            return key.region == self.home and key in rows.rosters
-        if key in rows.bad:
-            return False
+        if key.asg == STATIC:
+            return self.at_home
         if key.region == self.home:
-            return key in rows.rosters or key.asg == STATIC or key.asg not in self.groups
-        return key in rows.rosters or key.region not in self.regions
+            return key in rows.rosters or key.asg not in self.groups
+        if not self.at_home:
+            return False
+        if key.region not in self.regions:
+            return key not in rows.bad
+        if rows.is_doubtful(key.region):
+            return False
+        return key in rows.rosters if rows.is_announced(key) else not rows.may_be_of_a_downgraded_region(key)
 
     def may_relabel(self, label: Label) -> bool:
         """Whether a rule with this label may get the label of another instance."""
@@ -159,6 +192,30 @@ def managed_ports(ports: Ports, group: SecurityGroupId, rules: Iterable[Rule]) -
     return tuple(sorted({rule.ports for rule in rules if rule.source_group == group}))
 
 
+@dataclass(frozen=True, slots=True)
+class GroupPorts:
+    """On which ports a security group is managed.
+
+    `own` is what the group's own Region configures, or announces. `limit` is our own configuration if the group is a
+    peer's: another Region cannot make us open ports that we do not open ourselves. Both must have a port.
+    """
+
+    own: Ports
+    limit: Ports | None = None
+
+    def managed(self, group: SecurityGroupId, rules: Iterable[Rule]) -> tuple[PortRange, ...]:
+        """The ports to manage, given the rules of the group."""
+        rules = tuple(rules)
+        allowed = managed_ports(self.own if self.limit is None else self.limit, group, rules)
+        return tuple(range_ for range_ in managed_ports(self.own, group, rules) if range_ in allowed)
+
+    def refused(self, group: SecurityGroupId, rules: Iterable[Rule]) -> tuple[PortRange, ...]:
+        """The ports that the group's Region announces and we do not open."""
+        rules = tuple(rules)
+        managed = self.managed(group, rules)
+        return tuple(range_ for range_ in managed_ports(self.own, group, rules) if range_ not in managed)
+
+
 def plan_group(
     group: SecurityGroupId, rules: Iterable[Rule], rows: Rows, ports: tuple[PortRange, ...], scope: Scope
 ) -> Plan:
@@ -167,27 +224,55 @@ def plan_group(
     The rules must be read before the rows if the plan's removals are to be applied. An engine that adds a rule writes
     its roster first. So a rule that no roster wants in later rows is really not wanted.
     """
-    comparison = _Comparison(rows, ports, scope)
-    rules = tuple(rules)
     desired = scope.desired(rows)
+    comparison = _Comparison(rows, ports, scope, desired)
+    rules = tuple(rules)
     wanted = {Opening(range_, cidr): label for cidr, label in desired.items() for range_ in ports if range_.suits(cidr)}
     existing = {rule.opening for rule in rules}
-    additions = (Addition(opening, label) for opening, label in wanted.items() if opening not in existing)
+    lacking = [Addition(opening, label) for opening, label in wanted.items() if opening not in existing]
+    confirmed = [addition for addition in lacking if _is_confirmed(addition.label, rows)]
     removals: list[Removal] = []
     relabellings: list[Relabelling] = []
+    unknown_owners: list[UnknownOwner] = []
     owned = 0
     for rule in rules:
         label = rule.label(scope.cluster)
         owned += label is not None
         if rule.opening is None:
             continue
+        if (unknown := comparison.unknown_owner(rule, rule.opening, wanted)) is not None:
+            unknown_owners.append(unknown)
         wanted_label = wanted.get(rule.opening)
         if wanted_label is None:
             removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
         elif label is not None and label != wanted_label and scope.may_relabel(label):
             relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
-    return Plan(group, tuple(sorted(additions)), tuple(sorted(removals)), owned, tuple(sorted(relabellings)))
+    return Plan(
+        group=group,
+        additions=tuple(sorted(confirmed, key=comparison.precedence)),
+        removals=tuple(sorted(removals)),
+        owned=owned,
+        relabellings=tuple(sorted(relabellings)),
+        unconfirmed=tuple(sorted(set(lacking) - set(confirmed))),
+        unknown_owners=tuple(sorted(unknown_owners)),
+    )
+
+
+def _member_of(label: Label, rows: Rows) -> Member | None:
+    roster = rows.rosters.get(label.roster)
+    return roster.members.get(InstanceId(label.instance)) if roster is not None else None
+
+
+def _is_confirmed(label: Label, rows: Rows) -> bool:
+    """Whether it is certain that the label's instance is a member.
+
+    It is not if AWS does not show the instance at the moment, or if its Region's announcement cannot be trusted. Then
+    its rules stay, but none is made.
+    """
+    member = _member_of(label, rows)
+    is_missing = member is not None and member.state is MemberState.MISSING
+    return not is_missing and not rows.is_doubtful(label.roster.region)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +282,7 @@ class _Comparison:
     rows: Rows
     ports: tuple[PortRange, ...]
     scope: Scope
+    desired: Mapping[Cidr, Label]
 
     def removal(self, rule: Rule, opening: Opening, label: Label | None) -> Removal | None:
         """The removal of an unwanted rule, or None if the rule stays."""
@@ -212,7 +298,32 @@ class _Comparison:
             return Removal(opening, rule.id, reason, label, departed_at)
         if roster is not None and roster.members[instance].state is MemberState.WAITING:
             return Removal(opening, rule.id, Reason.UNKNOWN_ADDRESS, label)
-        return Removal(opening, rule.id, Reason.NO_MEMBER if opening.ports in self.ports else Reason.PORT, label)
+        if opening.ports in self.ports:
+            return Removal(opening, rule.id, Reason.NO_MEMBER, label)
+        if not self.scope.at_home and opening.cidr in self.desired:
+            return None  # on which ports a member is admitted is decided by the group's own Region
+        return Removal(opening, rule.id, Reason.PORT, label)
+
+    def precedence(self, addition: Addition) -> tuple[bool, int, Label, Opening]:
+        """The order in which additions are made: our own members first, and known ones before new ones.
+
+        Where room is short, no Region can crowd out the members of another with members of its own.
+        """
+        label, member = addition.label, _member_of(addition.label, self.rows)
+        since = member.since if member is not None else 0
+        return label.roster.region != self.scope.home or not self.scope.at_home, since, label, addition.opening
+
+    def unknown_owner(self, rule: Rule, opening: Opening, wanted: Mapping[Opening, Label]) -> UnknownOwner | None:
+        """Why the owner of a rule with our label is not known, or None. Only the group's own Region judges that."""
+        written, label = rule.written_label(self.scope.cluster), rule.label(self.scope.cluster)
+        if not self.scope.at_home or written is None or opening in wanted:
+            return None
+        if label is None:
+            return UnknownOwner(opening, rule.id, written, "no member of the cluster can have such an address")
+        if self.scope.may_remove(label, self.rows):
+            return None
+        why = "cannot be trusted" if label.roster in self.rows.bad else "is not known"
+        return UnknownOwner(opening, rule.id, label, f"the roster of {label.roster} {why}")
 
     def _is_mirrored(self, opening: Opening) -> bool:
         """Whether mirror mode removes a foreign rule with this opening."""

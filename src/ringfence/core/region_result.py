@@ -22,8 +22,8 @@ class RegionResult:
     fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal; `borrowed`
     those that a group admits only by a rule that names another instance; `lingering` those whose rules are still
     there. `doubtful` names the rosters for which a rule names an instance that the roster does not know: that rule
-    may admit any instance's address. `rows` are the rows that the groups agree with, and `changed` says whether a
-    rule was changed.
+    may admit any instance's address. `rows` are the rows that the groups agree with, `labelled` the rosters for which
+    the Region has rules, and `changed` says whether a rule was changed.
     """
 
     region: Region
@@ -33,15 +33,21 @@ class RegionResult:
     lingering: frozenset[RosterInstance] = frozenset()
     doubtful: frozenset[RosterKey] = frozenset()
     rows: Rows | None = None
+    labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
+
+    def knows(self, roster: RosterKey) -> bool:
+        """Whether the pass compared the Region's rules with the roster. It did not if another caller spoilt the row."""
+        return self.rows is None or roster in self.rows.rosters
 
     def admits(self, roster: RosterKey, instance: str) -> bool:
         """Whether every group of the Region admits all of the instance's addresses."""
-        return self.error is None and (roster, instance) not in self.lacking
+        return self.error is None and self.knows(roster) and (roster, instance) not in self.lacking
 
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no group of the Region has a rule for the instance."""
-        return self.error is None and roster not in self.doubtful and (roster, instance) not in self.lingering
+        is_known = self.error is None and self.knows(roster) and roster not in self.doubtful
+        return is_known and (roster, instance) not in self.lingering
 
 
 def pending_releases(

@@ -61,8 +61,7 @@ def apply(plan: Plan, security_groups: SecurityGroups, before_call: Callable[[],
     malformed) does not keep the others out.
     """
     application = _Application(plan, security_groups, before_call)
-    additions = sorted(plan.additions, key=lambda addition: (addition.label, addition.opening))
-    yield from application.add(additions, room_follows=bool(plan.removals))
+    yield from application.add(plan.additions, room_follows=bool(plan.removals))
     yield from application.remove()
     yield from application.add(application.take_those_without_room(), room_follows=False)
     yield from application.relabel()

@@ -3,15 +3,17 @@
 Knows nothing of why a change is made or of how.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from ringfence.core.audit_events import (
     AuditEvent,
+    Problem,
     QuotaUsed,
     RemovalsHeld,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
@@ -21,6 +23,7 @@ from ringfence.core.audit_events import (
 from ringfence.core.guard import GuardedPlan
 from ringfence.core.model.addresses import Cidr, is_ipv6
 from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Plan, Reason, Removal
 from ringfence.reconciler.apply import Added, Change, NotAdded, Relabelled, Removed
@@ -63,6 +66,19 @@ class ChangeReport:
         if guarded.held:
             plan, rules = guarded.plan, tuple(removal.rule for removal in guarded.held)
             self.audit(RemovalsHeld(self.region, plan.group, rules, plan.owned, guarded.digest))
+
+    def unknown_owners(self, plan: Plan) -> None:
+        """Reports the rules with our label whose owner is not known."""
+        for unknown in plan.unknown_owners:
+            opening, label = unknown.opening, unknown.label
+            self.audit(RuleOwnerUnknown(self.region, plan.group, unknown.rule, opening, label, unknown.why))
+
+    def refused_ports(self, group: SecurityGroupId, ports: Sequence[PortRange]) -> None:
+        """Reports the ports that a peer announces and that are not ours."""
+        if ports:
+            names = ", ".join(map(str, ports))
+            why = "which are not among our ports: they are not opened there from here"
+            self.audit(Problem(f"{self.region} announces {group} with {names}, {why}"))
 
     def not_applied(self, plan: Plan) -> None:
         """Reports what would be changed, in observe mode."""

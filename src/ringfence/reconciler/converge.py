@@ -10,20 +10,22 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
-from ringfence.core.errors import Permanent, Refused, Retry
+from ringfence.core.errors import Permanent, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
-from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label
-from ringfence.core.plan import Plan, Reason, Removal, Scope, managed_ports, plan_group
+from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult, RosterInstance
-from ringfence.reconciler.apply import Change, NotAdded, apply
+from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
 
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
+
+
+_UNCONFIRMED = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Convergence:
     """
 
     region: Region
-    groups: Mapping[SecurityGroupId, Ports]
+    groups: Mapping[SecurityGroupId, GroupPorts]
     scope: Scope
     access: RegionAccess
     guard: GuardRecord
@@ -112,12 +114,15 @@ class Convergence:
         if given and any(self._needs_newer_rows(plan) for plan in plans):
             rows = self._rows()
             plans = self._plans(rules, rows)
+        for plan in plans:
+            self.report.unknown_owners(plan)
+            self.report.refused_ports(plan.group, self.groups[plan.group].refused(plan.group, rules[plan.group]))
         applied = [self._apply(plan) for plan in plans]
         changes = {done.plan.group: done.changes for done in applied}
         for group in self.groups:
             self.report.quota(group, rules[group], changes.get(group, ()))
         self._refuse_groups_without_plan({plan.group for plan in plans})
-        return self._result(plans, applied, rows)
+        return replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
 
     def _rules(self) -> Rules:
         self.access.before_call()
@@ -129,7 +134,7 @@ class Convergence:
 
     def _plans(self, rules: Rules, rows: Rows) -> list[Plan]:
         """A plan for each group that has ports to manage."""
-        ports = {group: managed_ports(self.groups[group], group, rules[group]) for group in self.groups}
+        ports = {group: self.groups[group].managed(group, rules[group]) for group in self.groups}
         return [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
@@ -172,10 +177,24 @@ class Convergence:
     def _refuse_groups_without_plan(self, planned: Set[SecurityGroupId]) -> None:
         """Raises Permanent if there are groups that have no ports to manage."""
         if unmanaged := [group for group in self.groups if group not in planned]:
+            if not self.scope.at_home:
+                raise Permanent(
+                    f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
+                    f" {self.scope.home} opens: configure the same ports in both Regions"
+                )
             raise Permanent(
                 f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
                 " finds no port to open: add a rule whose source is the group itself, or configure the ports"
             )
+
+    def _labelled(self, rules: Rules, changes: Mapping[SecurityGroupId, Sequence[Change]]) -> frozenset[RosterKey]:
+        """The rosters for which the Region has rules after the changes."""
+        cluster, labels = self.scope.cluster, set[Label | None]()
+        for group in self.groups:
+            gone = {change.removal.rule for change in changes.get(group, ()) if isinstance(change, Removed)}
+            labels |= {rule.label(cluster) for rule in rules[group] if rule.id not in gone}
+            labels |= {change.addition.label for change in changes.get(group, ()) if isinstance(change, Added)}
+        return frozenset(label.roster for label in labels if label is not None)
 
     def _result(self, plans: Sequence[Plan], applied: Sequence[_Applied], rows: Rows) -> RegionResult:
         """What is known of the Region now."""
@@ -184,7 +203,8 @@ class Convergence:
         borrowed = [relabelling.label for plan in plans for relabelling in plan.relabellings if self.add_only]
         return RegionResult(
             region=self.region,
-            lacking={_named_by(change.addition.label): change.refused for change in refused},
+            lacking={_named_by(addition.label): _UNCONFIRMED for plan in plans for addition in plan.unconfirmed}
+            | {_named_by(change.addition.label): change.refused for change in refused},
             borrowed=frozenset(map(_named_by, borrowed)),
             lingering=frozenset(_named_by(label) for _, label in held),
             doubtful=frozenset(label.roster for removal, label in held if removal.reason is Reason.UNKNOWN_INSTANCE),

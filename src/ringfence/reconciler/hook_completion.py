@@ -3,20 +3,29 @@
 Calls interfaces. Knows nothing of why an instance is admitted or released.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import RingfenceError
+from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
 from ringfence.core.events import LifecycleEvent
-from ringfence.core.hook_decision import Complete, Hold, RegionResults, WaitingInstance, decide, let_go, named_by
+from ringfence.core.hook_decision import (
+    STILL_WAITS,
+    Complete,
+    Hold,
+    RegionResults,
+    WaitingInstance,
+    decide,
+    let_go,
+    named_by,
+)
 from ringfence.core.lifecycle import Transition
 from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
-from ringfence.reconciler.interfaces import Services, run_concurrently
+from ringfence.reconciler.interfaces import Clock, Services, run_concurrently
 
 
 def complete_hooks(
@@ -43,7 +52,8 @@ def complete_hooks(
 
 def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
     """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
-    decisions = [let_go(named_by(event, services.clock.now())) for event in latest_of_each(events)]
+    now = services.clock.now()
+    decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
     completions = [partial(_complete, decision, services, settings) for decision in decisions]
     for error in run_concurrently(services.tasks, completions):
         if error is not None:
@@ -55,16 +65,39 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
     waiting = decision.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
     for hook in (hooks[transition] for transition in waiting.transitions):
-        # With the event's token, if the event is of our hook: the instance may wait for something else by now.
-        token = waiting.event.token if waiting.event is not None and waiting.event.hook == hook else None
-        try:
-            active = services.home.auto_scaling.complete(waiting.group, hook, waiting.instance, token, decision.result)
-        except RingfenceError as error:
-            return error
-        services.audit(_completed(decision, hook, services.clock.now(), active=active))
-        if active:
-            return None
+        for token in _tokens(waiting, hook, services.clock):
+            try:
+                active = services.home.auto_scaling.complete(
+                    waiting.group, hook, waiting.instance, token, decision.result
+                )
+            except Permanent as error:
+                return HookNotAnswered(str(error), waiting.event)
+            except RingfenceError as error:
+                return error
+            services.audit(_completed(decision, hook, services.clock.now(), active=active))
+            if active:
+                return None
     return None
+
+
+def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str | None]:
+    """The tokens to answer a hook with, until one is active. None answers by instance id.
+
+    The event's token comes first if the event is of our hook: the instance may wait for something else by now. If that
+    token is not active, the event may be forged, and must not hide a wait that the group lists. A wait that the group
+    does not list is answered by instance id only in observe mode, by an event without a token. The listing's age counts
+    when the first answer is known: that can take long.
+    """
+    event = waiting.event
+    token = event.token if event is not None and event.hook == hook else None
+    if token is not None:
+        yield token
+    if waiting.listed:
+        can_wait_for_another = waiting.warm or token is not None
+        if not can_wait_for_another or clock.now() - waiting.seen_at <= STILL_WAITS:
+            yield None
+    elif not waiting.has_token:
+        yield None
 
 
 def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> HookCompleted:

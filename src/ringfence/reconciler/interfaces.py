@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
@@ -42,6 +42,9 @@ class Tasks(Protocol):
 
     def start(self, work: Callable[[], T]) -> Started[T]:
         """Starts the work. The caller need not wait for it."""
+
+    def sleep(self, seconds: float) -> None:
+        """Waits, while other work goes on."""
 
 
 class AutoScaling(Protocol):
@@ -95,14 +98,21 @@ class RosterTable(Protocol):
     def rows_of(self, region: Region) -> Rows:
         """The rosters whose home is the given Region."""
 
-    def replace(self, roster: Roster, current_version: int) -> None:
-        """Writes the roster if the row still has the given version (0: there is no row, or it has no version).
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
+        """Writes the roster if the row still has the version that was read (0: there is no row, or it has no version).
 
         Raises `errors.Conflict` if it has another one, and Permanent if the roster does not fit into an item.
         """
 
     def offer(self, roster: Roster) -> int:
-        """Writes the roster if it is newer than the row. Returns the version that the row has afterwards."""
+        """Writes the roster if it is newer than the row, or if no engine can have written the row.
+
+        Returns the version that the row has afterwards, or the next one if the row has our version and cannot be
+        trusted: then another caller wrote it. Raises `errors.Conflict` if the row changes meanwhile.
+        """
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """Deletes the row if it still has the version that was read. Raises `errors.Conflict` if it has another one."""
 
     def hold(self, held: HeldRemovals) -> None:
         """Keeps the removals that the guard holds, for the next reconcile to confirm or not."""

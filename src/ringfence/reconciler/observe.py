@@ -3,12 +3,12 @@
 Calls interfaces. Decides nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ringfence.core.errors import Permanent
-from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Observation
 from ringfence.reconciler.interfaces import Rules, SecurityGroups, Services, Started
@@ -55,6 +55,16 @@ def observe(request: Request, services: Services, before: Rows) -> Sighting:
     if missing := relevant - instances.keys():
         instances |= services.home.instances.by_id(sorted(missing))
     return Sighting(Observation(listed, instances), None if rules is None else rules.result(), began)
+
+
+def observe_again(request: Request, services: Services, sighting: Sighting, instances: Set[InstanceId]) -> Sighting:
+    """The groups and the given instances once more. Raises Retry if they cannot be described."""
+    began = services.clock.now()
+    groups = services.tasks.start(partial(services.home.auto_scaling.groups, request.settings.auto_scaling_groups))
+    described = services.tasks.start(partial(services.home.instances.by_id, sorted(instances)))
+    known = {id: seen for id, seen in sighting.observation.instances.items() if id not in instances}
+    observation = Observation(groups.result(), known | dict(described.result()))
+    return replace(sighting, observation=observation, at=began)
 
 
 def _rules_or_error(security_groups: SecurityGroups, groups: Sequence[SecurityGroupId]) -> Rules | Permanent:

@@ -18,17 +18,18 @@ from ringfence.core.hook_decision import waiting_instances
 from ringfence.core.model.identifiers import RosterKey
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.observe import observe, start_reading_peers
+from ringfence.reconciler.observe import start_reading_peers
 from ringfence.reconciler.region_pass import RegionPasses, results_of
 from ringfence.reconciler.report import Problems, report
 from ringfence.reconciler.request import Request
 from ringfence.reconciler.rosters import (
     HomeTableDown,
-    next_rosters,
     publish,
     read_home_table,
     record_pending_releases,
 )
+from ringfence.reconciler.second_look import LookBudget, observe_and_decide
+from ringfence.reconciler.strange_rows import delete_strange_rows
 from ringfence.reconciler.without_table import admit_without_table
 
 ATTEMPTS = 5
@@ -45,9 +46,10 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
     if settings.mode is Mode.OBSERVE:
         let_all_go(Request(relevant, settings).lifecycle_events, services, settings)
     minimum_versions: dict[RosterKey, int] = {}
+    budget = LookBudget()
     for _ in range(ATTEMPTS if relevant else 0):
         try:
-            _attempt(Request(relevant, settings, dict(minimum_versions)), services)
+            _attempt(Request(relevant, settings, dict(minimum_versions)), services, budget)
         except Conflict as conflict:
             for key, version in conflict.minimum_versions.items():
                 minimum_versions[key] = max(version, minimum_versions.get(key, 0))
@@ -57,16 +59,18 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
         raise Retry(f"other invocations overtook this one {ATTEMPTS} times in a row")
 
 
-def _attempt(request: Request, services: Services) -> None:
+def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
     """One attempt at a reconcile. Raises Conflict if another invocation overtook it."""
     problems = Problems(services.audit)
     try:
         before = read_home_table(request, services)
         early_rules = start_reading_peers(request, services, before)
-        sighting = observe(request, services, before)
-        rosters = publish(request, services, before, next_rosters(request, services, before, sighting, problems))
+        sighting, decisions = observe_and_decide(request, services, before, budget)
+        problems.add_all(decisions.errors)
+        problems.report(decisions.problems)
+        rosters = publish(request, services, before, decisions.rosters)
     except HomeTableDown as down:
-        admit_without_table(request, services, down.reason, problems)
+        admit_without_table(request, services, down.reason, budget, problems=problems)
         raise down.reason from down
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
     regions = RegionPasses(services, request, rosters, waiting)
@@ -80,6 +84,7 @@ def _attempt(request: Request, services: Services) -> None:
     rows = record_pending_releases(request, services, rosters, results, waiting)
     terminations = [instance for instance in waiting if not instance.launching]
     problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings))
+    delete_strange_rows(request, services, rows, results)
     report(request, services, rows, results, waiting, problems=problems)
 
 

@@ -12,10 +12,10 @@ from functools import partial
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
-from ringfence.core.plan import Scope
+from ringfence.core.plan import GroupPorts, Scope
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
@@ -143,14 +143,21 @@ class RegionPasses:
             _refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
-        for key, roster in offered.items():
+        # The announcement last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
+        for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
             if (version := table.offer(roster)) > roster.version:
                 raise _overtaken(region, {key: version})
-        if not (offered or self._waited_for or pending):
+        strange = strange_rows(self.request, self.rosters.rows) or strange_rows(self.request, held)
+        if not (offered or self._waited_for or pending or strange):
             return RegionPass(RegionResult(region))
         check()
-        groups = announced_groups(region, self.rosters.rows) or announced_groups(region, table.rows_of(region))
+        announced = announced_groups(region, self.rosters.rows)
+        if not announced:
+            its_rows = table.rows_of(region)
+            announced = announced_groups(region, its_rows)
+            _refuse_unreadable(region, its_rows)
+        groups = {group: GroupPorts(ports, limit=self.request.settings.ports) for group, ports in announced.items()}
         if not groups:
             # Its engine never ran, and will start from the table; or the Region is in observe mode.
             return RegionPass(RegionResult(region))
@@ -174,13 +181,26 @@ class RegionPasses:
         return self.services.regions[region]
 
     def _access(self, region: Region, read_rows: Callable[[], Rows], before_call: Callable[[], None]) -> RegionAccess:
-        return RegionAccess(self._services(region).security_groups, read_rows, before_call)
+        trusted_rows = partial(self._trusted, region, read_rows)
+        return RegionAccess(self._services(region).security_groups, trusted_rows, before_call)
 
-    def _home_groups(self) -> dict[SecurityGroupId, Ports]:
-        return dict.fromkeys(self.request.settings.security_groups, self.request.settings.ports)
+    def _trusted(self, region: Region, read_rows: Callable[[], Rows]) -> Rows:
+        """The rows of a Region. Raises Retry if one that we published there cannot be trusted any more.
+
+        Nothing would follow from such a row: its members would count as admitted, and its departed as released.
+        """
+        rows = read_rows()
+        own = self.rosters.rows.of(self.request.home)
+        for key, bad in rows.bad.items():
+            if key in own:
+                raise Retry(f"another caller changed the row of {key} in {region}: {bad.reason}")
+        return rows
+
+    def _home_groups(self) -> dict[SecurityGroupId, GroupPorts]:
+        return dict.fromkeys(self.request.settings.security_groups, GroupPorts(self.request.settings.ports))
 
     def _convergence(
-        self, region: Region, groups: Mapping[SecurityGroupId, Ports], access: RegionAccess
+        self, region: Region, groups: Mapping[SecurityGroupId, GroupPorts], access: RegionAccess
     ) -> Convergence:
         settings, before = self.request.settings, self.rosters.before
         scope = scope_in(region, settings)
@@ -225,12 +245,36 @@ def scope_in(region: Region, settings: Settings) -> Scope:
 
 
 def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
-    """A Region's security groups with the ports that each is managed on, as its own rosters announce them.
+    """A Region's security groups with the ports that each is managed on, as the Region announces them.
 
-    Empty if the Region is in observe mode.
+    A Region without an announcement, of version 0.1, announces them with each roster. Empty if the Region is in observe
+    mode.
     """
-    rosters = [roster for roster in rows.of(region).values() if not roster.observed]
-    return {group: roster.ports for roster in rosters for group in roster.security_groups}
+    announcement, rosters = rows.announcement(region), list(rows.of(region).values())
+    if announcement is not None:
+        # A Region that went back to version 0.1 left its announcement behind: its newer rosters say what it has.
+        newer = [roster for roster in rosters if roster.of_0_1 and roster.updated_at > announcement.updated_at]
+        rosters = [announcement, *newer]
+    return {group: roster.ports for roster in rosters if not roster.observed for group in roster.security_groups}
+
+
+def strange_rows(request: Request, rows: Rows) -> list[RosterKey]:
+    """The rows in our Region's key range that are of none of its groups: retired ones, and rows that we never wrote.
+
+    A row of the original sample, which has no version, stays until a group of its name is configured.
+    """
+    names = {*request.settings.auto_scaling_groups, ANNOUNCEMENT}
+    own = [key for key in rows.versions() if key.region == request.home and key.asg not in names]
+    return [key for key in sorted(own) if rows.version_read(key) != 0]
+
+
+def _refuse_unreadable(region: Region, rows: Rows) -> None:
+    """Raises Retry if a Region has rows of its own in its table, and none of them can be trusted.
+
+    Then it is not known which security groups it has. That is not the same as a Region whose engine never ran.
+    """
+    if any(key.region == region for key in rows.bad) and not rows.of(region):
+        raise Retry(f"no row of {region} in its own table can be trusted, so its security groups are not known")
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:

@@ -6,7 +6,7 @@ Knows nothing of how anything is done.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed, StaleDoor
-from ringfence.core.errors import Permanent, Retry, RingfenceError
+from ringfence.core.errors import Permanent, RingfenceError, Several
 from ringfence.core.events import TrueUp
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.model.identifiers import Region
@@ -33,16 +33,25 @@ class Problems:
         for error in errors:
             self.add(error)
 
+    def report(self, problems: Iterable[str]) -> None:
+        """Reports what an operator must fix, and what stops nothing."""
+        for problem in problems:
+            self._audit(Problem(problem))
+
     def keep(self, error: RingfenceError) -> None:
         """Keeps an error that is reported otherwise."""
         self._errors.append(error)
 
-    def raise_first(self) -> None:
-        """Raises an error that another delivery may resolve if there is one, else any other."""
-        for kind in (Retry, RingfenceError):
-            for error in self._errors:
-                if isinstance(error, kind):
-                    raise error
+    def raise_gravest(self) -> None:
+        """Raises an error that another delivery may resolve if there is one, else all permanent errors as one."""
+        retries = [error for error in self._errors if not isinstance(error, Permanent)]
+        if retries:
+            raise retries[0]
+        permanent = [error for error in self._errors if isinstance(error, Permanent)]
+        if len(permanent) == 1:
+            raise permanent[0]
+        if permanent:
+            raise Several(permanent)
 
 
 def report(
@@ -54,7 +63,7 @@ def report(
     *,
     problems: Problems,
 ) -> None:
-    """Reports stale doors and failed Regions. Raises the first problem: Retry before Permanent."""
+    """Reports stale doors and failed Regions. Raises the problems: a Retry before any Permanent."""
     home, now = request.home, services.clock.now()
     held = {instance.instance for instance in waiting}
     doors = sorted(
@@ -73,7 +82,7 @@ def report(
     if (error := results[home].error) is not None:
         problems.keep(error)
     _refuse_unknown_groups(request, problems)
-    problems.raise_first()
+    problems.raise_gravest()
 
 
 def _refuse_unknown_groups(request: Request, problems: Problems) -> None:
@@ -81,4 +90,5 @@ def _refuse_unknown_groups(request: Request, problems: Problems) -> None:
     ours = request.settings.auto_scaling_groups
     for event in request.events:
         if isinstance(event, TrueUp) and event.group and event.group not in ours:
-            problems.add(Permanent(f"{event.group} is none of this Region's groups: {', '.join(ours)}"))
+            why = f"{event.group} is none of this Region's groups: {', '.join(ours)}"
+            problems.add(Permanent(why, event=event))

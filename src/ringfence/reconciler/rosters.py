@@ -6,19 +6,18 @@ the rows are read before anything is observed, and each write is conditional on 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ringfence.core.audit_events import RosterPublished, RowRejected
-from ringfence.core.errors import Conflict, Permanent, Retry
+from ringfence.core.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.membership import next_roster, pruned, retired
-from ringfence.core.model.identifiers import Region, RosterKey
-from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.membership import RosterDecision, announced, decide_members, pruned, retired
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersion
+from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, pending_releases
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.observe import Sighting
 from ringfence.reconciler.region_pass import PublishedRosters
-from ringfence.reconciler.report import Problems
 from ringfence.reconciler.request import Request
 
 
@@ -50,23 +49,47 @@ def read_home_table(request: Request, services: Services) -> Rows:
     return rows
 
 
-def next_rosters(
-    request: Request, services: Services, before: Rows, sighting: Sighting, problems: Problems
-) -> list[Roster]:
-    """The members of each of our groups now. A group that does not exist is a problem, not an empty group."""
+@dataclass(frozen=True, slots=True)
+class RosterDecisions:
+    """The rosters that should be stored now, and the instances that need a second look.
+
+    `problems` are to be reported. `errors` are about groups that could not be decided.
+    """
+
+    rosters: tuple[Roster, ...]
+    look_again: frozenset[InstanceId] = frozenset()
+    problems: tuple[str, ...] = ()
+    errors: tuple[RingfenceError, ...] = ()
+
+
+def decide_rosters(request: Request, services: Services, before: Rows, observation: Observation) -> RosterDecisions:
+    """The members of each of our groups now. A group that does not exist is an error, not an empty group."""
     settings, home, now = request.settings, request.home, int(services.clock.now())
-    observation, events = sighting.observation, request.lifecycle_events
-    rosters = []
+    decisions: list[RosterDecision] = []
+    errors = []
     for name in settings.auto_scaling_groups:
-        key = RosterKey(home, name)
+        roster = before.rosters.get(RosterKey(home, name), Roster(RosterKey(home, name)))
         if name in observation.groups:
-            rosters.append(next_roster(before.rosters.get(key, Roster(key)), observation, events, now, settings))
+            decisions.append(decide_members(roster, observation, request.lifecycle_events, now, settings))
         else:
             why = f"the Auto Scaling group {name} does not exist in {home}"
-            problems.add(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
+            errors.append(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
     own = before.of(home).items()
-    removed = (roster for key, roster in own if key.asg not in settings.auto_scaling_groups and roster.members)
-    return rosters + [retired(roster) for roster in removed]
+    names = {*settings.auto_scaling_groups, ANNOUNCEMENT}
+    outdated = request.minimum_versions  # a peer has another row at the version of ours
+    removed = [roster for key, roster in own if key.asg not in names and (roster.members or key in outdated)]
+    # The announcement comes last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
+    announcement = before.rosters.get(RosterKey(home, ANNOUNCEMENT), Roster(RosterKey(home, ANNOUNCEMENT)))
+    return RosterDecisions(
+        rosters=(
+            *(decision.roster for decision in decisions),
+            *map(retired, removed),
+            announced(announcement, settings),
+        ),
+        look_again=frozenset[InstanceId]().union(*(decision.look_again for decision in decisions)),
+        errors=tuple(errors),
+        problems=tuple(problem for decision in decisions for problem in decision.problems),
+    )
 
 
 def publish(request: Request, services: Services, before: Rows, rosters: Sequence[Roster]) -> PublishedRosters:
@@ -85,8 +108,8 @@ def publish(request: Request, services: Services, before: Rows, rosters: Sequenc
         version = max(version_read or now, minimum) + 1
         changed[roster.key] = replace(pruned(roster, now), version=version, updated_at=now)
         with _home_table():
-            _write(request, services, changed[roster.key], version_read)
-    return PublishedRosters(before, replace(before, rosters={**before.rosters, **changed}), changed)
+            _write(request, services, changed[roster.key], before.version_read(roster.key))
+    return PublishedRosters(before, _with(before, changed), changed)
 
 
 def record_pending_releases(
@@ -109,9 +132,23 @@ def record_pending_releases(
             now = int(services.clock.now())
             updated[key] = replace(roster, pending_releases=pending, version=roster.version + 1, updated_at=now)
             _write(request, services, updated[key], roster.version)
-    return replace(rosters.rows, rosters={**rosters.rows.rosters, **updated}) if updated else rosters.rows
+    return _with(rosters.rows, updated) if updated else rosters.rows
 
 
-def _write(request: Request, services: Services, roster: Roster, version_read: int) -> None:
+def _with(rows: Rows, written: Mapping[RosterKey, Roster]) -> Rows:
+    """The rows after the rosters were written."""
+    bad = {key: row for key, row in rows.bad.items() if key not in written}
+    return replace(rows, rosters={**rows.rosters, **written}, bad=bad)
+
+
+def _write(request: Request, services: Services, roster: Roster, version_read: RowVersion) -> None:
+    """Writes a roster into the home table.
+
+    A version that is above the bound would not be believed. It can be above by one or two, if another caller wrote the
+    highest version that is believed. The bound rises by one each second, so this waits.
+    """
+    ahead = roster.version - (services.clock.now() + VERSION_MARGIN)
+    if ahead > 0:
+        services.tasks.sleep(ahead)
     services.regions[request.home].table.replace(roster, version_read)
     services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))

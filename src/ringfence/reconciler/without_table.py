@@ -11,14 +11,15 @@ from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.observe import observe
 from ringfence.reconciler.region_pass import PublishedRosters, RegionPasses
 from ringfence.reconciler.report import Problems
 from ringfence.reconciler.request import Request
-from ringfence.reconciler.rosters import next_rosters
+from ringfence.reconciler.second_look import LookBudget, observe_and_decide
 
 
-def admit_without_table(request: Request, services: Services, reason: Retry, problems: Problems) -> None:
+def admit_without_table(
+    request: Request, services: Services, reason: Retry, budget: LookBudget, *, problems: Problems
+) -> None:
     """Admits the instances that wait to launch at home, and answers their hooks if that is possible.
 
     What the peers lack follows when the events are delivered again, once the table is back. An instance whose address
@@ -26,11 +27,12 @@ def admit_without_table(request: Request, services: Services, reason: Retry, pro
     rule, and cannot learn from the table that the address has a new owner.
     """
     settings = request.settings
-    sighting = observe(request, services, Rows())
+    sighting, decisions = observe_and_decide(request, services, Rows(), budget)
+    problems.add_all(decisions.errors)
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
     launches = [instance for instance in waiting if instance.launching]
     rosters = {}
-    for roster in next_rosters(request, services, Rows(), sighting, problems):
+    for roster in decisions.rosters:
         joining = {instance.instance for instance in launches if instance.group == roster.key.asg}
         members = {id: member for id, member in roster.members.items() if id in joining}
         rosters[roster.key] = replace(roster, members=members)

@@ -1,18 +1,32 @@
-"""The policy of the queue: what becomes of a batch's messages after the reconcile that they started.
+"""The policy of the queue: how a batch is served, and what becomes of its messages.
 
-Pure. The function's handler and the simulator both use it. Knows nothing of SQS's API or of Lambda.
+A message that cannot be served costs the others nothing. What cannot be read goes to the dead-letter queue with its
+reason, and no reconcile sees it. The other messages are one reconcile. If that raises an error that is not the engine's
+own, each message is tried alone, and one that fails alone is a dead letter.
 
-Unless the error is permanent, the whole batch goes back, so that its order stays. A lifecycle event that can never
-succeed goes to the dead-letter queue with its reason. A true-up that cannot succeed is only logged and counted: the
-schedule sends the next one.
+Unless an error of the engine is permanent, the whole batch goes back, so that its order stays. A lifecycle event that
+can never succeed goes to the dead-letter queue with its reason. A true-up that cannot succeed is only logged and
+counted, unless the error is about that true-up: the schedule sends the next one.
+
+The function's handler and the simulator both use it. Knows nothing of SQS's API, of Lambda or of the clock.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ringfence.core.errors import Permanent, RingfenceError
-from ringfence.core.events import Event, Ignored, Launching, Terminating, parse
+from ringfence.core.events import Event, Ignored, Launching, Malformed, Terminating, TrueUp, parse
+from ringfence.runtime.message_body import Unreadable, decode
+
+ATTEMPT_STARTS_WITHIN = 12.0
+"""Seconds from the start of an invocation, after which no message is tried alone any more. The function's time-out is
+30 s, and a reconcile whose calls all time out can take more than 10 s."""
+
+DEAD_LETTERS_WITHIN = 5.0
+"""Seconds from the first dead letter of a batch, after which no other one is sent: its message goes back."""
+
+CONTROL = TrueUp("control")
+"""Tells a message that the engine cannot serve from an engine that can serve none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +35,23 @@ class Message:
 
     id: str
     body: str
-    event: Event
+    event: Event | Malformed
 
     @classmethod
     def read(cls, id: str, body: str) -> "Message":
-        """The message. A body that is not JSON becomes an ignored event."""
+        """The message. A body that cannot be read becomes a malformed event."""
         try:
-            return cls(id, body, parse(json.loads(body), id))
-        except ValueError as error:
-            return cls(id, body, Ignored(id, f"the message is not JSON: {error}"))
+            return cls(id, body, parse(decode(body), id))
+        except Unreadable as unreadable:
+            return cls(id, body, Malformed(id, str(unreadable)))
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that no delivery can serve, and why."""
+
+    message: Message
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +59,35 @@ class BatchResult:
     """The messages that the queue must deliver again, and those that belong in the dead-letter queue."""
 
     delivered_again: tuple[Message, ...] = ()
-    dead_letters: tuple[Message, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Crash:
+    """A reconcile raised an error that is not the engine's own."""
+
+    reason: str
+
+
+Reconcile = Callable[[Sequence[Event]], object]
+"""One reconcile for the events. Raises what the engine raises."""
+
+
+def serve(messages: Sequence[Message], reconcile: Reconcile, *, has_time: Callable[[], bool]) -> BatchResult:
+    """Serves a batch, and returns what becomes of its messages. All others are done. Raises no Exception.
+
+    `has_time` says whether another reconcile may start. There are at most two more reconciles than messages.
+    """
+    readable, refused = [], []
+    for message in messages:
+        if isinstance(message.event, Malformed):
+            refused.append(DeadLetter(message, message.event.reason))
+        else:
+            readable.append(message)
+    result = _attempt(readable, reconcile) if readable else BatchResult()
+    if isinstance(result, _Crash):
+        result = _serve_each([message for message in readable if _asks(message)], reconcile, has_time)
+    return BatchResult(result.delivered_again, (*refused, *result.dead_letters))
 
 
 def after(messages: Sequence[Message], error: RingfenceError | None) -> BatchResult:
@@ -46,12 +96,62 @@ def after(messages: Sequence[Message], error: RingfenceError | None) -> BatchRes
         case None:
             return BatchResult()
         case Permanent():
-            hopeless = (message for message in messages if _is_hopeless(message.event, error))
-            return BatchResult(dead_letters=tuple(hopeless))
+            reasons = [(message, _reason(message.event, error)) for message in messages]
+            dead = tuple(DeadLetter(message, reason) for message, reason in reasons if reason is not None)
+            return BatchResult(dead_letters=dead)
         case _:
             return BatchResult(delivered_again=tuple(messages))
 
 
-def _is_hopeless(event: Event, error: Permanent) -> bool:
-    """Whether the error concerns a lifecycle event's own group, so that no delivery of the event can succeed."""
-    return isinstance(event, Launching | Terminating) and (not error.groups or event.group in error.groups)
+def _attempt(messages: Sequence[Message], reconcile: Reconcile) -> BatchResult | _Crash:
+    """What becomes of the messages after one reconcile for all of them."""
+    try:
+        reconcile([message.event for message in messages if not isinstance(message.event, Malformed)])
+    except RingfenceError as error:
+        return after(messages, error)
+    except Exception as error:  # noqa: BLE001  # any message can be the cause of any error
+        return _Crash(f"the engine failed on it with {type(error).__name__}: {error}")
+    return BatchResult()
+
+
+def _serve_each(messages: Sequence[Message], reconcile: Reconcile, has_time: Callable[[], bool]) -> BatchResult:
+    """One reconcile for each message, in order, until one must be delivered again.
+
+    A message that crashes the engine is a dead letter if the engine can serve a true-up. If it cannot, the messages are
+    not the cause, and they go back.
+    """
+    dead, suspects, left = list[DeadLetter](), list[DeadLetter](), list(messages)
+    while left and has_time():
+        result = _attempt(left[:1], reconcile)
+        if isinstance(result, _Crash):
+            suspects.append(DeadLetter(left[0], result.reason))
+        elif result.delivered_again:
+            break
+        else:
+            dead += result.dead_letters
+        left = left[1:]
+    if suspects and has_time() and _works(reconcile):
+        return BatchResult(
+            tuple(left), tuple(sorted((*dead, *suspects), key=lambda letter: messages.index(letter.message)))
+        )
+    return BatchResult((*_lifecycle(letter.message for letter in suspects), *left), tuple(dead))
+
+
+def _works(reconcile: Reconcile) -> bool:
+    """Whether the engine can serve a true-up. What must be tried again later says nothing."""
+    result = _attempt([Message(CONTROL.id, "", CONTROL)], reconcile)
+    return isinstance(result, BatchResult) and not result.delivered_again
+
+
+def _lifecycle(messages: Iterable[Message]) -> list[Message]:
+    """The messages of lifecycle events. The schedule repeats the others."""
+    return [message for message in messages if isinstance(message.event, Launching | Terminating)]
+
+
+def _asks(message: Message) -> bool:
+    return not isinstance(message.event, Ignored)
+
+
+def _reason(event: Event | Malformed, error: Permanent) -> str | None:
+    """Why no delivery of the event can succeed, or None if the error is not about it."""
+    return None if isinstance(event, Malformed) else error.reason_for(event)

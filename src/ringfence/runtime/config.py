@@ -4,6 +4,7 @@ Knows no AWS client. Reports all mistakes together, by the names of their variab
 should not have to, is a warning: a value beyond its bounds, and relations between settings that do not hold.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from ringfence.core.configuration.setting import Setting, Use
 from ringfence.core.configuration.setting_table import TABLE, Table
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
-from ringfence.core.model.identifiers import STATIC, Region, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, Region, RosterKey
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
 
 _INSTANCE_ID_LENGTH = len("i-0123456789abcdef0")
@@ -57,6 +58,26 @@ def read_values(environment: Mapping[str, str], table: Table) -> Mapping[str, An
     if reader.mistakes:
         raise Permanent("the configuration is wrong: " + "; ".join(reader.mistakes))
     return values
+
+
+def is_own_queue(arn: object, environment: Mapping[str, str]) -> bool:
+    """Whether the ARN is that of the stack's queue of events. The rest of the configuration may be wrong.
+
+    A stack of version 0.1 does not tell the function its queue. There, the queue is known by its Region, its account
+    and the name that the template gives it, so that the engine can be updated before its stack.
+    """
+    if own := environment.get("RINGFENCE_QUEUE_ARN", "").strip():
+        return arn == own
+    names = ("AWS_REGION", "RINGFENCE_ACCOUNT", "RINGFENCE_CLUSTER")
+    region, account, cluster = (environment.get(name, "").strip() for name in names)
+    if not (isinstance(arn, str) and region and account and cluster):
+        return False
+    return (
+        re.fullmatch(
+            rf"arn:aws[a-z-]*:sqs:{re.escape(region)}:{re.escape(account)}:ringfence-{re.escape(cluster)}\.fifo", arn
+        )
+        is not None
+    )
 
 
 @dataclass(slots=True)
@@ -106,7 +127,7 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(f"a required peer is not a peer of {settings.region}: {', '.join(sorted(strangers))}")
     for name in settings.auto_scaling_groups:
         label = str(Label(settings.cluster, RosterKey(settings.region, name), "i" * _INSTANCE_ID_LENGTH))
-        if name == STATIC or not is_describable(name):
+        if name in (ANNOUNCEMENT, STATIC) or not is_describable(name):
             found.append(f"the Auto Scaling group's name {name!r} cannot be part of a rule's description")
         elif len(label) > DESCRIPTION_LIMIT:
             found.append(f"the Auto Scaling group's name {name!r} is too long for a rule's description")

@@ -1,7 +1,7 @@
 """Answers Lambda: reads the configuration, assembles the services, and answers the queue or a direct invoke.
 
-A batch of the queue is one reconcile. `batch` decides what becomes of its messages. Importing this module has no side
-effect: `entry` builds the handler that Lambda calls.
+A batch of the queue is one reconcile. `batch` decides what becomes of its messages. Only records of the stack's own
+queue are a batch. Importing this module has no side effect: `entry` builds the handler that Lambda calls.
 """
 
 import time
@@ -19,13 +19,14 @@ from ringfence.aws.clients import Attribution, Clients
 from ringfence.aws.sqs import AwsDeadLetters
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Permanent, RingfenceError
-from ringfence.core.events import Event, Ignored, parse
+from ringfence.core.errors import Permanent
+from ringfence.core.events import Event, Ignored, Malformed, parse, shown
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime import config
-from ringfence.runtime.batch import Message, after
+from ringfence.runtime.batch import ATTEMPT_STARTS_WITHIN, DEAD_LETTERS_WITHIN, DeadLetter, Message, serve
+from ringfence.runtime.log_fields import ascii_json, bounded
 from ringfence.runtime.telemetry import Telemetry
 
 
@@ -72,12 +73,13 @@ class Engine:
 
 
 class Handler:
-    """Lambda's handler. It builds the engine once, from the environment."""
+    """Lambda's handler. It builds the engine once, from the environment, unless it is given one."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], engine: Engine | None = None) -> None:
         self._environment = environment
-        self._engine: Engine | None = None
-        self._logger = Logger(location=None)  # a line says what happened, not where in the code
+        self._engine = engine
+        # A line says what happened, not where in the code. It is ASCII: what comes from outside must not be shown raw.
+        self._logger = Logger(location=None, json_serializer=ascii_json)
         self._metrics = Metrics()
 
     def prepare(self) -> None:
@@ -95,33 +97,55 @@ class Handler:
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Lambda's entry point. A direct invoke gets the engine's errors as its own."""
-        if isinstance(event, Mapping) and isinstance(event.get("Records"), list):
-            return self._consume([record for record in event["Records"] if isinstance(record, Mapping)])
-        return self._run([parse(event, context.aws_request_id)])
+        if isinstance(event, Mapping) and "Records" in event:
+            return self._consume(self._own_records(event["Records"]))
+        parsed = parse(event, context.aws_request_id)
+        if isinstance(parsed, Malformed):
+            raise Permanent(f"the event is malformed: {parsed.reason}")
+        return self._run([parsed])
+
+    def _own_records(self, records: object) -> Sequence[Mapping[str, Any]]:
+        """The records, if all of them are of the stack's own queue. Raises Permanent."""
+        if not isinstance(records, list) or not records:
+            raise Permanent('a direct invoke must not have Records: send one event, or {"trueup": true}')
+        for record in records:
+            arn = record.get("eventSourceARN") if isinstance(record, Mapping) else None
+            if not config.is_own_queue(arn, self._environment):
+                source = shown(arn) if isinstance(arn, str) else "no queue"
+                raise Permanent(
+                    f"Records are accepted from this stack's own queue only, and these are of {source}. "
+                    'A direct invoke must not have Records: send one event, or {"trueup": true}'
+                )
+        return records
 
     def _consume(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """One reconcile for a batch of the queue. Returns the messages that the queue must deliver again.
+        """Serves a batch of the queue. Returns the messages that the queue must deliver again.
 
         Source: Lambda Developer Guide, "Handling errors for an SQS event source", partial batch responses.
         """
+        started = time.monotonic()
         messages = [Message.read(str(record.get("messageId", "")), str(record.get("body", ""))) for record in records]
-        failure: RingfenceError | None = None
-        try:
-            self._run([message.event for message in messages])
-        except RingfenceError as error:
-            failure = error
-        result = after(messages, failure)
-        again = [*result.delivered_again]
-        again += [message for message in result.dead_letters if not self._is_buried(message, str(failure))]
-        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in again]}
+        result = serve(messages, self._run, has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN)
+        deadline = time.monotonic() + DEAD_LETTERS_WITHIN
+        again = [*result.delivered_again, *self._bury(result.dead_letters, deadline)]
+        in_order = [message for message in messages if message in again]
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in in_order]}
 
-    def _is_buried(self, message: Message, reason: str) -> bool:
-        """Puts a message into the dead-letter queue. False if even that fails."""
+    def _bury(self, letters: Sequence[DeadLetter], deadline: float) -> list[Message]:
+        """Puts messages into the dead-letter queue until the deadline, on the monotonic clock. Returns those left."""
+        return [letter.message for letter in letters if time.monotonic() > deadline or not self._is_buried(letter)]
+
+    def _is_buried(self, letter: DeadLetter) -> bool:
+        """Puts a message into the dead-letter queue. False if even that fails, for any reason."""
+        message = letter.message
+        fields: dict[str, object] = {"cause": [message.event.id], "message_id": message.id, "reason": letter.reason}
         try:
-            self.engine().dead_letters().send(message.body, message.id, reason)
-        except RingfenceError as failure:
-            self._logger.exception("not put into the dead-letter queue", extra={"error": str(failure)})
+            self.engine().dead_letters().send(message.body, message.id, letter.reason)
+        except Exception as error:  # noqa: BLE001  # it must cost the other messages nothing
+            fields["error"] = f"{type(error).__name__}: {error}"
+            self._logger.warning("not put into the dead-letter queue", extra=bounded(fields))
             return False
+        self._logger.warning("put into the dead-letter queue", extra=bounded(fields))
         return True
 
     def _run(self, events: Sequence[Event]) -> dict[str, Any]:

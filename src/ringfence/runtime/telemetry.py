@@ -4,6 +4,7 @@ The only module that logs. Calls no AWS API. It gets each event as it happens, s
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, assert_never
 
@@ -22,6 +23,7 @@ from ringfence.core.audit_events import (
     RosterPublished,
     RowRejected,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
@@ -29,7 +31,9 @@ from ringfence.core.audit_events import (
     RuleWanted,
     StaleDoor,
 )
+from ringfence.core.errors import RingfenceError
 from ringfence.core.model.rules import Label, Opening
+from ringfence.runtime.log_fields import bounded, cut, stack_of
 
 _COUNTED = (
     "RulesAdded",
@@ -40,6 +44,7 @@ _COUNTED = (
     "PeersUnreachable",
     "WaitingHooks",
     "StaleDoors",
+    "UnknownOwners",
 )
 
 
@@ -86,6 +91,9 @@ class Telemetry:
                 rule = _rule(event.opening, event.label)
                 self._warn("rule refused", **rule, **_place(event), refusal=event.refusal, answer=event.message)
                 self.counts["RulesRefused"] += 1
+            case RuleOwnerUnknown():
+                self._warn("owner of rule unknown", **_rule(event.opening, event.label), **_place(event), why=event.why)
+                self.counts["UnknownOwners"] += 1
             case QuotaUsed():
                 self.quota_percent = max(self.quota_percent, 100 * event.rules / event.quota)
             case RosterPublished():
@@ -128,13 +136,15 @@ class Telemetry:
             "stale_doors": self.counts["StaleDoors"],
             "peers_unreachable": self.counts["PeersUnreachable"],
             "ignored": self.counts["EventsIgnored"],
-            "problems": self.problems,
+            "problems": [cut(problem) for problem in self.problems],
             "seconds": round(reconcile_seconds, 3),
         }
         if error is None:
             self._log("reconciled", **summary)
         else:
-            self.logger.error(f"reconcile failed: {error}", extra={"cause": list(self.causes), **summary})
+            stack = {} if isinstance(error, RingfenceError) else {"traceback": stack_of(error)}
+            said = str(error) if isinstance(error, RingfenceError) else f"{type(error).__name__}: {error}"
+            self.logger.error(cut(f"reconcile failed: {said}"), extra=self._fields({**summary, **stack}))
         self._emit(reconcile_seconds, error is not None)
         return summary
 
@@ -159,10 +169,13 @@ class Telemetry:
         self.seconds.setdefault(name, []).append(seconds)
 
     def _log(self, message: str, **fields: object) -> None:
-        self.logger.info(message, extra={"cause": list(self.causes), **fields})
+        self.logger.info(cut(message), extra=self._fields(fields))
 
     def _warn(self, message: str, **fields: object) -> None:
-        self.logger.warning(message, extra={"cause": list(self.causes), **fields})
+        self.logger.warning(cut(message), extra=self._fields(fields))
+
+    def _fields(self, fields: Mapping[str, object]) -> dict[str, object]:
+        return bounded({"cause": list(self.causes), **fields})
 
     def _problem(self, message: str, **fields: object) -> None:
         detail = fields.get("error") or fields.get("reason")
@@ -202,7 +215,7 @@ def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
 
 
 def _place(
-    event: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted,
+    event: RuleAdded | RuleRemoved | RuleRelabelled | RuleRefused | RuleWanted | RuleUnwanted | RuleOwnerUnknown,
 ) -> dict[str, object]:
     """The log's fields of the place of a rule."""
     place: dict[str, object] = {"region": event.region, "security_group": event.group}

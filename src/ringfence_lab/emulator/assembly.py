@@ -15,7 +15,15 @@ from ringfence_lab.emulator.aws import installation
 from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.timers import Timers
 from ringfence_lab.emulator.front import Front
-from ringfence_lab.emulator.ministack import cloudformation, cloudtrail, delivery, functions, identity, policy_simulator
+from ringfence_lab.emulator.ministack import (
+    cloudformation,
+    cloudtrail,
+    delivery,
+    functions,
+    identity,
+    leading_keys,
+    policy_simulator,
+)
 from ringfence_lab.emulator.moto_services import SERVICES, MotoServices
 
 _NOISY = ("samtranslator", "werkzeug")
@@ -37,6 +45,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     app._MAIN_LOOP = loop
     app.SERVICE_HANDLERS.update({service: _handler(service, moto) for service in SERVICES})
     identity.install(moto, account)
+    leading_keys.install()
     policy_simulator.install()
     delivery.install()
     functions.install()

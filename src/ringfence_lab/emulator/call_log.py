@@ -87,9 +87,8 @@ def scope_of(authorization: str, query: str) -> CredentialScope:
     Source: AWS's "Signature Version 4", "Create a signed AWS API request".
     """
     found = _SCOPE.search(authorization)
-    if found is None and "X-Amz-Credential=" in query:
-        credential = parse_qs(query)["X-Amz-Credential"][0]
-        found = _SCOPE.search(f"Credential={credential}")
+    if found is None and (credentials := parse_qs(query).get("X-Amz-Credential")):
+        found = _SCOPE.search(f"Credential={credentials[0]}")
     return CredentialScope(found["key"], found["region"], found["service"]) if found else CredentialScope()
 
 

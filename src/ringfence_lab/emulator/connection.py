@@ -4,6 +4,7 @@ h11 does the framing. It must not know what is served.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import h11
+
+from ringfence_lab.emulator.request_filter import without_cors
 
 AsgiMessage = dict[str, Any]
 Receive = Callable[[], Awaitable[AsgiMessage]]
@@ -25,23 +28,35 @@ BadRequest = h11.RemoteProtocolError
 _CHUNK = 1 << 16
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with a time of zero: closing sends RST. Source: socket(7)."""
+_LINGER_SECONDS = 1.0
+"""How long a refused client may take to read the answer. Closing earlier can discard it: what is unread sends RST."""
+
+
+class BodyTooLarge(Exception):
+    """The body of a request is larger than its maximum."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A complete request. Header names are in lower case; `target` is the path as it was sent."""
+class Head:
+    """A request without its body. Header names are in lower case; `target` is the path as it was sent."""
 
     method: str
     target: str
     query: str
     headers: dict[str, str]
     raw_headers: list[tuple[bytes, bytes]]
-    body: bytes
 
     @property
     def path(self) -> str:
         """The decoded path."""
         return unquote(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Head):
+    """A complete request."""
+
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -51,23 +66,37 @@ class Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     status: int = 0
+    _method: str = ""
     _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
 
-    async def next_request(self) -> Request | None:
-        """Reads a request with its body; None if the client has closed the connection."""
+    async def next_head(self) -> Head | None:
+        """Reads a request up to its body; None if the client has closed the connection."""
         self.status = 0
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             return None
-        body = bytearray()
-        while isinstance(event := await self._next_event(), h11.Data):
-            body += event.data
-        if not isinstance(event, h11.EndOfMessage):
-            return None
+        self._method = head.method.decode()
         target, _, query = head.target.decode("latin-1").partition("?")
         raw_headers = [(name.lower(), value) for name, value in head.headers]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
-        return Request(head.method.decode(), target, query, headers, raw_headers, bytes(body))
+        return Head(self._method, target, query, headers, raw_headers)
+
+    async def complete(self, head: Head, maximum: int) -> Request | None:
+        """Reads the body of the request; None if the client has closed the connection.
+
+        Raises BodyTooLarge for a body of more than `maximum` bytes.
+        """
+        length = head.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > maximum:
+            raise BodyTooLarge
+        body = bytearray()
+        while isinstance(event := await self._next_event(), h11.Data):
+            body += event.data
+            if len(body) > maximum:
+                raise BodyTooLarge
+        if not isinstance(event, h11.EndOfMessage):
+            return None
+        return Request(head.method, head.target, head.query, head.headers, head.raw_headers, bytes(body))
 
     async def _next_event(self) -> Any:
         while (event := self._http.next_event()) is h11.NEED_DATA:
@@ -92,7 +121,16 @@ class Connection:
         """Sends a complete answer."""
         headers = [("content-type", content_type), ("content-length", str(len(body)))]
         self.status = status
-        await self._send(h11.Response(status_code=status, headers=headers), h11.Data(body), h11.EndOfMessage())
+        content = b"" if self._method == "HEAD" else body
+        await self._send(h11.Response(status_code=status, headers=headers), h11.Data(content), h11.EndOfMessage())
+
+    async def end(self) -> None:
+        """Ends the connection after an answer. Waits a moment for the client to read it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                if self.writer.can_write_eof():
+                    self.writer.write_eof()
+                await self.wait_until_closed()
 
     async def run(self, application: Application, request: Request) -> None:
         """Runs an ASGI application, which sends the answer."""
@@ -110,7 +148,8 @@ class Connection:
         async def send(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                head.append(h11.Response(status_code=self.status, headers=list(message.get("headers", ()))))
+                headers = without_cors(list(message.get("headers", ())))
+                head.append(h11.Response(status_code=self.status, headers=headers))
                 return
             data, more = message.get("body", b""), message.get("more_body", False)
             if request.method == "HEAD":

@@ -31,6 +31,12 @@ _PROTOCOLS = {
 
 KINDS = "reset, hang, throttle or delay=SECONDS"
 
+MAXIMUM_DELAY = 86_400
+"""Seconds."""
+
+_SHOWN = 64
+"""Characters of a value that a message shows."""
+
 
 class BadFault(CommandError, ValueError):
     """An invalid fault. The message says in one line what is wrong and what to do."""
@@ -77,11 +83,34 @@ def parse(text: str) -> Fault:
                 delay = float(seconds)
             except ValueError:
                 delay = -1.0
-            if 0 <= delay < float("inf"):
+            if 0 <= delay <= MAXIMUM_DELAY:
                 return Delay(delay)
-            raise BadFault(f"{text!r} is not a valid delay: give the seconds, such as delay=0.5")
+            raise BadFault(f"{_shown(text)} is not a valid delay: give the seconds, such as delay=0.5")
         case _:
-            raise BadFault(f"{text!r} is not a fault: use {KINDS}")
+            raise BadFault(f"{_shown(text)} is not a fault: use {KINDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRequest:
+    """A request to set a fault, for a service in a Region or for the whole Region."""
+
+    region: str
+    service: str | None
+    fault: Fault
+
+    @classmethod
+    def parse(cls, body: bytes) -> "FaultRequest":
+        """Parses the body of a request. Raises BadFault."""
+        try:
+            asked = json.loads(body)
+        except (ValueError, RecursionError):
+            raise BadFault("the body is not JSON") from None
+        match asked:
+            case {"region": str(region), "fault": str(fault), "service": str() | None as service}:
+                return cls(region, service, parse(fault))
+            case {"region": str(region), "fault": str(fault)} if "service" not in asked:
+                return cls(region, None, parse(fault))
+        raise BadFault('the body is not a fault: give {"region": "us-east-1", "fault": "hang", "service": "ec2"}')
 
 
 def fault_text(fault: Fault) -> str:
@@ -101,7 +130,7 @@ def all_regions() -> frozenset[str]:
 def check_region(region: str, known: Iterable[str]) -> None:
     """Raises BadFault if the Region does not exist."""
     if region not in known:
-        raise BadFault(f"{region!r} is not an AWS Region: use a Region code, such as us-east-1")
+        raise BadFault(f"{_shown(region)} is not an AWS Region: use a Region code, such as us-east-1")
 
 
 @dataclass(slots=True)
@@ -115,7 +144,7 @@ class Faults:
         """Sets a fault for a service in a Region, or for the whole Region. Raises BadFault."""
         check_region(region, self.regions)
         if service is not None and service not in _PROTOCOLS:
-            raise BadFault(f"{service!r} is not a service of the lab: use one of {', '.join(_PROTOCOLS)}")
+            raise BadFault(f"{_shown(service)} is not a service of the lab: use one of {', '.join(_PROTOCOLS)}")
         self._set[region, service] = fault
 
     def heal(self, region: str | None) -> None:
@@ -130,6 +159,11 @@ class Faults:
 
     def __iter__(self) -> Iterator[tuple[str, str | None, Fault]]:
         return iter([(*key, fault) for key, fault in self._set.items()])
+
+
+def _shown(text: str) -> str:
+    """The start of a value as one line of text."""
+    return ascii(text[:_SHOWN])
 
 
 class ErrorResponse(NamedTuple):

@@ -1,7 +1,8 @@
 """The lab's port: an HTTP server in front of an ASGI application, with network faults.
 
 Faults apply to the connection itself, before the application sees the request: a reset is a TCP reset, a hang is never
-answered. Every signed request is logged. It must not know any service or emulator.
+answered. Every signed request is logged. Requests that a web page may have sent are refused. It must not know any
+service or emulator.
 """
 
 import asyncio
@@ -15,22 +16,31 @@ from typing import Any, assert_never
 from urllib.parse import parse_qs
 
 from ringfence_lab.emulator.call_log import Caller, CallLog, CredentialScope, LoggedCall, action_of, scope_of
-from ringfence_lab.emulator.connection import Application, BadRequest, Connection, Request
+from ringfence_lab.emulator.connection import Application, BadRequest, BodyTooLarge, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
     Delay,
     Fault,
+    FaultRequest,
     Faults,
     Hang,
     Reset,
     Throttle,
     fault_text,
-    parse,
     throttled,
 )
+from ringfence_lab.emulator.request_filter import Refusal, RequestFilter
 
 CONTROL = "/_lab/"
 """The path of the lab's own requests, which are not signed."""
+
+CONTROL_METHODS = {"faults": ("DELETE", "GET", "PUT"), "calls": ("DELETE", "GET")}
+
+_SHOWN = 64
+"""Characters of a path that an answer shows."""
+
+CONTROL_MAXIMUM, MAXIMUM = 1 << 16, 1 << 28
+"""Maximum bytes of the body of one of the lab's own requests, and of any other request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +67,24 @@ class Front:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # The end of the server cancels connections.
         with contextlib.suppress(ConnectionError, BadRequest, asyncio.CancelledError):
-            connection = Connection(reader, writer)
-            while (request := await connection.next_request()) is not None:
-                if not (await self._handle(connection, request) and connection.keeps_alive()):
-                    break
+            await self._converse(Connection(reader, writer), RequestFilter(writer.get_extra_info("sockname")[1]))
         with contextlib.suppress(ConnectionError):
             writer.close()
+
+    async def _converse(self, connection: Connection, request_filter: RequestFilter) -> None:
+        """Answers the requests of a connection, until one is refused or ends it."""
+        while (head := await connection.next_head()) is not None:
+            refusal = request_filter.refusal(head.method, head.target, head.raw_headers)
+            if refusal is not None:
+                return await _refuse(connection, refusal)
+            maximum = CONTROL_MAXIMUM if head.path.startswith(CONTROL) else MAXIMUM
+            try:
+                request = await connection.complete(head, maximum)
+            except BodyTooLarge:
+                return await _refuse(connection, Refusal(413, f"the body is larger than {maximum} bytes"))
+            if request is None or not (await self._handle(connection, request) and connection.keeps_alive()):
+                return None
+        return None
 
     async def _handle(self, connection: Connection, request: Request) -> bool:
         """Answers a request. Returns whether the connection can serve another request."""
@@ -120,31 +142,39 @@ class Front:
 
     async def _control(self, connection: Connection, request: Request) -> None:
         """Answers the lab's own requests."""
+        name = request.path.removeprefix(CONTROL)
+        status, document = 200, None
         try:
-            status, document = 200, self._controlled(request)
+            if request.method in CONTROL_METHODS.get(name, ()):
+                document = self._controlled(name, request)
+            else:
+                status = 405 if name in CONTROL_METHODS else 404
+                document = {"error": f"the lab does not know {request.method} {request.path[:_SHOWN]!r}"}
         except BadFault as error:
             status, document = 400, {"error": str(error)}
         await connection.answer(status, "application/json", json.dumps(document).encode())
 
-    def _controlled(self, request: Request) -> Any:
-        match request.method, request.path.removeprefix(CONTROL):
-            case "PUT", "faults":
-                asked = json.loads(request.body)
-                self.faults.set(asked["region"], asked.get("service"), parse(asked["fault"]))
-            case "DELETE", "faults":
-                self.faults.heal(next(iter(parse_qs(request.query).get("region", [])), None))
-            case "GET", "faults":
-                pass
-            case "GET", "calls":
+    def _controlled(self, name: str, request: Request) -> Any:
+        match name, request.method:
+            case "calls", "GET":
                 return self.call_log.as_json()
-            case "DELETE", "calls":
+            case "calls", "DELETE":
                 self.call_log.clear()
                 return []
-            case method, path:
-                raise BadFault(f"the lab does not know {method} {CONTROL}{path}")
+            case "faults", "PUT":
+                asked = FaultRequest.parse(request.body)
+                self.faults.set(asked.region, asked.service, asked.fault)
+            case "faults", "DELETE":
+                self.faults.heal(next(iter(parse_qs(request.query).get("region", [])), None))
         return [
             {"region": region, "service": service, "fault": fault_text(fault)} for region, service, fault in self.faults
         ]
+
+
+async def _refuse(connection: Connection, refusal: Refusal) -> None:
+    document = {"error": refusal.reason}
+    await connection.answer(refusal.status, "application/json", json.dumps(document).encode())
+    await connection.end()
 
 
 @dataclass(frozen=True, slots=True)

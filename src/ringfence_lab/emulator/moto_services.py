@@ -40,7 +40,9 @@ class MotoServices:
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> MotoResponse:
-        """Answers a signed request."""
+        """Answers a signed request. EC2 and Auto Scaling have one path; moto has control paths besides."""
+        if path != "/":
+            return MotoResponse(404, {"Content-Type": "text/plain"}, b"no such path")
         passed = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
         request = EnvironBuilder(path=path, method=method, headers=list(passed.items()), data=body, query_string=query)
         with self.lock:

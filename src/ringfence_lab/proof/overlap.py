@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Roster
 from ringfence.reconciler.interfaces import (
     AutoScaling,
@@ -244,8 +244,8 @@ def _pending_call(
             )
         case "rows_of", (home,):
             return _PendingCall(operation, region, frozenset({("rows", region, home)}))
-        case "replace" | "offer", (Roster(key=key), *_):
-            row = frozenset({("rows", region, key.region)})
+        case ("replace" | "offer", (Roster(key=RosterKey(region=home)), *_)) | ("delete", (RosterKey(region=home), *_)):
+            row = frozenset({("rows", region, home)})
             return _PendingCall(operation, region, row, row)
         case "hold", _:
             held = frozenset({("held", region)})
@@ -284,6 +284,10 @@ class _Following:
         task = self.tasks.start(work)
         self.run.started(task)
         return _Followed(task, self.run)
+
+    def sleep(self, seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+        self.tasks.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

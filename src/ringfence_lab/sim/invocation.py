@@ -15,7 +15,7 @@ class Invocation:
     """One run of one Region's engine.
 
     `disturbed` holds each service of a Region that failed or delayed a call. `misled` is true once a describe was
-    stale. `audit_events` is what the engine reports. `started` is in seconds since the epoch.
+    stale. `audit_events` is what the engine reports. `started` is in seconds since the epoch. `calls` counts the calls.
     """
 
     number: int
@@ -27,6 +27,7 @@ class Invocation:
     killed: bool = False
     ended: bool = False
     error: RingfenceError | None = None
+    calls: int = 0
 
     def reached(self, region: Region) -> bool:
         """Whether the Region answered every call without a fault."""

@@ -10,12 +10,14 @@ from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import RingfenceError
+from ringfence.core.errors import Permanent, RingfenceError, Several
+from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.function import Function, Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocation import Invocation
+from ringfence_lab.sim.properties.admissions import unknown_owners_are_reported
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
 from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
@@ -80,7 +82,7 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None:
+            if invocation.error is not None and not _is_about_true_ups(invocation.error):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
@@ -109,11 +111,13 @@ class Invocations:
         alone = started == self.interference
         if not alone or invocation.killed or invocation.disturbed or invocation.misled:
             return
-        if invocation.error is not None:
+        if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
-        elif not _leaves_rules(invocation):
+        elif invocation.calls and not _leaves_rules(invocation):
             for what in strangers_are_not_admitted(context, invocation):
                 self._violated("strangers_are_not_admitted", what)
+            for what in unknown_owners_are_reported(context, invocation):
+                self._violated("unknown_owners_are_reported", what)
 
     def _time_out(self, invocation: Invocation) -> None:
         if invocation.running:
@@ -122,6 +126,13 @@ class Invocations:
 
     def _violated(self, name: str, what: str) -> None:
         self._checker.violations.append(Violation(name, what))
+
+
+def _is_about_true_ups(error: RingfenceError) -> bool:
+    """Whether the engine did all of its work, and refused only true-ups that name an unknown group."""
+    if isinstance(error, Several):
+        return all(map(_is_about_true_ups, error.errors))
+    return isinstance(error, Permanent) and isinstance(error.event, TrueUp)
 
 
 def _leaves_rules(invocation: Invocation) -> bool:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
+from ringfence_lab.sim.adversary import Adversary
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
+from ringfence_lab.sim.properties.siege import LAGS, Siege
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
 from ringfence_lab.sim.trace import Trace
@@ -36,8 +38,22 @@ ROUNDS_TO_CONVERGE = 8
 after a minute, and the guard wants a second look; then each Region has to learn of the other Regions'."""
 ROUND_SECONDS = 61.0
 
-LIVENESS = frozenset({"converges", "quiet_once_converged", "works_when_all_is_well", "works_when_left_alone"})
+SIEGES_IN = 0.3
+"""The share of the histories with an adversary in which it also fills a queue at the end."""
+
+LIVENESS = frozenset(
+    {
+        "converges",
+        "quiet_once_converged",
+        "served_whatever_lies_in_the_queue",
+        "works_when_all_is_well",
+        "works_when_left_alone",
+    }
+)
 """The properties that require that something good happens. All others require that nothing bad ever happens."""
+
+HEALS = LIVENESS - {"works_when_left_alone"}
+"""The properties that hold even after rows were forged that no engine can tell from a Region's own."""
 
 TRUE_UP = {"trueup": True}
 
@@ -85,6 +101,7 @@ class History:
         self.checker = Checker(self.cloud, self.settings)
         self.scheduler = Scheduler(self.cloud.clock, lambda count: int(chance.random() * count))
         self.weather = Weather(self.cloud, chance)
+        self.adversary = Adversary(self.cloud, chance)
         self.invocations = Invocations(
             self.cloud,
             self.settings,
@@ -110,7 +127,7 @@ class History:
         return self._end()
 
     def __str__(self) -> str:
-        return f"{shape_text(self.cloud, self.settings)}; {self.weather}"
+        return f"{shape_text(self.cloud, self.settings)}; {self.weather}; {self.adversary}"
 
     # Under faults.
 
@@ -153,6 +170,17 @@ class History:
         after = self._true_up_by_hand(region) if self.chance.random() < 0.5 else ""
         return "; ".join(filter(None, (before, action, polled, after)))
 
+    def _let_adversary_act(self, region: Region) -> str:
+        name, text = self.adversary.act(self.cloud.region(region))
+        if text:
+            self.result.coverage[name] += 1
+            self.invocations.interference += 1
+        return text
+
+    def _let_describes_lag(self, _region: Region) -> str:
+        self.invocations.interference += 1
+        return self.weather.change_lag()
+
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
 
@@ -191,6 +219,13 @@ class History:
                 self.cloud.clock.advance(1.0)
             yield ""
         self._make_room()
+        yield from self._converge("after healing")
+        if not self._violated():
+            yield from self._quiet()
+            yield from self._siege()
+
+    def _converge(self, when: str) -> Iterator[str]:
+        """Rounds of true-ups until everything has converged."""
         remaining: list[str] = []
         for _ in range(ROUNDS_TO_CONVERGE):
             self.cloud.clock.advance(ROUND_SECONDS)  # after it, every message that was in flight is visible again
@@ -198,10 +233,9 @@ class History:
                 yield from self._true_up(region)
             remaining = list(unconverged(self.checker.context))
             if not remaining:
-                yield from self._quiet()
                 return
         self.checker.violations.append(Violation("converges", "; ".join(remaining)))
-        yield f"not converged after {ROUNDS_TO_CONVERGE} rounds"
+        yield f"not converged in {ROUNDS_TO_CONVERGE} rounds {when}"
 
     def _true_up(self, region: Region) -> Iterator[str]:
         """The schedule fires, and the function empties its queue."""
@@ -221,6 +255,27 @@ class History:
         if changes:
             self.checker.violations.append(Violation("quiet_once_converged", "; ".join(changes)))
             yield "it changes what has converged"
+
+    def _siege(self) -> Iterator[str]:
+        """A launch and a termination are served in time, whatever else lies in the queue."""
+        if self.adversary.is_absent or self.chance.random() >= SIEGES_IN:
+            return
+        siege = Siege(self.checker.context, self.adversary)
+        region = self.chance.choice(self.regions)
+        if (group := siege.group_with_room(self.cloud.regions[region])) is None:
+            return
+        self.result.coverage["siege"] += 1
+        lag = self.chance.choice(LAGS)
+        self.weather.lag(region, lag)
+        for desired in (group.desired + 1, group.desired):
+            before = siege.moment(self.cloud.regions[region])
+            yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
+            yield from self.invocations.drain(region)
+            for what in siege.unserved(self.cloud.regions[region], group, before):
+                self.checker.violations.append(Violation("served_whatever_lies_in_the_queue", what))
+                yield f"the siege holds, at a lag of {lag} s"
+        self.weather.lag(region, 0.0)
+        yield from self._converge("after the siege")
 
     def _make_room(self) -> None:
         """Deploys every Region, and makes room for all members, as operators do."""
@@ -244,6 +299,9 @@ class History:
         self.trace.change(change)
 
     def _violated(self) -> bool:
+        if self.adversary.lies and self.checker.violations:
+            # What the Region's own key range says about its groups is believed. But it must heal.
+            self.checker.violations = [found for found in self.checker.violations if found.name in HEALS]
         return bool(self.checker.violations)
 
     def _end(self) -> HistoryResult:
@@ -264,6 +322,8 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_invocations_overlap: 6,
     History._poll: 4,
     History._true_up_by_hand: 2,
+    History._let_adversary_act: 4,
+    History._let_describes_lag: 1,
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
     History._let_table_be_recreated: 1,

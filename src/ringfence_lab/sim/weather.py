@@ -1,4 +1,4 @@
-"""The faults of one history: a random mixture of faults of calls, of Regions and of events.
+"""The faults of one history: a random mixture of faults of calls, of Regions and of events, and of old answers.
 
 It must not know what the calls are for.
 """
@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.aws.event_bridge import IMMEDIATELY, deliver_immediately
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call import Call
@@ -16,6 +17,10 @@ RATES = (0.0, 0.02, 0.1, 0.25)
 """Possible shares of the calls that meet a fault."""
 
 SERVICES = ("ec2", "dynamodb", "autoscaling")
+LAGS_IN = 0.3
+"""The share of the histories in which all describes of a Region sometimes lag behind together."""
+LAGS = (3.0, 10.0, 10.0, 60.0)
+"""Possible bounds on such a lag, in seconds. The engine allows for a minute."""
 STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
 CLIENT_TIMEOUT = 3.0
 """Seconds after which the client gives up a call that hangs."""
@@ -31,13 +36,35 @@ class Weather:
         self._effects = [effect for effect in Effect if effect is not Effect.DENY and chance.random() < 0.4]
         self._stale_rate = chance.choice((0.0, 0.0, 0.0, 0.3))
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
+        self._lags = chance.random() < LAGS_IN
+        self._lag: dict[Region, float] = {}
         self._outage: CallFault | None = None
         self.fates: Counter[str] = Counter()
-        if self._stale_rate or (self._rate and self._effects):
+        if self._lags or self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
         if self._event_rate:
             for region in cloud.regions.values():
                 region.events.fate = self._on_event
+
+    def change_lag(self) -> str:
+        """Lets all describes of a Region lag behind together, or catch up. Does nothing in a history without lag."""
+        if not self._lags:
+            return ""
+        region = self._chance.choice(list(self._cloud.regions))
+        if self._lag.pop(region, None) is not None:
+            return f"the describes of {region} catch up"
+        self._lag[region] = seconds = self._chance.uniform(0.1, self._chance.choice(LAGS))
+        self.fates["correlated lag"] += 1
+        return f"all describes of {region} are {seconds:.1f} s behind"
+
+    def rule_out_lag(self) -> None:
+        """From now on, describes do not lag behind together."""
+        self._lags = False
+
+    def lag(self, region: Region, seconds: float) -> None:
+        """Lets all describes of a Region lag behind by so much; 0 lets them catch up. Also after everything healed."""
+        self._lag = {region: seconds} if seconds else {}
+        self._cloud.faults.chance = self._on_lagging_call if seconds else None
 
     def change(self) -> str:
         """Starts an outage of a Region or of one of its services, or ends the current one."""
@@ -55,12 +82,15 @@ class Weather:
     def heal(self) -> None:
         """Ends all faults."""
         self._outage = None
+        self._lag.clear()
         self._cloud.heal()
         for region in self._cloud.regions.values():
             region.events.fate = deliver_immediately
 
     def _on_call(self, call: Call) -> CallFault | None:
         chance = self._chance
+        if (lagging := self._on_lagging_call(call)) is not None:
+            return lagging
         if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
             return CallFault(effect=Effect.STALE, seconds=chance.uniform(0.1, 20.0))
         if not self._effects or chance.random() >= self._rate:
@@ -77,6 +107,11 @@ class Weather:
             case _:
                 return CallFault(effect=effect)
 
+    def _on_lagging_call(self, call: Call) -> CallFault | None:
+        lag = self._lag.get(call.region)
+        stale = lag is not None and call.operation in STALE_CALLS
+        return CallFault(effect=Effect.STALE, seconds=lag or 0.0) if stale else None
+
     def _on_event(self, _event: Mapping[str, object]) -> Sequence[float]:
         chance = self._chance
         if chance.random() >= self._event_rate:
@@ -90,5 +125,6 @@ class Weather:
         effects = ", ".join(effect.value for effect in self._effects) if self._rate else ""
         return (
             f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
-            f" stale; {self._event_rate:.0%} of events are lost, late or doubled"
+            f" stale; {self._event_rate:.0%} of events are lost, late or doubled;"
+            f" {'some' if self._lags else 'no'} Regions lag behind"
         )

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from rich.table import Table
-from rich.text import Text
+
+from ringfence_ops.cli.text import Text
 
 Rows = Sequence[Sequence[Text]]
 

@@ -10,11 +10,11 @@ from types import TracebackType
 
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.terminal import Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.stacks import StackEvent
 
 

@@ -1,18 +1,24 @@
 """Where a command writes: results to standard output, for people or for programs; everything else to standard error.
 
+All output passes through this module, prompts and errors included, so that no text from outside controls the terminal.
 Rich detects whether there is a terminal, its width, and whether colour is wanted (`NO_COLOR`).
 """
 
 import json
 import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from ringfence_ops.cli import completion
+from ringfence_ops.cli.text import Text, visible
 from ringfence_ops.errors import CommandError
 
 if TYPE_CHECKING:
@@ -29,10 +35,25 @@ WIDTH_WITHOUT_TERMINAL = 160
 """Columns where there is no terminal: wide, so that a result that is searched by line stays on one line."""
 
 
+class _Console(Console):
+    """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            is_shown = segment.control or segment.text.isprintable()
+            yield segment if is_shown else Segment(_lines(segment.text), segment.style)
+
+
 def _console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     is_wide = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, highlight=False, width=WIDTH_WITHOUT_TERMINAL if is_wide else None)
+    width = WIDTH_WITHOUT_TERMINAL if is_wide else None
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def _lines(text: str) -> str:
+    """The text, visible line by line."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,12 +85,38 @@ class Output:
 
     def say(self, message: RenderableType) -> None:
         """Prints what is not part of the result: progress, or a warning."""
-        self.messages.print(message)
+        self.messages.print(Text(message) if isinstance(message, str) else message)
+
+    def working(self, what: str) -> AbstractContextManager[object]:
+        """Shows what is being done while the context lasts, on a terminal only."""
+        return self.messages.status(Text(what))
+
+    def fail(self, error: CommandError) -> None:
+        """Prints an error: one line."""
+        _write_message(f"ringfence: {' '.join(str(error).split())}")
+
+    def trace(self) -> None:
+        """Prints the traceback of the exception that is being handled."""
+        _write_message(_lines(traceback.format_exc().rstrip("\n")))
+
+
+def _write_message(text: str) -> None:
+    """Writes one message to standard error, on one line however wide the terminal is."""
+    typer.echo(_lines(text), err=True)
 
 
 def _json(document: "DataclassInstance", indent: int | None = None) -> str:
-    """The document as JSON. Enumerations are written by value."""
-    return json.dumps(asdict(document), indent=indent, default=lambda member: member.value) + "\n"
+    """The document as JSON in printable ASCII. Enumerations are written by value.
+
+    Raises ValueError for a number that JSON does not have.
+    """
+    text = json.dumps(asdict(document), indent=indent, default=lambda member: member.value, allow_nan=False)
+    return text.replace("\x7f", "\\u007f") + "\n"
+
+
+def ask(question: str, default: str | None = None) -> str:
+    """What the operator types, or the default."""
+    return str(typer.prompt(visible(question), default=default and visible(default), err=True))
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -78,4 +125,4 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError("there is no terminal to ask on: give --yes to continue without being asked")
-    return typer.confirm(question, err=True)
+    return typer.confirm(visible(question), err=True)

@@ -128,10 +128,13 @@ def nearest(name: str, names: Iterable[str]) -> str:
 def read(path: Path) -> Cluster:
     """The cluster that the file describes. Raises CommandError with every mistake in it."""
     try:
-        text = path.read_text()
-    except OSError as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not TOML: it is no UTF-8 text ({error.reason})") from None
+    except (OSError, ValueError) as error:  # ValueError: the file's name has a null character
+        why = error.strerror if isinstance(error, OSError) else error
         raise CommandError(
-            f"{path} cannot be read ({error.strerror}): run `ringfence init`, or name one with --cluster-file"
+            f"{path} cannot be read ({why}): run `ringfence init`, or name one with --cluster-file"
         ) from None
     return parse(text, path)
 
@@ -140,7 +143,7 @@ def parse(text: str, path: Path, table: Table = TABLE) -> Cluster:
     """The cluster that the text describes; the path is for messages. Raises CommandError with every mistake."""
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond Python's limits is no TOMLDecodeError
         raise CommandError(f"{path} is not TOML: {error}") from None
     reader = _Reader(text, table)
     cluster = reader.cluster(found)

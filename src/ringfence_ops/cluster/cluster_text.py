@@ -5,6 +5,7 @@ Pure. A setting that has its default is written as a comment. The words and the 
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,9 @@ from ringfence.core.configuration.setting_table import SETTINGS, TABLE, Table
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster
 
 _WIDTH = 116
+
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
+"""A key that TOML takes without quotes."""
 
 _REQUIRED = "true: instances of every Region wait for this Region while it does not answer."
 
@@ -39,7 +43,7 @@ def _lines(cluster: Cluster, table: Table) -> Iterator[str]:
 
 
 def _region(own: RegionOfCluster, table: Table) -> Iterator[str]:
-    yield f"[regions.{own.region}]"
+    yield f"[regions.{own.region if _BARE_KEY.fullmatch(own.region) else _string(own.region)}]"
     yield f"auto_scaling_groups = {_toml(SETTINGS['auto_scaling_groups'], own.auto_scaling_groups)}"
     yield f"security_groups = {_toml(SETTINGS['security_groups'], own.security_groups)}"
     yield f"required = true  # {_REQUIRED}" if own.required else f"# required = false  # {_REQUIRED}"
@@ -70,8 +74,20 @@ def _comment(words: str) -> Iterator[str]:
 
 
 def _toml(setting: Setting, value: Any) -> str:
-    """TOML's strings, numbers and lists are JSON's."""
+    """The value in TOML."""
     texts = setting.texts(value)
     if isinstance(setting.type, Number):
         return texts[0]
-    return json.dumps(texts if setting.is_list else texts[0], ensure_ascii=False)
+    return f"[{', '.join(map(_string, texts))}]" if setting.is_list else _string(texts[0])
+
+
+def _string(text: str) -> str:
+    """A string in TOML. Names come from AWS: what an editor or a terminal does not show as itself is escaped."""
+    return "".join(map(_character, json.dumps(text, ensure_ascii=False)))
+
+
+def _character(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -6,7 +6,6 @@ from typing import TypeVar
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.aws.assembly import region_services, table_name
 from ringfence.core.configuration.settings import Settings
@@ -16,6 +15,7 @@ from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.adopt import AdoptDocument, AdoptedRuleItem, ForeignRuleItem
 from ringfence_ops.state.adoption import AdoptedRule, AdoptionPlan, ForeignRule, RegionAdoption, WhyForeign
@@ -149,6 +149,7 @@ _WHY = {
     WhyForeign.WIDER: "stays: admits other addresses too",
     WhyForeign.PORTS: "stays: a member's address, on other ports",
     WhyForeign.ANOTHER_CLUSTER: "stays: another cluster's",
+    WhyForeign.UNKNOWN_OWNER: "stays: has our label, owner unknown: see ringfence doctor",
 }
 
 
@@ -156,7 +157,7 @@ def _rows(plan: AdoptionPlan) -> Iterator[list[Text]]:
     for adopted in plan.adopted:
         label, was = adopted.label, adopted.rule.description
         described = Text(f"for {label.instance} of {label.roster}")
-        described.append(f'\nwas "{was}"' if was else "\nhad no description", style="dim")
+        described.line(f'was "{was}"' if was else "had no description", "dim")
         yield [
             Text(f"~ {address(adopted.opening.cidr)}", style="yellow"),
             Text(str(adopted.opening.ports)),

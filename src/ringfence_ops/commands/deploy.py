@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
@@ -15,6 +14,7 @@ from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
@@ -54,7 +54,7 @@ def deploy(
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     deployer = Deployer(run.aws, cluster, run.aws.account(cluster.region_names), poll=run.poll)
-    with output.messages.status("building the function, and creating change sets"):
+    with output.working("building the function, and creating change sets"):
         answers = deployer.create_change_sets(chosen)
     report = DeployReport(
         {region: answer for region, answer in answers.items() if isinstance(answer, ChangeSet)},

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.progress import Progress
-from ringfence_ops.cli.terminal import AsJson, Output, Regions
+from ringfence_ops.cli.terminal import AsJson, Output, Regions, ask
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.commands.deploy import interrupted
 from ringfence_ops.documents.destroy import DestroyDocument, DestroyedRegionItem
@@ -105,7 +105,7 @@ def _ask(name: str, confirmed: str | None) -> None:
     if confirmed is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandError(f"there is no terminal to ask on: give --confirm {name} to continue without being asked")
-        confirmed = typer.prompt("Type the cluster's name to continue", err=True)
+        confirmed = ask("Type the cluster's name to continue")
     if confirmed != name:
         raise CommandError(f"{confirmed} is not the cluster's name: nothing was done")
 

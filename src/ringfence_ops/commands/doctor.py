@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity, problem, worst
 from ringfence_ops.doctor.reading import SERVICES, Reader
+from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups, check_room
 from ringfence_ops.doctor.stack import Expected, check_stack, check_versions
 from ringfence_ops.documents.doctor import DoctorDocument, FindingItem
@@ -38,9 +39,9 @@ TIMEOUT = 10.0
 def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Checks the deployment end to end, and says how to fix what is wrong.
 
-    Checks stacks, engines, hooks, events, queues, schedules, tables, permissions, clocks, security groups, room for
-    growth, and other tools that change the rules. Changes nothing: permissions are tested by dry runs and with IAM's
-    policy simulator.
+    Checks stacks, engines, hooks, events, queues, schedules, tables and their rows, permissions, clocks, security
+    groups, rules of unknown owner, room for growth, and other tools that change the rules. Changes nothing: permissions
+    are tested by dry runs and with IAM's policy simulator.
 
     Exit code 0 if nothing is wrong, 2 if something is, 1 if a Region does not answer.
     """
@@ -68,13 +69,14 @@ def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region
             unreachable[region] = answer.unreachable
         else:
             facts[region] = answer
-    room = list(check_room(list(facts.values()), [expected[region] for region in facts]))
+    others = list(check_rows(list(facts.values()), expected))
+    others += list(check_room(list(facts.values()), [expected[region] for region in facts]))
     findings: list[Finding] = []
     for region in cluster.region_names:
         if region in facts:
             of_region = facts[region], expected[region]
             findings += [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
-            findings += [finding for finding in room if finding.region == region]
+            findings += [finding for finding in others if finding.region == region]
         else:
             fix = "see AWS's health dashboard; the other Regions continue, and record what this one misses"
             findings.append(problem("Region", region, f"unreachable: {unreachable[region]}", fix))
@@ -121,7 +123,7 @@ def _row(finding: Finding) -> Iterator[Text]:
     yield Text(f"{mark} {finding.check}", style=style)
     message = Text(finding.message, style="dim" if finding.severity is Severity.OK else "")
     if finding.fix:
-        message.append(f"\n→ {finding.fix}", style="cyan")
+        message.line(f"→ {finding.fix}", "cyan")
     yield message
 
 

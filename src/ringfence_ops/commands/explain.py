@@ -8,14 +8,16 @@ from typing import Annotated, assert_never
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
+from ringfence.core.model.addresses import is_host
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands import history
 from ringfence_ops.documents.explain import (
+    ClaimedItem,
     DepartedItem,
     DoorItem,
     ExplainDocument,
@@ -28,6 +30,7 @@ from ringfence_ops.documents.explain import (
 )
 from ringfence_ops.errors import CommandError
 from ringfence_ops.explain.explanation import (
+    ClaimedAddress,
     ClusterMember,
     DepartedInstance,
     Door,
@@ -40,6 +43,7 @@ from ringfence_ops.explain.explanation import (
 )
 from ringfence_ops.explain.full_explanation import FullExplanation, read_explanation
 from ringfence_ops.explain.subject import Subject
+from ringfence_ops.state.unowned_rules import how_to_remove
 
 RECENT = 6
 """The number of latest changes in the report."""
@@ -111,6 +115,8 @@ def _identity_item(identity: Identity) -> IdentityItem:
             return DepartedItem(instance=instance, auto_scaling_group=str(roster), at=departed)
         case StaticMember(cidr):
             return StaticItem(cidr=cidr)
+        case ClaimedAddress(table, roster, instance):
+            return ClaimedItem(instance=instance, auto_scaling_group=str(roster), table=table)
         case Stranger(region, instance):
             return StrangerItem(instance=instance, region=region)
         case _:
@@ -153,6 +159,7 @@ class ExplainReport:
             yield Text("What happened", style="bold")
             yield Padding(history.HistoryReport(found.changes[-RECENT:], totals=False), (0, 0, 0, 2))
         yield Text()
+        yield from _remedies(explanation)
         yield _conclusion(explanation, is_partial=bool(found.unreachable))
         for region, reason in found.unreachable.items():
             yield Text(f"{region} was not checked: {reason}", style="yellow")
@@ -169,16 +176,19 @@ class ExplainReport:
                 mark, style = _MARKS[door.verdict]
                 rule = door.rule.id if door.rule is not None else "no rule"
                 verdict = Text(_verdict(door, is_known=bool(self.full.explanation.identities)))
-                verdict.append(self._since(door), style="dim")
+                if since := self._since(door):
+                    verdict.line(since, "dim")
                 rows.append([Text(f"{mark} {door.opening.ports}", style=style), Text(rule), verdict])
             yield Padding(columns(rows, 2), (0, 0, 0, 2))
 
     def _since(self, door: Door) -> str:
         if (addition := self.full.added_by(door)) is not None:
-            return f"\nfor {times.age(self.full.now - addition.at)}, by {history.cause(addition.causes)}"
+            return f"for {times.age(self.full.now - addition.at)}, by {history.cause(addition.causes)}"
         if (call := self.full.made_by(door)) is not None:
-            return f"\nfor {times.age(self.full.now - call.at)}, by {call.caller} ({call.operation})"
-        return "" if door.rule is None else "\nsince before the log begins"
+            return f"for {times.age(self.full.now - call.at)}, by {call.caller} ({call.operation})"
+        if door.verdict is DoorVerdict.UNOWNED:
+            return "age unknown"
+        return "" if door.rule is None else "since before the log begins"
 
 
 _MARKS = {
@@ -192,6 +202,7 @@ _MARKS = {
     DoorVerdict.REFUSED: ("✗", "red"),
     DoorVerdict.FOREIGN: ("·", "dim"),
     DoorVerdict.KEPT: ("?", "yellow"),
+    DoorVerdict.UNOWNED: ("?", "red"),
 }
 
 
@@ -204,14 +215,30 @@ def _identities(explanation: Explanation, now: float) -> Iterator[Text]:
     for identity in explanation.identities:
         yield Text.assemble((subject, "bold"), f" {_sentence(identity, explanation, now)}")
     if not explanation.identities:
-        unknown = "admits no member" if explanation.subject.rule is not None else "is not a member"
-        yield Text.assemble((subject, "bold"), f" {unknown} of the cluster")
+        yield Text.assemble((subject, "bold"), f" {_stranger(explanation)}")
+
+
+def _stranger(explanation: Explanation) -> str:
+    """The predicate of the sentence about a subject without an identity."""
+    if explanation.subject.rule is None:
+        return "is not a member of the cluster"
+    if networks := [address for address in explanation.addresses if not is_host(address)]:
+        return f"admits {', '.join(networks)}: a network is no member of the cluster"
+    return "admits no member of the cluster"
+
+
+def _verb(explanation: Explanation) -> str:
+    """What the subject has to do with an instance that has one of its addresses."""
+    if explanation.subject.rule is not None:
+        return "admits"
+    cidr = explanation.subject.cidr
+    return "contains" if cidr is not None and not is_host(cidr) else "is"
 
 
 def _sentence(identity: Identity, explanation: Explanation, now: float) -> str:
     """The predicate of the sentence about an identity."""
     is_instance = explanation.subject.instance is not None
-    verb = "admits" if explanation.subject.rule is not None else "is"
+    verb = _verb(explanation)
     match identity:
         case ClusterMember(roster, instance, member, state):
             addresses = f" at {', '.join(map(history.address, member.addresses))}" if is_instance else ""
@@ -222,11 +249,15 @@ def _sentence(identity: Identity, explanation: Explanation, now: float) -> str:
             return f"{'joins' if is_instance else f'{verb} {instance}, which joins'} {roster} ({state})"
         case DepartedInstance(roster, instance, at):
             when = "some time ago" if at is None else f"{times.age(now - at)} ago"
-            return f"{'left' if is_instance else f'was {instance}, which left'} {roster} {when}"
+            was = "was" if verb == "is" else verb
+            return f"{'left' if is_instance else f'{was} {instance}, which left'} {roster} {when}"
         case StaticMember(cidr):
             return f"{verb} a static member" + ("" if cidr in explanation.addresses else f", by {cidr}")
+        case ClaimedAddress(table, roster, instance):
+            name = "is no member" if is_instance else f"{verb} no member: {instance} has it"
+            return f"{name} only in the row {roster} of {table}'s table, which {roster.region} does not confirm"
         case Stranger(region, instance):
-            name = "is" if is_instance else f"belongs to {instance},"
+            name = "is" if is_instance else f"belongs to {instance}," if verb == "is" else f"{verb} {instance},"
             return f"{name} an instance in {region} that is not in the cluster"
         case _:
             assert_never(identity)
@@ -253,6 +284,9 @@ def _verdict(door: Door, *, is_known: bool) -> str:  # noqa: C901  # one case fo
             return f"missing, and EC2 refuses it: {door.reason}"
         case DoorVerdict.KEPT:
             return "kept: its member is unknown, and unknown is not absent"
+        case DoorVerdict.UNOWNED:
+            wider = f", admits {door.opening.cidr}" if door.wider else ""
+            return f"has our label{wider}, and its owner is unknown: {door.reason}"
         case DoorVerdict.FOREIGN:
             wider = f" for {door.opening.cidr}" if door.wider else ""
             described = f' "{door.rule.description}"' if door.rule is not None and door.rule.description else ""
@@ -266,13 +300,23 @@ def _reason(door: Door) -> str:
     return history.REASONS.get(door.reason or "", door.reason or "")
 
 
+def _remedies(explanation: Explanation) -> Iterator[Text]:
+    """What to do about the rules of unknown owner."""
+    for door in explanation.doors:
+        if door.verdict is DoorVerdict.UNOWNED and door.rule is not None:
+            fix = how_to_remove(door.region, door.group, door.rule.id)
+            yield Text(f"No engine removes {door.rule.id}. If it is not needed: {fix}", style="red")
+
+
 def _conclusion(explanation: Explanation, *, is_partial: bool) -> Text:
     """Whether everything is right, and what to do otherwise. `is_partial` says that a Region was not checked."""
-    wrong = [door for door in explanation.doors if not door.is_right]
+    wrong = [door for door in explanation.doors if not (door.is_right or door.verdict is DoorVerdict.UNOWNED)]
     if wrong:
         regions = " ".join(dict.fromkeys(door.region for door in wrong))
         count = "1 door is" if len(wrong) == 1 else f"{len(wrong)} doors are"
         return Text(f"{count} not right. To fix it now, before the next true-up: ringfence sync {regions}", style="red")
+    if not explanation.is_right:
+        return Text("The rules of unknown owner are not right.", style="red")
     foreign = [door for door in explanation.doors if door.verdict is DoorVerdict.FOREIGN]
     if foreign and not explanation.identities:
         return Text("Ringfence did not open this door and will not close it.", style="yellow")

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli import completion, times
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.explain.subject import Subject

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 import typer
-from rich.text import Text
 
 from ringfence.core.configuration.setting_table import TABLE
 from ringfence.core.configuration.settings import Mode
@@ -15,7 +14,8 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.command_run import command_run
-from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.terminal import AsJson, Output, ask
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
@@ -143,21 +143,22 @@ class Choice:
         if not self.asks:
             found = "; ".join(shown for _, shown in offered)
             raise CommandError(f"{title}: there are {found}: name them with {option}")
-        typer.echo(f"{title}:", err=True)
+        output = Output()
+        output.say(f"{title}:")
         for number, (_, shown) in enumerate(offered, 1):
-            typer.echo(f"  {number}  {shown}", err=True)
+            output.say(f"  {number}  {shown}")
         while True:
-            typed = typer.prompt("Their numbers, such as 1,2", default="1", err=True)
+            typed = ask("Their numbers, such as 1,2", default="1")
             numbers = [int(number) for number in typed.split(",") if number.strip().isdigit()]
             if numbers and all(1 <= number <= len(offered) for number in numbers):
                 return [offered[number - 1][0] for number in dict.fromkeys(numbers)]
-            typer.echo(f"{typed!r} names none of them", err=True)
+            output.say(f"{typed!r} names none of them")
 
 
 def _ask(question: str, option: str, *, asks: bool) -> str:
     if not asks:
         raise CommandError(f"there is no terminal to ask on: give {option}")
-    return str(typer.prompt(question, err=True))
+    return ask(question)
 
 
 def _ask_regions(aws: Aws, *, asks: bool) -> list[str]:
@@ -168,7 +169,7 @@ def _ask_regions(aws: Aws, *, asks: bool) -> list[str]:
     offered = [region for region, groups in answers.items() if isinstance(groups, list) and groups]
     if not offered:
         raise CommandError("no Region that answers has an Auto Scaling group: create them first, or give --region")
-    typed = typer.prompt("Regions of the cluster", default=",".join(offered), err=True)
+    typed = ask("Regions of the cluster", default=",".join(offered))
     return [region.strip() for region in typed.split(",") if region.strip()]
 
 

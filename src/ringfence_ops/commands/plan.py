@@ -6,13 +6,13 @@ from typing import Any
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument
 from ringfence_ops.state.changes import Action, Change, digest, guard_holds

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
+from ringfence.aws.assembly import region_services, table_name
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
@@ -17,6 +17,7 @@ from ringfence_ops.cli import completion
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.stacks import ChangeSet
 from ringfence_ops.cluster import cluster_file
@@ -25,7 +26,8 @@ from ringfence_ops.commands.deploy import DeployReport, interrupted
 from ringfence_ops.documents.retire import RetireDocument
 from ringfence_ops.errors import CommandError
 from ringfence_ops.state.changes import GuardHold, guard_holds
-from ringfence_ops.state.snapshot import take_snapshot
+from ringfence_ops.state.retired_rows import delete_rows
+from ringfence_ops.state.snapshot import Snapshot, take_snapshot
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
 
 EXAMPLES = """\b
@@ -52,8 +54,8 @@ def retire(
 
     Shows everything and asks. Then, in this order: deletes the Region's own stack, so that its engine puts nothing
     back; removes Ringfence's own rules in its groups; updates the other stacks with the shorter list of Regions; lets
-    their engines remove the rules of its members, which you have confirmed to the guard by agreeing; and removes the
-    Region from ringfence.toml. After a failure, run the same command again.
+    their engines remove the rules of its members, which you have confirmed to the guard by agreeing; deletes its rows
+    from their tables; and removes the Region from ringfence.toml. After a failure, run the same command again.
 
     Exit code 0 if the Region has left, 2 if it was shown and not done, 1 if something failed.
     """
@@ -108,6 +110,11 @@ class RetiredRules:
 
     elsewhere: Mapping[RuleId, Rule]
     own_groups: int
+
+    def confirmed(self, snapshot: Snapshot) -> list[GuardHold]:
+        """What the guard holds and the operator has agreed to: these rules only, unchanged since they were shown."""
+        unchanged = {id for id, rule in self.elsewhere.items() if snapshot.rules.get(id) == rule}
+        return [hold for hold in guard_holds(snapshot.audit_events) if hold.rules <= unchanged]
 
 
 @dataclass(slots=True)
@@ -169,7 +176,7 @@ def _retirement(
     snapshot = take_snapshot(run.aws, settings, with_engines=False)
     failed = {name: why for name, why in snapshot.unreachable.items() if name != retired or not leaves_stack}
     deployer = Deployer(run.aws, rest, settings[retired].account, poll=run.poll)
-    with Output().messages.status("creating change sets"):
+    with Output().working("creating change sets"):
         answers = deployer.create_change_sets(rest.region_names) if not failed else {}
     failed |= {name: answer.reason for name, answer in answers.items() if isinstance(answer, Unreachable)}
     elsewhere, own_groups = {}, 0
@@ -212,8 +219,27 @@ def _carry_out(run: CommandRun, output: Output, retirement: Retirement) -> None:
             settings, lambda name: true_up_by_function(run.aws, rest.name, name, confirmed), RULES_TIMEOUT
         )
 
-    if not retirement.record(true_up(())):
+    # A bad row of the retired Region would keep its rules.
+    if not retirement.record(_delete_rows(run, retirement, only_bad=True)) or not retirement.record(true_up(())):
         return
-    holds = guard_holds(take_snapshot(run.aws, settings, with_engines=False).audit_events)
-    if confirmed := [hold for hold in holds if hold.rules <= retirement.rules.elsewhere.keys()]:
-        retirement.record(true_up(confirmed))  # the operator has seen exactly these rules, and agreed
+    snapshot = take_snapshot(run.aws, settings, with_engines=False)
+    if confirmed := retirement.rules.confirmed(snapshot):
+        retirement.record(true_up(confirmed))
+    if not retirement.failed:
+        retirement.record(_delete_rows(run, retirement))
+
+
+def _delete_rows(run: CommandRun, retirement: Retirement, *, only_bad: bool = False) -> Mapping[Region, object]:
+    """Deletes the retired Region's rows from the other tables. Returns what was done where something was."""
+    rest, retired = retirement.deployer.cluster, retirement.retired
+
+    def delete(region: Region) -> int:
+        table = region_services(run.aws.client, region, table_name(rest.name)).table
+        return delete_rows(table, retired, only_bad=only_bad)
+
+    answers = run.aws.each_region(rest.region_names, delete, RULES_TIMEOUT)
+    return {
+        region: answer if isinstance(answer, Unreachable) else f"{answer} rows of {retired} deleted"
+        for region, answer in answers.items()
+        if answer != 0
+    }

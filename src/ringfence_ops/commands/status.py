@@ -8,21 +8,23 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.padding import Padding
-from rich.text import Text
 
 from ringfence.core.model.rosters import MemberState
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.plan import SIGNS, change_item
 from ringfence_ops.documents.status import (
+    BadRowItem,
     ReconcileItem,
     RegionItem,
     RosterItem,
     SecurityGroupItem,
     StaleDoorItem,
     StatusDocument,
+    UnknownOwnerItem,
     WaitingItem,
 )
 from ringfence_ops.errors import CommandError
@@ -30,6 +32,7 @@ from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.changes import Action
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
+from ringfence_ops.state.unowned_rules import RuleOrigins, UnownedRule, reported
 
 EXAMPLES = """\b
 Examples:
@@ -40,6 +43,9 @@ Examples:
 
 WATCH_PERIOD = 2.0
 """Seconds between two updates of `--watch`."""
+
+SHOWN = 5
+"""Maximum lines of a Region about rules of unknown owner, and about bad rows. `--json` has them all."""
 
 
 def status(
@@ -57,22 +63,29 @@ def status(
         if as_json or not output.results.is_terminal:
             raise CommandError("--watch needs a terminal: without one, run `ringfence status` repeatedly")
         _watch(run, output)
-    report = _report(run)
+    report = _report(run, _origins(run))
     output.show(report.document(), report)
     raise typer.Exit(report.exit_code)
 
 
 def _watch(run: CommandRun, output: Output) -> None:
+    origins = _origins(run)
     with Live(console=output.results, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_report(run), refresh=True)
+            live.update(_report(run, origins), refresh=True)
             time.sleep(WATCH_PERIOD)
 
 
-def _report(run: CommandRun) -> "StatusReport":
+def _origins(run: CommandRun) -> RuleOrigins:
+    cluster = run.cluster()
+    return RuleOrigins(run.aws, cluster.name, cluster.region_names)
+
+
+def _report(run: CommandRun, origins: RuleOrigins) -> "StatusReport":
     settings = run.settings(run.cluster())
     snapshot = take_snapshot(run.aws, settings)
-    return StatusReport(snapshot, region_states(snapshot, settings))
+    unowned = origins.of(reported(snapshot.audit_events))
+    return StatusReport(snapshot, region_states(snapshot, settings, unowned))
 
 
 class StatusReport:
@@ -156,10 +169,28 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     for door in region.stale_doors:
         age = times.age(now - door.since)
         yield "stale door", Text(f"{door.region} may still admit {door.instance}, {age}", style="red")
+    yield from _unknown_owners(region, now)
+    for key, reason in list(region.bad_rows.items())[:SHOWN]:
+        yield "bad row", Text(f"{key}: {reason}", style="red")
     if region.engine.queued:
         yield "queue", Text(f"{region.engine.queued} messages")
     if region.engine.dead_letters:
         yield "dead letters", Text(f"{region.engine.dead_letters} messages", style="red")
+
+
+def _unknown_owners(region: RegionState, now: float) -> Iterator[tuple[str, Text]]:
+    for unowned in region.unowned[:SHOWN]:
+        line = f"{unowned.rule} admits {unowned.opening}, {made(unowned, now)}: {unowned.why}"
+        yield "no owner", Text(line, style="red").line(unowned.fix, "dim")
+    if (more := len(region.unowned) - SHOWN) > 0:
+        yield "no owner", Text(f"and {more} more: see `ringfence doctor`", style="red")
+
+
+def made(unowned: UnownedRule, now: float) -> str:
+    """How old a rule of unknown owner is, and who made it."""
+    if unowned.origin is None:
+        return "age unknown"
+    return f"{times.age(now - unowned.origin.at)} old, by {unowned.origin.by}"
 
 
 def _last_reconcile(reconcile: LoggedReconcile | None, now: float) -> Text:
@@ -205,10 +236,26 @@ def _region_item(region: RegionState) -> RegionItem:
         stale_doors=[
             StaleDoorItem(door.instance, door.region, times.timestamp(door.since)) for door in region.stale_doors
         ],
+        unknown_owners=[_unknown_owner_item(unowned) for unowned in region.unowned],
+        bad_rows=[BadRowItem(str(key), reason) for key, reason in region.bad_rows.items()],
         drift=[change_item(change) for change in region.drift],
         queued=region.engine.queued,
         dead_letters=region.engine.dead_letters,
         last_reconcile=None
         if reconcile is None
         else ReconcileItem(times.timestamp(reconcile.at), list(reconcile.causes), reconcile.failure),
+    )
+
+
+def _unknown_owner_item(unowned: UnownedRule) -> UnknownOwnerItem:
+    origin = unowned.origin
+    return UnknownOwnerItem(
+        security_group=unowned.group,
+        rule=unowned.rule,
+        address=unowned.opening.cidr,
+        ports=str(unowned.opening.ports),
+        description=str(unowned.label),
+        why=unowned.why,
+        since=None if origin is None else times.timestamp(origin.at),
+        made_by=None if origin is None else origin.by,
     )

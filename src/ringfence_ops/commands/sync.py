@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
+from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.plan import change_item, diff
 from ringfence_ops.documents.sync import SyncDocument, TrueUpItem
@@ -63,7 +63,7 @@ def sync(
             return true_up_locally(run.aws, settings[region], confirmed)
         return true_up_by_function(run.aws, cluster.name, region, confirmed)
 
-    with output.messages.status(f"true-up of {', '.join(chosen)}"):
+    with output.working(f"true-up of {', '.join(chosen)}"):
         answers = run.aws.each_region(chosen, true_up, TIMEOUT)
     report = SyncReport(
         {region: answer for region, answer in answers.items() if isinstance(answer, TrueUpResult)},

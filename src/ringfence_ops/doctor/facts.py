@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence_ops.logs.audit_log import LoggedChange, LoggedReconcile
+from ringfence_ops.state.unowned_rules import UnownedRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,14 @@ class AccessFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TableContent:
+    """What the Region's table holds, and the rules whose owner its rows do not tell. `rows` is None without a table."""
+
+    rows: Rows | Unread | None = None
+    unowned: tuple[UnownedRule, ...] | Unread = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RegionFacts:
     """All that was read of a Region at `at` (epoch seconds)."""
 
@@ -166,6 +176,7 @@ class RegionFacts:
     groups: GroupFacts
     log: Log | Unread | None
     access: AccessFacts = field(default_factory=AccessFacts)
+    content: TableContent = field(default_factory=TableContent)
 
     @property
     def unreachable(self) -> str | None:

@@ -7,6 +7,7 @@ Changes nothing: permissions are tested by dry runs and with IAM's policy simula
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -15,10 +16,12 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ringfence.aws.assembly import ClientOf
+from ringfence.aws.dynamodb import AwsRosterTable
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.aws.error_codes import dry_run_allowed, is_absent, is_absent_stack
-from ringfence.core.errors import RingfenceError
+from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Instance
 from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.doctor.facts import (
@@ -38,16 +41,21 @@ from ringfence_ops.doctor.facts import (
     SecurityGroup,
     StackFacts,
     Table,
+    TableContent,
     Unread,
 )
 from ringfence_ops.doctor.stack import Expected, period
 from ringfence_ops.logs.audit_log import AuditLog, log_group
+from ringfence_ops.logs.cloudtrail import EventHistory
+from ringfence_ops.logs.json_values import ID_LIMIT, text_of
+from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
 T = TypeVar("T")
 SERVICES = (
     "ec2",
     "autoscaling",
     "cloudformation",
+    "cloudtrail",
     "dynamodb",
     "events",
     "iam",
@@ -67,7 +75,8 @@ _DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRange
 """The rule of the dry runs: the discard port, for an address reserved for documentation (RFC 5737)."""
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
-_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem")
+_LEADING_KEYS = "dynamodb:LeadingKeys"
+_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +105,13 @@ class Reader:
                 dead_letters=lambda: self._queue(f"{name}-dead.fifo"),
                 table=self._table,
             )
+            (rows,) = start(rows=self._rows).values()
             groups = start(
                 scaling_groups=self._scaling_groups, security_groups=self._security_groups, instances=self._instances
             )
             (log,) = start(log=self._log).values()
             access = start(skew=self._skew, own_grants=self._own_grants)
+            unowned = pool.submit(self._part, lambda: self._unowned(rows.result(), groups["security_groups"].result()))
             deployed = function.result()
             if isinstance(deployed, Function):
                 access |= start(engine_grants=lambda: self._engine_grants(deployed.role))
@@ -111,6 +122,7 @@ class Reader:
             GroupFacts(**_results(groups)),
             log.result(),
             AccessFacts(**_results(access)),
+            TableContent(rows.result(), unowned.result() or ()),
         )
 
     @property
@@ -119,12 +131,17 @@ class Reader:
         return self.expected.region
 
     def _part(self, read: Callable[[], T]) -> T | Unread | None:
-        """What the function reads; None where it does not exist, and Unread where it could not be read."""
+        """What the function reads; None where it does not exist, and Unread where it could not be read.
+
+        An answer of a form that is not known is not read either: it hides no other part.
+        """
         try:
             return read()
         except ClientError as error:
             return None if is_absent(error) else Unread(in_one_line(error))
-        except (BotoCoreError, RingfenceError) as error:
+        except NotDeployed:
+            return None
+        except Exception as error:  # noqa: BLE001  # rows and log lines are written by others
             return Unread(in_one_line(error))
 
     def _client(self, service: str) -> Any:
@@ -177,19 +194,33 @@ class Reader:
         keys = sorted(
             ((key["AttributeName"], key["KeyType"]) for key in described["KeySchema"]), key=lambda key: order[key[1]]
         )
-        rows = dynamodb.query(
+        pages = dynamodb.get_paginator("query").paginate(
             TableName=name,
             KeyConditionExpression="#region = :region",
             ProjectionExpression="#region, asg, engine",
             ExpressionAttributeNames={"#region": "region"},
             ExpressionAttributeValues={":region": {"S": self.region}},
-        )["Items"]
+        )
         engines = {
-            RosterKey(self.region, row["asg"]["S"]): row["engine"]["S"]
-            for row in rows
-            if "engine" in row  # a row of the original sample has none
+            RosterKey(self.region, row["asg"]["S"]): engine
+            for page in pages
+            for row in page["Items"]
+            if (engine := text_of(row.get("engine", {}).get("S"), ID_LIMIT))  # the original sample's rows have none
         }
         return Table(described["TableStatus"], tuple(keys), engines)
+
+    def _rows(self) -> Rows:
+        return AwsRosterTable(self._client("dynamodb"), self.region, self.expected.name).rows()
+
+    def _unowned(self, rows: object, groups: object) -> tuple[UnownedRule, ...]:
+        """The rules of unknown owner, with who made them if CloudTrail tells."""
+        if not isinstance(rows, Rows) or not isinstance(groups, Mapping):
+            return ()
+        rules = {id: group.rules for id, group in groups.items() if isinstance(group, SecurityGroup)}
+        found = judged(self.expected.settings, rules, rows)
+        with suppress(ClientError, BotoCoreError):
+            return with_callers(found, EventHistory(self._client("cloudtrail"), self.region))
+        return found  # their age is unknown
 
     def _scaling_groups(self) -> Mapping[str, ScalingGroup]:
         autoscaling, names = self._client("autoscaling"), list(self.expected.settings.auto_scaling_groups)
@@ -273,13 +304,21 @@ class Reader:
 
         Source: IAM API Reference, `SimulatePrincipalPolicy`.
         """
-        context = {"aws:RequestedRegion": region, "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster}
+        context = {
+            "aws:RequestedRegion": region,
+            "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster,
+            _LEADING_KEYS: self.region,  # the engine writes only the rows of its own Region
+        }
         response = self.client_of("iam", region).simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=list(actions),
             ResourceArns=list(resources),
             ContextEntries=[
-                {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                {
+                    "ContextKeyName": name,
+                    "ContextKeyValues": [value],
+                    "ContextKeyType": "stringList" if name == _LEADING_KEYS else "string",
+                }
                 for name, value in context.items()
             ],
         )

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import Phase, phase_of
+from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.addresses import AddressKind, is_ipv6
-from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Rule
+from ringfence.core.observation import Instance
 from ringfence.core.plan import managed_ports
 from ringfence_ops.doctor.facts import Log, RegionFacts, ScalingGroup, SecurityGroup, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
@@ -92,6 +94,7 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         if phase_of(state) is Phase.SERVING
     ]
     instances = groups.instances
+    yield from _too_many(instances, settings, region)
     without = [id for id in members if id in instances and not instances[id].of_kinds(settings.address_kinds)]
     kinds = " or ".join(sorted(kind.value for kind in settings.address_kinds))
     if without:
@@ -99,6 +102,14 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
     else:
         yield ok("addresses", region, f"each of {len(members)} instances in service has one: {kinds}")
+
+
+def _too_many(instances: Mapping[InstanceId, Instance], settings: Settings, region: Region) -> Iterator[Finding]:
+    counts = {id: len(instance.of_kinds(settings.address_kinds)) for id, instance in sorted(instances.items())}
+    if many := [f"{id} has {count}" for id, count in counts.items() if count > ADDRESSES_LIMIT]:
+        fix = "give the instance fewer addresses, or add their network to static_members"
+        message = f"only the first {ADDRESSES_LIMIT} addresses of an instance are admitted: {', '.join(many)}"
+        yield warning("addresses", region, message, fix)
 
 
 def _rivals(facts: RegionFacts, expected: Expected) -> Finding:

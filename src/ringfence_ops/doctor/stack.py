@@ -129,18 +129,21 @@ def _function(function: Function | Unread | None, expected: Expected) -> Iterato
             yield problem("engine", region, f"the function {expected.name} is {state}", expected.deploy)
         case Function(environment=environment):
             try:
-                settings = config.read({**environment, "AWS_REGION": region}).settings
+                running = config.read({**environment, "AWS_REGION": region})
             except Permanent as error:
                 yield problem("engine", region, str(error), expected.deploy)
                 return
             different = [
                 setting.name.replace("_", " ")
                 for setting in fields(Settings)
-                if not _agree(getattr(settings, setting.name), getattr(expected.settings, setting.name))
+                if not _agree(getattr(running.settings, setting.name), getattr(expected.settings, setting.name))
             ]
             if different:
                 message = f"its settings differ from the cluster file's: {', '.join(different)}"
                 yield problem("engine", region, message, expected.deploy)
+            elif running.warnings:
+                fix = f"correct the cluster file, then {expected.deploy}"
+                yield warning("engine", region, "; ".join(running.warnings), fix)
             else:
                 yield ok("engine", region, "runs with the cluster file's settings")
 
@@ -250,7 +253,8 @@ def _table(table: Table | Unread | None, expected: Expected) -> Finding:
         case Table(status=status) if status not in ("ACTIVE", "UPDATING"):
             return problem("table", region, f"{expected.name} is {status}", "wait, then run doctor again")
         case Table(engines=engines):
-            return ok("table", region, f"holds {_count(len(engines), 'roster')}")
+            rosters = sum(not key.is_announcement for key in engines)
+            return ok("table", region, f"holds {_count(rosters, 'roster')}")
 
 
 def _hooks(groups: Mapping[str, ScalingGroup] | Unread, expected: Expected) -> Iterator[Finding]:

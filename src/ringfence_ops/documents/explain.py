@@ -78,7 +78,21 @@ class StrangerItem:
     """The instance's Region."""
 
 
-IdentityItem = MemberItem | JoiningItem | DepartedItem | StaticItem | StrangerItem
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """An instance that only a row in a Region's table calls a member."""
+
+    kind: Literal["claimed"] = field(default="claimed", init=False)
+    """An instance that is no member: only a row of a table says so, and the Region of the row does not confirm it."""
+    instance: str
+    """The instance id in the row."""
+    auto_scaling_group: str
+    """`Region/group`, the key of the row."""
+    table: str
+    """The Region of the table that has the row."""
+
+
+IdentityItem = MemberItem | JoiningItem | DepartedItem | StaticItem | ClaimedItem | StrangerItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +127,10 @@ class DoorItem:
     """Whether the rule is Ringfence's."""
     verdict: DoorVerdict
     """`goes` and `comes`: at the next reconcile. `would`: in observe mode. `held`: by the guard. `kept`: the rule's
-    member is unknown, and unknown is not absent."""
+    member is unknown, and unknown is not absent. `owner unknown`: the rule has Ringfence's label, no member explains
+    it, and no engine removes it."""
     reason: str | None
-    """Why the rule goes or is refused; for `renamed`, the instance that it is named after next."""
+    """Why the rule goes, is refused or has no known owner; for `renamed`, the instance that it is named after next."""
     wider: bool
     """Whether the rule admits other addresses too."""
     since: str | None

@@ -63,6 +63,38 @@ class StaleDoorItem:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownOwnerItem:
+    """A rule with a label of the cluster whose owner is not known. No engine removes it."""
+
+    security_group: str
+    """The security group's id."""
+    rule: str
+    """The rule's id."""
+    address: str
+    """The CIDR that the rule admits."""
+    ports: str
+    """The ports."""
+    description: str
+    """The rule's label."""
+    why: str
+    """Why its owner is not known."""
+    since: str | None
+    """When the rule was made or last changed, in UTC; null if neither CloudTrail nor the audit log tells."""
+    made_by: str | None
+    """Who made or changed it: an ARN, or the engine of a Region; null if nothing tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRowItem:
+    """A row that cannot be trusted."""
+
+    row: str
+    """`Region/group`, the key of the row."""
+    reason: str
+    """What is wrong with the row."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReconcileItem:
     """A reconcile that ended."""
 
@@ -100,6 +132,10 @@ class RegionItem:
     """The instances that wait for the completion of a lifecycle hook."""
     stale_doors: Sequence[StaleDoorItem]
     """Its departed instances that a Region may still admit."""
+    unknown_owners: Sequence[UnknownOwnerItem]
+    """The rules in its security groups with a label of the cluster whose owner is not known."""
+    bad_rows: Sequence[BadRowItem]
+    """The rows of its table that cannot be trusted."""
     drift: Sequence[ChangeItem]
     """What a reconcile would change in its security groups."""
     queued: int | None

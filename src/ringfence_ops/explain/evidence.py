@@ -1,5 +1,8 @@
 """Explains a subject from what was read of each Region: who it is, which doors are open for it, and if that is right.
 
+A roster counts only as its home Region has it. A row elsewhere, or one that its Region does not announce, can have been
+written by anyone who may write to that table: it makes no member.
+
 Pure. Decides nothing itself: the engine's own dry run says which rules go and which come. Knows no client and no
 terminal.
 """
@@ -12,18 +15,20 @@ from ringfence.core.audit_events import (
     AuditEvent,
     RemovalsHeld,
     RuleAdded,
+    RuleOwnerUnknown,
     RuleRefused,
     RuleRelabelled,
     RuleRemoved,
     RuleUnwanted,
     RuleWanted,
 )
-from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.addresses import AddressKind, Cidr, is_host
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import Roster
-from ringfence.core.model.rules import Label, Rule
+from ringfence.core.model.rosters import Roster, Rows
+from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence_ops.explain.explanation import (
+    ClaimedAddress,
     ClusterMember,
     DepartedInstance,
     Door,
@@ -41,7 +46,8 @@ from ringfence_ops.state.region_snapshot import RegionSnapshot
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that was read. `regions` holds the Regions that answered; `planned_events` are the audit events of a dry run
-    of every Region's reconcile; `strangers` are instances with an address in question, of the cluster or not."""
+    of every Region's reconcile; `strangers` are instances with an address in question, of the cluster or not; `groups`
+    are the Auto Scaling groups of each Region, by the cluster file, where it is known."""
 
     cluster: str
     regions: Mapping[Region, RegionSnapshot]
@@ -49,6 +55,7 @@ class Evidence:
     static_members: tuple[Cidr, ...] = ()
     address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
     strangers: Mapping[Region, tuple[InstanceId, ...]] = field(default_factory=dict)
+    groups: Mapping[Region, tuple[str, ...]] | None = None
 
     def explain(self, subject: Subject) -> Explanation:
         """The explanation of the subject."""
@@ -58,13 +65,31 @@ class Evidence:
         )
 
     def rosters(self) -> dict[RosterKey, Roster]:
-        """The newest roster of each group in any Region's table."""
-        newest: dict[RosterKey, Roster] = {}
-        for region in self.regions.values():
+        """Each roster of the cluster as its home table has it; the newest one where the home Region did not answer."""
+        found: dict[RosterKey, Roster] = {}
+        for name, key, roster in self._rows():
+            is_newer = key not in found or roster.version > found[key].version
+            if self._is_of_cluster(key) and (name == key.region or (key.region not in self.regions and is_newer)):
+                found[key] = roster
+        return found
+
+    def _rows(self) -> Iterator[tuple[Region, RosterKey, Roster]]:
+        """Every roster in any Region's table, with the Region of the table."""
+        for name, region in self.regions.items():
             for key, roster in region.rows.rosters.items():
-                if key not in newest or roster.version > newest[key].version:
-                    newest[key] = roster
-        return newest
+                if not key.is_announcement:
+                    yield name, key, roster
+
+    def _is_of_cluster(self, key: RosterKey) -> bool:
+        """Whether the roster is of one of the cluster's groups: the cluster file and every announcement agree."""
+        if self.groups is not None and key.asg not in self.groups.get(key.region, ()):
+            return False
+        home = self.regions.get(key.region)
+        return all(rows.is_announced(key) for rows in self._tables(home.rows if home is not None else None))
+
+    def _tables(self, home: Rows | None) -> list[Rows]:
+        """The tables whose announcement of a Region counts: its own, or all where it did not answer."""
+        return [region.rows for region in self.regions.values()] if home is None else [home]
 
     def _addresses(self, subject: Subject) -> Iterator[Cidr]:
         """The subject's addresses: from its roster, from EC2, and from the rules that name it."""
@@ -84,12 +109,22 @@ class Evidence:
                     yield from instance.of_kinds(self.address_kinds)
 
     def _identities(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Identity]:
-        """The subject's identities. An instance has one: the first in the order of these."""
+        """The subject's identities. An instance has one: the first in the order of these.
+
+        A rule for a network has no member: it admits members as it admits every address of the network.
+        """
+        if subject.rule is not None:
+            static = list(self._static_members(addresses))
+            addresses = tuple(address for address in addresses if is_host(address))
+            if not addresses:
+                yield from static
+                return
         candidates: list[Identity] = [
             *self._members(subject, addresses),
             *self._static_members(addresses),
             *self._joining(subject, addresses),
             *self._departed(subject, addresses),
+            *self._claims(subject, addresses),
             *self._strangers(subject, addresses),
         ]
         known: set[str] = set()
@@ -109,6 +144,18 @@ class Evidence:
         for cidr in self.static_members:
             if any(_is_within(address, (cidr,)) for address in addresses):
                 yield StaticMember(cidr)
+
+    def _claims(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[ClaimedAddress]:
+        """What rows say that are not the rosters of the cluster."""
+        rosters = self.rosters()
+        for name, key, roster in self._rows():
+            for id, member in sorted(roster.members.items()):
+                is_known = key in rosters and id in rosters[key].members
+                in_question = id == subject.instance or any(
+                    _is_within(address, addresses) for address in member.addresses
+                )
+                if in_question and not is_known:
+                    yield ClaimedAddress(name, key, id)
 
     def _strangers(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Stranger]:
         for region, instance in self._instances():
@@ -157,7 +204,7 @@ class Evidence:
                 continue
             label = rule.label(self.cluster)
             cidr = rule.opening.cidr
-            verdict, reason = planned.get(rule.id, (self._verdict_on_kept(cidr, label), None))
+            verdict, reason = planned.get(rule.id) or self._verdict_on_kept(rule, cidr)
             wider = cidr not in addresses and any(_is_within(address, (cidr,)) for address in addresses)
             yield Door(region, group, rule.opening, verdict, rule, label, reason, wider)
         if subject.rule is None:
@@ -176,13 +223,17 @@ class Evidence:
                     verdicts[rule] = DoorVerdict.RENAMED, label.instance
                 case RemovalsHeld(rules=held):
                     verdicts |= dict.fromkeys(held, (DoorVerdict.HELD, None))
+                case RuleOwnerUnknown(rule=rule, why=why):
+                    verdicts.setdefault(rule, (DoorVerdict.UNOWNED, why))  # unless it is removed nevertheless
         return verdicts
 
-    def _verdict_on_kept(self, cidr: Cidr, label: Label | None) -> DoorVerdict:
-        """The verdict on a rule that no reconcile would change."""
-        if label is None:
-            return DoorVerdict.FOREIGN
-        return DoorVerdict.RIGHT if self._is_member_address(cidr) else DoorVerdict.KEPT
+    def _verdict_on_kept(self, rule: Rule, cidr: Cidr) -> tuple[DoorVerdict, str | None]:
+        """The verdict on a rule that no reconcile would change, with the reason."""
+        if rule.label(self.cluster) is not None:
+            return DoorVerdict.RIGHT if self._is_member_address(cidr) else DoorVerdict.KEPT, None
+        if rule.written_label(self.cluster) is not None:
+            return DoorVerdict.UNOWNED, "no member of the cluster can have such an address"
+        return DoorVerdict.FOREIGN, None
 
     def _missing_doors(self, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
         reason: str | None

@@ -53,7 +53,19 @@ class Stranger:
     instance: InstanceId
 
 
-Identity = ClusterMember | DepartedInstance | JoiningInstance | StaticMember | Stranger
+@dataclass(frozen=True, slots=True)
+class ClaimedAddress:
+    """An instance that only a row in a Region's table calls a member: its Region has no such roster, or another one.
+
+    Anyone who may write to the table can write such a row.
+    """
+
+    table: Region
+    roster: RosterKey
+    instance: InstanceId
+
+
+Identity = ClusterMember | DepartedInstance | JoiningInstance | StaticMember | ClaimedAddress | Stranger
 
 
 class DoorVerdict(StrEnum):
@@ -69,14 +81,15 @@ class DoorVerdict(StrEnum):
     REFUSED = "refused"  # it is missing, and EC2 refuses it
     FOREIGN = "foreign"  # it was not made by Ringfence, which never changes it
     KEPT = "kept"  # it was made by Ringfence for an unknown member: unknown is not absent
+    UNOWNED = "owner unknown"  # it has Ringfence's label, no member explains it, and no engine removes it
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """A rule of a group that admits the subject, or one that is missing (`rule` is None).
 
-    `reason` is why it goes or is refused; for a renamed door, the instance that it is named after next. `wider` says
-    that it admits other addresses too.
+    `reason` is why it goes, is refused or has no known owner; for a renamed door, the instance that it is named after
+    next. `wider` says that it admits other addresses too.
     """
 
     region: Region

@@ -21,9 +21,10 @@ from ringfence_ops.explain.evidence import Evidence
 from ringfence_ops.explain.explanation import Door, Explanation
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import ChangeFilter, LoggedAction, LoggedChange, read_all
-from ringfence_ops.logs.cloudtrail import ApiCall, EventHistory
+from ringfence_ops.logs.cloudtrail import ApiCall
 from ringfence_ops.state.dry_run import dry_run
 from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
+from ringfence_ops.state.unowned_rules import latest_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def read_explanation(
         tuple(event for result in dry_runs.values() for event in result.audit_events),
         cluster.static_members,
         cluster.address_kinds,
+        groups={region.region: region.auto_scaling_groups for region in cluster.regions},
     )
     explanation = _with_strangers(aws, evidence, evidence.explain(subject).addresses).explain(subject)
     selected = ChangeFilter(
@@ -119,19 +121,9 @@ def instances_with(client_of: ClientOf, region: Region, cidr: Cidr) -> tuple[Ins
 
 def _calls(aws: Aws, found: FullExplanation) -> dict[RuleId, ApiCall]:
     """Who made the rules that the audit log does not explain. Rules that CloudTrail does not know stay unexplained."""
-    unexplained: dict[Region, dict[SecurityGroupId, set[RuleId]]] = {}
+    unexplained: dict[Region, dict[SecurityGroupId, frozenset[RuleId]]] = {}
     for door in found.explanation.doors:
         if door.rule is not None and found.added_by(door) is None:
-            unexplained.setdefault(door.region, {}).setdefault(door.group, set()).add(door.rule.id)
-
-    def read(region: Region) -> dict[RuleId, ApiCall]:
-        history = EventHistory(aws.client("cloudtrail", region), region)
-        calls: dict[RuleId, ApiCall] = {}
-        for group, rules in unexplained[region].items():
-            calls |= history.latest_calls(group, frozenset(rules))
-        return calls
-
-    answers = aws.each_region(unexplained, read)
-    return {
-        rule: call for calls in answers.values() if not isinstance(calls, Unreachable) for rule, call in calls.items()
-    }
+            groups = unexplained.setdefault(door.region, {})
+            groups[door.group] = groups.get(door.group, frozenset()) | {door.rule.id}
+    return latest_calls(aws, unexplained)

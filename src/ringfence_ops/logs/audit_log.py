@@ -1,9 +1,10 @@
 """The audit log: what the engines wrote into CloudWatch Logs about every change of a rule and about every reconcile.
 
-`ringfence.runtime.telemetry` writes these lines; this module reads them. Knows no terminal and no security group.
+`ringfence.runtime.telemetry` writes these lines; this module reads them. Anyone who may write into the log group can
+write lines too: a line of another form is skipped, and a field of another type is left out. Knows no terminal and no
+security group.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.logs.json_values import ID_LIMIT, NAME_LIMIT, json_object, number_of, text_of, texts_of
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -117,7 +119,7 @@ class ChangeFilter:
             f'($.message = "{message}")' for message, action in _ACTIONS.items() if action in self.actions
         )
         named = {"address": self.addresses, "instance": self.instances, "rule": self.rules}
-        wanted = [f'($.{field} = "{value}")' for field, values in named.items() for value in sorted(values)]
+        wanted = [f"($.{field} = {_quoted(value)})" for field, values in named.items() for value in sorted(values)]
         return f"{{ ({actions}) && ({' || '.join(wanted)}) }}" if wanted else f"{{ {actions} }}"
 
     def includes(self, change: LoggedChange) -> bool:
@@ -170,7 +172,7 @@ class AuditLog:
         )
         for page in pages:
             for event in page["events"]:
-                if (line := _json(event.get("message", ""))) is not None:
+                if (line := json_object(event.get("message", ""))) is not None:
                     yield event["timestamp"] / 1000, line
 
 
@@ -203,52 +205,44 @@ def merged(logs: Iterable[Iterable[LoggedChange]]) -> list[LoggedChange]:
 
 def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedChange | None:
     """The change that a line of the log reports; None where it reports something else, or lacks a field."""
-    action = _ACTIONS.get(str(line.get("message")))
-    if action is None or not all(isinstance(line.get(name), str) for name in _REQUIRED):
+    action = _ACTIONS.get(text_of(line.get("message")) or "")
+    region, group = text_of(line.get("region"), ID_LIMIT), text_of(line.get("security_group"), ID_LIMIT)
+    address, id = text_of(line.get("address"), ID_LIMIT), text_of(line.get("rule"), ID_LIMIT)
+    if action is None or region is None or group is None or address is None:
         return None
-    protocol, ports = line.get("protocol"), line.get("ports")
-    rule = LoggedRule(
-        region=Region(line["region"]),
-        security_group=SecurityGroupId(line["security_group"]),
-        id=RuleId(line["rule"]) if "rule" in line else None,
-        address=line["address"],
-        ports="all" if protocol == "all" else f"{protocol}/{ports}",
-    )
     return LoggedChange(
         at=at,
         engine=engine,
         action=action,
-        rule=rule,
-        member=LoggedMember(line.get("auto_scaling_group"), line.get("instance")),
-        causes=_causes(line),
-        reason=line.get("reason"),
+        rule=LoggedRule(Region(region), SecurityGroupId(group), RuleId(id) if id else None, address, _ports(line)),
+        member=LoggedMember(
+            text_of(line.get("auto_scaling_group"), NAME_LIMIT), text_of(line.get("instance"), ID_LIMIT)
+        ),
+        causes=texts_of(line.get("cause")),
+        reason=text_of(line.get("reason"), NAME_LIMIT),
         drift=line.get("drift") is True,
-        stale_seconds=line.get("stale_seconds"),
-        was=line.get("was"),
+        stale_seconds=number_of(line.get("stale_seconds")),
+        was=text_of(line.get("was"), NAME_LIMIT),
     )
 
 
-_REQUIRED = ("region", "security_group", "address")
+def _ports(line: Mapping[str, Any]) -> str:
+    """The ports of a line: `tcp/9042`, or `all`."""
+    protocol = text_of(line.get("protocol"), ID_LIMIT) or "?"
+    return "all" if protocol == "all" else f"{protocol}/{text_of(line.get('ports'), ID_LIMIT) or '?'}"
 
 
 def logged_reconcile(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedReconcile | None:
     """The reconcile whose end a line of the log reports; None where it reports something else."""
-    message = str(line.get("message"))
+    message = text_of(line.get("message")) or ""
     if message == _RECONCILED:
-        return LoggedReconcile(at, engine, _causes(line))
+        return LoggedReconcile(at, engine, texts_of(line.get("cause")))
     if message.startswith(_FAILED):
-        return LoggedReconcile(at, engine, _causes(line), message.removeprefix(_FAILED))
+        return LoggedReconcile(at, engine, texts_of(line.get("cause")), message.removeprefix(_FAILED))
     return None
 
 
-def _causes(line: Mapping[str, Any]) -> tuple[str, ...]:
-    causes = line.get("cause")
-    return tuple(str(cause) for cause in causes) if isinstance(causes, list) else ()
-
-
-def _json(text: str) -> Mapping[str, Any] | None:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) else None
+def _quoted(value: str) -> str:
+    """A text in a filter pattern."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

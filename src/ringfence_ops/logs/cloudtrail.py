@@ -1,16 +1,17 @@
 """Who made a rule, by CloudTrail's event history: for the rules that the engines' own log does not explain.
 
-Knows no terminal. Sources: CloudTrail API Reference, `LookupEvents` (90 days, two calls a second in each Region);
+A record contains texts of the caller's choice, such as its user agent: what is of another type is left out. Knows no
+terminal. Sources: CloudTrail API Reference, `LookupEvents` (90 days, two calls a second in each Region);
 CloudTrail User Guide, "CloudTrail record contents".
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence_ops.logs.json_values import NAME_LIMIT, json_object, text_of
 
 PAGES = 4
 """Pages of 50 events that are read for a group: at two calls a second, as long as an operator is ready to wait."""
@@ -45,7 +46,7 @@ class EventHistory:
         """The latest call that made or changed each of the group's rules. A rule without one is absent."""
         calls: dict[RuleId, ApiCall] = {}
         for event in self._events(group):
-            record = _json(event.get("CloudTrailEvent", ""))
+            record = json_object(event.get("CloudTrailEvent", "")) or {}
             call = _api_call(event, record)
             for rule in _rules_in(record) & (rules - calls.keys()):
                 calls[rule] = call
@@ -67,13 +68,15 @@ class EventHistory:
 
 def _api_call(event: Mapping[str, Any], record: Mapping[str, Any]) -> ApiCall:
     time: datetime = event["EventTime"]
+    identity = record.get("userIdentity")
+    arn = text_of(identity.get("arn")) if isinstance(identity, Mapping) else None
     return ApiCall(
         at=time.timestamp(),
         operation=str(event.get("EventName", "")),
         event_id=str(event.get("EventId", "")),
-        caller=str(record.get("userIdentity", {}).get("arn") or event.get("Username", "")),
-        source_address=str(record.get("sourceIPAddress", "")),
-        user_agent=str(record.get("userAgent", "")),
+        caller=arn or str(event.get("Username", "")),
+        source_address=text_of(record.get("sourceIPAddress"), NAME_LIMIT) or "",
+        user_agent=text_of(record.get("userAgent"), NAME_LIMIT) or "",
     )
 
 
@@ -88,21 +91,14 @@ def _ids(value: object) -> Iterator[str]:
     Assumption, which no document confirms: a record of EC2 holds the API's `SecurityGroupRuleId` under that name, with
     a small first letter.
     """
-    match value:
-        case Mapping():
-            for name, item in value.items():
-                if name.lower() == "securitygroupruleid" and isinstance(item, str):
-                    yield item
-                else:
-                    yield from _ids(item)
-        case list():
-            for item in value:
-                yield from _ids(item)
-
-
-def _json(text: str) -> Mapping[str, Any]:
-    try:
-        record = json.loads(text)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+    parts = [value]
+    while parts:  # without recursion: a record can be deeper than the interpreter's stack
+        match parts.pop():
+            case Mapping() as fields:
+                for name, item in fields.items():
+                    if name.lower() == "securitygroupruleid" and isinstance(item, str):
+                        yield item
+                    else:
+                        parts.append(item)
+            case list() as items:
+                parts += items

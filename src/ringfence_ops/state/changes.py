@@ -4,6 +4,7 @@ Pure. Planned changes and applied changes look the same.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -120,9 +121,13 @@ def guard_holds(audit_events: Iterable[AuditEvent]) -> list[GuardHold]:
 
 
 def digest(planned: Iterable[Change]) -> str:
-    """Twelve hexadecimal digits that identify exactly these changes, in any order; twelve zeros for no change."""
+    """Twelve hexadecimal digits that identify exactly these changes, in any order; twelve zeros for no change.
+
+    They cover the address, the ports and the label of each rule, not only its id: a rule can be modified after an
+    operator has seen it.
+    """
     lines = sorted(
-        f"{change.region} {change.group} {change.action} {change.opening} {change.label} {change.rule or ''}"
+        json.dumps([change.region, change.group, change.action, str(change.opening), str(change.label), change.rule])
         for change in planned
         if change.action is not Action.REFUSE
     )

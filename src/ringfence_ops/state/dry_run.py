@@ -25,7 +25,7 @@ from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
 from ringfence.reconciler.interfaces import (
@@ -65,7 +65,7 @@ def dry_run(
             failure = None
             try:
                 home = _home(client_of, settings)
-                services = Services(home, shared, SystemClock(), Threads(pool), audit_events.append)
+                services = Services(home, shared, SystemClock(), DryRunThreads(pool), audit_events.append)
                 reconcile([TrueUp("dry run")], services, settings)
             except RingfenceError as error:
                 failure = str(error)
@@ -118,12 +118,21 @@ class DryRunAutoScaling:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class DryRunThreads(Threads):
+    """The `Tasks` interface. It never sleeps: in a dry run, a second look follows the first one immediately."""
+
+    def sleep(self, _seconds: float) -> None:
+        """See `interfaces.Tasks.sleep`."""
+
+
 @dataclass(slots=True)
 class DryRunTable:
     """The `RosterTable` interface. Rosters written in the dry run replace those that are read."""
 
     real: RosterTable
     _written: dict[RosterKey, Roster] = field(default_factory=dict)
+    _deleted: set[RosterKey] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(self) -> Rows:
@@ -134,33 +143,47 @@ class DryRunTable:
         """See `interfaces.RosterTable.rows_of`."""
         return self._with_written(self.real.rows_of(region), region)
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """See `interfaces.RosterTable.replace`."""
         with self._lock:
-            if self._version(roster.key) != standing_version:
-                raise Conflict(f"{roster.key} was written concurrently", {})
-            self._written[roster.key] = roster
+            self._expect(roster.key, version_read)
+            self._write(roster)
 
     def offer(self, roster: Roster) -> int:
         """See `interfaces.RosterTable.offer`."""
         with self._lock:
             current = self._version(roster.key)
-            if current < roster.version:
-                self._written[roster.key] = roster
-            return max(current, roster.version)
+            if isinstance(current, int) and current >= roster.version:
+                return current
+            self._write(roster)
+            return roster.version
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        with self._lock:
+            self._expect(key, version_read)
+            self._written.pop(key, None)
+            self._deleted.add(key)
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`. The audit events report what is held; no second true-up follows."""
 
-    def _version(self, key: RosterKey) -> int:
-        if key in self._written:
-            return self._written[key].version
-        return self.real.rows_of(key.region).versions().get(key, 0)
+    def _expect(self, key: RosterKey, version_read: RowVersion) -> None:
+        if self._version(key) != version_read:
+            raise Conflict(f"{key} was written concurrently", {})
+
+    def _version(self, key: RosterKey) -> RowVersion:
+        return self._with_written(self.real.rows_of(key.region), key.region).version_read(key)
+
+    def _write(self, roster: Roster) -> None:
+        self._written[roster.key] = roster
+        self._deleted.discard(roster.key)
 
     def _with_written(self, rows: Rows, region: Region | None) -> Rows:
         written = {key: roster for key, roster in self._written.items() if region in (None, key.region)}
-        bad = {key: row for key, row in rows.bad.items() if key not in written}
-        return replace(rows, rosters={**rows.rosters, **written}, bad=bad)
+        read = {key: roster for key, roster in rows.rosters.items() if key not in self._deleted}
+        bad = {key: row for key, row in rows.bad.items() if key not in written and key not in self._deleted}
+        return replace(rows, rosters={**read, **written}, bad=bad)
 
 
 @dataclass(slots=True)

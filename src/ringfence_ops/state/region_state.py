@@ -5,7 +5,7 @@ Pure. A Region is in sync where a reconcile would change nothing, no instance wa
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import WAITING
@@ -16,6 +16,7 @@ from ringfence.core.model.rules import Rule
 from ringfence_ops.state.changes import Change
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot
+from ringfence_ops.state.unowned_rules import UnownedRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class MemberCounts:
 
 @dataclass(frozen=True, slots=True)
 class RegionState:
-    """One Region."""
+    """One Region. `bad_rows` are the rows of its table that cannot be trusted, each with the reason."""
 
     region: Region
     mode: str
@@ -86,6 +87,8 @@ class RegionState:
     waiting: Sequence[InstanceAtHook]
     stale_doors: Sequence[PendingRelease]
     drift: Sequence[Change]
+    unowned: Sequence[UnownedRule] = ()
+    bad_rows: Mapping[RosterKey, str] = field(default_factory=dict)
 
     @property
     def complaints(self) -> list[str]:
@@ -95,6 +98,8 @@ class RegionState:
             "drift": self.drift,
             "hooks wait": self.waiting,
             "stale doors": self.stale_doors,
+            "rules of unknown owner": self.unowned,
+            "bad rows": self.bad_rows,
             "rosters differ": any(roster.behind for roster in self.rosters),
             "dead letters": self.engine.dead_letters,
             "last reconcile failed": self.engine.last_reconcile is not None
@@ -103,11 +108,16 @@ class RegionState:
         return [complaint for complaint, holds in checks.items() if holds]
 
 
-def region_states(snapshot: Snapshot, settings: Mapping[Region, Settings]) -> list[RegionState]:
-    """Each Region that answered, in the cluster's order."""
+def region_states(
+    snapshot: Snapshot, settings: Mapping[Region, Settings], unowned: Sequence[UnownedRule] = ()
+) -> list[RegionState]:
+    """Each Region that answered, in the cluster's order. `unowned` are the rules of unknown owner in all of them."""
     planned = snapshot.planned
     return [
-        _region_state(snapshot, settings[region], [change for change in planned if change.region == region])
+        replace(
+            _region_state(snapshot, settings[region], [change for change in planned if change.region == region]),
+            unowned=[rule for rule in unowned if rule.region == region],
+        )
         for region in settings
         if region in snapshot.regions
     ]
@@ -116,7 +126,8 @@ def region_states(snapshot: Snapshot, settings: Mapping[Region, Settings]) -> li
 def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change]) -> RegionState:
     home = settings.region
     region = snapshot.regions[home]
-    rosters = region.rows.of(home).values()
+    rows = [roster for key, roster in region.rows.of(home).items() if not key.is_announcement]
+    rosters = [roster for roster in rows if roster.key.asg in settings.auto_scaling_groups]
     return RegionState(
         region=home,
         mode=settings.mode.value,
@@ -130,11 +141,12 @@ def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change
         waiting=list(_waiting(region)),
         stale_doors=[
             PendingRelease(instance, peer, roster.departed.get(instance, roster.updated_at))
-            for roster in rosters
+            for roster in rows
             for peer, instances in sorted(roster.pending_releases.items())
             for instance in sorted(instances)
         ],
         drift=drift,
+        bad_rows={key: row.reason for key, row in sorted(region.rows.bad.items())},
     )
 
 

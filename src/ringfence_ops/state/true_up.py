@@ -23,6 +23,7 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.errors import CommandError
+from ringfence_ops.logs.json_values import ID_LIMIT, MESSAGE_LIMIT, count_of, json_object, text_of, texts_of
 from ringfence_ops.state.changes import Action, Change, GuardHold, changes
 
 
@@ -83,12 +84,15 @@ def true_up_by_function(aws: Aws, cluster: str, region: Region, confirmed: Seque
 def _invoked(aws: Aws, cluster: str, region: Region, payload: Mapping[str, object]) -> TrueUpResult:
     began = time.monotonic()
     response = _invoke(aws, cluster, region, patient=True, Payload=json.dumps(payload))
-    summary = json.loads(response["Payload"].read() or b"null")
+    answer = response["Payload"].read()
+    summary = json_object(answer)
     seconds = time.monotonic() - began
     if "FunctionError" in response:
-        message = summary.get("errorMessage", summary) if isinstance(summary, dict) else summary
-        return TrueUpResult(seconds=seconds, failure=str(message))
-    return _result(summary if isinstance(summary, dict) else {}, seconds)
+        message = text_of((summary or {}).get("errorMessage"))
+        return TrueUpResult(seconds=seconds, failure=message or f"the function failed: {answer[:ID_LIMIT]!r}")
+    if summary is None:
+        return TrueUpResult(seconds=seconds, failure="the function's answer is not a summary of a true-up")
+    return _result(summary, seconds)
 
 
 def _invoke(aws: Aws, cluster: str, region: Region, *, patient: bool, **arguments: str) -> Mapping[str, Any]:
@@ -107,14 +111,15 @@ def _invoke(aws: Aws, cluster: str, region: Region, *, patient: bool, **argument
 
 
 def _result(summary: Mapping[str, Any], seconds: float) -> TrueUpResult:
-    """The function's summary. `ringfence.runtime.telemetry` makes it."""
-
-    def count(name: str) -> int:
-        return int(summary.get(name, 0))
-
-    held = sum(len(hold.get("rules", ())) for hold in summary.get("held", ()))
-    counts = RuleCounts(count("added"), count("removed"), count("relabelled"), held, count("refused"))
-    return TrueUpResult(counts, seconds, problems=tuple(map(str, summary.get("problems", ()))))
+    """The function's summary. `ringfence.runtime.telemetry` makes it. What is of another type does not count."""
+    added, removed, relabelled, refused = (
+        count_of(summary.get(name)) for name in ("added", "removed", "relabelled", "refused")
+    )
+    holds = summary.get("held")
+    rules = [hold.get("rules") for hold in holds if isinstance(hold, dict)] if isinstance(holds, list) else []
+    held = sum(len(ids) for ids in rules if isinstance(ids, list))
+    problems = texts_of(summary.get("problems"), MESSAGE_LIMIT)
+    return TrueUpResult(RuleCounts(added, removed, relabelled, held, refused), seconds, problems=problems)
 
 
 def true_up_locally(aws: Aws, settings: Settings, confirmed: Sequence[GuardHold] = ()) -> TrueUpResult:

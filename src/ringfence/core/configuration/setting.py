@@ -72,7 +72,8 @@ class Text:
 
     `parse` makes the value of one text, and raises ValueError for what the engine cannot work with. Each text is one of
     `allowed`, if there are any, and matches the whole of `pattern` (ASCII, as CloudFormation's `AllowedPattern`), if
-    there is one. `must_be` says the same in words.
+    there is one. `must_be` says the same in words. `bounds`, if there is one, raises ValueError for a text that the
+    engine can work with, and that a cluster must not be configured with.
     """
 
     parse: Callable[[str], Any] = str
@@ -80,6 +81,7 @@ class Text:
     allowed: tuple[str, ...] = ()
     pattern: str = ""
     must_be: str = ""
+    bounds: Callable[[str], Any] | None = None
 
     def read(self, text: str) -> Any:
         """The value of one text. Raises ValueError."""
@@ -89,9 +91,14 @@ class Text:
 
     def limit(self, text: str) -> str | None:
         """Why a text that `read` accepts is refused when a cluster is configured; None if it is not."""
-        if not self.pattern or re.fullmatch(self.pattern, text, re.ASCII):
-            return None
-        return f"must be {self.must_be}, got {text!r}"
+        if self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
+            return f"must be {self.must_be}, got {text!r}"
+        try:
+            if self.bounds is not None:
+                self.bounds(text)
+        except ValueError as error:
+            return str(error)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

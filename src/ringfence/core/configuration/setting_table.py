@@ -12,7 +12,7 @@ from typing import Any
 from ringfence.core.configuration.choices import Mode, NoAddress
 from ringfence.core.configuration.schedule import expression
 from ringfence.core.configuration.setting import Number, Scope, Section, Setting, Text, Use, matching
-from ringfence.core.model.addresses import AddressKind, network
+from ringfence.core.model.addresses import AddressKind, network, static_member
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 
@@ -70,7 +70,7 @@ TABLE: Table = (
         type=Text(
             SecurityGroupId,
             many=tuple,
-            pattern="sg-[0-9a-f]+",
+            pattern="sg-[0-9a-f]{8,17}",
             must_be="a list of ids such as sg-0123456789abcdef0",
         ),
         section=Section.REGION,
@@ -117,10 +117,14 @@ TABLE: Table = (
             many=tuple,
             pattern="([0-9a-fA-F:.]+(/[0-9]{1,3})?)?",
             must_be="empty, or a list of CIDRs such as 192.0.2.0/24,2001:db8::/64",
+            bounds=static_member,
         ),
         section=Section.ADMISSION,
         label="Static members",
-        description="CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host.",
+        description=(
+            "CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host: unicast addresses,"
+            " in networks of at most /8 (IPv4) or /16 (IPv6)."
+        ),
         default="",
     ),
     Setting(

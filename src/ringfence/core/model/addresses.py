@@ -29,25 +29,67 @@ def host(address: str) -> Cidr:
     network = ipaddress.ip_network(address, strict=True)
     if network.num_addresses != 1:
         raise ValueError(f"{address} is a network, not a single host")
-    parsed = network.network_address
-    scoped = isinstance(parsed, ipaddress.IPv6Address) and parsed.scope_id is not None
-    if scoped or parsed in _THIS_NETWORK or parsed.is_multicast or parsed.is_unspecified or parsed.is_loopback:
-        raise ValueError(f"{address} is not the address of a unicast host")
-    if parsed.is_link_local or parsed.is_reserved:
+    if not _is_unicast(network.network_address):
         raise ValueError(f"{address} is not the address of a unicast host")
     return Cidr(str(network))
 
 
 @lru_cache(maxsize=4096)
 def network(cidr: str) -> Cidr:
-    """The canonical CIDR of a static member: a host or a network, but not all addresses.
+    """The canonical CIDR of a host or a network, but not of all addresses.
 
     Raises ValueError for a malformed CIDR, for one with host bits set, and for 0.0.0.0/0 and ::/0.
     """
     parsed = ipaddress.ip_network(cidr, strict=True)
     if parsed.prefixlen == 0:
-        raise ValueError(f"{cidr} admits everybody")
+        raise ValueError(f"{cidr} admits all addresses")
     return Cidr(str(parsed))
+
+
+LARGEST_STATIC = {4: 8, 6: 16}
+"""The shortest prefix of a static member, by IP version: a larger network is more than any organization has."""
+
+
+@lru_cache(maxsize=4096)
+def static_member(cidr: str) -> Cidr:
+    """The canonical CIDR of a static member: a unicast host, or a network of unicast hosts.
+
+    Raises ValueError for a malformed CIDR, for one with host bits set, for a network larger than /8 (IPv4) or /16
+    (IPv6), and for addresses that are not unicast hosts' (0.0.0.0/8, multicast, loopback, link-local, reserved).
+    """
+    parsed = ipaddress.ip_network(cidr, strict=True)
+    if parsed.prefixlen < (largest := LARGEST_STATIC[parsed.version]):
+        raise ValueError(f"{cidr} is larger than /{largest}, the largest network that can be a static member")
+    if not _is_unicast(parsed[0]) or not _is_unicast(parsed[-1]):
+        raise ValueError(f"{cidr} has addresses that are not unicast hosts'")
+    return Cidr(str(parsed))
+
+
+def is_static_member(cidr: Cidr) -> bool:
+    """Whether a canonical CIDR can be a static member's."""
+    try:
+        static_member(cidr)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host(cidr: Cidr) -> bool:
+    """Whether a canonical CIDR is a single unicast host's."""
+    try:
+        host(cidr)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_unicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether a host can have the address."""
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        return False
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local:
+        return False
+    return not address.is_reserved and address not in _THIS_NETWORK
 
 
 def is_ipv6(cidr: Cidr) -> bool:

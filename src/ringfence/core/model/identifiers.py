@@ -8,6 +8,9 @@ InstanceId = NewType("InstanceId", str)
 SecurityGroupId = NewType("SecurityGroupId", str)
 RuleId = NewType("RuleId", str)
 
+ANNOUNCEMENT = "(region)"
+"""In the key of a Region's announcement, this is in the place of the Auto Scaling group. No group has such a name."""
+
 STATIC = "(static)"
 """In the label of a static member's rule, this is in the place of the Auto Scaling group. No group has such a name."""
 
@@ -18,6 +21,11 @@ class RosterKey:
 
     region: Region
     asg: str
+
+    @property
+    def is_announcement(self) -> bool:
+        """Whether the row is the announcement of its Region, not the roster of a group."""
+        return self.asg == ANNOUNCEMENT
 
     def __str__(self) -> str:
         return f"{self.region}/{self.asg}"

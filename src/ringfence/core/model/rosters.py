@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
 
 
@@ -34,6 +35,11 @@ class Roster:
     `departed` has a tombstone for each instance that left: the time at which that was first known, in epoch seconds.
     `pending_releases` names, for each peer Region, the departed instances whose release there is not confirmed.
     `observed` says that no engine may change the Region's security groups: the Region is in observe mode.
+
+    A Region's announcement is a row of the same form, without members. `groups` are the Auto Scaling groups that it
+    announces: a roster of any other group is not the Region's. It is None in every row of another kind.
+
+    `of_0_1` says that an engine of version 0.1 wrote the row, which does not know announcements.
     """
 
     key: RosterKey
@@ -45,7 +51,9 @@ class Roster:
     ports: Ports = Ports()
     account: str = ""
     observed: bool = False
+    groups: frozenset[str] | None = None
     updated_at: int = 0
+    of_0_1: bool = False
 
     def addresses(self) -> Iterator[tuple[Cidr, InstanceId]]:
         """Every address that must be admitted, with the instance that has it."""
@@ -63,6 +71,7 @@ class Roster:
             and self.ports == other.ports
             and self.account == other.account
             and self.observed == other.observed
+            and self.groups == other.groups
         )
 
 
@@ -76,12 +85,31 @@ class HeldRemovals:
     at: int
 
 
+VERSION_MARGIN = 24 * 3600
+"""How far a version may be above the time in epoch seconds: more writes than a roster can have in a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawVersion:
+    """The version of a row that no engine of ours can have written, as DynamoDB has it; None if it has none."""
+
+    attribute: Mapping[str, Any] | None
+
+
+RowVersion = int | RawVersion
+"""The version of a row as it was read: 0 if there is no row, or a row of the original sample."""
+
+
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be trusted: what is wrong with it, and its version (0 if it has none)."""
+    """A row that cannot be trusted: what is wrong with it, and its version.
+
+    `raw` is its version if no engine can have written it; then `version` is 0, so that any row of ours is newer.
+    """
 
     reason: str
     version: int = 0
+    raw: RawVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +121,36 @@ class Rows:
     held: Mapping[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
 
     def of(self, region: Region) -> dict[RosterKey, Roster]:
-        """The rosters whose home is the Region."""
+        """The rosters whose home is the Region, its announcement included."""
         return {key: roster for key, roster in self.rosters.items() if key.region == region}
 
     def versions(self) -> dict[RosterKey, int]:
         """The version of every row."""
         return {key: row.version for rows in (self.rosters, self.bad) for key, row in rows.items()}
+
+    def version_read(self, key: RosterKey) -> RowVersion:
+        """The version of a row as it must still be when the row is replaced."""
+        if key in self.bad:
+            return self.bad[key].raw or self.bad[key].version
+        return self.rosters[key].version if key in self.rosters else 0
+
+    def announcement(self, region: Region) -> Roster | None:
+        """What the Region announces. None for a Region without an announcement: its engine is of version 0.1."""
+        return self.rosters.get(RosterKey(region, ANNOUNCEMENT))
+
+    def is_announced(self, key: RosterKey) -> bool:
+        """Whether the roster is one of its Region's. Without an announcement, every readable roster is."""
+        announcement = self.announcement(key.region)
+        return announcement is None or announcement.groups is None or key.asg in announcement.groups
+
+    def may_be_of_a_downgraded_region(self, key: RosterKey) -> bool:
+        """Whether the roster may be of a Region that went back to version 0.1 and left its announcement behind.
+
+        Then nothing new follows from it, and its rules stay: the Region's own engine keeps them.
+        """
+        roster = self.rosters.get(key)
+        return roster is not None and roster.of_0_1
+
+    def is_doubtful(self, region: Region) -> bool:
+        """Whether the Region's announcement cannot be trusted, so that nothing new may follow from its rosters."""
+        return RosterKey(region, ANNOUNCEMENT) in self.bad

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr, is_host, is_static_member
+from ringfence.core.model.identifiers import STATIC, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 
 _DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
@@ -72,6 +72,18 @@ class Rule:
     description: str = ""
 
     def label(self, cluster: str) -> Label | None:
-        """The rule's label if the cluster owns the rule, or None for every foreign rule."""
+        """The rule's label if the cluster owns the rule, or None for every foreign rule.
+
+        Anyone who may change the group can write a description. So a label counts only on a rule that we could have
+        made: for a single host, or for a network of static members.
+        """
+        label = self.written_label(cluster)
+        if label is None or self.opening is None:
+            return None
+        ours = is_static_member(self.opening.cidr) if label.roster.asg == STATIC else is_host(self.opening.cidr)
+        return label if ours else None
+
+    def written_label(self, cluster: str) -> Label | None:
+        """The label of the cluster in the rule's description, even if the cluster cannot have made the rule."""
         label = Label.parse(self.description)
-        return label if label is not None and label.cluster == cluster and self.opening is not None else None
+        return label if label is not None and label.cluster == cluster else None

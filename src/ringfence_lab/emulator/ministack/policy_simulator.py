@@ -69,12 +69,13 @@ def _members(parameters: QueryParameters, name: str) -> Iterator[str]:
         number += 1
 
 
-def _context(parameters: QueryParameters) -> dict[str, str]:
-    """The entries of the context, each with its first value. Keys are in lower case."""
-    entries: dict[str, str] = {}
+def _context(parameters: QueryParameters) -> dict[str, str | list[str]]:
+    """The entries of the context: a list for a key with several values. Keys are in lower case."""
+    entries: dict[str, str | list[str]] = {}
     number = 1
     while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):
-        value = iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyValues.member.1")
-        entries[str(name).lower()] = str(value)
+        values = list(_members(parameters, f"ContextEntries.member.{number}.ContextKeyValues"))
+        is_list = iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyType").endswith("List")
+        entries[str(name).lower()] = values if is_list else "".join(values[:1])
         number += 1
     return entries

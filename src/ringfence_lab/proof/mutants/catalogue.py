@@ -4,9 +4,10 @@ Imports nothing of the engine.
 """
 
 from ringfence_lab.proof.mutants.ours import OURS
+from ringfence_lab.proof.mutants.outside import OUTSIDE
 from ringfence_lab.proof.mutants.predecessor import PREDECESSOR
 from ringfence_lab.proof.mutants.protocol import PROTOCOL
 from ringfence_lab.proof.mutants.reported import REPORTED
 
-MUTANTS = (*PREDECESSOR, *PROTOCOL, *REPORTED, *OURS)
+MUTANTS = (*PREDECESSOR, *PROTOCOL, *REPORTED, *OURS, *OUTSIDE)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -32,7 +32,7 @@ PROTOCOL = (
         "A Region empties the rosters of other Regions in its table as if they were of groups that it no longer has.",
         "rule 1, one writer for each row",
         "reconciler.rosters",
-        (Replace("next_rosters", "B.of(_).items()", "B.rosters.items()"),),
+        (Replace("decide_rosters", "B.of(_).items()", "B.rosters.items()"),),
     ),
     Mutant(
         "observes-before-it-reads",
@@ -42,7 +42,7 @@ PROTOCOL = (
         (
             Replace(
                 "_attempt",
-                "_ = observe(Q, S, B)",
+                "_ = observe_and_decide(Q, S, B, _)",
                 """
                 IT
                 B = read_home_table(Q, S)
@@ -94,7 +94,7 @@ PROTOCOL = (
             Drop(
                 "RegionPasses._peer_within",
                 """
-                for K, R in O.items():
+                for K, R in sorted(O.items(), ...):
                     ...
                     if (V := T.offer(R)) > R.version: raise E
                 """,
@@ -154,14 +154,14 @@ PROTOCOL = (
         "In a peer Region every owned rule may be removed, not only those of the home Region's own rosters.",
         "rule 4, scope",
         "core.plan",
-        (Replace("Scope.may_remove", "_.region == _.home and _ in _.rosters", "True"),),
+        (Replace("Scope.may_remove", "if not S.at_home or _: return False", "if not S.at_home: return True"),),
     ),
     Mutant(
         "missing-row-is-an-empty-one",
         "The rules of a peer whose row is missing are removed: unknown counts as absent.",
         "rule 4, scope; external-dns #3841",
         "core.plan",
-        (Replace("Scope.may_remove", "_ in _.rosters or _.region not in _.regions", "True"),),
+        (Replace("Scope.may_remove", "_.region not in _.regions and _", "True"),),
     ),
     Mutant(
         "no-validation",

@@ -100,17 +100,19 @@ REPORTED = (
         "core.membership",
         (
             Wrap(
-                "next_roster",
+                "decide_members",
                 """
                 def mutant(original, before, observation, events, now, settings):
-                    roster = original(before, observation, events, now, settings)
+                    decision = original(before, observation, events, now, settings)
+                    roster = decision.roster
                     kept = {
                         id: member
                         for id, member in before.members.items()
                         if id in roster.departed and not _addresses(None, observation.instances.get(id), settings)
                     }
                     departed = {id: at for id, at in roster.departed.items() if id not in kept}
-                    return replace(roster, members={**roster.members, **kept}, departed=departed)
+                    roster = replace(roster, members={**roster.members, **kept}, departed=departed)
+                    return replace(decision, roster=roster)
                 """,
             ),
         ),
@@ -120,17 +122,7 @@ REPORTED = (
         "A launch continues although its own group has no room for its rules.",
         "ALBC #4800, #3538",
         "core.hook_decision",
-        (
-            Replace(
-                "_launch",
-                "R = _.lacking.get(_)",
-                """
-                IT
-                if R is not None and R.refusal is Refusal.QUOTA:
-                    R = None
-                """,
-            ),
-        ),
+        (Replace("_refused", "Complete(W, HookResult.ABANDON, Y)", "Complete(W, HookResult.CONTINUE, Y)"),),
     ),
     Mutant(
         "hooks-by-event-only",
@@ -163,14 +155,17 @@ REPORTED = (
         "Every launching instance counts as on its way into the group, even one on its way into the warm pool.",
         "infrahouse 1.5.0",
         "core.membership",
-        (Replace("_judge", "isinstance(_, Launching) and _.destination is Place.WARM_POOL", "False"),),
+        (
+            Replace("_passes_through_the_pool", "_.destination is Place.WARM_POOL", "False"),
+            Replace("_enters_the_group", "L and _", "L"),
+        ),
     ),
     Mutant(
         "origin-not-read",
         "An instance that leaves the warm pool stays departed as long as its tombstone is fresh.",
         "infrahouse 1.5.0",
         "core.membership",
-        (Replace("_launches_out_of_the_pool", "isinstance(_, Launching) and _.origin is Place.WARM_POOL", "False"),),
+        (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
     ),
     Mutant(
         "old-address-kept",

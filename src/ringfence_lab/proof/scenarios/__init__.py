@@ -48,6 +48,7 @@ SCENARIOS = (
     Scenario("lost events, found by schedule", failures.lost_events),
     Scenario("Elastic IP moves", capacity.elastic_ip),
     Scenario("instance lost", capacity.lost_instance),
+    Scenario("instance with seventy addresses", capacity.many_addresses),
     Scenario("detach, attach, standby", capacity.detach_and_attach),
     Scenario("mass removal, held by the guard", operations.mass_removal),
     Scenario("Region leaves", operations.region_leaves, regions=3),

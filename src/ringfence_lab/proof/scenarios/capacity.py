@@ -1,5 +1,6 @@
 """Scenarios of capacity: launches, terminations, replacements, quotas and the warm pool."""
 
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Harness
 
 
@@ -106,6 +107,16 @@ def elastic_ip(harness: Harness) -> None:
     harness.region(EAST).ec2.assign_public_address(next(iter(harness.group(EAST).listed())), elastic=True)
     harness.region(EAST).events.schedule()
     harness.drain(EAST)
+
+
+def many_addresses(harness: Harness) -> None:
+    """An instance has more addresses than are admitted."""
+    for region in harness.cloud.regions.values():
+        region.security_group.quota = 200
+    east, instance = harness.region(EAST), next(iter(harness.group(EAST).listed()))
+    for number in range(1, 70):
+        east.ec2.add_interface(instance, AddressKind.PUBLIC_IPV4, Cidr(f"198.19.0.{number}/32"))
+    harness.invoke((EAST, TRUE_UP))
 
 
 def overlapping_invocations(harness: Harness) -> None:

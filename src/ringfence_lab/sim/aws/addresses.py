@@ -8,6 +8,14 @@ import random
 
 from ringfence.core.model.addresses import Cidr
 
+INVENTED = "192.0.2."
+"""The network of the addresses that no instance ever has (RFC 5737, TEST-NET-1). Only an adversary names them."""
+
+
+def is_invented(address: Cidr) -> bool:
+    """Whether no instance ever has the address."""
+    return address.startswith(INVENTED)
+
 
 class AddressPool:
     """Allocates addresses. With `chance` given, it sometimes allocates one that a stranger had."""

@@ -5,6 +5,7 @@ with a warm pool", "Temporarily remove instances", "Detach or attach instances".
 an abandoned launch ends through the termination hooks; attach and the return from standby run no hook.
 """
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -76,6 +77,7 @@ class AutoScalingGroup:
         self._record = record
         self._send_event = send_event
         self._actions = 0
+        self._token_prefix = f"{zlib.crc32(f'{ec2.region}/{name}'.encode()):08x}"
         self._rests_until = 0.0
         self._listed: Past[Mapping[InstanceId, str]] = Past(clock, {})
 
@@ -231,7 +233,7 @@ class AutoScalingGroup:
         instance.waits = {}
         for hook in hooks:
             self._actions += 1
-            token = f"{self._ec2.region}-{self.name}-{self._actions:08d}"
+            token = f"{self._token_prefix}-0000-4000-9000-{self._actions:012x}"
             instance.waits[hook.name] = LifecycleAction(self.name, instance.id, hook, route, token, self._clock.now())
         self._state(instance, f"{route.state}:Wait" if hooks else route.state)
         if not hooks:

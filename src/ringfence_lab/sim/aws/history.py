@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import RowVersion
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.invocation import Invocation
 
@@ -125,11 +126,34 @@ class RowWritten:
     region: Region
     key: RosterKey
     version: int
-    previous: int
+    previous: RowVersion
     by: Invocation | None
 
     def __str__(self) -> str:
         return f"row {self.key} in {self.region}: version {self.version} over {self.previous}"
+
+
+@dataclass(frozen=True, slots=True)
+class RowDeleted:
+    """A row of a Region's table was deleted."""
+
+    region: Region
+    key: RosterKey
+    by: Invocation | None
+
+    def __str__(self) -> str:
+        return f"row {self.key} in {self.region} is deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPut:
+    """A caller that is no engine wrote or deleted a row of a Region's table."""
+
+    region: Region
+    key: RosterKey
+
+    def __str__(self) -> str:
+        return f"row {self.key} in {self.region} is written or deleted by another caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +180,7 @@ CloudChange = (
     | AddressReleased
     | AddressReturned
     | RowWritten
+    | RowDeleted
+    | ItemPut
     | TableRecreated
 )

@@ -38,8 +38,11 @@ class Ec2Instance:
 
 
 class Ec2:
-    """A Region's instances. `assigns_public_addresses` is the subnet's setting; `address_seconds` is the delay between
-    the launch and the address."""
+    """A Region's instances.
+
+    `assigns_public_addresses` is the subnet's setting. `address_seconds` is the delay between the launch and the
+    address. `had` are all addresses that each instance ever had.
+    """
 
     def __init__(
         self, region: Region, number: int, clock: VirtualClock, pool: AddressPool, record: Callable[[CloudChange], None]
@@ -54,7 +57,7 @@ class Ec2:
         self._clock = clock
         self._record = record
         self._launched = 0
-        self._had: set[tuple[InstanceId, Cidr]] = set()
+        self.had: set[tuple[InstanceId, Cidr]] = set()
         self._described: Past[Mapping[InstanceId, Instance]] = Past(clock, {})
 
     def launch(self, group: str | None = None) -> Ec2Instance:
@@ -66,6 +69,7 @@ class Ec2:
         instance = Ec2Instance(id, group, Power.RUNNING, addresses, int(self._clock.now()))
         self.instances[id] = instance
         self.holders[private] = self.holders[v6] = instance
+        self.had |= {(id, private), (id, v6)}
         if not self.assigns_public_addresses:
             self._changed(instance)
         elif self.address_seconds:
@@ -161,9 +165,9 @@ class Ec2:
     def _give(self, instance: Ec2Instance, kind: AddressKind, address: Cidr) -> None:
         instance.addresses = {**instance.addresses, kind: (*instance.addresses.get(kind, ()), address)}
         self.holders[address] = instance
-        if (instance.id, address) in self._had:
+        if (instance.id, address) in self.had:
             self._record(AddressReturned(self.region, instance.id, address))
-        self._had.add((instance.id, address))
+        self.had.add((instance.id, address))
 
     def _release_public(self, instance: Ec2Instance) -> None:
         released = instance.addresses.get(AddressKind.PUBLIC_IPV4, ())

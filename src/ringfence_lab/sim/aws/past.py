@@ -9,8 +9,8 @@ from ringfence_lab.sim.aws.clock import VirtualClock
 
 T = TypeVar("T")
 
-REMEMBERED_SECONDS = 30.0
-"""The maximum age of a stale answer. Assumed: half of what the engine allows for."""
+REMEMBERED_SECONDS = 60.0
+"""The maximum age of a stale answer. Assumed: what the engine allows for."""
 
 
 class Past(Generic[T]):

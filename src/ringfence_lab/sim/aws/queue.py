@@ -5,7 +5,7 @@ Source: Amazon SQS Developer Guide, "FIFO queue delivery logic", "Exactly-once p
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence_lab.sim.aws.clock import VirtualClock
 
@@ -15,12 +15,13 @@ BATCH = 10
 
 @dataclass(slots=True)
 class Message:
-    """A message. It can be received from `visible_at` on."""
+    """A message. It can be received from `visible_at` on. `reason` says why it is a dead letter."""
 
     id: str
     body: str
     visible_at: float
     receives: int = 0
+    reason: str = ""
 
 
 class Queue:
@@ -65,6 +66,6 @@ class Queue:
         done = {message.id for message in messages}
         self.messages = [message for message in self.messages if message.id not in done]
 
-    def bury(self, message: Message) -> None:
+    def bury(self, message: Message, reason: str) -> None:
         """Copies the message to the dead-letter queue; the caller still has to delete it here."""
-        self.dead_letters.append(message)
+        self.dead_letters.append(replace(message, reason=reason))

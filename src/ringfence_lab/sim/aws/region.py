@@ -43,9 +43,9 @@ class CloudRegion:
         self.ec2 = Ec2(name, number, context.clock, pool, context.record)
         self.groups: dict[str, AutoScalingGroup] = {}
         self.security_groups = SecurityGroupStore()
-        self.table = DynamoDbTable(name, context.record)
+        self.table = DynamoDbTable(name, context.clock.now, context.record)
         self._context = context
-        self.security_group = self.add_security_group(f"sg-{name}", context.ports)
+        self.security_group = self.add_security_group(f"sg-{number:08x}", context.ports)
 
     def auto_scaling_group(
         self, name: str, desired: int = 0, launch_heartbeat: float = 300.0, terminate_heartbeat: float = 900.0

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import RingfenceError
-from ringfence.core.events import Event, parse
+from ringfence.core.errors import Permanent, RingfenceError
+from ringfence.core.events import Event, Malformed, parse
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
+from ringfence.runtime.batch import ATTEMPT_STARTS_WITHIN, serve
 from ringfence.runtime.batch import Message as ReadMessage
-from ringfence.runtime.batch import after
 from ringfence_lab.sim.aws.queue import Message, Queue
 from ringfence_lab.sim.engine.line import Killed
 from ringfence_lab.sim.invocation import Invocation
@@ -31,34 +31,54 @@ class Function:
 
     def invoke(self, invocation: Invocation, services: Services, payload: object) -> None:
         """A direct invoke. Raises what the engine raises, and Killed."""
-        self._run(invocation, services, [parse(payload, f"request-{invocation.number}")])
+        event = parse(payload, f"request-{invocation.number}")
+        try:
+            if isinstance(event, Malformed):
+                raise Permanent(f"the event is malformed: {event.reason}")
+            self._reconcile(invocation, services, [event])
+        finally:
+            invocation.ended = True
 
     def consume(self, invocation: Invocation, services: Services, batch: Sequence[Message]) -> None:
         """A batch of the queue. A message that is to be delivered again stays there until it is visible again.
 
-        Raises nothing. If the process is killed, the queue deletes no message.
+        If the process is killed, the queue deletes no message. Raises an error that is not the engine's own after the
+        batch is done: no history may hide it.
         """
-        messages = [ReadMessage.read(message.id, message.body) for message in batch]
-        failure: RingfenceError | None = None
+        started = services.clock.now()
+        crashes: list[Exception] = []
+
+        def reconcile_events(events: Sequence[Event]) -> None:
+            try:
+                self._reconcile(invocation, services, events)
+            except RingfenceError:
+                raise
+            except Exception as error:
+                crashes.append(error)
+                raise
+
         try:
-            self._run(invocation, services, [message.event for message in messages])
+            result = serve(
+                [ReadMessage.read(message.id, message.body) for message in batch],
+                reconcile_events,
+                has_time=lambda: services.clock.now() - started < ATTEMPT_STARTS_WITHIN,
+            )
         except Killed:
             return
-        except RingfenceError as error:
-            failure = error
-        result = after(messages, failure)
-        buried = {message.id for message in result.dead_letters}
+        finally:
+            invocation.ended = True
+        reasons = {letter.message.id: letter.reason for letter in result.dead_letters}
         again = {message.id for message in result.delivered_again}
         for message in batch:
-            if message.id in buried:
-                self.queue.bury(message)
+            if message.id in reasons:
+                self.queue.bury(message, reasons[message.id])
         self.queue.delete([message for message in batch if message.id not in again])
+        if crashes:
+            raise crashes[0]
 
-    def _run(self, invocation: Invocation, services: Services, events: Sequence[Event]) -> None:
+    def _reconcile(self, invocation: Invocation, services: Services, events: Sequence[Event]) -> None:
         try:
             self.engine(events, services, self.settings)
         except RingfenceError as error:
             invocation.error = error
             raise
-        finally:
-            invocation.ended = True

@@ -54,6 +54,7 @@ class Line:
             raise Killed
         call = Call(self._invocation, region, service, operation, mutating, self._now())
         self._log.append(call)
+        self._invocation.calls += 1
         fault = self._faults.on(call)
         if fault is not None:
             return self._disturbed(call, effect, fault)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
-from ringfence.core.model.rosters import HeldRemovals, Roster, Rows
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import Addition
@@ -20,6 +20,7 @@ OPERATIONS = (
     "Scan",
     "Query",
     "PutItem",
+    "DeleteItem",
     "AuthorizeSecurityGroupIngress",
     "RevokeSecurityGroupIngress",
     "UpdateSecurityGroupRuleDescriptionsIngress",
@@ -136,14 +137,14 @@ class SimulatedRosterTable:
         """See `interfaces.RosterTable.rows_of`."""
         return self.line.call(self.region.name, "dynamodb", "Query", lambda _: self.region.table.query(region))
 
-    def replace(self, roster: Roster, standing_version: int) -> None:
+    def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """See `interfaces.RosterTable.replace`."""
         table, by = self.region.table, self.invocation
         self.line.call(
             self.region.name,
             "dynamodb",
             "PutItem",
-            lambda _: table.replace(roster, standing_version, by),
+            lambda _: table.replace(roster, version_read, by),
             mutating=True,
         )
 
@@ -151,6 +152,17 @@ class SimulatedRosterTable:
         """See `interfaces.RosterTable.offer`."""
         table, by = self.region.table, self.invocation
         return self.line.call(self.region.name, "dynamodb", "PutItem", lambda _: table.offer(roster, by), mutating=True)
+
+    def delete(self, key: RosterKey, version_read: RowVersion) -> None:
+        """See `interfaces.RosterTable.delete`."""
+        table, by = self.region.table, self.invocation
+        self.line.call(
+            self.region.name,
+            "dynamodb",
+            "DeleteItem",
+            lambda _: table.delete(key, version_read, by),
+            mutating=True,
+        )
 
     def hold(self, held: HeldRemovals) -> None:
         """See `interfaces.RosterTable.hold`."""

@@ -1,12 +1,13 @@
 """Lists the properties of a change: which checks run on which kind of change, in their order.
 
-Two more properties are checked when an invocation ends (`launches_are_answered_without_the_table` and
-`strangers_are_not_admitted`), and one after healing (`convergence`).
+More properties are checked when an invocation ends (`launches_are_answered_without_the_table`,
+`strangers_are_not_admitted`, `unknown_owners_are_reported`), and after healing (`convergence`, `siege`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, LabelChanged, RowWritten, RuleMade, RuleRevoked
+from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opened, only_members_are_admitted
 from ringfence_lab.sim.properties.context import CheckContext
 from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
@@ -18,25 +19,31 @@ from ringfence_lab.sim.properties.members import (
 )
 from ringfence_lab.sim.properties.peers import peer_deadlines_are_kept
 from ringfence_lab.sim.properties.quotas import quotas_hold
-from ringfence_lab.sim.properties.rows import rows_are_written_by_their_home, versions_only_grow
+from ringfence_lab.sim.properties.rows import (
+    rows_are_written_by_their_home,
+    tombstones_name_instances_of_their_group,
+    versions_only_grow,
+)
 
 PropertyCheck = Callable[[CheckContext, CloudChange], Iterator[str]]
 """Yields what is wrong with a change. Its name is the name of the property."""
 
 CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
     RuleMade: (
+        only_members_are_admitted,
+        only_managed_ports_are_opened,
         quotas_hold,
         rules_are_added_before_others_are_removed,
         peer_deadlines_are_kept,
         departed_instances_stay_out,
     ),
     RuleRevoked: (foreign_rules_stay, members_in_service_stay_admitted, unknown_instances_get_a_second_look),
-    LabelChanged: (foreign_rules_keep_their_descriptions,),
+    LabelChanged: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
     ActionCompleted: (
         launches_are_admitted_first,
         launches_are_abandoned_only_without_room,
         terminations_are_released_first,
         peer_deadlines_are_kept,
     ),
-    RowWritten: (versions_only_grow, rows_are_written_by_their_home),
+    RowWritten: (versions_only_grow, rows_are_written_by_their_home, tombstones_name_instances_of_their_group),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.membership import STALE_SECONDS
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
@@ -21,6 +21,9 @@ IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proc
 
 LAUNCHING = frozenset({"Pending", "Pending:Wait"})
 
+ADDRESSES = 64
+"""Maximum addresses of an instance that are admitted, the first ones in order. Source: the README."""
+
 
 @dataclass(slots=True)
 class Memory:
@@ -30,7 +33,9 @@ class Memory:
     at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security group last
     lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an operator changed a
     rule. `returned`: when an address returned to the instance that had released it. `announced`: when each Region
-    first wrote to its own table. `released`: when the termination of an instance was answered.
+    first wrote to its own table. `released`: when the termination of an instance was answered. `listed`: the instances
+    that each group listed at some time. `forged`: the rows of each table that another caller than an engine wrote, and
+    that no engine has replaced. `replaced`: when an engine last replaced such a row.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -43,15 +48,28 @@ class Memory:
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
+    listed: set[tuple[RosterKey, InstanceId]] = field(default_factory=set)
+    forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
+    replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """The cloud, the settings of each Region's engine, and the memory."""
+    """The cloud, the settings of each Region's engine, and the memory.
+
+    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1.
+    """
 
     cloud: Cloud
     settings: Mapping[Region, Settings]
     memory: Memory = field(default_factory=Memory)
+    keep_strange_rows: set[Region] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Remembers the instances that the groups list already."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                self.memory.listed |= {(RosterKey(region.name, group.name), id) for id in group.instances}
 
     def now(self) -> float:
         """The time of the cloud."""
@@ -59,10 +77,13 @@ class CheckContext:
 
     def openings(self, home: Region, instance: InstanceId) -> list[Opening]:
         """What an instance needs: its addresses of the configured kinds, on the managed ports."""
-        settings = self.settings[home]
+        ports = self.cloud.managed_ports(self.settings[home])
+        return [Opening(range_, cidr) for cidr in self.addresses(home, instance) for range_ in ports]
+
+    def addresses(self, home: Region, instance: InstanceId) -> tuple[Cidr, ...]:
+        """The addresses of an instance that must be admitted if it is a member."""
         described = self.cloud.regions[home].ec2.instances[instance].described()
-        ports = self.cloud.managed_ports(settings)
-        return [Opening(range_, cidr) for cidr in described.of_kinds(settings.address_kinds) for range_ in ports]
+        return described.of_kinds(self.settings[home].address_kinds)[:ADDRESSES]
 
     def security_groups(self, region: Region) -> list[SecurityGroup]:
         """The groups that the Region's engine manages."""
@@ -86,11 +107,27 @@ class CheckContext:
         """Whether an operator changed the rule so late that the invocation cannot know: it removes rules by id."""
         return self.memory.changed_by_hand.get(rule.id, -1.0) >= by.started
 
+    def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
+        """Whether someone who can also remove the rule gave it another label than the instance's."""
+        label = rule.label(self.cloud.cluster)
+        if rule.id not in self.memory.changed_by_hand:
+            return False
+        return label is None or label.instance != instance or (label.roster, instance) not in self.memory.listed
+
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act
         on the roster in between."""
         at = self.memory.returned.get(cidr)
         return at is not None and self.now() - at < STALE_SECONDS
+
+    def was_forged(self, table: Region, key: RosterKey, by: Invocation) -> bool:
+        """Whether, during the invocation, a Region's table had a row that no engine wrote."""
+        return (table, key) in self.memory.forged or self.memory.replaced.get((table, key), 0.0) >= by.started
+
+    def was_misinformed(self, table: Region, home: Region, by: Invocation) -> bool:
+        """Whether, during the invocation, any row about a Region in a table was one that no engine wrote."""
+        names = (ANNOUNCEMENT, *self.settings[home].auto_scaling_groups)
+        return any(self.was_forged(table, RosterKey(home, name), by) for name in names)
 
     def is_known(self, region: Region, instance: InstanceId, cidr: Cidr) -> bool:
         """Whether every describe, however stale, shows the address on the instance."""

@@ -6,7 +6,8 @@ It knows AWS's actual state, never what the engine assumes about it.
 from collections.abc import Iterable, Iterator
 
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region
+from ringfence.core.model.rosters import MemberState, Roster, Rows
 from ringfence.core.model.rules import Opening
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
@@ -27,6 +28,7 @@ def unconverged(context: CheckContext) -> Iterator[str]:
                 yield f"{group.id} lacks {_sorted(map(str, lacking))}"
             yield from _wrong_labels(context, group)
     yield from _table_differences(context)
+    yield from _strange_rows(context)
     yield from _waiting_instances(context)
 
 
@@ -44,14 +46,14 @@ def _wrong_labels(context: CheckContext, group: SecurityGroup) -> Iterator[str]:
 
 def _members(context: CheckContext, region: Region) -> set[Cidr]:
     """The addresses of the Region's members."""
-    settings, cloud = context.settings[region], context.cloud.regions[region]
+    cloud = context.cloud.regions[region]
     serving = [
         instance.id
         for group in cloud.groups.values()
         for instance in group.instances.values()
         if instance.state in IN_SERVICE or instance.state in LAUNCHING
     ]
-    return {cidr for id in serving for cidr in cloud.ec2.instances[id].described().of_kinds(settings.address_kinds)}
+    return {cidr for id in serving for cidr in context.addresses(region, id)}
 
 
 def _table_differences(context: CheckContext) -> Iterator[str]:
@@ -68,8 +70,34 @@ def _table_differences(context: CheckContext) -> Iterator[str]:
             for name, rows in tables.items():
                 if key not in rows or rows[key].version != roster.version:
                     yield f"{name} does not hold {key} at version {roster.version}"
-            if roster.pending_releases:
-                yield f"{key} has pending releases {dict(roster.pending_releases)}"
+            yield from _unsettled(roster)
+
+
+def _unsettled(roster: Roster) -> Iterator[str]:
+    """What a roster still waits for."""
+    if roster.pending_releases:
+        yield f"{roster.key} has pending releases {dict(roster.pending_releases)}"
+    missing = [id for id, member in roster.members.items() if member.state is MemberState.MISSING]
+    if missing:
+        yield f"{roster.key} has members that AWS does not show: {_sorted(missing)}"
+
+
+def _strange_rows(context: CheckContext) -> Iterator[str]:
+    """The rows in the Regions' key ranges that cannot be trusted, or that are of none of their groups.
+
+    A row without a version is one of the original sample. It stays until a group of its name is configured.
+    """
+    for region in context.cloud.regions.values():
+        rows = Rows(region.table.rosters, region.table.bad)
+        for key in rows.versions():
+            if key.region not in context.settings:
+                continue
+            if key in rows.bad:
+                yield f"{region.name} has a row {key} that cannot be trusted: {rows.bad[key].reason}"
+            names = {*context.settings[key.region].auto_scaling_groups, ANNOUNCEMENT}
+            is_strange = key.asg not in names and rows.version_read(key) != 0
+            if is_strange and key.region not in context.keep_strange_rows:
+                yield f"{region.name} has a row of {key}, which is no group"
 
 
 def _waiting_instances(context: CheckContext) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model.identifiers import InstanceId, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
+from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
@@ -16,6 +17,8 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
     if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
         return
     home, settings = change.region, context.settings[change.region]
+    if context.was_forged(home, RosterKey(home, change.group), change.by):
+        return  # the row that had the pending release is gone
     for region in context.cloud.regions:
         if region != home and region not in context.memory.announced:
             continue  # no other Region can know its groups
@@ -23,6 +26,8 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
             for opening in context.openings(home, change.instance):
                 rule = group.admits(opening)
                 if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
+                    continue
+                if context.has_anothers_label(rule, change.instance):
                     continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
@@ -66,12 +71,23 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
 
 
 def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterator[str]:
-    """After an undisturbed reconcile of a Region, no roster of that Region admits a stranger there."""
+    """After an undisturbed reconcile of a Region, no roster of that Region admits a stranger there, and no label of a
+    roster that does not exist does."""
     strangers = {address for region in context.cloud.regions.values() for address in region.ec2.pool.strangers}
     for group in context.security_groups(by.home):
         for rule in group.rules.values():
             label = rule.label(context.cloud.cluster)
-            if label is None or rule.opening is None or rule.opening.cidr not in strangers:
+            if label is None or rule.opening is None:
                 continue
-            if label.roster.region == by.home:
+            if rule.opening.cidr not in strangers and not is_invented(rule.opening.cidr):
+                continue
+            if label.roster.region == by.home or _is_no_roster(context, label.roster, by.home):
                 yield f"{by} left {rule}"
+
+
+def _is_no_roster(context: CheckContext, key: RosterKey, home: Region) -> bool:
+    """Whether a Region's table shows that another Region, or a Region outside the cluster, has no such roster."""
+    if key.region not in context.settings:
+        return True
+    announcement = context.cloud.regions[home].table.rosters.get(RosterKey(key.region, ANNOUNCEMENT))
+    return announcement is not None and key.asg not in context.settings[key.region].auto_scaling_groups

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
@@ -26,7 +26,7 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         yield f"{change.by} continued {change.instance} after {now - launched:.0f} s without an address"
     for region in context.cloud.regions:
         if region != home and not _must_be_current(context, region, change.by):
-            continue
+            continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
@@ -39,7 +39,15 @@ def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> boo
     late = context.now() - by.started > context.settings[by.home].peer_deadline
     had_table = (by.home, "dynamodb") not in by.disturbed
     announced = context.memory.announced.get(peer)
-    return not late and had_table and by.reached(peer) and announced is not None and announced < by.started
+    is_known = announced is not None and announced < by.started
+    return not late and had_table and by.reached(peer) and is_known and not _is_in_doubt(context, peer, by)
+
+
+def _is_in_doubt(context: CheckContext, peer: Region, by: Invocation) -> bool:
+    """Whether forged rows kept the two Regions from knowing each other's groups. The next true-up repairs them."""
+    own = RosterKey(by.home, ANNOUNCEMENT)
+    misinformed = any(context.was_misinformed(table, peer, by) for table in (by.home, peer))
+    return misinformed or context.was_forged(peer, own, by)
 
 
 def launches_are_abandoned_only_without_room(context: CheckContext, change: CloudChange) -> Iterator[str]:

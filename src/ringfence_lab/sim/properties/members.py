@@ -30,6 +30,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if _was_misled(context, change.rule, change.by) and not context.is_known(region.name, holder.id, cidr):
             continue
+        if context.has_anothers_label(change.rule, holder.id):
+            continue
         state = context.state(holder.id)
         if state in IN_SERVICE:
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
@@ -59,8 +61,8 @@ def unknown_instances_get_a_second_look(context: CheckContext, change: CloudChan
 
 def rules_are_added_before_others_are_removed(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """An invocation that adds and removes rules adds them first, unless there was no room for both."""
-    if not isinstance(change, RuleMade) or change.by is None:
-        return
+    if not isinstance(change, RuleMade) or change.by is None or len(context.security_groups(change.region)) > 1:
+        return  # a call does not say which of several groups it is about
     removed = False
     for call in reversed(context.cloud.calls[:-1]):
         if call.invocation is not change.by or call.region != change.region or call.service != "ec2":

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
     CloudChange,
+    ItemPut,
     LabelChanged,
+    RowDeleted,
     RowWritten,
     RuleChanged,
     RuleMade,
@@ -70,6 +72,7 @@ def _address_returned(context: CheckContext, change: AddressReturned) -> None:
 
 
 def _state_changed(context: CheckContext, change: StateChanged) -> None:
+    context.memory.listed.add((RosterKey(change.region, change.group), change.instance))
     if change.state not in IN_SERVICE and change.state not in LAUNCHING:
         context.memory.admitted.pop(change.instance, None)
 
@@ -77,11 +80,36 @@ def _state_changed(context: CheckContext, change: StateChanged) -> None:
 def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
     memory = context.memory
     memory.announced.pop(change.region, None)
-    for key in [key for key in memory.released if key[0] == change.region]:
-        del memory.released[key]
+    _forget_departures(context, change.region)
+    for table, key in [row for row in memory.forged if row[0] == change.region]:
+        _row_replaced(context, table, key)
+
+
+def _forget_departures(context: CheckContext, region: Region) -> None:
+    """The Region's table no longer says who departed."""
+    for key in [key for key in context.memory.released if key[0] == region]:
+        del context.memory.released[key]
+
+
+def _item_put(context: CheckContext, change: ItemPut) -> None:
+    context.memory.forged.add((change.region, change.key))
+    if change.region == change.key.region:
+        _forget_departures(context, change.region)
+
+
+def _row_replaced(context: CheckContext, table: Region, key: RosterKey) -> None:
+    """An engine replaced or deleted a row."""
+    if (table, key) in context.memory.forged:
+        context.memory.forged.remove((table, key))
+        context.memory.replaced[table, key] = context.now()
+
+
+def _row_deleted(context: CheckContext, change: RowDeleted) -> None:
+    _row_replaced(context, change.region, change.key)
 
 
 def _row_written(context: CheckContext, change: RowWritten) -> None:
+    _row_replaced(context, change.region, change.key)
     if change.region == change.key.region:
         context.memory.announced.setdefault(change.region, context.now())
         if change.by is not None:
@@ -115,6 +143,8 @@ _UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     RuleChanged: _rule_changed,
     ActionCompleted: _action_completed,
     AddressReturned: _address_returned,
+    ItemPut: _item_put,
+    RowDeleted: _row_deleted,
     RowWritten: _row_written,
     TableRecreated: _table_recreated,
     StateChanged: _state_changed,

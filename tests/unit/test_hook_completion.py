@@ -1,0 +1,244 @@
+"""The calls that answer waiting hooks: by which token, or by instance id, and what is reported."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ringfence.core.audit_events import AuditEvent, HookCompleted, HookHeld, Problem
+from ringfence.core.configuration.settings import Mode
+from ringfence.core.errors import Retry, RingfenceError
+from ringfence.core.events import LifecycleEvent, Place
+from ringfence.core.hook_decision import STILL_WAITS, WaitingInstance, waiting_instances
+from ringfence.core.lifecycle import HookResult
+from ringfence.core.model.identifiers import InstanceId
+from ringfence.core.model.rosters import Roster
+from ringfence.core.region_result import RegionResult
+from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
+from ringfence.reconciler.interfaces import HomeServices, Services
+from ringfence_lab.sim.aws.clock import VirtualClock
+from ringfence_lab.sim.engine.tasks import Immediate
+from tests.unit.builders import (
+    EAST,
+    I1,
+    NOW,
+    WEST,
+    address,
+    instance,
+    launching,
+    observed,
+    roster,
+    rows,
+    settings,
+    terminating,
+)
+
+LAUNCH, TERMINATE = "ringfence-demo-launch", "ringfence-demo-terminate"
+REAL, FORGED = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+ADMITTED, GONE, UNKNOWN = roster({I1: address(1)}), roster(departed={I1: NOW - 10}), roster()
+POOL = Place.WARM_POOL
+
+Answer = tuple[str, str | None]
+"""A hook that was answered, and the token. None answers by instance id."""
+
+
+@dataclass(slots=True)
+class WaitingHooks:
+    """An `AutoScaling` interface with at most one active wait: the hook, and the token of the wait."""
+
+    hook: str | None = None
+    token: str = REAL
+    error: RingfenceError | None = None
+    answers: list[Answer] = field(default_factory=list)
+
+    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+        """See `interfaces.AutoScaling.groups`."""
+        return {name: {} for name in names}
+
+    def complete(self, _group: str, hook: str, _instance: InstanceId, token: str | None, _result: HookResult) -> bool:
+        """See `interfaces.AutoScaling.complete`."""
+        self.answers.append((hook, token))
+        if self.error is not None:
+            raise self.error
+        is_active = hook == self.hook and token in (None, self.token)
+        if is_active:
+            self.hook = None
+        return is_active
+
+
+class NoInstances:
+    """An `Instances` interface without instances."""
+
+    def of_groups(self, _names: object) -> Mapping[InstanceId, object]:
+        """See `interfaces.Instances.of_groups`."""
+        return {}
+
+    by_id = of_groups
+
+
+@dataclass(slots=True)
+class Engine:
+    """What answers hooks, and what it reported."""
+
+    hooks: WaitingHooks
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    audit: list[AuditEvent] = field(default_factory=list)
+
+    def services(self) -> Services:
+        home = HomeServices(self.hooks, NoInstances())  # type: ignore[arg-type]  # it has no instance to return
+        return Services(home, {}, self.clock, Immediate(self.clock), self.audit.append)
+
+    def answer(self, waiting: Sequence[WaitingInstance], existing: Roster) -> list[RingfenceError]:
+        results = {EAST: RegionResult(EAST), WEST: RegionResult(WEST)}
+        return complete_hooks(waiting, rows(existing), results, self.services(), settings=settings())
+
+    def completed(self) -> list[bool]:
+        """Whether each answered hook was active."""
+        return [event.was_active for event in self.audit if isinstance(event, HookCompleted)]
+
+
+def waits(state: str | None, *events: LifecycleEvent) -> list[WaitingInstance]:
+    listed = {} if state is None else {I1: state}
+    return waiting_instances(observed(listed, instance(I1, address(1))), events, NOW)
+
+
+def answers(
+    hook: str | None, waiting: Sequence[WaitingInstance], existing: Roster, *, seconds: float = 0
+) -> list[Answer]:
+    """The answers that are tried while one hook is active, some time after the group was listed."""
+    engine = Engine(WaitingHooks(hook))
+    engine.clock.advance(seconds)
+    assert engine.answer(waiting, existing) == []
+    return engine.hooks.answers
+
+
+# An instance that its group lists as waiting.
+
+
+@pytest.mark.parametrize(
+    ("state", "hook", "existing"),
+    [("Pending:Wait", LAUNCH, ADMITTED), ("Terminating:Wait", TERMINATE, GONE)],
+)
+def test_a_listed_wait_without_an_event_is_answered_by_instance_id(state: str, hook: str, existing: Roster) -> None:
+    for seconds in (0, STILL_WAITS + 1):
+        assert answers(hook, waits(state), existing, seconds=seconds) == [(hook, None)]
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "hook", "existing"),
+    [
+        ("Pending:Wait", launching(token=REAL), LAUNCH, ADMITTED),
+        ("Terminating:Wait", terminating(token=REAL), TERMINATE, GONE),
+        ("Warmed:Pending:Wait", launching(destination=POOL, token=REAL), LAUNCH, UNKNOWN),
+        ("Warmed:Pending:Wait", terminating(destination=POOL, token=REAL), TERMINATE, GONE),
+        ("Warmed:Terminating:Wait", terminating(origin=POOL, token=REAL), TERMINATE, UNKNOWN),
+    ],
+)
+def test_a_wait_is_answered_once_by_the_token_of_its_event(
+    state: str, event: LifecycleEvent, hook: str, existing: Roster
+) -> None:
+    for seconds in (0, STILL_WAITS + 1):
+        assert answers(hook, waits(state, event), existing, seconds=seconds) == [(hook, REAL)]
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "hook", "existing"),
+    [
+        ("Pending:Wait", launching(token=FORGED), LAUNCH, ADMITTED),
+        ("Terminating:Wait", terminating(token=FORGED), TERMINATE, GONE),
+        ("Warmed:Pending:Wait", launching(destination=POOL, token=FORGED), LAUNCH, UNKNOWN),
+        ("Warmed:Terminating:Wait", terminating(origin=POOL, token=FORGED), TERMINATE, UNKNOWN),
+    ],
+)
+def test_a_token_that_is_not_active_hides_no_wait_that_the_group_listed_lately(
+    state: str, event: LifecycleEvent, hook: str, existing: Roster
+) -> None:
+    waiting = waits(state, event)
+    assert answers(hook, waiting, existing, seconds=STILL_WAITS) == [(hook, FORGED), (hook, None)]
+    # when the instance may wait for something else since
+    assert answers(hook, waiting, existing, seconds=STILL_WAITS + 1) == [(hook, FORGED)]
+
+
+def test_a_forged_transition_hides_no_wait_in_a_warm_pool() -> None:
+    # given an instance on its way from EC2 into the pool, and a forged event of its return from the group
+    waiting = waits("Warmed:Pending:Wait", terminating(destination=POOL, token=FORGED))
+    assert answers(LAUNCH, waiting, UNKNOWN) == [(TERMINATE, FORGED), (TERMINATE, None), (LAUNCH, None)]
+
+
+@pytest.mark.parametrize("token", [None, FORGED])
+def test_a_forged_termination_hides_no_launch(token: str | None) -> None:
+    waiting = waits("Pending:Wait", terminating(token=token))
+    assert answers(LAUNCH, waiting, ADMITTED) == [(LAUNCH, None)]
+
+
+def test_the_token_of_another_hook_is_not_used() -> None:
+    other = launching(token=FORGED)
+    waiting = waits("Pending:Wait", _of_hook(other, "of-another-tool"))
+    assert answers(LAUNCH, waiting, ADMITTED) == [(LAUNCH, None)]
+
+
+# An instance that its group does not list as waiting.
+
+
+def test_an_unlisted_instance_is_answered_only_by_its_token() -> None:
+    assert answers(LAUNCH, waits(None, launching(token=REAL)), ADMITTED) == [(LAUNCH, REAL)]
+    assert answers(TERMINATE, waits(None, terminating(token=REAL)), GONE) == [(TERMINATE, REAL)]
+
+
+def test_a_token_that_is_not_active_does_not_answer_an_unlisted_instance_by_its_id() -> None:
+    assert answers(LAUNCH, waits(None, launching(token=FORGED)), ADMITTED) == [(LAUNCH, FORGED)]
+
+
+def test_an_event_of_another_hook_does_not_answer_an_unlisted_instance() -> None:
+    waiting = waits(None, _of_hook(launching(token=FORGED), "of-another-tool"))
+    assert answers(LAUNCH, waiting, ADMITTED) == []
+
+
+def test_an_event_without_a_token_does_not_answer_an_unlisted_instance() -> None:
+    assert answers(LAUNCH, waits(None, launching()), ADMITTED) == []
+
+
+# What is reported.
+
+
+def test_each_tried_answer_is_reported_with_its_outcome() -> None:
+    engine = Engine(WaitingHooks(LAUNCH))
+    engine.answer(waits("Pending:Wait", launching(at=NOW - 3, token=FORGED)), ADMITTED)
+    assert engine.completed() == [False, True]
+    assert [event.seconds for event in engine.audit if isinstance(event, HookCompleted)] == [3.0, 3.0]
+
+
+def test_a_held_instance_is_reported_and_not_answered() -> None:
+    engine = Engine(WaitingHooks(TERMINATE))
+    engine.answer(waits("Terminating:Wait"), ADMITTED)
+    assert engine.hooks.answers == []
+    assert [event.why for event in engine.audit if isinstance(event, HookHeld)] == ["its group lists it as a member"]
+
+
+def test_a_failed_answer_is_returned_and_not_tried_again() -> None:
+    engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
+    (error,) = engine.answer(waits("Pending:Wait", launching(token=REAL)), ADMITTED)
+    assert str(error) == "throttled"
+    assert engine.hooks.answers == [(LAUNCH, REAL)]
+
+
+# Observe mode.
+
+
+@pytest.mark.parametrize("event", [launching(), launching(at=None), launching(token=REAL), terminating(token=REAL)])
+def test_observe_mode_answers_the_hook_of_every_event(event: LifecycleEvent) -> None:
+    hook = event.hook
+    engine = Engine(WaitingHooks(hook))
+    let_all_go([event], engine.services(), settings(mode=Mode.OBSERVE))
+    assert engine.hooks.answers == [(hook, event.token)]
+    assert engine.completed() == [True]
+
+
+def test_observe_mode_reports_an_answer_that_failed() -> None:
+    engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
+    let_all_go([launching()], engine.services(), settings(mode=Mode.OBSERVE))
+    assert engine.audit == [Problem("throttled")]
+
+
+def _of_hook(event: LifecycleEvent, hook: str) -> LifecycleEvent:
+    return replace(event, hook=hook)
