@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ringfence.core.model.identifiers import Region, SecurityGroupId
-from ringfence_ops.aws.errors import CommandError
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse
 from ringfence_ops.cluster.cluster_text import written
+from ringfence_ops.errors import CommandError
 from ringfence_ops.main import run
 from tests.ops.test_cluster_file import PATH, WELL
 

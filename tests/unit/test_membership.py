@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from ringfence.core.events import LifecycleEvent, Place
+from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.lifecycle import PHASES, Phase
-from ringfence.core.membership import FUTURE_SECONDS, STALE_SECONDS, RosterDecision, decide_members
+from ringfence.core.membership import RosterDecision, decide_members
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 from tests.unit.builders import (

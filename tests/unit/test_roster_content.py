@@ -6,16 +6,9 @@ from hypothesis import strategies as st
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
+from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import PHASES
-from ringfence.core.membership import (
-    ADDRESSES_LIMIT,
-    STALE_SECONDS,
-    TOMBSTONE_SECONDS,
-    announced,
-    decide_members,
-    pruned,
-    retired,
-)
+from ringfence.core.membership import ADDRESSES_LIMIT, TOMBSTONE_SECONDS, announced, decide_members, pruned, retired
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports

@@ -15,7 +15,7 @@ from ringfence.aws.roster_item import (
     to_item,
 )
 from ringfence.core.errors import Permanent, Unsafe
-from ringfence.core.membership import FUTURE_SECONDS
+from ringfence.core.freshness import FUTURE_SECONDS
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports

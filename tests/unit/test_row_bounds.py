@@ -22,7 +22,8 @@ from ringfence.aws.roster_item import (
     to_item,
 )
 from ringfence.core.errors import Unsafe
-from ringfence.core.membership import ADDRESSES_LIMIT, FUTURE_SECONDS
+from ringfence.core.freshness import FUTURE_SECONDS
+from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.core.events import LifecycleEvent, Place
+from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.hook_decision import (
     WaitingInstance,
     waiting_instances,
 )
 from ringfence.core.lifecycle import WAITING, Transition
-from ringfence.core.membership import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Observation
 from tests.unit.builders import (

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from ringfence import __version__
 from ringfence.core.errors import Permanent, Unsafe
-from ringfence.core.membership import ADDRESSES_LIMIT, is_future
+from ringfence.core.freshness import is_future
+from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports

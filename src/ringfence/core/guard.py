@@ -6,7 +6,7 @@ Pure. The guard never delays additions, and never delays removals that a confirm
 from dataclasses import dataclass, replace
 
 from ringfence.core.configuration.settings import GuardLimits
-from ringfence.core.membership import STALE_SECONDS
+from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rosters import HeldRemovals
 from ringfence.core.plan import Plan, Removal, digest

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from ringfence.core.configuration.settings import Mode, NoAddress, Settings
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
+from ringfence.core.freshness import is_fresh, latest_of_each
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
-from ringfence.core.membership import is_fresh, latest_of_each
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation

@@ -14,18 +14,12 @@ from typing import assert_never
 
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
+from ringfence.core.freshness import STALE_SECONDS, is_fresh, is_future, latest_of_each
 from ringfence.core.lifecycle import Phase
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
-
-STALE_SECONDS = 60
-"""How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"
-advises a back-off of up to some minutes for new resources). Ours is an assumption, on the side of holding."""
-
-FUTURE_SECONDS = 5
-"""How far in the future a time may be before it is not believed: the clocks of AWS's hosts differ a little."""
 
 ADDRESSES_LIMIT = 64
 """Maximum addresses of one instance. More would let one instance use up the rules of every security group."""
@@ -181,34 +175,6 @@ def pruned(roster: Roster, now: int) -> Roster:
     return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
 
 
-def latest_of_each(events: Iterable[LifecycleEvent], now: float) -> list[LifecycleEvent]:
-    """The latest event of each instance, in any order of arrival. `now` is in epoch seconds."""
-    latest: dict[tuple[str, InstanceId], LifecycleEvent] = {}
-    for event in events:
-        key = (event.group, event.instance)
-        if key not in latest or _supersedes(event, latest[key], now):
-            latest[key] = event
-    return list(latest.values())
-
-
-def _supersedes(event: LifecycleEvent, other: LifecycleEvent, now: float) -> bool:
-    """Whether `event` is later than `other`, in any order of arrival.
-
-    A fresh event is never hidden by one that is not, such as one from the future. Without times, a termination is later
-    than a launch: an instance launches only once, except out of a warm pool.
-    """
-    if is_fresh(event, now) is not is_fresh(other, now):
-        return is_fresh(event, now)
-    if event.time is not None and other.time is not None and event.time != other.time:
-        return event.time > other.time
-    return isinstance(event, Terminating)
-
-
-def is_fresh(event: LifecycleEvent, now: float) -> bool:
-    """Whether a describe may still lag behind the event. Any other event is only a reason to look."""
-    return event.time is not None and now - event.time <= STALE_SECONDS and not is_future(event.time, now)
-
-
 def _event_time(event: LifecycleEvent | None, now: int) -> int:
     return min(now, event.time) if event is not None and event.time is not None else now
 
@@ -275,11 +241,6 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
 def _believable(departed_at: int | None, now: int) -> int | None:
     """A tombstone from the future is not believed."""
     return None if departed_at is None or is_future(departed_at, now) else departed_at
-
-
-def is_future(time: float, now: float) -> bool:
-    """Whether a time is so far in the future that it is not believed. Both are in epoch seconds."""
-    return time > now + FUTURE_SECONDS
 
 
 def _has_departed(evidence: _Evidence) -> bool:

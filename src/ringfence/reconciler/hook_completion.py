@@ -10,6 +10,7 @@ from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
 from ringfence.core.events import LifecycleEvent
+from ringfence.core.freshness import latest_of_each
 from ringfence.core.hook_decision import (
     STILL_WAITS,
     Complete,
@@ -21,7 +22,6 @@ from ringfence.core.hook_decision import (
     named_by,
 )
 from ringfence.core.lifecycle import Transition
-from ringfence.core.membership import latest_of_each
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringfence.core.membership import STALE_SECONDS
+from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import CloudChange, RuleMade, RuleRevoked
