@@ -51,6 +51,8 @@ def unknown_instances_get_a_second_look(context: CheckContext, change: CloudChan
         return
     label = change.rule.label(context.cloud.cluster)
     age = context.now() - context.memory.made.get(change.rule.id, 0.0)
+    if context.just_changed_by_hand(change.rule, change.by):
+        return
     if label is None or age >= STALE_SECONDS or label.roster.region not in context.settings:
         return
     roster = context.cloud.regions[label.roster.region].table.rosters.get(label.roster)
