@@ -7,14 +7,14 @@ import pytest
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
-from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.reconciler.interfaces import RegionServices
 from ringfence_ops.state.adoption import AdoptionPlan, RegionAdoption, WhyForeign
 from tests.ops.adoption import BY_HAND, ROWS, planned
-from tests.unit.builders import EAST, GROUP, I1, I2, TCP, WEST_DB, address, label, roster, rows, rule, scope
+from tests.unit.builders import EAST, GROUP, I1, I2, TCP, WEST, WEST_DB, address, label, roster, rows, rule, scope
 from tests.unit.fakes import FakeSecurityGroups
 
 
@@ -119,3 +119,17 @@ def test_a_refusal_that_a_new_read_does_not_resolve_is_raised() -> None:
     adoption = region(Refusing({BY_HAND.id: BY_HAND}))
     with pytest.raises(Refused, match="sgr-1"):
         adoption.adopt(adoption.plan())
+
+
+def test_a_network_with_our_label_is_not_adopted_and_is_not_another_clusters() -> None:
+    (foreign,) = planned(rule("sgr-9", Cidr("0.0.0.0/0"), label())).foreign
+    assert foreign.why is WhyForeign.UNKNOWN_OWNER
+
+
+def test_an_unannounced_row_and_an_announcement_adopt_nothing() -> None:
+    # given a rule by hand for the address of a row that its Region does not announce
+    evil = roster({I1: address(66)}, key=RosterKey(WEST, "evil"))
+    announced = Roster(RosterKey(WEST, ANNOUNCEMENT), 5, groups=frozenset({"db"}))
+    # then
+    assert planned(rule("sgr-9", address(66)), of=rows(evil)).adopted != ()
+    assert planned(rule("sgr-9", address(66)), of=rows(evil, announced)).adopted == ()

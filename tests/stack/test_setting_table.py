@@ -23,13 +23,13 @@ FILE = """\
 name = "demo"
 [regions.us-east-1]
 auto_scaling_groups = ["db"]
-security_groups = ["sg-1"]
+security_groups = ["sg-00000001"]
 """
 ENVIRONMENT = {
     "RINGFENCE_CLUSTER": "demo",
     "RINGFENCE_REGIONS": "us-east-1",
     "RINGFENCE_AUTO_SCALING_GROUPS": "db",
-    "RINGFENCE_SECURITY_GROUPS": "sg-1",
+    "RINGFENCE_SECURITY_GROUPS": "sg-00000001",
 }
 
 COUNT = Setting(

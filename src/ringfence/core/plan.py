@@ -168,11 +168,13 @@ class Scope:
             return self.at_home
         if key.region == self.home:
             return key in rows.rosters or key.asg not in self.groups
-        if not self.at_home or rows.is_doubtful(key.region):
+        if not self.at_home:
             return False
-        if not rows.is_announced(key):
-            return not rows.may_be_of_a_downgraded_region(key)
-        return key in rows.rosters or (key.region not in self.regions and key not in rows.bad)
+        if key.region not in self.regions:
+            return key not in rows.bad
+        if rows.is_doubtful(key.region):
+            return False
+        return key in rows.rosters if rows.is_announced(key) else not rows.may_be_of_a_downgraded_region(key)
 
     def may_relabel(self, label: Label) -> bool:
         """Whether a rule with this label may get the label of another instance."""

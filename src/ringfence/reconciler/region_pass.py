@@ -152,7 +152,11 @@ class RegionPasses:
         if not (offered or self._waited_for or pending or strange):
             return RegionPass(RegionResult(region))
         check()
-        announced = announced_groups(region, self.rosters.rows) or announced_groups(region, table.rows_of(region))
+        announced = announced_groups(region, self.rosters.rows)
+        if not announced:
+            its_rows = table.rows_of(region)
+            announced = announced_groups(region, its_rows)
+            _refuse_unreadable(region, its_rows)
         groups = {group: GroupPorts(ports, limit=self.request.settings.ports) for group, ports in announced.items()}
         if not groups:
             # Its engine never ran, and will start from the table; or the Region is in observe mode.
@@ -262,6 +266,15 @@ def strange_rows(request: Request, rows: Rows) -> list[RosterKey]:
     names = {*request.settings.auto_scaling_groups, ANNOUNCEMENT}
     own = [key for key in rows.versions() if key.region == request.home and key.asg not in names]
     return [key for key in sorted(own) if rows.version_read(key) != 0]
+
+
+def _refuse_unreadable(region: Region, rows: Rows) -> None:
+    """Raises Retry if a Region has rows of its own in its table, and none of them can be trusted.
+
+    Then it is not known which security groups it has. That is not the same as a Region whose engine never ran.
+    """
+    if any(key.region == region for key in rows.bad) and not rows.of(region):
+        raise Retry(f"no row of {region} in its own table can be trusted, so its security groups are not known")
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:

@@ -14,7 +14,7 @@ from ringfence.core.configuration.setting import Setting, Use
 from ringfence.core.configuration.setting_table import TABLE, Table
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
-from ringfence.core.model.identifiers import STATIC, Region, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, Region, RosterKey
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, is_describable
 
 _INSTANCE_ID_LENGTH = len("i-0123456789abcdef0")
@@ -127,7 +127,7 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(f"a required peer is not a peer of {settings.region}: {', '.join(sorted(strangers))}")
     for name in settings.auto_scaling_groups:
         label = str(Label(settings.cluster, RosterKey(settings.region, name), "i" * _INSTANCE_ID_LENGTH))
-        if name == STATIC or not is_describable(name):
+        if name in (ANNOUNCEMENT, STATIC) or not is_describable(name):
             found.append(f"the Auto Scaling group's name {name!r} cannot be part of a rule's description")
         elif len(label) > DESCRIPTION_LIMIT:
             found.append(f"the Auto Scaling group's name {name!r} is too long for a rule's description")

@@ -149,6 +149,7 @@ _WHY = {
     WhyForeign.WIDER: "stays: admits other addresses too",
     WhyForeign.PORTS: "stays: a member's address, on other ports",
     WhyForeign.ANOTHER_CLUSTER: "stays: another cluster's",
+    WhyForeign.UNKNOWN_OWNER: "stays: has our label, owner unknown: see ringfence doctor",
 }
 
 

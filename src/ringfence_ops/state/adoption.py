@@ -30,6 +30,7 @@ class WhyForeign(StrEnum):
     WIDER = "wider"  # it admits a member and other addresses too
     PORTS = "ports"  # a member's address, on ports that are not managed
     ANOTHER_CLUSTER = "another-cluster"  # it has the label of another cluster
+    UNKNOWN_OWNER = "unknown-owner"  # it has the cluster's label, on an address that no member can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def plan_adoption(
         if label is not None and Label.parse(rule.description) is None:
             adopted.append(AdoptedRule(rule, rule.opening, label))
         else:
-            foreign.append(ForeignRule(rule, rule.opening, _why_foreign(rule, rule.opening, desired)))
+            foreign.append(ForeignRule(rule, rule.opening, _why_foreign(rule, rule.opening, desired, scope.cluster)))
     return AdoptionPlan(
         group,
         tuple(sorted(adopted, key=lambda adopted: (adopted.opening, adopted.rule.id))),
@@ -87,7 +88,9 @@ def plan_adoption(
     )
 
 
-def _why_foreign(rule: Rule, opening: Opening, desired: Mapping[Cidr, Label]) -> WhyForeign:
+def _why_foreign(rule: Rule, opening: Opening, desired: Mapping[Cidr, Label], cluster: str) -> WhyForeign:
+    if rule.written_label(cluster) is not None:
+        return WhyForeign.UNKNOWN_OWNER
     if Label.parse(rule.description) is not None:
         return WhyForeign.ANOTHER_CLUSTER
     if opening.cidr in desired:
