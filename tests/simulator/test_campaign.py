@@ -53,7 +53,7 @@ def test_every_property_holds_for_the_engine_in_new_histories(_part: int) -> Non
 
 def test_every_call_meets_faults_and_every_other_happening_occurs() -> None:
     # given
-    tally = play(0, 1500)
+    tally = play(0, 2500)
     # then every call was made, and failed
     assert [operation for operation, row in counts(tally.coverage) if not row[0]] == []
     reads = ("DescribeAutoScalingGroups", "DescribeInstances", "DescribeSecurityGroupRules", "Scan", "Query", "PutItem")

@@ -180,7 +180,7 @@ def never_revokes(events: Sequence[Event], services: Services, settings: Setting
     ],
 )
 def test_a_defect_is_caught(engine: Reconcile, caught_by: str) -> None:
-    found = {result.violation.name for result in (simulate(seed, engine) for seed in range(40)) if result.violation}
+    found = {result.violation.name for result in (simulate(seed, engine) for seed in range(80)) if result.violation}
 
     assert caught_by in found
 

@@ -32,7 +32,7 @@ COLLECT_EVERY = 50
 NOT_PLAYED = frozenset(
     {
         "core/configuration/relations.py",
-        *(f"runtime/{name}.py" for name in ("config", "entry", "handler", "telemetry")),
+        *(f"runtime/{name}.py" for name in ("config", "entry", "handler", "log_fields", "telemetry")),
         *(
             f"aws/{name}.py"
             for name in ("assembly", "auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")

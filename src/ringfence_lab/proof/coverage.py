@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from ringfence_lab.sim.adversary import ACTIONS as FORGERIES
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.services import OPERATIONS
 from ringfence_lab.sim.operators import ACTIONS
@@ -20,7 +21,7 @@ OUTCOMES = ("ok", *(effect.value for effect in Effect if effect is not Effect.DE
 
 CAN_BE_REFUSED = frozenset(operation for operation in OPERATIONS if operation.endswith("SecurityGroupIngress"))
 CAN_BE_REFUSED |= {"UpdateSecurityGroupRuleDescriptionsIngress"}
-CAN_CONFLICT = frozenset({"PutItem"})
+CAN_CONFLICT = frozenset({"PutItem", "DeleteItem"})
 
 
 def counts(coverage: Mapping[str, int]) -> Iterator[tuple[str, list[int | None]]]:
@@ -53,8 +54,11 @@ HAPPENINGS = (
     "event lost",
     "event late",
     "event doubled",
+    "correlated lag",
     "table recreated",
     *(action.__name__ for action, _ in ACTIONS),
+    *(action.__name__ for action, _ in FORGERIES),
+    "siege",
 )
 
 

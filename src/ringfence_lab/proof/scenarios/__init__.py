@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ringfence_lab.proof.harness import Harness
-from ringfence_lab.proof.scenarios import capacity, failures, operations
+from ringfence_lab.proof.scenarios import capacity, failures, forgeries, operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ SCENARIOS = (
     Scenario("replacement in full groups", capacity.replacement_in_full_groups),
     Scenario("warm pool in and out", capacity.warm_pool),
     Scenario("back into the warm pool and out again", capacity.back_into_the_pool_and_out, answered=True),
+    Scenario("into a warm pool that is not listed", capacity.unlisted_warm_pool, answered=True),
     Scenario("late answer, warm pool", failures.late_answer),
     Scenario("late event, warm pool", failures.late_event),
     Scenario("stale listing after a termination", failures.stale_listing),
@@ -55,6 +56,9 @@ SCENARIOS = (
     Scenario("home table recreated, launch", operations.table_recreated),
     Scenario("home table recreated, termination", operations.table_recreated_in_scale_in),
     Scenario("home table restored from a backup", operations.table_restored, answered=True),
+    Scenario("announcement with an unreadable version", forgeries.unreadable_announcement),
+    Scenario("announcement without a version", forgeries.announcement_without_version),
+    Scenario("tombstones in the future", forgeries.tombstones_in_the_future),
     Scenario("overlapping invocations", capacity.overlapping_invocations),
     Scenario("two Regions concurrently", capacity.all_regions_concurrently),
     Scenario("three Regions concurrently", capacity.all_regions_concurrently, regions=3),

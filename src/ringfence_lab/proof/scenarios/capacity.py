@@ -74,6 +74,14 @@ def warm_pool(harness: Harness) -> None:
     harness.drain(EAST)
 
 
+def unlisted_warm_pool(harness: Harness) -> None:
+    """An instance enters a warm pool that DescribeAutoScalingGroups does not list."""
+    group = harness.group(EAST)
+    group.lists_warm_pool = False
+    group.put_warm_pool(1)
+    harness.drain(EAST)
+
+
 def back_into_the_pool_and_out(harness: Harness) -> None:
     """A member returns to the warm pool and leaves it again immediately."""
     group = harness.group(EAST)

@@ -105,5 +105,5 @@ ACTIONS: tuple[tuple[AdversaryAction, int], ...] = (
     (forge_announcement, 2),
     (write_original_row, 1),
     (delete_row, 2),
-    (forge_guard, 1),
+    (forge_guard, 3),
 )

@@ -29,13 +29,15 @@ ADDRESSES = 64
 class Memory:
     """What is remembered of earlier changes. All times are in seconds since the epoch.
 
-    `makers`: the invocation that made each rule, `made`: when. `writers`: the invocation that last wrote each roster
-    at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security group last
-    lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an operator changed a
-    rule. `returned`: when an address returned to the instance that had released it. `announced`: when each Region
-    first wrote to its own table. `released`: when the termination of an instance was answered. `listed`: the instances
-    that each group listed at some time. `forged`: the rows of each table that another caller than an engine wrote, and
-    that no engine has replaced. `replaced`: when an engine last replaced such a row.
+    `makers`: the invocation that made each rule, `made`: when. `writers`: the invocation that last wrote each
+    roster at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security
+    group last lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an
+    operator changed a rule. `returned`: when an address returned to the instance that had released it. `announced`:
+    when each Region first wrote to its own table. `released`: when the termination of an instance was answered.
+    `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
+    more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
+    another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
+    such a row.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -48,7 +50,9 @@ class Memory:
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
-    listed: set[tuple[RosterKey, InstanceId]] = field(default_factory=set)
+    listed: dict[tuple[RosterKey, InstanceId], float] = field(default_factory=dict)
+    unlisted: set[tuple[RosterKey, InstanceId]] = field(default_factory=set)
+    forgot: dict[Region, float] = field(default_factory=dict)
     forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
     replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
 
@@ -69,7 +73,8 @@ class CheckContext:
         """Remembers the instances that the groups list already."""
         for region in self.cloud.regions.values():
             for group in region.groups.values():
-                self.memory.listed |= {(RosterKey(region.name, group.name), id) for id in group.instances}
+                key = RosterKey(region.name, group.name)
+                self.memory.listed |= {(key, id): self.now() for id in group.instances}
 
     def now(self) -> float:
         """The time of the cloud."""

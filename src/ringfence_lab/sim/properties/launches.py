@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
@@ -45,9 +45,8 @@ def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> boo
 
 def _is_in_doubt(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether forged rows kept the two Regions from knowing each other's groups. The next true-up repairs them."""
-    own = RosterKey(by.home, ANNOUNCEMENT)
-    misinformed = any(context.was_misinformed(table, peer, by) for table in (by.home, peer))
-    return misinformed or context.was_forged(peer, own, by)
+    pairs = ((by.home, peer), (peer, peer), (peer, by.home))
+    return any(context.was_misinformed(table, home, by) for table, home in pairs)
 
 
 def launches_are_abandoned_only_without_room(context: CheckContext, change: CloudChange) -> Iterator[str]:

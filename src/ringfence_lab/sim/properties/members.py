@@ -6,6 +6,7 @@ from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import CloudChange, RuleMade, RuleRevoked
+from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import IN_SERVICE, CheckContext
 
@@ -14,7 +15,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
     """No engine removes a rule of an admitted live member, in any group.
 
     Exceptions: an address that the member received so recently that the invocation, or the one that wrote its roster,
-    was misled by a stale describe; and an address that the member released and received again within a minute.
+    was misled by a stale describe; a member so new that a stale describe did not show it to the one that wrote its
+    roster after the row was lost; and an address that the member released and received again within a minute.
     """
     if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
         return
@@ -32,6 +34,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if context.has_anothers_label(change.rule, holder.id):
             continue
+        if _was_unknown_to_the_writer(context, change.rule, holder.id):
+            continue
         state = context.state(holder.id)
         if state in IN_SERVICE:
             yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
@@ -44,6 +48,18 @@ def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     return by.misled or (writer is not None and writer.misled)
 
 
+def _was_unknown_to_the_writer(context: CheckContext, rule: Rule, instance: InstanceId) -> bool:
+    """Whether a lost row and a stale describe hid the member from the invocation that wrote the roster of the rule."""
+    label = rule.label(context.cloud.cluster)
+    writer = context.memory.writers.get(label.roster) if label is not None else None
+    if label is None or writer is None or not writer.misled:
+        return False
+    earliest = writer.started - REMEMBERED_SECONDS
+    forgot_at = context.memory.forgot.get(label.roster.region)
+    listed_at = context.memory.listed.get((label.roster, instance))
+    return forgot_at is not None and forgot_at > earliest and listed_at is not None and listed_at > earliest
+
+
 def unknown_instances_get_a_second_look(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No recent rule is removed only because its roster does not know its instance: the roster may be wrong, because
     an invocation whose table was down may have admitted the instance."""
@@ -51,6 +67,8 @@ def unknown_instances_get_a_second_look(context: CheckContext, change: CloudChan
         return
     label = change.rule.label(context.cloud.cluster)
     age = context.now() - context.memory.made.get(change.rule.id, 0.0)
+    if context.just_changed_by_hand(change.rule, change.by):
+        return
     if label is None or age >= STALE_SECONDS or label.roster.region not in context.settings:
         return
     roster = context.cloud.regions[label.roster.region].table.rosters.get(label.roster)

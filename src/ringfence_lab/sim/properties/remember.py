@@ -72,9 +72,18 @@ def _address_returned(context: CheckContext, change: AddressReturned) -> None:
 
 
 def _state_changed(context: CheckContext, change: StateChanged) -> None:
-    context.memory.listed.add((RosterKey(change.region, change.group), change.instance))
+    _listing_changed(context, (RosterKey(change.region, change.group), change.instance), change.state)
     if change.state not in IN_SERVICE and change.state not in LAUNCHING:
         context.memory.admitted.pop(change.instance, None)
+
+
+def _listing_changed(context: CheckContext, member: tuple[RosterKey, InstanceId], state: str | None) -> None:
+    memory = context.memory
+    if state is None:
+        memory.unlisted.add(member)
+    elif member not in memory.listed or member in memory.unlisted:
+        memory.listed[member] = context.now()
+        memory.unlisted.discard(member)
 
 
 def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
@@ -86,7 +95,8 @@ def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
 
 
 def _forget_departures(context: CheckContext, region: Region) -> None:
-    """The Region's table no longer says who departed."""
+    """The Region's table no longer says who departed, nor who was a member."""
+    context.memory.forgot[region] = context.now()
     for key in [key for key in context.memory.released if key[0] == region]:
         del context.memory.released[key]
 
