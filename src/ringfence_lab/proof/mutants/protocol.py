@@ -154,14 +154,14 @@ PROTOCOL = (
         "In a peer Region every owned rule may be removed, not only those of the home Region's own rosters.",
         "rule 4, scope",
         "core.plan",
-        (Replace("Scope.may_remove", "if not S.at_home or _: return False", "if not S.at_home: return True"),),
+        (Replace("Scope.may_remove", "if not S.at_home: return False", "if not S.at_home: return True"),),
     ),
     Mutant(
         "missing-row-is-an-empty-one",
         "The rules of a peer whose row is missing are removed: unknown counts as absent.",
         "rule 4, scope; external-dns #3841",
         "core.plan",
-        (Replace("Scope.may_remove", "_.region not in _.regions and _", "True"),),
+        (Replace("Scope.may_remove", "K in _.rosters if _ else _", "True"),),
     ),
     Mutant(
         "no-validation",
