@@ -21,6 +21,10 @@ from ringfence.reconciler.region_pass import PublishedRosters
 from ringfence.reconciler.request import Request
 
 
+LONGEST_WAIT = 3.0
+"""Maximum seconds to wait until a version may be written: more than any version that is believed needs."""
+
+
 class HomeTableDown(Exception):
     """The home Region's table cannot be used at the moment, for the given reason."""
 
@@ -149,6 +153,6 @@ def _write(request: Request, services: Services, roster: Roster, version_read: R
     """
     ahead = roster.version - (services.clock.now() + VERSION_MARGIN)
     if ahead > 0:
-        services.tasks.sleep(ahead)
+        services.tasks.sleep(min(ahead, LONGEST_WAIT))
     services.regions[request.home].table.replace(roster, version_read)
     services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))

@@ -184,14 +184,15 @@ class InterleavedRun:
         self._after[self._names[getcurrent()]] |= self._after[self._names[cast("Task[object]", task).greenlet]]
 
     def cloud(self) -> str:
-        """The state of the cloud as a text, to compare states."""
+        """The state of the cloud as a text, to compare states. The order in which rows were written is no part of it."""
         return repr(
             [
                 (
                     [group.instances for group in region.groups.values()],
                     region.ec2.instances,
                     region.security_group.rules,
-                    region.table.rosters,
+                    sorted(region.table.rosters.items()),
+                    sorted(region.table.bad.items()),
                     region.table.held,
                     region.queue.messages,
                 )

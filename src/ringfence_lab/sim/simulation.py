@@ -246,9 +246,14 @@ class History:
         """After convergence, the next reconcile of any Region changes nothing."""
         region = self.chance.choice(self.regions)
         self.cloud.clock.advance(ROUND_SECONDS)
-        while self.cloud.regions[region].queue.messages:  # a late event may be news
-            yield from self._true_up(region)
+        for _ in range(ROUNDS_TO_CONVERGE):
+            if not self.cloud.regions[region].queue.messages:
+                break
+            yield from self._true_up(region)  # a late event may be news
             self.cloud.clock.advance(ROUND_SECONDS)
+        else:
+            self.checker.violations.append(Violation("converges", f"the queue of {region} is never empty"))
+            yield "the queue is never empty"
         before = len(self.cloud.calls)
         yield from self._true_up(region)
         changes = [str(call) for call in self.cloud.calls[before:] if call.mutating]

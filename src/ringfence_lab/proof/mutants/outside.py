@@ -110,7 +110,7 @@ OUTSIDE = (
         _ROWS,
         "aws.roster_item",
         (
-            Replace("_version", "V = _whole(A)", "V = int(float(A['N']))"),
+            Replace("_version", "V = _whole(A)", "V = int(A['N']) if A.get('N', '').isdigit() else _whole(A)"),
             Drop("_version", "if not 1 <= _ <= _: raise _"),
         ),
     ),

@@ -17,6 +17,9 @@ from ringfence_lab.sim.invocation import Invocation
 
 T = TypeVar("T")
 
+LONGEST_FUNCTION = 900.0
+"""The longest time-out of a function, in seconds. Source: Lambda Developer Guide, "Lambda quotas"."""
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedWork(Generic[T]):
@@ -49,7 +52,9 @@ class Immediate:
         """Does nothing: no other task exists."""
 
     def sleep(self, seconds: float) -> None:
-        """Moves the clock."""
+        """Moves the clock. Raises Killed for a wait that no function survives."""
+        if seconds > LONGEST_FUNCTION:
+            raise Killed
         self.clock.advance(seconds)
 
 
