@@ -20,7 +20,6 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.region_pass import PublishedRosters
 from ringfence.reconciler.request import Request
 
-
 LONGEST_WAIT = 3.0
 """Maximum seconds to wait until a version may be written: more than any version that is believed needs."""
 

@@ -184,7 +184,7 @@ class InterleavedRun:
         self._after[self._names[getcurrent()]] |= self._after[self._names[cast("Task[object]", task).greenlet]]
 
     def cloud(self) -> str:
-        """The state of the cloud as a text, to compare states. The order in which rows were written is no part of it."""
+        """The state of the cloud as a text, to compare states, without the order in which rows were written."""
         return repr(
             [
                 (
