@@ -8,7 +8,7 @@ import pytest
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.identifiers import ANNOUNCEMENT, RosterKey, RuleId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence_ops.doctor.facts import (
     DeployedStack,
@@ -313,6 +313,12 @@ def test_engines_of_two_versions_are_a_finding() -> None:
     assert found.message == "the engines' versions differ: 0.1.0 in us-east-1, 0.2.0 in us-west-2"
     (same,) = check_versions([facts(), same_version])
     assert same.severity is Severity.OK
+
+
+def test_a_row_that_an_earlier_engine_wrote_is_no_finding_after_an_upgrade() -> None:
+    engines = {WEST_DB: "0.1.0", RosterKey(WEST, ANNOUNCEMENT): "0.2.0"}
+    (same,) = check_versions([facts(region=WEST, table=Table("ACTIVE", KEYS, engines))])
+    assert (same.severity, same.message) == (Severity.OK, "all have version 0.2.0")
 
 
 @pytest.mark.parametrize(

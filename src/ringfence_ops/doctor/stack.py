@@ -81,13 +81,20 @@ def check_versions(facts: Sequence[RegionFacts]) -> Iterator[Finding]:
     versions: dict[Region, set[str]] = {}
     for region in facts:
         if isinstance(table := region.resources.table, Table):
-            versions[region.region] = {version for key, version in table.engines.items() if key.region == region.region}
+            versions[region.region] = _engines_of(table, region.region)
     all_versions = set().union(*versions.values())
     if len(all_versions) > 1:
         found = ", ".join(f"{'/'.join(sorted(own))} in {region}" for region, own in versions.items() if own)
         yield warning("engines", None, f"the engines' versions differ: {found}", "ringfence deploy")
     elif all_versions:
         yield ok("engines", None, f"all have version {all_versions.pop()}")
+
+
+def _engines_of(table: Table, region: Region) -> set[str]:
+    """The versions of the Region's engine. A roster that says the same keeps the version that wrote it, even after an
+    upgrade. So the announcement counts, if there is one."""
+    own = {key: version for key, version in table.engines.items() if key.region == region}
+    return {version for key, version in own.items() if key.is_announcement} or set(own.values())
 
 
 def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator[Finding]:
