@@ -20,10 +20,6 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.region_pass import PublishedRosters
 from ringfence.reconciler.request import Request
 
-LONGEST_WAIT = 3.0
-"""Maximum seconds to wait until a version may be written: more than any version that is believed needs."""
-
-
 class HomeTableDown(Exception):
     """The home Region's table cannot be used at the moment, for the given reason."""
 
@@ -152,6 +148,6 @@ def _write(request: Request, services: Services, roster: Roster, version_read: R
     """
     ahead = roster.version - (services.clock.now() + VERSION_MARGIN)
     if ahead > 0:
-        services.tasks.sleep(min(ahead, LONGEST_WAIT))
+        services.tasks.sleep(ahead)
     services.regions[request.home].table.replace(roster, version_read)
     services.audit(RosterPublished(roster.key, roster.version, len(roster.members), len(roster.departed)))

@@ -21,7 +21,7 @@ from ringfence_ops.logs.json_values import NAME_LIMIT, text_of
 from ringfence_ops.state.unowned_rules import UnownedRule
 
 SHOWN = 20
-"""Maximum findings of one check in a Region: whoever can write a row can write a thousand."""
+"""Maximum findings of one check in a Region: a caller that can write one row can write a thousand."""
 
 
 def check_rows(facts: Sequence[RegionFacts], expected: Mapping[Region, Expected]) -> Iterator[Finding]:
