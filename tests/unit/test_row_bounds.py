@@ -19,43 +19,17 @@ from ringfence.aws.roster_item import (
     held_from_item,
     held_to_item,
     key,
-    to_item,
 )
 from ringfence.core.errors import Unsafe
 from ringfence.core.freshness import FUTURE_SECONDS
 from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId
-from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion
-from tests.unit.builders import EAST, GROUP, I1, I2, NOW, TCP, WEST, address, member, roster
+from tests.unit.builders import EAST, GROUP, I1, I2, NOW, WEST, address
+from tests.unit.rows import Item, is_trusted, row
 
-Item = dict[str, Any]
 Written = Callable[[Item, Any], None]
 """Writes an attribute value into one place of an item."""
-
-
-def row() -> Item:
-    """A row with every attribute."""
-    return to_item(
-        roster(
-            {I1: member(address(1))},
-            {I2: NOW - 5},
-            version=7,
-            pending_releases={WEST: frozenset({I2})},
-            security_groups=(GROUP,),
-            ports=Ports((TCP,)),
-            account="123456789012",
-            updated_at=NOW,
-        )
-    )
-
-
-def is_trusted(item: Item) -> bool:
-    try:
-        from_item(item, NOW)
-    except Unsafe:
-        return False
-    return True
 
 
 def number(value: int) -> Item:
