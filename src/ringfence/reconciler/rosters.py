@@ -20,6 +20,7 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.region_pass import PublishedRosters
 from ringfence.reconciler.request import Request
 
+
 class HomeTableDown(Exception):
     """The home Region's table cannot be used at the moment, for the given reason."""
 

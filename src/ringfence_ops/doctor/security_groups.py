@@ -101,7 +101,7 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         fix = "assign an address in the launch template, or name other kinds in the cluster file"
         yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
     else:
-        yield ok("addresses", region, f"each of {len(members)} instances in service has one: {kinds}")
+        yield ok("addresses", region, f"each instance in service ({len(members)}) has one: {kinds}")
 
 
 def _too_many(instances: Mapping[InstanceId, Instance], settings: Settings, region: Region) -> Iterator[Finding]:
