@@ -24,3 +24,13 @@ from ringfence_lab.sim.simulation import simulate
 )
 def test_a_history_that_once_violated_a_property_violates_none(seed: int) -> None:
     assert simulate(seed).violation is None
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        2159,  # an instance that its new table did not know returned to its warm pool while its Region was throttled
+    ],
+)
+def test_a_long_history_that_once_violated_a_property_violates_none(seed: int) -> None:
+    assert simulate(seed, steps=(24, 48)).violation is None

@@ -17,7 +17,7 @@ from ringfence.core.hook_decision import (
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
-from ringfence.core.model.rosters import MemberState, Roster
+from ringfence.core.model.rosters import MemberState, Roster, Rows
 from ringfence.core.region_result import RegionResult
 from tests.unit.builders import (
     DB,
@@ -232,9 +232,29 @@ def test_a_termination_of_an_unknown_instance_continues_at_once() -> None:
 # Warm pools.
 
 
-@pytest.mark.parametrize("home", [HOME, RegionResult(EAST, Retry("throttled"))])
+THROTTLED = RegionResult(EAST, Retry("throttled"))
+
+
+@pytest.mark.parametrize("home", [HOME, THROTTLED])
 def test_a_launch_into_a_warm_pool_continues_whatever_the_regions_resulted_in(home: RegionResult) -> None:
-    decision = decision_for(waiting(LAUNCHES + TERMINATES, warm=True), roster(), home, DOWN)
+    decision = decision_for(waiting(LAUNCHES, warm=True), roster(), home, DOWN)
+    assert result(decision) is HookResult.CONTINUE
+
+
+@pytest.mark.parametrize("transitions", [TERMINATES, LAUNCHES + TERMINATES])
+@pytest.mark.parametrize("home", [THROTTLED, RegionResult(EAST, rows=Rows())], ids=["throttled", "no row"])
+def test_an_instance_that_may_leave_its_group_for_a_warm_pool_waits_until_its_own_region_was_seen(
+    transitions: tuple[Transition, ...], home: RegionResult
+) -> None:
+    # given an instance that the roster does not know: the table may be younger than the instance's rules
+    decision = decision_for(waiting(transitions, warm=True), roster(), home)
+    # then
+    assert isinstance(decision, Hold)
+    assert "may still admit it" in decision.why
+
+
+def test_a_peer_that_is_down_does_not_hold_an_unknown_instance_on_its_way_into_a_warm_pool() -> None:
+    decision = decision_for(waiting(LAUNCHES + TERMINATES, warm=True), roster(), peer=DOWN)
     assert result(decision) is HookResult.CONTINUE
 
 

@@ -165,10 +165,7 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     if waiting.warm and not waiting.has_token and listed_for > STILL_WAITS:
         return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
     if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
-        if admitting := results.lingering(roster.key, waiting.instance):
-            why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
-            return Hold(waiting, why)
-        return Complete(waiting, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
+        return _unknown_in_warm_pool(waiting, roster.key, results)
     return _termination(waiting, roster, results, settings)
 
 
@@ -221,6 +218,21 @@ def _without_address(waiting: WaitingInstance, waited: float, settings: Settings
             return Complete(waiting, HookResult.CONTINUE, f"{why}; a true-up admits one that comes later")
         case NoAddress.ABANDON:
             return Complete(waiting, HookResult.ABANDON, why)
+
+
+def _unknown_in_warm_pool(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> HookDecision:
+    """The answer to an instance that is warm and that its roster does not know.
+
+    It may come from the group although the roster does not know it: the table may be younger than the rules. So its
+    own Region must have been seen. A peer that was not seen does not hold it: nothing would end that wait.
+    """
+    may_leave_the_group = Transition.TERMINATE in waiting.transitions
+    if may_leave_the_group and not results.home.was_compared_with(roster):
+        why = results.home.error or "its row could not be read"
+        return Hold(waiting, f"its own Region may still admit it: {why}")
+    if admitting := results.lingering(roster, waiting.instance):
+        return Hold(waiting, f"its roster does not know it, but {_names(admitting)} admits it: a second look follows")
+    return Complete(waiting, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
 
 
 def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:

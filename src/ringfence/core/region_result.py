@@ -36,18 +36,18 @@ class RegionResult:
     labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
 
-    def knows(self, roster: RosterKey) -> bool:
+    def was_compared_with(self, roster: RosterKey) -> bool:
         """Whether the pass compared the Region's rules with the roster. It did not if another caller spoilt the row."""
-        return self.rows is None or roster in self.rows.rosters
+        return self.error is None and (self.rows is None or roster in self.rows.rosters)
 
     def admits(self, roster: RosterKey, instance: str) -> bool:
         """Whether every group of the Region admits all of the instance's addresses."""
-        return self.error is None and self.knows(roster) and (roster, instance) not in self.lacking
+        return self.was_compared_with(roster) and (roster, instance) not in self.lacking
 
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no group of the Region has a rule for the instance."""
-        is_known = self.error is None and self.knows(roster) and roster not in self.doubtful
-        return is_known and (roster, instance) not in self.lingering
+        is_certain = self.was_compared_with(roster) and roster not in self.doubtful
+        return is_certain and (roster, instance) not in self.lingering
 
 
 def pending_releases(
