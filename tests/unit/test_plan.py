@@ -5,6 +5,7 @@ import pytest
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import (
+    ANNOUNCEMENT,
     STATIC,
     Region,
     RosterKey,
@@ -134,6 +135,42 @@ def test_a_plan_in_a_peer_does_not_relabel_the_rule_of_another_regions_roster() 
 
 
 # Static members.
+
+
+SPOILT = BadRow("spoilt")
+UNCERTAIN_CLAIMS = [
+    Rows({key: claim, DB: roster(departed={I1: NOW})}, bad={RosterKey(key.region, ANNOUNCEMENT): SPOILT})
+    for key in (WEST_DB, RosterKey(WEST, "a"))
+    for claim in (roster({I2: A1}, key=key),)
+]
+MISSING_CLAIM = Rows({WEST_DB: roster({I2: member(A1, state=MemberState.MISSING)}, key=WEST_DB), DB: roster()})
+
+
+@pytest.mark.parametrize("table", [*UNCERTAIN_CLAIMS, MISSING_CLAIM])
+def test_a_rule_does_not_get_the_label_of_an_instance_that_may_be_no_member(table: Rows) -> None:
+    # given a rule of one of our former members, and a member of another Region that may not be one
+    plan = planned([rule("sgr-1", A1, label(I1))], table)
+    # then the rule stays as it is until that is known
+    assert not plan
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_an_uncertain_claim_to_an_address_hides_no_member(region: Region) -> None:
+    # given a member, and a roster of a Region whose announcement is spoilt, earlier in order, with the same address
+    own, other = (DB, RosterKey(WEST, "a")) if region == EAST else (WEST_DB, RosterKey(EAST, "a"))
+    claim = roster({I2: A1}, key=other)
+    doubt = {RosterKey(other.region, ANNOUNCEMENT): SPOILT}
+    # when
+    plan = planned([], Rows({own: roster({I1: A1}, key=own), other: claim}, bad=doubt))
+    # then
+    assert [addition.label for addition in plan.additions] == [label(I1, own)]
+    assert plan.unconfirmed == ()
+
+
+def test_a_missing_members_claim_to_an_address_hides_no_member() -> None:
+    missing = roster({I1: member(A1, state=MemberState.MISSING)})
+    plan = planned([], rows(missing, roster({I2: A1}, key=WEST_DB)))
+    assert [addition.label for addition in plan.additions] == [label(I2, WEST_DB)]
 
 
 def test_a_plan_adds_a_static_member_only_at_home() -> None:

@@ -136,20 +136,22 @@ class Scope:
     def desired(self, rows: Rows) -> Mapping[Cidr, Label]:
         """Every address that must be admitted, with the label of the rules that admit it.
 
-        If two instances claim one address, the first in order names it. That happens while an Elastic IP moves from
-        one instance to another, or if a static member is a member too.
+        If two instances claim one address, one that is certainly a member comes first, and then the first in order.
+        That happens while an Elastic IP moves from one instance to another, or if a static member is a member too.
         """
         wanted: dict[Cidr, Label] = {}
+        uncertain: dict[Cidr, Label] = {}
         for key in sorted(rows.rosters):
             if self._may_want(key) and rows.is_announced(key):
                 for instance, member in sorted(rows.rosters[key].members.items()):
                     label = Label(self.cluster, key, instance)
+                    claims = wanted if _is_confirmed(label, rows) else uncertain
                     for address in member.addresses:
-                        wanted.setdefault(address, label)
+                        claims.setdefault(address, label)
         if self.at_home:
             for cidr in self.static_members:
                 wanted.setdefault(cidr, Label(self.cluster, RosterKey(self.home, STATIC), "static"))
-        return wanted
+        return uncertain | wanted
 
     def _may_want(self, key: RosterKey) -> bool:
         """Whether rules for the roster's members belong into the group. An announcement has no members."""
@@ -175,10 +177,6 @@ class Scope:
         if rows.is_doubtful(key.region):
             return False
         return key in rows.rosters if rows.is_announced(key) else not rows.may_be_of_a_downgraded_region(key)
-
-    def may_relabel(self, label: Label) -> bool:
-        """Whether a rule with this label may get the label of another instance."""
-        return self.at_home or label.roster.region == self.home
 
     def has_every_roster(self, rows: Rows) -> bool:
         """Whether every Region of the cluster has published its members, so that no other address is a member's."""
@@ -246,7 +244,7 @@ def plan_group(
         if wanted_label is None:
             removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
-        elif label is not None and label != wanted_label and scope.may_relabel(label):
+        elif label is not None and label != wanted_label and comparison.may_relabel(label, wanted_label):
             relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
     return Plan(
         group=group,
@@ -303,6 +301,11 @@ class _Comparison:
         if not self.scope.at_home and opening.cidr in self.desired:
             return None  # on which ports a member is admitted is decided by the group's own Region
         return Removal(opening, rule.id, Reason.PORT, label)
+
+    def may_relabel(self, label: Label, wanted: Label) -> bool:
+        """Whether a rule with this label may get the wanted one. Nothing new follows from an uncertain claim."""
+        is_in_scope = self.scope.at_home or label.roster.region == self.scope.home
+        return is_in_scope and _is_confirmed(wanted, self.rows)
 
     def precedence(self, addition: Addition) -> tuple[bool, int, Label, Opening]:
         """The order in which additions are made: our own members first, and known ones before new ones.

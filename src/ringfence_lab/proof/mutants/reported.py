@@ -185,7 +185,7 @@ REPORTED = (
         "When an Elastic IP moves from one member to another, its rules still name the first.",
         "alternat #159",
         "core.plan",
-        (Replace("plan_group", "... and _.may_relabel(_)", "False"),),
+        (Replace("plan_group", "... and _.may_relabel(_, _)", "False"),),
     ),
     Mutant(
         "private-instead-of-public",
