@@ -127,6 +127,17 @@ def test_a_launch_that_aws_does_not_confirm_is_held() -> None:
     assert decision.why == "AWS does not show the instance at the moment"
 
 
+def test_a_launch_that_a_newer_roster_in_a_peer_does_not_confirm_is_held() -> None:
+    # given another invocation that AWS did not show the instance, and whose roster the peer has by now
+    unconfirmed = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
+    peer = RegionResult(WEST, lacking={(DB, I1): unconfirmed})
+    # when
+    decision = decision_for(waiting(), ADMITTED, peer=peer)
+    # then
+    assert isinstance(decision, Hold)
+    assert decision.why == "us-west-2: AWS does not show the instance at the moment"
+
+
 def test_a_launch_that_is_no_member_is_held() -> None:
     assert isinstance(decision_for(waiting(), GONE), Hold)
 

@@ -79,6 +79,15 @@ class RegionResults:
         """The peers that do not admit the instance everywhere."""
         return [region for region, peer in sorted(self.peers.items()) if not peer.admits(roster, instance)]
 
+    def unconfirmed(self, roster: RosterKey, instance: InstanceId) -> str | None:
+        """Why a peer does not admit the instance although it could: it has a newer roster of ours, whose writer did not
+        see the instance. The next invocation sees it or not."""
+        for region, peer in sorted(self.peers.items()):
+            refused = peer.lacking.get((roster, instance))
+            if peer.error is None and refused is not None and refused.refusal is Refusal.UNCONFIRMED:
+                return f"{region}: {refused}"
+        return None
+
     def not_released(self, roster: RosterKey, instance: InstanceId) -> tuple[Region, ...]:
         """The peers that may still admit the instance."""
         return tuple(region for region, peer in sorted(self.peers.items()) if not peer.has_released(roster, instance))
@@ -187,6 +196,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
+    if (unconfirmed := results.unconfirmed(roster.key, waiting.instance)) is not None:
+        return Hold(waiting, unconfirmed)
     lacking = results.not_admitting(roster.key, waiting.instance)
     required = [region for region in lacking if region in settings.required_peers]
     if required:
