@@ -62,6 +62,36 @@ def test_a_version_that_no_engine_can_have_written_stops_nothing(
     assert_tables_heal(cloud)
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"ports": {"S": "garbage"}},
+        {"ports": {"S": "tcp/1-2"}},
+        {"members": {"S": "x"}},
+        {"departed": {"M": {"i-1": {"N": "1e99"}}}},
+        {"security_groups": {"L": []}},
+        {"security_groups": {"L": [{"S": "*"}]}},
+        {"groups": {"S": "x"}},
+        {"groups": {"L": []}},
+        {"observed": {"BOOL": True}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("newer", [0, 7])
+@pytest.mark.parametrize("asg", ["db", ANNOUNCEMENT])
+@pytest.mark.parametrize("home", [EAST, WEST])
+def test_a_lie_in_a_peers_copy_of_a_row_hides_no_launch_from_that_peer(
+    cloud: Cloud, home: str, asg: str, newer: int, lie: Mapping[str, Any]
+) -> None:
+    peer = WEST if home == EAST else EAST
+    copy = item(cloud, peer, home, asg)
+    version = {"N": str(int(copy["version"]["N"]) + newer)}
+    write(cloud, peer, copy, version=version, **lie)
+    # when / then
+    assert_launch_is_served(cloud, home)
+    assert_tables_heal(cloud)
+
+
 @pytest.mark.parametrize("above", [0, 1, 1000, VERSION_MARGIN - 60, VERSION_MARGIN])
 @pytest.mark.parametrize(("where", "home"), PLACES)
 def test_the_highest_version_that_is_believed_stops_nothing(cloud: Cloud, where: str, home: str, above: int) -> None:

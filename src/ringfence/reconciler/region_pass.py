@@ -185,15 +185,18 @@ class RegionPasses:
         return RegionAccess(self._services(region).security_groups, trusted_rows, before_call)
 
     def _trusted(self, region: Region, read_rows: Callable[[], Rows]) -> Rows:
-        """The rows of a Region. Raises Retry if one that we published there cannot be trusted any more.
+        """The rows of a Region, if they say of our own groups what we published.
 
-        Nothing would follow from such a row: its members would count as admitted, and its departed as released.
+        Nothing would follow from a row that cannot be trusted: its members would count as admitted, and its departed as
+        released. Raises Retry if there is one, and Conflict if another caller wrote a row in the place of ours.
         """
         rows = read_rows()
         own = self.rosters.rows.of(self.request.home)
         for key, bad in rows.bad.items():
             if key in own:
                 raise Retry(f"another caller changed the row of {key} in {region}: {bad.reason}")
+        if replaced := _replaced(own, rows):
+            raise _overtaken(region, replaced)
         return rows
 
     def _home_groups(self) -> dict[SecurityGroupId, GroupPorts]:
@@ -293,6 +296,22 @@ def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: 
             versions[key] = version + 1
     if versions:
         raise _overtaken(region, versions)
+
+
+def _replaced(own: Mapping[RosterKey, Roster], rows: Rows) -> dict[RosterKey, int]:
+    """Our rows that another caller replaced at the same version, each with the version that the next one must have.
+
+    A newer roster may be another invocation's, and the validation deals with it. An announcement changes only with the
+    deployment: a newer one that differs is not what we announce.
+    """
+    replaced = {}
+    for key, roster in own.items():
+        found = rows.rosters.get(key)
+        if found is None or found.says_the_same_as(roster):
+            continue
+        if found.version == roster.version or (key.is_announcement and found.version > roster.version):
+            replaced[key] = found.version + 1
+    return replaced
 
 
 def _overtaken(region: Region, versions: Mapping[RosterKey, int]) -> Conflict:
