@@ -1,7 +1,7 @@
 """Which instances are members: AWS's answers decide, and an event or a tombstone counts only where AWS agrees."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,6 +9,7 @@ from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.lifecycle import PHASES, Phase
 from ringfence.core.membership import RosterDecision, decide_members
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 from tests.unit.builders import (
@@ -27,6 +28,7 @@ from tests.unit.builders import (
 A1 = address(1)
 POOL, EC2 = Place.WARM_POOL, Place.EC2
 TAGGED = instance(I1, A1)
+TAGGED_WITHOUT_ADDRESS = instance(I1)
 UNTAGGED = instance(I1, A1, group=None)
 MOVED = instance(I1, A1, group="cache")
 STOPPED = instance(I1, A1, power=Power.STOPPED)
@@ -131,10 +133,6 @@ def unlisted_cases() -> Iterator[Case]:
     """The rows of instances that their group does not list."""
     for event in EVENTS:
         yield Case(None, ENDED, event, None, LEAVING)
-    for described in (*DESCRIPTIONS, MOVED):
-        for event in (LAUNCH_INTO_POOL, END_IN_POOL):
-            yield Case(None, described, event, None, WARM)
-            yield Case(None, described, event, 5, WARM)
     for described in (UNTAGGED, MOVED):
         yield Case(None, described, END, None, LEAVING)
         yield Case(None, described, END, 5, LEAVING)
@@ -217,9 +215,26 @@ def test_a_listed_instance_that_leaves_has_a_tombstone_even_if_it_never_was_a_me
 
 
 @pytest.mark.parametrize("state", STATES[WARM])
-def test_an_instance_in_a_warm_pool_has_a_tombstone_only_if_it_was_a_member(state: str) -> None:
-    assert decided(roster(), seeing(state, TAGGED)).roster.departed == {}
+def test_an_instance_in_a_warm_pool_has_a_tombstone_only_if_it_may_have_been_a_member(state: str) -> None:
+    # given no event: the state alone does not tell from where an instance enters the pool
+    may_be_a_former_member = state == "Warmed:Pending:Wait"
+    # then
+    assert decided(roster(), seeing(state, TAGGED)).roster.departed == ({I1: NOW} if may_be_a_former_member else {})
     assert decided(roster({I1: A1}), seeing(state, TAGGED)).roster.departed == {I1: NOW}
+    assert decided(roster(), seeing(state, TAGGED), LAUNCH_INTO_POOL).roster.departed == {}
+
+
+@pytest.mark.parametrize("state", STATES[WARM])
+def test_a_listing_that_shows_a_new_member_in_the_warm_pool_may_be_older(state: str) -> None:
+    seen = seeing(state, TAGGED)
+    # when the instance has been a member for less than a minute, for a minute, and when an event confirms the listing
+    new = decided(roster({I1: member(A1, since=NOW - STALE_SECONDS + 1)}), seen)
+    known = decided(roster({I1: member(A1, since=NOW - STALE_SECONDS)}), seen)
+    confirmed = decided(roster({I1: member(A1, since=NOW - 1)}), seen, END_INTO_POOL)
+    # then
+    assert (new.roster.members.keys(), new.look_again) == ({I1}, {I1})
+    for decision in (known, confirmed):
+        assert (decision.roster.members, decision.look_again) == ({}, frozenset())
 
 
 def test_a_member_that_returns_to_a_warm_pool_departs_at_the_time_of_its_event() -> None:
@@ -229,8 +244,24 @@ def test_a_member_that_returns_to_a_warm_pool_departs_at_the_time_of_its_event()
         assert (decision.roster.members, decision.roster.departed) == ({}, {I1: NOW - 2})
 
 
-def test_an_unlisted_member_that_passes_through_a_warm_pool_has_departed() -> None:
-    assert decided(roster({I1: A1}), seeing(None, None), END_IN_POOL).roster.departed == {I1: NOW}
+@pytest.mark.parametrize("event", [LAUNCH_INTO_POOL, END_IN_POOL])
+@pytest.mark.parametrize("described", [*DESCRIPTIONS, MOVED])
+@pytest.mark.parametrize("departed", [{}, {I1: NOW - 5}])
+def test_an_unlisted_instance_that_passes_through_the_warm_pool_is_no_member(
+    event: LifecycleEvent, described: Instance | None, departed: dict[InstanceId, int]
+) -> None:
+    decision = decided(roster({}, departed), seeing(None, described), event)
+    assert (decision.roster.members, decision.roster.departed, decision.look_again) == ({}, departed, frozenset())
+
+
+@pytest.mark.parametrize("event", [LAUNCH_INTO_POOL, END_IN_POOL])
+@pytest.mark.parametrize("described", [TAGGED, STOPPED])
+def test_an_unlisted_member_does_not_depart_because_an_event_says_that_it_passes_through_the_warm_pool(
+    event: LifecycleEvent, described: Instance
+) -> None:
+    decision = decided(roster({I1: A1}), seeing(None, described), event)
+    assert decision.roster.members[I1].state is MemberState.MISSING
+    assert decision.look_again == {I1}
 
 
 def test_the_time_of_a_departure_is_the_time_of_its_event_but_never_in_the_future() -> None:
@@ -273,6 +304,28 @@ def test_a_member_that_its_group_no_longer_lists_is_missing_for_a_minute(describ
 def test_a_missing_member_that_is_listed_again_has_the_state_member() -> None:
     before = roster({I1: member(A1, state=MemberState.MISSING, since=NOW - 30)})
     assert decided(before, seeing("InService", TAGGED)).roster.members[I1].state is MemberState.MEMBER
+
+
+@pytest.mark.parametrize(
+    ("age", "described", "stays"),
+    [
+        (STALE_SECONDS - 1, TAGGED_WITHOUT_ADDRESS, True),
+        (STALE_SECONDS, TAGGED_WITHOUT_ADDRESS, False),
+        (STALE_SECONDS - 1, replace(TAGGED_WITHOUT_ADDRESS, power=Power.STOPPED), True),
+        (STALE_SECONDS, replace(TAGGED_WITHOUT_ADDRESS, power=Power.STOPPED), False),
+        (STALE_SECONDS, replace(TAGGED_WITHOUT_ADDRESS, power=Power.PENDING), True),
+    ],
+    ids=str,
+)
+def test_a_description_without_an_address_may_be_older_than_a_new_address(
+    age: int, described: Instance, stays: bool
+) -> None:
+    before = roster({I1: member(A1, since=NOW - age)})
+    # when
+    after = decided(before, seeing("InService", described)).roster.members[I1]
+    # then
+    assert after.addresses == ((A1,) if stays else ())
+    assert after.state is (MemberState.MEMBER if stays else MemberState.BARE)
 
 
 def test_a_missing_member_gets_its_new_address() -> None:

@@ -66,12 +66,15 @@ PHASES: dict[str, Phase] = {
     "Warmed:Terminated": Phase.WARM,
 }
 
+INTO_THE_POOL = "Warmed:Pending:Wait"
+"""The state in which an instance waits on its way into a warm pool, from EC2 or from its group."""
+
 # The states in which a hook waits, and the transitions that can lead there. An instance enters a warm pool by launching
 # (from EC2) or by terminating (from the group). The state alone does not tell which.
 WAITING: dict[str, tuple[Transition, ...]] = {
     "Pending:Wait": (Transition.LAUNCH,),
     "Terminating:Wait": (Transition.TERMINATE,),
-    "Warmed:Pending:Wait": (Transition.LAUNCH, Transition.TERMINATE),
+    INTO_THE_POOL: (Transition.LAUNCH, Transition.TERMINATE),
     "Warmed:Terminating:Wait": (Transition.TERMINATE,),
 }
 

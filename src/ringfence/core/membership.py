@@ -15,7 +15,7 @@ from typing import assert_never
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.freshness import STALE_SECONDS, is_fresh, is_future, latest_of_each
-from ringfence.core.lifecycle import Phase
+from ringfence.core.lifecycle import INTO_THE_POOL, Phase
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
@@ -38,11 +38,20 @@ class _Evidence:
     event: LifecycleEvent | None
     listed: Phase | None
     described: Instance | None
+    waits_on_its_way_into_the_pool: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether the roster or the group knows the instance."""
         return self.member is not None or self.departed_at is not None or self.listed is not None
+
+    @property
+    def may_come_from_the_group(self) -> bool:
+        """Whether an instance that is warm may have left the group just now: its event says so, or the event of its way
+        into the pool was lost."""
+        if self.event is None:
+            return self.waits_on_its_way_into_the_pool
+        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP
 
     @property
     def has_tag(self) -> bool:
@@ -104,13 +113,13 @@ def decide_members(
                 if evidence.is_known:
                     departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.WARM:
-                # An instance on its way from EC2 into the pool, or from the pool to EC2, was never a member.
-                if evidence.member is not None or (evidence.is_known and _leaves_the_group(evidence.event)):
+                # An instance that its event shows on its way from EC2 into the pool was never a member.
+                if evidence.member is not None or (evidence.is_known and evidence.may_come_from_the_group):
                     departed.setdefault(id, _event_time(evidence.event, now))
             case Phase.UNKNOWN:
                 kept = _kept(evidence, now)
                 if kept is not None:
-                    members[id] = replace(kept, addresses=_addresses(kept, evidence.described, settings))
+                    members[id] = replace(kept, addresses=_addresses(kept, evidence.described, now, settings))
             case _:
                 assert_never(verdict.phase)
     roster = Roster(
@@ -194,6 +203,7 @@ def _evidence(
             event=fresh.get(id),
             listed=observation.phase(group, id),
             described=observation.instances.get(id),
+            waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
         )
         for id in sorted({*before.members, *observation.groups[group], *latest})
     }
@@ -208,6 +218,8 @@ def _verdict(evidence: _Evidence, now: int) -> _Verdict:
         case Phase.LEAVING:
             return _Verdict(Phase.LEAVING)
         case Phase.WARM:
+            if _came_lately(evidence.member, now) and not _ends_membership(event):
+                return _Verdict(Phase.UNKNOWN, look_again=True)
             return _Verdict(Phase.WARM, look_again=_enters_the_group(event))
         case Phase.JOINING | Phase.SERVING:
             if _departed_lately(evidence, now):
@@ -222,9 +234,14 @@ def _verdict(evidence: _Evidence, now: int) -> _Verdict:
 
 
 def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
-    """The cases of an instance that its group does not list."""
+    """The cases of an instance that its group does not list.
+
+    A member enters the pool by a termination out of its group, and not by an event that passes through the pool. Such
+    an event is forged, or the one before it was lost.
+    """
     event = evidence.event
-    if _passes_through_the_pool(event):
+    passes_through_the_pool = _passes_through_the_pool(event)
+    if passes_through_the_pool and evidence.member is None:
         return _Verdict(Phase.WARM)
     if isinstance(event, Terminating) and event.destination is Place.EC2 and evidence.described is not None:
         return _Verdict(Phase.LEAVING) if evidence.has_other_tag else _Verdict(Phase.UNKNOWN, look_again=True)
@@ -235,7 +252,7 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
         return _Verdict(Phase.JOINING)
     if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
         return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
-    return _Verdict(Phase.UNKNOWN, look_again=launches)
+    return _Verdict(Phase.UNKNOWN, look_again=launches or passes_through_the_pool)
 
 
 def _believable(departed_at: int | None, now: int) -> int | None:
@@ -285,14 +302,14 @@ def _is_new(member: Member | None, now: int) -> bool:
     return member is not None and now - member.since < STALE_SECONDS
 
 
-def _leaves_the_group(event: LifecycleEvent | None) -> bool:
-    """Whether the event is a termination that starts in the group."""
-    return isinstance(event, Terminating) and event.origin is Place.GROUP
+def _came_lately(member: Member | None, now: int) -> bool:
+    """Whether the instance became a member so lately that a listing that shows it in the pool may be older."""
+    return member is not None and member.state is not MemberState.MISSING and _is_new(member, now)
 
 
 def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
     before = evidence.member
-    addresses = _addresses(before, evidence.described, settings)
+    addresses = _addresses(before, evidence.described, now, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if not addresses and before is not None and (before.addresses or before.state is MemberState.BARE):
         state = MemberState.BARE
@@ -301,11 +318,18 @@ def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
     return Member(addresses, state, _event_time(evidence.event, now) if state is MemberState.WAITING else now)
 
 
-def _addresses(before: Member | None, described: Instance | None, settings: Settings) -> tuple[Cidr, ...]:
-    """The described addresses, or the earlier ones if nothing was learned: not described, or still pending."""
+def _addresses(before: Member | None, described: Instance | None, now: int, settings: Settings) -> tuple[Cidr, ...]:
+    """The described addresses, or the earlier ones if the description has none and may be older than they are."""
     addresses = described.of_kinds(settings.address_kinds)[:ADDRESSES_LIMIT] if described is not None else ()
-    too_early = described is None or described.power is Power.PENDING
-    return before.addresses if before is not None and not addresses and too_early else addresses
+    if addresses or before is None:
+        return addresses
+    return before.addresses if described is None or _may_be_older(described, before, now) else ()
+
+
+def _may_be_older(described: Instance, member: Member, now: int) -> bool:
+    """Whether the description may be from before the member had an address: from before its start, or its latest start
+    if it comes out of a warm pool. EC2 assigns a public address a moment after the start."""
+    return described.power is Power.PENDING or (member.state is MemberState.MEMBER and _is_new(member, now))
 
 
 def _kept(evidence: _Evidence, now: int) -> Member | None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.rules import Opening
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
+from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
@@ -30,8 +32,14 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         for group in context.security_groups(region):
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
-                if lacking and (region == home or group.used(ipv6=":" in opening.cidr) < group.quota):
+                if lacking and (region == home or _had_room(context, group, opening, change.by)):
                     yield f"{change.by} continued {change.instance}, and {group.id} lacks {opening}"
+
+
+def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
+    """Whether the group had room for the opening for as long as the invocation ran."""
+    shrunk = context.memory.shrunk.get(group.id, 0.0) >= by.started
+    return not shrunk and group.used(ipv6=":" in opening.cidr) < group.quota
 
 
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
