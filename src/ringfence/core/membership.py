@@ -298,7 +298,7 @@ def _passes_through_the_pool(event: LifecycleEvent | None) -> bool:
 
 
 def _is_new(member: Member | None, now: int) -> bool:
-    """Whether the instance has been a member for so short a time that the group's listing may not show it yet."""
+    """Whether the instance has had its state for so short a time that AWS's answers may be older."""
     return member is not None and now - member.since < STALE_SECONDS
 
 
@@ -329,7 +329,7 @@ def _addresses(before: Member | None, described: Instance | None, now: int, sett
 def _may_be_older(described: Instance, member: Member, now: int) -> bool:
     """Whether the description may be from before the member had an address: from before its start, or its latest start
     if it comes out of a warm pool. EC2 assigns a public address a moment after the start."""
-    return described.power is Power.PENDING or (member.state is MemberState.MEMBER and _is_new(member, now))
+    return described.power is Power.PENDING or _is_new(member, now)
 
 
 def _kept(evidence: _Evidence, now: int) -> Member | None:

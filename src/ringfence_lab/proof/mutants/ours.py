@@ -141,6 +141,13 @@ OURS = (
     ),
     # What is believed.
     Mutant(
+        "older-description-removes-an-address",
+        "A description without an address removes the address of a new member.",
+        _MEMBERSHIP,
+        "core.membership",
+        (Replace("_may_be_older", "P or _", "P"),),
+    ),
+    Mutant(
         "no-guard",
         "Every removal is believed at its first observation.",
         _GUARD,

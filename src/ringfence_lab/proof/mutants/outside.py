@@ -177,6 +177,20 @@ OUTSIDE = (
         "reconciler.strange_rows",
         (Replace("_is_clean", "_.error is None and ...", "False"),),
     ),
+    Mutant(
+        "uncertain-claim-hides-a-member",
+        "The first claim to an address counts, even if its instance may be no member.",
+        "comment in plan.py",
+        "core.plan",
+        (Replace("Scope.desired", "W if _is_confirmed(...) else U", "W"),),
+    ),
+    Mutant(
+        "pool-event-removes-a-member",
+        "An event of the warm pool ends the membership of an instance that its group does not list.",
+        _MEMBERSHIP,
+        "core.membership",
+        (Replace("_unlisted", "P and _.member is None", "P"),),
+    ),
     # Labels.
     Mutant(
         "label-on-a-network-is-ours",

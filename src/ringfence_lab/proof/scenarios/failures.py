@@ -122,3 +122,15 @@ def stale_listing_after_a_launch(harness: Harness) -> None:
     for operation in ("DescribeAutoScalingGroups", "DescribeInstances"):
         harness.cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=20, times=2)
     harness.invoke((EAST, TRUE_UP))
+
+
+def description_before_the_address(harness: Harness) -> None:
+    """A true-up right after a launch sees the instance as it was before it had its public address."""
+    harness.region(EAST).ec2.address_seconds = 2
+    group = harness.group(EAST)
+    group.scale_to(group.desired + 1)
+    harness.cloud.clock.advance(3)
+    harness.drain(EAST)
+    harness.cloud.clock.advance(3)
+    harness.cloud.fault(Effect.STALE, region=EAST, operation="DescribeInstances", seconds=5, times=1)
+    harness.invoke((EAST, TRUE_UP))

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import Transition
+from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
-from ringfence.core.model.rules import Rule
+from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
 from ringfence_lab.sim.invocation import Invocation
@@ -72,7 +74,8 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
 
 def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterator[str]:
     """After an undisturbed reconcile of a Region, no roster of that Region admits a stranger there, and no label of a
-    roster that does not exist does."""
+    roster that does not exist does. Exception: a member of less than a minute keeps its address for as long as a
+    description without one may be older."""
     strangers = {address for region in context.cloud.regions.values() for address in region.ec2.pool.strangers}
     for group in context.security_groups(by.home):
         for rule in group.rules.values():
@@ -81,8 +84,21 @@ def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterato
                 continue
             if rule.opening.cidr not in strangers and not is_invented(rule.opening.cidr):
                 continue
+            if _is_of_a_new_member(context, label):
+                continue
             if label.roster.region == by.home or _is_no_roster(context, label.roster, by.home):
                 yield f"{by} left {rule}"
+
+
+def _is_of_a_new_member(context: CheckContext, label: Label) -> bool:
+    """Whether the label names a member of less than a minute that has no address now."""
+    region = context.cloud.regions.get(label.roster.region)
+    if region is None or label.roster not in region.table.rosters:
+        return False
+    member = region.table.rosters[label.roster].members.get(InstanceId(label.instance))
+    instance = region.ec2.instances.get(InstanceId(label.instance))
+    is_new = member is not None and context.now() - member.since < STALE_SECONDS
+    return is_new and instance is not None and not instance.addresses.get(AddressKind.PUBLIC_IPV4)
 
 
 def _is_no_roster(context: CheckContext, key: RosterKey, home: Region) -> bool:

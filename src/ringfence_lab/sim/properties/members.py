@@ -6,7 +6,9 @@ from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import CloudChange, RuleMade, RuleRevoked
+from ringfence_lab.sim.aws.instances import Ec2Instance
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import IN_SERVICE, CheckContext
 
@@ -31,7 +33,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
         if change.rule.opening not in context.openings(region.name, holder.id) or context.just_returned(cidr):
             continue
         if _was_misled(context, change.rule, change.by) and not context.is_known(region.name, holder.id, cidr):
-            continue
+            if _had_another_address(region, holder):
+                continue
         if context.has_anothers_label(change.rule, holder.id):
             continue
         if _was_unknown_to_the_writer(context, change.rule, holder.id):
@@ -46,6 +49,12 @@ def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     label = rule.label(context.cloud.cluster)
     writer = context.memory.writers.get(label.roster) if label is not None else None
     return by.misled or (writer is not None and writer.misled)
+
+
+def _had_another_address(region: CloudRegion, holder: Ec2Instance) -> bool:
+    """Whether the instance had an address that it has no more: a stale describe may show that one."""
+    present = {cidr for cidrs in holder.addresses.values() for cidr in cidrs}
+    return any(id == holder.id and cidr not in present for id, cidr in region.ec2.had)
 
 
 def _was_unknown_to_the_writer(context: CheckContext, rule: Rule, instance: InstanceId) -> bool:
