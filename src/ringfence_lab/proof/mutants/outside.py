@@ -177,6 +177,13 @@ OUTSIDE = (
         "reconciler.strange_rows",
         (Replace("_is_clean", "_.error is None and ...", "False"),),
     ),
+    Mutant(
+        "mirror-waits-for-ever",
+        "Mirror mode removes nothing, as if a roster of the cluster could never be read.",
+        _SECURITY,
+        "core.plan",
+        (Replace("Scope.has_every_roster", "not _ and all(...)", "False"),),
+    ),
     # Labels.
     Mutant(
         "label-on-a-network-is-ours",
