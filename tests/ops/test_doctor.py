@@ -47,6 +47,7 @@ from tests.unit.builders import (
     EAST,
     GROUP,
     I1,
+    I2,
     NOW,
     TCP,
     WEST,
@@ -166,6 +167,12 @@ WRONG: list[tuple[str, Severity, str, Callable[[], RegionFacts]]] = [
     (
         "addresses",
         Severity.WARNING,
+        "i-1: in service, and EC2 does not show it, so its addresses are not known",
+        lambda: facts(instances={}),
+    ),
+    (
+        "addresses",
+        Severity.WARNING,
         "only the first 64 addresses of an instance are admitted: i-1 has 65",
         lambda: facts(instances={I1: instance(I1, *(address(number) for number in range(65)))}),
     ),
@@ -263,6 +270,25 @@ def test_an_instance_that_is_launching_may_lack_an_address() -> None:
     assert worst(check_groups(waiting, EXPECTED)) is Severity.OK
 
 
+def test_an_instance_that_is_not_seen_is_not_counted_among_those_with_an_address() -> None:
+    # given two instances in service, one of which EC2 does not show, and one without an address
+    two = {"db": replace(scaling_group()["db"], instances={I1: "InService", I2: "InService"})}
+    for seen, messages in (
+        ({I1: instance(I1, address(1))}, ["i-2: in service, and EC2 does not show it, so its addresses are not known"]),
+        (
+            {I1: instance(I1)},
+            [
+                "i-1: no public-ipv4 address, so no group admits it",
+                "i-2: in service, and EC2 does not show it, so its addresses are not known",
+            ],
+        ),
+    ):
+        # when
+        found = check_groups(facts(instances=seen, scaling_groups=two), EXPECTED)
+        # then
+        assert [finding.message for finding in found if finding.check == "addresses"] == messages
+
+
 def put_back(times: int, *, drift: bool = True) -> Log:
     rule = LoggedRule(WEST, GROUP, RuleId("sgr-1"), address(1), "tcp/9042")
     change = LoggedChange(NOW, EAST, LoggedAction.ADDED, rule, drift=drift)
@@ -319,6 +345,21 @@ def test_a_row_that_an_earlier_engine_wrote_is_no_finding_after_an_upgrade() -> 
     engines = {WEST_DB: "0.1.0", RosterKey(WEST, ANNOUNCEMENT): "0.2.0"}
     (same,) = check_versions([facts(region=WEST, table=Table("ACTIVE", KEYS, engines))])
     assert (same.severity, same.message) == (Severity.OK, "all have version 0.2.0")
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [("2026-01-02T00:00:00+00:00", "0.1.0"), ("2026-01-01T00:00:00+00:00", "0.2.0"), ("", "0.2.0")],
+    ids=["a downgrade", "an upgrade", "no time"],
+)
+def test_a_roster_that_an_engine_without_announcements_wrote_later_shows_a_downgrade(
+    written: str, version: str
+) -> None:
+    announcement = RosterKey(WEST, ANNOUNCEMENT)
+    engines = {WEST_DB: "0.1.0", announcement: "0.2.0"}
+    times = {WEST_DB: written, announcement: "2026-01-01T12:00:00+00:00"}
+    (found,) = check_versions([facts(region=WEST, table=Table("ACTIVE", KEYS, engines, times))])
+    assert found.message == f"all have version {version}"
 
 
 @pytest.mark.parametrize(

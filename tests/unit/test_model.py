@@ -1,6 +1,7 @@
 """Addresses, ports and labels: written values read back, and hostile values are refused."""
 
 import ipaddress
+import re
 
 import pytest
 from hypothesis import given
@@ -67,12 +68,16 @@ def test_text_that_is_no_single_unicast_host_is_refused(hostile: str) -> None:
         host(hostile)
 
 
+DEPRECATED = ipaddress.ip_network("fec0::/10")
+"""Site-local addresses. Source: RFC 3879."""
+
+
 @given(st.ip_addresses())
 def test_an_address_is_a_host_or_is_refused(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     try:
         cidr = host(str(ip))
     except ValueError:
-        assert not ip.is_global or ip.is_reserved or ip.is_multicast
+        assert not ip.is_global or ip.is_reserved or ip.is_multicast or ip in DEPRECATED
         return
     assert ipaddress.ip_network(cidr) == ipaddress.ip_network(ip)
     assert host(cidr) == cidr
@@ -128,8 +133,27 @@ def test_a_static_member_is_a_unicast_host_or_network_within_its_bounds(cidr: st
         "2000::/15",
         "::/16",
         "::1/128",
+        "169.0.0.0/8",
+        "169.128.0.0/9",
+        "169.254.128.0/17",
         "fe80::/16",
         "fe80::1/128",
+        "fec0::/16",
+        "::8.8.8.8/128",
+        "::ffff:0:0/96",
+        "::ffff:8.0.0.0/104",
+        "::ffff:8.8.8.8/128",
+        "::ffff:0:8.8.8.8/128",
+        "64:ff9b::/96",
+        "100::/64",
+        "4000::/16",
+        "2002::/16",
+        "2002:a900::/24",
+        "2002:a9fe:a9fe::/48",
+        "2002:7f00:1::1/128",
+        "2002:e000::/20",
+        "2001:db8::1%eth0/128",
+        "2001:db8::%eth0/64",
         "ff00::/16",
         "203.0.113.7/24",
         "office",
@@ -142,14 +166,41 @@ def test_any_other_network_is_no_static_member(cidr: str) -> None:
     assert not is_static_member(Cidr(cidr))
 
 
-@given(st.ip_addresses(v=4), st.integers(0, 32))
-def test_a_static_member_has_only_addresses_that_are_hosts(ip: ipaddress.IPv4Address, prefix: int) -> None:
-    cidr = str(ipaddress.ip_network((ip, prefix), strict=False))
-    if is_static_member(Cidr(cidr)):
-        parsed = ipaddress.ip_network(cidr)
-        assert parsed.prefixlen >= 8
-        assert is_host(Cidr(f"{parsed[0]}/32"))
-        assert is_host(Cidr(f"{parsed[-1]}/32"))
+@pytest.mark.parametrize(
+    ("cidr", "why"),
+    [
+        ("169.0.0.0/8", "169.0.0.0/8 contains addresses of 169.254.0.0/16 (link-local)"),
+        ("169.254.169.254/32", "169.254.169.254/32 contains addresses of 169.254.0.0/16 (link-local)"),
+        ("::ffff:8.8.8.8/128", "contains addresses outside of 2000::/3 (global unicast) and fc00::/7 (unique local)"),
+        ("2002:7f00::/24", "2002:7f00::/24 stands for 127.0.0.0/8: it contains addresses of 127.0.0.0/8 (loopback)"),
+        ("2002::/16", "2002::/16 stands for 0.0.0.0/0, which is larger than /8"),
+        ("2001:db8::%eth0/64", "names an interface"),
+    ],
+)
+def test_what_is_wrong_with_a_static_member_is_said(cidr: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        static_member(cidr)
+
+
+@given(st.ip_addresses(), st.integers(0, 128))
+def test_a_static_member_has_only_addresses_that_are_hosts(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address, prefix: int
+) -> None:
+    parsed = ipaddress.ip_network((ip, min(prefix, ip.max_prefixlen)), strict=False)
+    if is_static_member(Cidr(str(parsed))):
+        assert parsed.prefixlen >= {4: 8, 6: 16}[ip.version]
+        for address in (parsed[0], parsed[-1], ip):
+            assert is_host(Cidr(f"{address}/{ip.max_prefixlen}"))
+
+
+@pytest.mark.parametrize("inside", ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"])
+@given(prefix=st.integers(0, 32))
+def test_no_network_that_contains_addresses_of_no_host_is_a_static_member(inside: str, prefix: int) -> None:
+    special = ipaddress.IPv4Network(inside)
+    around = ipaddress.ip_network((special[0], prefix), strict=False)
+    assert not is_static_member(Cidr(str(around)))
+    embedded = int(ipaddress.IPv6Address("2002::")) + (int(around[0]) << 80)
+    assert not is_static_member(Cidr(str(ipaddress.IPv6Network((embedded, 16 + prefix)))))
 
 
 # Ports.
@@ -303,6 +354,7 @@ def test_a_roster_says_the_same_as_another_version_of_it() -> None:
         roster({I1: address(1)}, security_groups=(GROUP,)),
         roster({I1: address(1)}, ports=Ports((TCP,))),
         roster({I1: address(1)}, account="1"),
+        roster({I1: address(1)}, engine="9.9.9"),
     ],
 )
 def test_a_roster_with_another_value_in_any_field_does_not_say_the_same(other: Roster) -> None:

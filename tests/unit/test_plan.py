@@ -238,7 +238,7 @@ def test_the_rules_of_a_missing_roster_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows())
 
 
-@pytest.mark.parametrize("key", [DB, WEST_DB, RosterKey(Region("eu-west-1"), "db")], ids=["own", "a peer's", "former"])
+@pytest.mark.parametrize("key", [DB, WEST_DB], ids=["own", "a peer's"])
 def test_the_rules_of_a_bad_row_stay(key: RosterKey) -> None:
     assert not planned([rule("sgr-1", A1, label(I1, key))], Rows(bad={key: BadRow("why")}))
 
@@ -316,6 +316,16 @@ def test_a_mirror_removes_only_addresses_that_are_no_members_on_managed_ports() 
     # then
     assert removed(plan) == {RuleId("sgr-2"): Reason.FOREIGN, RuleId("sgr-7"): Reason.FOREIGN}
     assert not any(removal.is_explained for removal in plan.removals)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [RosterKey(Region("eu-west-1"), "db"), RosterKey(Region("eu-west-1"), ANNOUNCEMENT), RosterKey(EAST, "evil")],
+    ids=str,
+)
+def test_a_mirror_is_not_stopped_by_a_bad_row_that_is_no_roster_of_the_cluster(bad: RosterKey) -> None:
+    table = rows(roster(), roster(key=WEST_DB), bad={bad: BadRow("why")})
+    assert removed(planned([rule("sgr-9", A3)], table, MIRROR)) == {RuleId("sgr-9"): Reason.FOREIGN}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence import __version__
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
 from ringfence.core.freshness import STALE_SECONDS
@@ -175,6 +176,7 @@ def test_an_announcement_lists_the_groups_of_its_region_and_has_no_members() -> 
         account="123456789012",
         observed=True,
         groups=frozenset({"db", "seeds"}),
+        engine=__version__,
         updated_at=9,
     )
 

@@ -46,6 +46,7 @@ ANNOUNCED = roster(
     account="123456789012",
     observed=True,
     groups=frozenset({"db", "seeds"}),
+    engine="9.9.9",
     updated_at=NOW,
 )
 

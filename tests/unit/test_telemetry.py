@@ -181,6 +181,12 @@ def test_a_line_has_the_protocol_and_the_ports_in_separate_fields(
             {"roster": "us-west-2/db", "reason": "bad address", "region": EAST},
         ),
         (
+            RowRejected(EAST, WEST_DB, "bad address", may_be_a_roster=False),
+            "WARNING",
+            "row rejected, it is no roster of the cluster",
+            {"roster": "us-west-2/db", "reason": "bad address", "region": EAST},
+        ),
+        (
             RegionFailed(WEST, at_home=False, error="no answer", owed=2),
             "WARNING",
             "Region not brought up to date",

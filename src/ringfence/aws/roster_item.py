@@ -58,7 +58,7 @@ def to_item(roster: Roster) -> dict[str, Any]:
         "ports": {"S": str(roster.ports)},
         "account": {"S": roster.account},
         "observed": {"BOOL": roster.observed},
-        "engine": {"S": __version__},
+        "engine": {"S": roster.engine or __version__},
     }
     if addresses:
         item["ips"] = {"SS": addresses}
@@ -84,7 +84,8 @@ def from_item(item: Item, now: float) -> Roster:
         if "version" not in item and not roster_key.is_announcement:
             return _original(item)
         # An engine of version 0.1 counts no addresses, and passes our announcement on without its groups.
-        of_0_1 = item.get("engine", {"S": ""})["S"].startswith("0.1.")
+        engine = item.get("engine", {"S": ""})["S"]
+        of_0_1 = engine.startswith("0.1.")
         return Roster(
             key=roster_key,
             version=_version(item["version"], now),
@@ -110,6 +111,7 @@ def from_item(item: Item, now: float) -> Roster:
             account=_short(item["account"]["S"]),
             observed=item.get("observed", {"BOOL": False})["BOOL"],  # older rows do not have it
             groups=_announced(item["groups"]) if roster_key.is_announcement and not of_0_1 else None,
+            engine=_short(engine) if roster_key.is_announcement else "",
             of_0_1=of_0_1,
             updated_at=_not_future(int(datetime.fromisoformat(item["updated_at"]["S"]).timestamp()), now),
         )

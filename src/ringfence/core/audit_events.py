@@ -127,11 +127,15 @@ class RosterPublished:
 
 @dataclass(frozen=True, slots=True)
 class RowRejected:
-    """A row of a table cannot be trusted. The rules of its roster stay as they are."""
+    """A row of a table cannot be trusted.
+
+    The rules of its roster stay as they are, if it may be a roster of the cluster. Otherwise nothing follows from it.
+    """
 
     region: Region
     roster: RosterKey
     reason: str
+    may_be_a_roster: bool = True
 
 
 @dataclass(frozen=True, slots=True)

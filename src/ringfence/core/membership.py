@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from ringfence import __version__
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.freshness import STALE_SECONDS, is_fresh, is_future, latest_of_each
@@ -159,7 +160,8 @@ def retired(before: Roster) -> Roster:
 def announced(before: Roster, settings: Settings) -> Roster:
     """The Region's announcement: what the engines of other Regions may rely on.
 
-    It has the form of a roster without members, so that an engine of version 0.1 reads it as one.
+    It has the form of a roster without members, so that an engine of version 0.1 reads it as one. It names the engine's
+    version, for operators: so it is written again after an upgrade.
     """
     return replace(
         before,
@@ -171,6 +173,7 @@ def announced(before: Roster, settings: Settings) -> Roster:
         account=settings.account,
         observed=settings.mode is Mode.OBSERVE,
         groups=frozenset(settings.auto_scaling_groups),
+        engine=__version__,
     )
 
 

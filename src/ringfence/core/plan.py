@@ -173,14 +173,27 @@ class Scope:
         if not self.at_home:
             return False
         if key.region not in self.regions:
-            return key not in rows.bad
+            return True
         if rows.is_doubtful(key.region):
             return False
         return key in rows.rosters if rows.is_announced(key) else not rows.may_be_of_a_downgraded_region(key)
 
     def has_every_roster(self, rows: Rows) -> bool:
         """Whether every Region of the cluster has published its members, so that no other address is a member's."""
-        return not rows.bad and all(rows.of(region) for region in self.regions)
+        is_any_unknown = any(self.may_be_roster(key, rows) for key in rows.bad)
+        return not is_any_unknown and all(rows.of(region) for region in self.regions)
+
+    def may_be_roster(self, key: RosterKey, rows: Rows) -> bool:
+        """Whether the row may be an announcement or a roster of the cluster, whatever it says.
+
+        It is not if its Region is not in the cluster, or if its Region does not announce its group. Anyone who can
+        write to the table can write such a row, and no engine may ever replace it.
+        """
+        if key.region not in self.regions:
+            return False
+        if key.is_announcement:
+            return True
+        return key.asg in self.groups if key.region == self.home else rows.is_announced(key)
 
 
 def managed_ports(ports: Ports, group: SecurityGroupId, rules: Iterable[Rule]) -> tuple[PortRange, ...]:

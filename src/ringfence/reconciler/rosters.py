@@ -17,7 +17,7 @@ from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersio
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, pending_releases
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.region_pass import PublishedRosters
+from ringfence.reconciler.region_pass import PublishedRosters, scope_in
 from ringfence.reconciler.request import Request
 
 
@@ -44,8 +44,9 @@ def read_home_table(request: Request, services: Services) -> Rows:
     """The home table's rows. Reports those that cannot be trusted. Raises HomeTableDown."""
     with _home_table():
         rows = services.regions[request.home].table.rows()
+    scope = scope_in(request.home, request.settings)
     for key, bad in rows.bad.items():
-        services.audit(RowRejected(request.home, key, bad.reason))
+        services.audit(RowRejected(request.home, key, bad.reason, scope.may_be_roster(key, rows)))
     return rows
 
 

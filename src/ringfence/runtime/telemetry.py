@@ -61,62 +61,19 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def record(self, event: AuditEvent) -> None:  # noqa: C901  # one case for each audit event
+    def record(self, event: AuditEvent) -> None:
         """Logs one audit event and counts it."""
         match event:
-            case RuleAdded():
-                self._log("rule added", **_rule(event.opening, event.label), **_place(event), drift=event.drift)
-                self.counts["RulesAdded"] += 1
-                self.counts["DriftHealed"] += event.drift
-            case RuleRemoved():
-                self._rule_removed(event)
-            case RuleRelabelled():
-                self._log("rule relabelled", **_rule(event.opening, event.label), **_place(event), was=str(event.was))
-                self.counts["RulesRelabelled"] += 1
-            case RuleWanted():
-                self._log("rule would be added", **_rule(event.opening, event.label), **_place(event))
-                self.counts["RulesWanted"] += 1
-            case RuleUnwanted():
-                rule = _rule(event.opening, event.label)
-                self._log("rule would be removed", **rule, **_place(event), reason=event.reason)
-                self.counts["RulesUnwanted"] += 1
-            case RemovalsHeld():
-                self.held.append(
-                    {"region": event.region, "security_group": event.group, "digest": event.digest}
-                    | {"rules": list(event.rules), "owned": event.owned}
-                )
-                self._warn("removals held until the next reconcile agrees", **self.held[-1])
-                self.counts["RulesHeld"] += len(event.rules)
-            case RuleRefused():
-                rule = _rule(event.opening, event.label)
-                self._warn("rule refused", **rule, **_place(event), refusal=event.refusal, answer=event.message)
-                self.counts["RulesRefused"] += 1
-            case RuleOwnerUnknown():
-                self._warn("owner of rule unknown", **_rule(event.opening, event.label), **_place(event), why=event.why)
-                self.counts["UnknownOwners"] += 1
+            case RuleAdded() | RuleRemoved() | RuleRelabelled():
+                self._record_change(event)
+            case RuleWanted() | RuleUnwanted() | RemovalsHeld() | RuleRefused() | RuleOwnerUnknown():
+                self._record_no_change(event)
             case QuotaUsed():
                 self.quota_percent = max(self.quota_percent, 100 * event.rules / event.quota)
-            case RosterPublished():
-                self._log("roster published", **_flat(event))
-            case RowRejected():
-                self._problem("row rejected, nothing is removed because of it", **_flat(event))
-            case RegionFailed():
-                self._problem("Region not brought up to date", **_flat(event))
-                self.counts["PeersUnreachable"] += not event.at_home
-            case HookCompleted():
-                self._hook_completed(event)
-            case HookHeld():
-                self._log("instance left waiting", **_flat(event))
-                self.counts["WaitingHooks"] += 1
-            case StaleDoor():
-                self._warn("stale door", **_flat(event))
-                self.counts["StaleDoors"] += 1
-                self._time("StaleDoorSeconds", event.seconds)
-            case EventIgnored():
-                self._log("event ignored", **_flat(event))
-                self.counts["EventsIgnored"] += 1
-            case Problem():
-                self._problem(event.what)
+            case RosterPublished() | RowRejected() | RegionFailed() | Problem():
+                self._record_progress(event)
+            case HookCompleted() | HookHeld() | StaleDoor() | EventIgnored():
+                self._record_instance(event)
             case _:
                 assert_never(event)
 
@@ -147,6 +104,86 @@ class Telemetry:
             self.logger.error(cut(f"reconcile failed: {said}"), extra=self._fields({**summary, **stack}))
         self._emit(reconcile_seconds, error is not None)
         return summary
+
+    def _record_change(self, event: RuleAdded | RuleRemoved | RuleRelabelled) -> None:
+        """A rule that was changed."""
+        match event:
+            case RuleAdded():
+                self._log("rule added", **_rule(event.opening, event.label), **_place(event), drift=event.drift)
+                self.counts["RulesAdded"] += 1
+                self.counts["DriftHealed"] += event.drift
+            case RuleRemoved():
+                self._rule_removed(event)
+            case RuleRelabelled():
+                self._log("rule relabelled", **_rule(event.opening, event.label), **_place(event), was=str(event.was))
+                self.counts["RulesRelabelled"] += 1
+            case _:
+                assert_never(event)
+
+    def _record_no_change(
+        self, event: RuleWanted | RuleUnwanted | RemovalsHeld | RuleRefused | RuleOwnerUnknown
+    ) -> None:
+        """A rule that was not changed, and why."""
+        match event:
+            case RuleWanted():
+                self._log("rule would be added", **_rule(event.opening, event.label), **_place(event))
+                self.counts["RulesWanted"] += 1
+            case RuleUnwanted():
+                rule = _rule(event.opening, event.label)
+                self._log("rule would be removed", **rule, **_place(event), reason=event.reason)
+                self.counts["RulesUnwanted"] += 1
+            case RemovalsHeld():
+                self.held.append(
+                    {"region": event.region, "security_group": event.group, "digest": event.digest}
+                    | {"rules": list(event.rules), "owned": event.owned}
+                )
+                self._warn("removals held until the next reconcile agrees", **self.held[-1])
+                self.counts["RulesHeld"] += len(event.rules)
+            case RuleRefused():
+                rule = _rule(event.opening, event.label)
+                self._warn("rule refused", **rule, **_place(event), refusal=event.refusal, answer=event.message)
+                self.counts["RulesRefused"] += 1
+            case RuleOwnerUnknown():
+                self._warn("owner of rule unknown", **_rule(event.opening, event.label), **_place(event), why=event.why)
+                self.counts["UnknownOwners"] += 1
+            case _:
+                assert_never(event)
+
+    def _record_progress(self, event: RosterPublished | RowRejected | RegionFailed | Problem) -> None:
+        """What happened to the rosters and the Regions."""
+        match event:
+            case RosterPublished():
+                self._log("roster published", **_flat(event))
+            case RowRejected():
+                effect = (
+                    "nothing is removed because of it" if event.may_be_a_roster else "it is no roster of the cluster"
+                )
+                self._problem(f"row rejected, {effect}", **_flat(event))
+            case RegionFailed():
+                self._problem("Region not brought up to date", **_flat(event))
+                self.counts["PeersUnreachable"] += not event.at_home
+            case Problem():
+                self._problem(event.what)
+            case _:
+                assert_never(event)
+
+    def _record_instance(self, event: HookCompleted | HookHeld | StaleDoor | EventIgnored) -> None:
+        """What happened to an instance that waits or that left."""
+        match event:
+            case HookCompleted():
+                self._hook_completed(event)
+            case HookHeld():
+                self._log("instance left waiting", **_flat(event))
+                self.counts["WaitingHooks"] += 1
+            case StaleDoor():
+                self._warn("stale door", **_flat(event))
+                self.counts["StaleDoors"] += 1
+                self._time("StaleDoorSeconds", event.seconds)
+            case EventIgnored():
+                self._log("event ignored", **_flat(event))
+                self.counts["EventsIgnored"] += 1
+            case _:
+                assert_never(event)
 
     def _rule_removed(self, event: RuleRemoved) -> None:
         rule = _rule(event.opening, event.label)

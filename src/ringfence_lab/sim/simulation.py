@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
@@ -283,10 +284,14 @@ class History:
         yield from self._converge("after the siege")
 
     def _make_room(self) -> None:
-        """Deploys every Region, and makes room for all members, as operators do."""
+        """Deploys every Region, and makes room for all members, as operators do.
+
+        Where there is room, foreign rules are left to mirror mode.
+        """
         for region in self.cloud.regions.values():
             region.table.exists = True
-            for rule in list(region.security_group.rules.values()):
+            mirrors = self.settings[region.name].mode is Mode.MIRROR and self.cloud.quota != SMALL_QUOTA
+            for rule in () if mirrors else list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
                     region.security_group.revoke_by_hand(rule.id)
             if self.cloud.quota == SMALL_QUOTA:

@@ -74,11 +74,13 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The roster table: its status, its keys as `(name, kind)`, and the version of the engine that wrote each row."""
+    """The roster table: its status, its keys as `(name, kind)`, the version of the engine that wrote each row, and when
+    it wrote it, as the row says in ISO 8601."""
 
     status: str
     keys: tuple[tuple[str, str], ...]
     engines: Mapping[RosterKey, str]
+    written_at: Mapping[RosterKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,17 +197,17 @@ class Reader:
         pages = dynamodb.get_paginator("query").paginate(
             TableName=name,
             KeyConditionExpression="#region = :region",
-            ProjectionExpression="#region, asg, engine",
+            ProjectionExpression="#region, asg, engine, updated_at",
             ExpressionAttributeNames={"#region": "region"},
             ExpressionAttributeValues={":region": {"S": self.region}},
         )
-        engines = {
-            RosterKey(self.region, row["asg"]["S"]): engine
-            for page in pages
-            for row in page["Items"]
-            if (engine := text_of(row.get("engine", {}).get("S"), ID_LIMIT))  # the original sample's rows have none
-        }
-        return Table(described["TableStatus"], tuple(keys), engines)
+        rows = {RosterKey(self.region, row["asg"]["S"]): row for page in pages for row in page["Items"]}
+        engines, written_at = (
+            # The original sample's rows have neither.
+            {key: text for key, row in rows.items() if (text := text_of(row.get(name, {}).get("S"), ID_LIMIT))}
+            for name in ("engine", "updated_at")
+        )
+        return Table(described["TableStatus"], tuple(keys), engines, written_at)
 
     def _rows(self) -> Rows:
         return AwsRosterTable(self._client("dynamodb"), self.region, self.expected.name).rows()

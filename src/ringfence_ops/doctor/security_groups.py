@@ -95,12 +95,17 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     ]
     instances = groups.instances
     yield from _too_many(instances, settings, region)
-    without = [id for id in members if id in instances and not instances[id].of_kinds(settings.address_kinds)]
+    seen = [id for id in members if id in instances]
+    unseen = [id for id in members if id not in instances]
+    without = [id for id in seen if not instances[id].of_kinds(settings.address_kinds)]
     kinds = " or ".join(sorted(kind.value for kind in settings.address_kinds))
     if without:
         fix = "assign an address in the launch template, or name other kinds in the cluster file"
         yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
-    else:
+    if unseen:
+        message = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
+        yield warning("addresses", region, message, "run doctor again, in case EC2's answer was old")
+    if not (without or unseen):
         yield ok("addresses", region, f"each instance in service ({len(members)}) has one: {kinds}")
 
 

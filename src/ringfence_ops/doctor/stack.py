@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import Transition
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.runtime import config
 from ringfence_ops.doctor.facts import (
     DeployedStack,
@@ -91,10 +91,18 @@ def check_versions(facts: Sequence[RegionFacts]) -> Iterator[Finding]:
 
 
 def _engines_of(table: Table, region: Region) -> set[str]:
-    """The versions of the Region's engine. A roster that says the same keeps the version that wrote it, even after an
-    upgrade. So the announcement counts, if there is one."""
+    """The versions of the Region's engine.
+
+    A roster that says the same keeps the version that wrote it, even after an upgrade. The announcement does not, so it
+    counts, if there is one. Version 0.1 leaves it behind, and shows in a roster that it wrote later.
+    """
     own = {key: version for key, version in table.engines.items() if key.region == region}
-    return {version for key, version in own.items() if key.is_announcement} or set(own.values())
+    announcement = RosterKey(region, ANNOUNCEMENT)
+    if announcement not in own:
+        return set(own.values())
+    announced_at = table.written_at.get(announcement, "")
+    later = {key for key, at in table.written_at.items() if key in own and at > announced_at}
+    return {own[key] for key in later if own[key].startswith("0.1.")} or {own[announcement]}
 
 
 def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator[Finding]:

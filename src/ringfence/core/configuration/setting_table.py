@@ -122,8 +122,8 @@ TABLE: Table = (
         section=Section.ADMISSION,
         label="Static members",
         description=(
-            "CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host: unicast addresses,"
-            " in networks of at most /8 (IPv4) or /16 (IPv6)."
+            "CIDRs that are always admitted, such as the CIDR of an office or of a monitoring host: unicast addresses"
+            " only, in networks of at most /8 (IPv4) or /16 (IPv6)."
         ),
         default="",
     ),

@@ -7,8 +7,25 @@ from typing import NewType
 
 Cidr = NewType("Cidr", str)
 
-_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
-"""Addresses that no host has. Source: RFC 1122, 3.2.1.3."""
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NO_HOSTS = {
+    ipaddress.IPv4Network("0.0.0.0/8"): "this network",
+    ipaddress.IPv4Network("127.0.0.0/8"): "loopback",
+    ipaddress.IPv4Network("169.254.0.0/16"): "link-local",
+    ipaddress.IPv4Network("224.0.0.0/4"): "multicast",
+    ipaddress.IPv4Network("240.0.0.0/4"): "reserved",
+}
+"""The IPv4 addresses that are not unicast hosts'. Source: IANA IPv4 Special-Purpose Address Registry; RFC 5771."""
+
+_IPV6_HOSTS = (ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00::/7"))
+"""The IPv6 addresses of unicast hosts: global unicast and unique local ones. Source: RFC 4291, 2.4; RFC 4193.
+
+All others are unspecified, loopback, link-local, multicast, reserved, or stand for an IPv4 address (::ffff:0:0/96,
+64:ff9b::/96)."""
+
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+"""Bits 16 to 47 of these addresses are the IPv4 address of a site's router, which is unicast. Source: RFC 3056, 2."""
 
 
 class AddressKind(Enum):
@@ -29,8 +46,7 @@ def host(address: str) -> Cidr:
     network = ipaddress.ip_network(address, strict=True)
     if network.num_addresses != 1:
         raise ValueError(f"{address} is a network, not a single host")
-    if not _is_unicast(network.network_address):
-        raise ValueError(f"{address} is not the address of a unicast host")
+    _refuse_if_not_unicast(network)
     return Cidr(str(network))
 
 
@@ -55,13 +71,14 @@ def static_member(cidr: str) -> Cidr:
     """The canonical CIDR of a static member: a unicast host, or a network of unicast hosts.
 
     Raises ValueError for a malformed CIDR, for one with host bits set, for a network larger than /8 (IPv4) or /16
-    (IPv6), and for addresses that are not unicast hosts' (0.0.0.0/8, multicast, loopback, link-local, reserved).
+    (IPv6), and for a network that contains an address which is no unicast host's. A 6to4 network is judged by the IPv4
+    network that it stands for.
     """
     parsed = ipaddress.ip_network(cidr, strict=True)
-    if parsed.prefixlen < (largest := LARGEST_STATIC[parsed.version]):
-        raise ValueError(f"{cidr} is larger than /{largest}, the largest network that can be a static member")
-    if not _is_unicast(parsed[0]) or not _is_unicast(parsed[-1]):
-        raise ValueError(f"{cidr} has addresses that are not unicast hosts'")
+    _refuse_if_too_large(parsed)
+    _refuse_if_not_unicast(parsed)
+    if isinstance(parsed, ipaddress.IPv6Network) and parsed.subnet_of(_6TO4):
+        _refuse_if_too_large(_embedded(parsed), f"{cidr} stands for ")
     return Cidr(str(parsed))
 
 
@@ -83,13 +100,41 @@ def is_host(cidr: Cidr) -> bool:
     return True
 
 
-def _is_unicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether a host can have the address."""
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        return False
-    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local:
-        return False
-    return not address.is_reserved and address not in _THIS_NETWORK
+def _refuse_if_too_large(network: _Network, prefix: str = "") -> None:
+    if network.prefixlen < (largest := LARGEST_STATIC[network.version]):
+        which = ", which" if prefix else ""
+        raise ValueError(
+            f"{prefix}{network}{which} is larger than /{largest}, the largest network that can be a static member"
+        )
+
+
+def _refuse_if_not_unicast(network: _Network) -> None:
+    """Raises ValueError if the network contains an address that no unicast host has."""
+    if isinstance(network, ipaddress.IPv4Network):
+        _refuse_if_no_hosts(network, f"{network}")
+        return
+    if network.network_address.scope_id is not None:
+        raise ValueError(f"{network} names an interface, and is no CIDR")
+    if not any(network.subnet_of(hosts) for hosts in _IPV6_HOSTS):
+        raise ValueError(
+            f"{network} contains addresses outside of 2000::/3 (global unicast) and fc00::/7 (unique local)"
+        )
+    if network.subnet_of(_6TO4):
+        embedded = _embedded(network)
+        if embedded.prefixlen > 0:
+            _refuse_if_no_hosts(embedded, f"{network} stands for {embedded}: it")
+
+
+def _refuse_if_no_hosts(network: ipaddress.IPv4Network, what: str) -> None:
+    for special, kind in _NO_HOSTS.items():
+        if network.overlaps(special):
+            raise ValueError(f"{what} contains addresses of {special} ({kind})")
+
+
+def _embedded(network: ipaddress.IPv6Network) -> ipaddress.IPv4Network:
+    """The IPv4 network that a network of 6to4 addresses stands for."""
+    address = int(network.network_address) >> 80 & 0xFFFF_FFFF
+    return ipaddress.IPv4Network((address, min(network.prefixlen - 16, 32)))
 
 
 def is_ipv6(cidr: Cidr) -> bool:

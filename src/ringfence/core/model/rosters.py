@@ -37,7 +37,8 @@ class Roster:
     `observed` says that no engine may change the Region's security groups: the Region is in observe mode.
 
     A Region's announcement is a row of the same form, without members. `groups` are the Auto Scaling groups that it
-    announces: a roster of any other group is not the Region's. It is None in every row of another kind.
+    announces: a roster of any other group is not the Region's. It is None in every row of another kind. `engine` is the
+    version of the engine that announces; it is empty in every row of another kind.
 
     `of_0_1` says that an engine of version 0.1 wrote the row, which does not know announcements.
     """
@@ -52,6 +53,7 @@ class Roster:
     account: str = ""
     observed: bool = False
     groups: frozenset[str] | None = None
+    engine: str = ""
     updated_at: int = 0
     of_0_1: bool = False
 
@@ -72,6 +74,7 @@ class Roster:
             and self.account == other.account
             and self.observed == other.observed
             and self.groups == other.groups
+            and self.engine == other.engine
         )
 
 

@@ -191,6 +191,13 @@ OUTSIDE = (
         "core.membership",
         (Replace("_unlisted", "P and _.member is None", "P"),),
     ),
+    Mutant(
+        "mirror-waits-for-ever",
+        "Mirror mode removes nothing, as if a roster of the cluster could never be read.",
+        _SECURITY,
+        "core.plan",
+        (Replace("Scope.has_every_roster", "not _ and all(...)", "False"),),
+    ),
     # Labels.
     Mutant(
         "label-on-a-network-is-ours",

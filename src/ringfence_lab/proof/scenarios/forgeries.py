@@ -37,8 +37,8 @@ def tombstones_in_the_future(harness: Harness) -> None:
 
 
 def uncertain_claim(harness: Harness) -> None:
-    """In the second Region's table, the first Region's announcement is spoilt, and a strange roster of that Region claims
-    the address of an instance that launches in the second Region."""
+    """In the second Region's table, the first Region's announcement is spoilt, and a strange roster of that Region
+    claims the address of an instance that launches in the second Region."""
     group, table = harness.group(WEST), harness.region(WEST).table
     members = set(group.listed())
     group.scale_to(group.desired + 1)

@@ -88,6 +88,8 @@ def forge_reserved_row(forger: Forger, region: CloudRegion) -> str:
             item = {**key(GUARD, group), "rules": rules, "digest": {"S": "0" * 12}, "at": at}
         case _:
             item = roster_item(forger, RosterKey(OUTSIDE, UNKNOWN_GROUP), 1)
+            if forger.chance.random() < 0.5:
+                _BREAKS[forger.chance.choice(list(_BREAKS))](forger, item)
     region.table.put_item(item)
     return f"writes a row {item['region']['S']}/{item['asg']['S']}"
 

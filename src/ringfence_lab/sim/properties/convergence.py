@@ -3,8 +3,9 @@
 It knows AWS's actual state, never what the engine assumes about it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region
 from ringfence.core.model.rosters import MemberState, Roster, Rows
@@ -26,10 +27,22 @@ def unconverged(context: CheckContext) -> Iterator[str]:
                 yield f"{group.id} still admits {_sorted(str(opening) for opening in owned - wanted)}"
             if lacking:
                 yield f"{group.id} lacks {_sorted(map(str, lacking))}"
+            if context.settings[region].mode is Mode.MIRROR:
+                yield from _unmirrored(context, group, wanted)
             yield from _wrong_labels(context, group)
     yield from _table_differences(context)
     yield from _strange_rows(context)
     yield from _waiting_instances(context)
+
+
+def _unmirrored(context: CheckContext, group: SecurityGroup, wanted: Collection[Opening]) -> Iterator[str]:
+    """The foreign rules that mirror mode should have removed: for CIDRs that are no members', on the managed ports."""
+    ports = {opening.ports for opening in wanted}
+    for rule in group.rules.values():
+        if rule.opening is None or rule.label(context.cloud.cluster) is not None:
+            continue
+        if rule.opening not in wanted and rule.opening.ports in ports:
+            yield f"{group.id} still has {rule}, which mirror mode removes"
 
 
 def _wrong_labels(context: CheckContext, group: SecurityGroup) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ringfence.core.freshness import STALE_SECONDS
+from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import CloudChange, RuleMade, RuleRevoked
@@ -16,9 +17,10 @@ from ringfence_lab.sim.properties.context import IN_SERVICE, CheckContext
 def members_in_service_stay_admitted(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """No engine removes a rule of an admitted live member, in any group.
 
-    Exceptions: an address that the member received so recently that the invocation, or the one that wrote its roster,
-    was misled by a stale describe; a member so new that a stale describe did not show it to the one that wrote its
-    roster after the row was lost; and an address that the member released and received again within a minute.
+    Exceptions: an address that the member received in the place of another one so recently that the invocation, or the
+    one that wrote its roster, was misled by a stale describe; a member so new that a stale describe did not show it to
+    the one that wrote its roster after the row was lost; and an address that the member released and received again
+    within a minute.
     """
     if not isinstance(change, RuleRevoked) or change.by is None or change.rule.opening is None:
         return
@@ -32,9 +34,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if change.rule.opening not in context.openings(region.name, holder.id) or context.just_returned(cidr):
             continue
-        if _was_misled(context, change.rule, change.by) and not context.is_known(region.name, holder.id, cidr):
-            if _had_another_address(region, holder):
-                continue
+        if _was_misled(context, change.rule, change.by) and _may_show_another_address(context, region, holder, cidr):
+            continue
         if context.has_anothers_label(change.rule, holder.id):
             continue
         if _was_unknown_to_the_writer(context, change.rule, holder.id):
@@ -51,10 +52,11 @@ def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     return by.misled or (writer is not None and writer.misled)
 
 
-def _had_another_address(region: CloudRegion, holder: Ec2Instance) -> bool:
-    """Whether the instance had an address that it has no more: a stale describe may show that one."""
+def _may_show_another_address(context: CheckContext, region: CloudRegion, holder: Ec2Instance, cidr: Cidr) -> bool:
+    """Whether a stale describe may show an address that the instance has no more, and not the present one."""
     present = {cidr for cidrs in holder.addresses.values() for cidr in cidrs}
-    return any(id == holder.id and cidr not in present for id, cidr in region.ec2.had)
+    had_another = any(id == holder.id and earlier not in present for id, earlier in region.ec2.had)
+    return had_another and not context.is_known(region.name, holder.id, cidr)
 
 
 def _was_unknown_to_the_writer(context: CheckContext, rule: Rule, instance: InstanceId) -> bool:
