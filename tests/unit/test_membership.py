@@ -14,6 +14,7 @@ from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
 from tests.unit.builders import (
     I1,
+    I2,
     NOW,
     address,
     instance,
@@ -328,6 +329,15 @@ def test_a_description_without_an_address_may_be_older_than_a_new_address(
     # then
     assert after.addresses == ((A1,) if stays else ())
     assert after.state is (MemberState.MEMBER if stays else MemberState.BARE)
+
+
+def test_a_new_member_does_not_keep_an_address_that_moved_to_another_instance() -> None:
+    # given an Elastic IP that was associated with another instance
+    seen = observed({I1: "InService", I2: "InService"}, TAGGED_WITHOUT_ADDRESS, instance(I2, A1))
+    # when
+    after = decided(roster({I1: member(A1, since=NOW - 1)}), seen).roster.members
+    # then
+    assert (after[I1].addresses, after[I2].addresses) == ((), (A1,))
 
 
 def test_a_missing_member_gets_its_new_address() -> None:

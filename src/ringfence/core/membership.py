@@ -31,7 +31,10 @@ TOMBSTONE_SECONDS = 2 * 3600
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """All that is known of one instance of a group. `departed_at` is its tombstone, in epoch seconds."""
+    """All that is known of one instance of a group.
+
+    `departed_at` is its tombstone, in epoch seconds. `instances` are all instances that EC2 describes.
+    """
 
     group: str
     member: Member | None
@@ -39,7 +42,8 @@ class _Evidence:
     event: LifecycleEvent | None
     listed: Phase | None
     described: Instance | None
-    waits_on_its_way_into_the_pool: bool = False
+    waits_on_its_way_into_the_pool: bool
+    instances: Iterable[Instance]
 
     @property
     def is_known(self) -> bool:
@@ -63,6 +67,10 @@ class _Evidence:
     def has_other_tag(self) -> bool:
         """Whether EC2 shows the instance without the tag of the group."""
         return self.described is not None and self.described.group != self.group
+
+    def shows(self, address: Cidr) -> bool:
+        """Whether EC2 shows the address on any instance."""
+        return any(address in addresses for other in self.instances for addresses in other.addresses.values())
 
     @property
     def runs(self) -> bool:
@@ -120,7 +128,7 @@ def decide_members(
             case Phase.UNKNOWN:
                 kept = _kept(evidence, now)
                 if kept is not None:
-                    members[id] = replace(kept, addresses=_addresses(kept, evidence.described, now, settings))
+                    members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
             case _:
                 assert_never(verdict.phase)
     roster = Roster(
@@ -207,6 +215,7 @@ def _evidence(
             listed=observation.phase(group, id),
             described=observation.instances.get(id),
             waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
+            instances=observation.instances.values(),
         )
         for id in sorted({*before.members, *observation.groups[group], *latest})
     }
@@ -312,7 +321,7 @@ def _came_lately(member: Member | None, now: int) -> bool:
 
 def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
     before = evidence.member
-    addresses = _addresses(before, evidence.described, now, settings)
+    addresses = _addresses(before, evidence, now, settings)
     state = MemberState.MEMBER if addresses else MemberState.WAITING
     if not addresses and before is not None and (before.addresses or before.state is MemberState.BARE):
         state = MemberState.BARE
@@ -321,12 +330,18 @@ def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
     return Member(addresses, state, _event_time(evidence.event, now) if state is MemberState.WAITING else now)
 
 
-def _addresses(before: Member | None, described: Instance | None, now: int, settings: Settings) -> tuple[Cidr, ...]:
-    """The described addresses, or the earlier ones if the description has none and may be older than they are."""
+def _addresses(before: Member | None, evidence: _Evidence, now: int, settings: Settings) -> tuple[Cidr, ...]:
+    """The described addresses, or the earlier ones if the description has none and may be older than they are.
+
+    An address that EC2 shows on another instance has moved there.
+    """
+    described = evidence.described
     addresses = described.of_kinds(settings.address_kinds)[:ADDRESSES_LIMIT] if described is not None else ()
     if addresses or before is None:
         return addresses
-    return before.addresses if described is None or _may_be_older(described, before, now) else ()
+    if described is not None and not _may_be_older(described, before, now):
+        return ()
+    return tuple(address for address in before.addresses if not evidence.shows(address))
 
 
 def _may_be_older(described: Instance, member: Member, now: int) -> bool:

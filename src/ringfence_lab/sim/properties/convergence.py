@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import MemberState, Roster, Rows
 from ringfence.core.model.rules import Opening
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
@@ -28,16 +29,17 @@ def unconverged(context: CheckContext) -> Iterator[str]:
             if lacking:
                 yield f"{group.id} lacks {_sorted(map(str, lacking))}"
             if context.settings[region].mode is Mode.MIRROR:
-                yield from _unmirrored(context, group, wanted)
+                yield from _unmirrored(context, group, wanted, ports)
             yield from _wrong_labels(context, group)
     yield from _table_differences(context)
     yield from _strange_rows(context)
     yield from _waiting_instances(context)
 
 
-def _unmirrored(context: CheckContext, group: SecurityGroup, wanted: Collection[Opening]) -> Iterator[str]:
+def _unmirrored(
+    context: CheckContext, group: SecurityGroup, wanted: Collection[Opening], ports: Collection[PortRange]
+) -> Iterator[str]:
     """The foreign rules that mirror mode should have removed: for CIDRs that are no members', on the managed ports."""
-    ports = {opening.ports for opening in wanted}
     for rule in group.rules.values():
         if rule.opening is None or rule.label(context.cloud.cluster) is not None:
             continue
