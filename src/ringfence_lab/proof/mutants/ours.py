@@ -137,7 +137,7 @@ OURS = (
         "A Region that could not be reached counts as one that released every instance.",
         "comment in region_result.py",
         "core.region_result",
-        (Replace("RegionResult.has_released", "_.error is None", "True"),),
+        (Replace("RegionResult.has_released", "_.was_compared_with(_)", "True"),),
     ),
     # What is believed.
     Mutant(

@@ -94,7 +94,7 @@ PREDECESSOR = (
         "An instance that could not be described counts as one without an address.",
         _SAMPLE,
         "core.membership",
-        (Replace("_addresses", "_.addresses if _ else A", "A"),),
+        (Replace("_addresses", "D is not None and not M", "D is None or not M"),),
     ),
     Mutant(
         "unconditional-writes",

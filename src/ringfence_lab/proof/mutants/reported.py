@@ -136,7 +136,13 @@ REPORTED = (
         "The hook of an instance that no roster ever had is never answered.",
         "NTH #331",
         "core.hook_decision",
-        (Replace("decide", "Complete(W, HookResult.CONTINUE, _)", "Hold(W, 'no roster ever had it')"),),
+        (
+            Replace(
+                "_unknown_in_warm_pool",
+                "Complete(W, HookResult.CONTINUE, _)",
+                "Hold(W, 'no roster ever had it')",
+            ),
+        ),
     ),
     Mutant(
         "warm-pool-is-in-service",
@@ -175,8 +181,8 @@ REPORTED = (
         (
             Replace(
                 "_addresses",
-                "B.addresses if _ else A",
-                "tuple(sorted({*(B.addresses if B is not None else ()), *A}))",
+                "if A or B is None: return A",
+                "if A or B is None: return tuple(sorted({*(B.addresses if B is not None else ()), *A}))",
             ),
         ),
     ),
