@@ -73,8 +73,8 @@ def section(verdicts: Sequence[Verdict], histories: int, seconds: float) -> str:
         "",
         (
             "A mutant is the engine with one defect, which is put into a module's syntax tree while Python imports it."
-            f" For each, the simulator plays up to {histories:,} histories, then every scenario with a kill at every"
-            " call, then every interleaving, and stops at the first property that does not hold."
+            f" For each, the simulator plays every scenario, then up to {histories:,} histories, then every scenario"
+            " with a kill at every call, then every interleaving, and stops at the first property that does not hold."
             f" **{len(caught)} of {len(verdicts)} mutants are caught**, in {seconds:.0f} s."
             f" `{COMMAND}` repeats the run."
         ),

@@ -1,6 +1,7 @@
 """Tries one mutant in a process of its own until a property does not hold.
 
-It plays histories from seed 0 on, then every scenario with a kill at every call, then every interleaving.
+It plays every scenario, then histories from seed 0 on, then every scenario with a kill at every call, then every
+interleaving: what takes the least time comes first.
 
     python -m ringfence_lab.proof.mutants.trial NAME [--histories 600]
 
@@ -14,13 +15,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, product
 
 from ringfence_lab.proof.mutants.catalogue import BY_NAME
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 HISTORIES = 600
-"""Maximum histories per mutant. The scenarios and the interleavings follow."""
+"""Maximum histories per mutant. The kills and the interleavings follow."""
 
 STEPS = (24, 48)
 """Numbers of steps, one of which a history has. They are large, because most defects need several causes together."""
@@ -66,7 +67,7 @@ def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
     """Tries the mutant in this process, which must not have imported the engine yet."""
     mutant.install()
     runs = 0
-    for problem in chain(_histories(histories), _scenarios(), _interleavings()):
+    for problem in chain(_scenarios(), _histories(histories), _kills(), _interleavings()):
         runs += 1
         if problem is not None:
             return Verdict(mutant.name, problem.name, problem.what, problem.phase, problem.proof, problem.seed, runs)
@@ -91,16 +92,21 @@ def _histories(count: int) -> Found:
 
 
 def _scenarios() -> Found:
+    from ringfence_lab.proof.crashes import ORDERS, play  # noqa: PLC0415  # as above
+    from ringfence_lab.proof.scenarios import SCENARIOS  # noqa: PLC0415  # likewise
+
+    for scenario, order in product(SCENARIOS, ORDERS):
+        yield _problem_of(Proof.SCENARIO, scenario.name, play(scenario, choose=order).problems)
+
+
+def _kills() -> Found:
     from ringfence_lab.proof.crashes import ORDERS, kills_of, play  # noqa: PLC0415  # as above
     from ringfence_lab.proof.scenarios import SCENARIOS  # noqa: PLC0415  # likewise
 
-    for scenario in SCENARIOS:
-        for order in ORDERS:
-            whole = play(scenario, choose=order)
-            yield _problem_of(Proof.SCENARIO, whole.scenario.name, whole.problems)
-            for kill in kills_of(whole):
-                run = play(scenario, (kill,), choose=order)
-                yield _problem_of(Proof.SCENARIO, f"{scenario.name}, {kill}", run.problems)
+    for scenario, order in product(SCENARIOS, ORDERS):
+        for kill in kills_of(play(scenario, choose=order)):
+            run = play(scenario, (kill,), choose=order)
+            yield _problem_of(Proof.SCENARIO, f"{scenario.name}, {kill}", run.problems)
 
 
 def _interleavings() -> Found:
