@@ -105,10 +105,15 @@ REPORTED = (
                 def mutant(original, before, observation, events, now, settings):
                     decision = original(before, observation, events, now, settings)
                     roster = decision.roster
+
+                    def has_address(id):
+                        described = observation.instances.get(id)
+                        return described is not None and bool(described.of_kinds(settings.address_kinds))
+
                     kept = {
                         id: member
                         for id, member in before.members.items()
-                        if id in roster.departed and not _addresses(None, observation.instances.get(id), settings)
+                        if id in roster.departed and not has_address(id)
                     }
                     departed = {id: at for id, at in roster.departed.items() if id not in kept}
                     roster = replace(roster, members={**roster.members, **kept}, departed=departed)
