@@ -207,10 +207,10 @@ REPORTED = (
             Wrap(
                 "_addresses",
                 """
-                def mutant(original, before, described, settings):
+                def mutant(original, before, evidence, now, settings):
                     from ringfence.core.configuration.settings import AddressKind
                     private = frozenset({AddressKind.PRIVATE_IPV4})
-                    return original(before, described, replace(settings, address_kinds=private))
+                    return original(before, evidence, now, replace(settings, address_kinds=private))
                 """,
             ),
         ),
