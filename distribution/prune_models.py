@@ -31,7 +31,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
 MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "autoscaling": {
         "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances"}),
-        "Instance": frozenset({"InstanceId", "LifecycleState"}),
+        "Instance": frozenset({"AvailabilityZone", "InstanceId", "LifecycleState"}),
     },
     "ec2": {
         "Instance": frozenset({"InstanceId", "NetworkInterfaces", "PublicIpAddress", "State", "Tags"}),

@@ -18,9 +18,10 @@ from distribution.prune_models import MEMBERS, OPERATIONS, prune
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
+from ringfence.core.observation import Listing
 from ringfence.core.plan import Addition
 from tests.artefact.answers import answer
 from tests.artefact.calls import CALLS, REGION, Call
@@ -168,7 +169,10 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
     }
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
-    assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService"}}
+    listing = Listing(
+        {"AutoScalingGroupName": {InstanceId("i-1"): "InService"}}, {InstanceId("i-1"): "AvailabilityZone"}
+    )
+    assert few["groups"] == listing
 
 
 @pytest.mark.parametrize(

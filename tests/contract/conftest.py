@@ -48,4 +48,4 @@ def lab_world() -> Iterator[World]:
     with Lab(regions=[HOME, PEER]) as lab:
         resources = Resources("contract", Region(HOME), Region(PEER), lab.client, poll_seconds=0.02)
         with made(resources):
-            yield OnAws("lab", resources, PATIENCE)
+            yield OnAws("lab", resources, PATIENCE, lab)

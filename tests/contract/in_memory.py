@@ -1,6 +1,7 @@
 """The simulator as the world under contract. No function polls its queues, so hooks wait until a clause answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from ringfence_lab.sim.aws.queue import Message
 from ringfence_lab.sim.aws.queue import Queue as SimulatedQueue
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.cloud import Cloud
+from ringfence_lab.sim.engine.call_faults import Effect
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
 T = TypeVar("T")
@@ -66,6 +68,13 @@ class InMemory:
         """See `World.associate_elastic_address`."""
         self._home.ec2.assign_public_address(instance, elastic=True)
         return self._home.ec2.instances[instance].addresses[AddressKind.PUBLIC_IPV4][0]
+
+    @contextmanager
+    def zone_fails(self, zone: str) -> Iterator[None]:
+        """See `World.zone_fails`."""
+        fault = self._cloud.fault(Effect.FAIL, region=self.region, zone=zone)
+        yield
+        self._cloud.heal(fault)
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """See `World.put_item`."""

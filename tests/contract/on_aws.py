@@ -5,11 +5,12 @@ The engine's services are its own adapters; an operator's actions use boto3.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
 from botocore.exceptions import ClientError
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
@@ -21,6 +22,7 @@ from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.reconciler.interfaces import HomeServices, RegionServices
+from ringfence_lab.control.client import RunningLab
 from tests.contract.resources import Resources
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
@@ -33,10 +35,14 @@ _TRANSITIONS = {
 
 
 class OnAws:
-    """A world of two Regions. `patience` is in seconds: a lab is fast, an instance on AWS takes minutes."""
+    """A world of two Regions. `patience` is in seconds: a lab is fast, an instance on AWS takes minutes.
 
-    def __init__(self, name: str, resources: Resources, patience: float) -> None:
+    `lab` is the lab, if it is one: it can have faults.
+    """
+
+    def __init__(self, name: str, resources: Resources, patience: float, lab: RunningLab | None = None) -> None:
         self.name = name
+        self._lab = lab
         self.region = resources.region
         self.home = HomeServices(
             AwsAutoScaling(resources.client_of("autoscaling", self.region), self.region),
@@ -105,6 +111,15 @@ class OnAws:
         association = ec2.associate_address(InstanceId=instance, AllocationId=allocated["AllocationId"])
         self._resources.removals.callback(_disassociate, ec2, association["AssociationId"])
         return host(allocated["PublicIp"])
+
+    @contextmanager
+    def zone_fails(self, zone: str) -> Iterator[None]:
+        """See `World.zone_fails`."""
+        if self._lab is None:
+            pytest.skip("nobody can make a zone of AWS fail")
+        self._lab.fault(self.region, f"zone={zone}", "ec2")
+        yield
+        self._lab.heal()
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """See `World.put_item`."""

@@ -8,7 +8,7 @@ from tests.contract.world import LAUNCH_HOOK, Group, World
 
 
 def states(world: World, group: Group) -> dict[InstanceId, str]:
-    return dict(world.home.auto_scaling.groups([group.name])[group.name])
+    return dict(world.home.auto_scaling.groups([group.name]).states[group.name])
 
 
 def reaches(world: World, group: Group, instance: InstanceId, state: str) -> None:

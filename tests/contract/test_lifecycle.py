@@ -206,4 +206,4 @@ def test_an_instance_enters_leaves_and_reenters_a_warm_pool_through_the_hooks(wo
 def test_a_group_that_does_not_exist_is_missing_from_the_answer(world: World, group: Group) -> None:
     listed = world.home.auto_scaling.groups([group.name, f"{group.name}-unknown"])
 
-    assert listed == {group.name: {}}
+    assert listed.states == {group.name: {}}

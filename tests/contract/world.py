@@ -4,6 +4,7 @@ It must not know an implementation: `in_memory` has the simulator, `on_aws` ever
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from ringfence.core.events import LifecycleEvent
@@ -94,6 +95,9 @@ class World(Protocol):
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """Allocates an Elastic IP and associates it with a running instance."""
+
+    def zone_fails(self, zone: str) -> AbstractContextManager[None]:
+        """EC2 does not describe the zone meanwhile. Skips the clause in a world that cannot do that."""
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """Writes an item into the home table, unchanged."""

@@ -4,17 +4,30 @@ import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from ringfence_lab.emulator.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, fault_text, parse, throttled
+from ringfence_lab.emulator.faults import (
+    BadFault,
+    Delay,
+    Faults,
+    Hang,
+    Reset,
+    Throttle,
+    ZoneOutage,
+    fault_text,
+    parse,
+    throttled,
+)
 
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 
 
-@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "delay=0.5", "delay=0"])
+@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "delay=0.5", "delay=0", "zone=us-east-1a"])
 def test_a_faults_text_round_trips(text: str) -> None:
     assert fault_text(parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "explode", "delay", "delay=", "delay=-1", "delay=soon", "delay=inf", "hang=1"])
+@pytest.mark.parametrize(
+    "text", ["", "explode", "delay", "delay=", "delay=-1", "delay=soon", "delay=inf", "hang=1", "zone="]
+)
 def test_an_invalid_fault_is_refused_with_the_valid_ones(text: str) -> None:
     with pytest.raises(BadFault, match=r"reset, hang, throttle|delay=0\.5"):
         parse(text)
@@ -29,6 +42,30 @@ def test_a_fault_of_a_service_takes_precedence_over_that_of_its_region() -> None
     assert faults.on("us-east-1", "ec2") == Throttle()
     assert faults.on("us-east-1", "dynamodb") == Hang()
     assert faults.on("us-west-2", "ec2") is None
+
+
+def test_zones_fail_beside_other_faults_of_their_region_until_it_is_healed() -> None:
+    faults = Faults(REGIONS)
+
+    faults.set("us-east-1", "ec2", ZoneOutage("us-east-1a"))
+    faults.set("us-east-1", None, ZoneOutage("us-east-1b"))
+    faults.set("us-east-1", "ec2", Throttle())
+
+    assert faults.failing_zones("us-east-1") == {"us-east-1a", "us-east-1b"}
+    assert faults.failing_zones("us-west-2") == frozenset()
+    assert faults.on("us-east-1", "ec2") == Throttle()
+    assert ("us-east-1", "ec2", ZoneOutage("us-east-1b")) in list(faults)
+    faults.heal("us-east-1")
+    assert faults.failing_zones("us-east-1") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("service", "zone", "said"),
+    [("sqs", "us-east-1a", "fault of ec2"), ("ec2", "us-west-2a", "us-east-1a"), (None, "us-east-1", "us-east-1a")],
+)
+def test_an_outage_of_a_zone_is_refused_elsewhere(service: str | None, zone: str, said: str) -> None:
+    with pytest.raises(BadFault, match=said):
+        Faults(REGIONS).set("us-east-1", service, ZoneOutage(zone))
 
 
 def test_a_single_region_can_be_healed() -> None:

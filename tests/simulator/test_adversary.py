@@ -67,12 +67,12 @@ def test_all_describes_of_a_region_lag_behind_together(cloud: Cloud, east: Cloud
     services = cloud.engine_services("us-east-1").home
     cloud.clock.advance(4)
     # then
-    assert len(services.auto_scaling.groups(["db"])["db"]) == 2
+    assert len(services.auto_scaling.groups(["db"]).states["db"]) == 2
     assert len(services.instances.of_groups(["db"])) == 2
     # when
     cloud.clock.advance(2)
     # then
-    assert len(services.auto_scaling.groups(["db"])["db"]) == 3
+    assert len(services.auto_scaling.groups(["db"]).states["db"]) == 3
     assert len(services.instances.of_groups(["db"])) == 3
 
 

@@ -53,7 +53,7 @@ def does_nothing(_events: Sequence[Event], _world: Services, _settings: Settings
 
 def answers_hooks_first(_events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Continues every launch and termination without reading any rule."""
-    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).states.items():
         for instance in instances:
             for hook in (settings.launch_hook, settings.terminate_hook):
                 services.home.auto_scaling.complete(group, hook, instance, None, HookResult.CONTINUE)
@@ -61,7 +61,7 @@ def answers_hooks_first(_events: Sequence[Event], services: Services, settings: 
 
 def lets_go_first(events: Sequence[Event], services: Services, settings: Settings) -> None:
     """Continues every termination before it reconciles."""
-    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).items():
+    for group, instances in services.home.auto_scaling.groups(settings.auto_scaling_groups).states.items():
         for instance in instances:
             services.home.auto_scaling.complete(group, settings.terminate_hook, instance, None, HookResult.CONTINUE)
     reconcile(events, services, settings)

@@ -82,10 +82,10 @@ def test_a_stale_describe_returns_an_earlier_state(cloud: Cloud) -> None:
     auto_scaling = cloud.engine_services(EAST).home.auto_scaling
 
     fault = cloud.fault(Effect.STALE, operation="DescribeAutoScalingGroups", seconds=5)
-    assert auto_scaling.groups(["db"]) == {"db": {}}
+    assert auto_scaling.groups(["db"]).states == {"db": {}}
     cloud.heal(fault)
 
-    assert len(auto_scaling.groups(["db"])["db"]) == 1
+    assert len(auto_scaling.groups(["db"]).states["db"]) == 1
 
 
 def test_a_fault_affects_only_the_calls_that_it_selects(cloud: Cloud) -> None:
@@ -97,6 +97,24 @@ def test_a_fault_affects_only_the_calls_that_it_selects(cloud: Cloud) -> None:
     authorize(cloud)
 
     assert is_admitted(cloud)
+
+
+def test_an_outage_of_a_zone_fails_the_calls_that_depend_on_it(cloud: Cloud) -> None:
+    # given
+    ec2, group = cloud.region(EAST).ec2, cloud.region(EAST).auto_scaling_group("db", desired=2)
+    here, elsewhere = group.listed()
+    cloud.fault(Effect.FAIL, region=EAST, zone=ec2.zone_of[here])
+    services = cloud.engine_services(EAST).home
+    # then
+    assert list(services.instances.named([elsewhere])) == [elsewhere]
+    assert services.auto_scaling.groups(["db"]).zones == ec2.zone_of
+    for call in (
+        lambda: services.instances.named([here, elsewhere]),
+        lambda: services.instances.by_id([elsewhere]),
+        lambda: services.instances.of_groups(["db"]),
+    ):
+        with pytest.raises(Retry):
+            call()
 
 
 def test_a_fault_can_begin_late_and_end(cloud: Cloud) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
-from ringfence.core.errors import Refusal, Refused
+from ringfence.core.errors import Refusal, Refused, RingfenceError
 from ringfence.core.model.addresses import AddressKind, Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
@@ -86,6 +86,40 @@ def test_many_ids_are_described_in_calls_of_200_ids(ec2: tuple[Any, Stubber]) ->
     for _ in range(3):
         stubber.add_response("describe_instances", {"Reservations": []})
     AwsInstances(client, HOME).by_id([InstanceId(f"i-{number}") for number in range(401)])
+
+
+def test_a_call_that_names_unknown_instances_is_made_again_without_them(ec2: tuple[Any, Stubber]) -> None:
+    # given
+    client, stubber = ec2
+    ids = [InstanceId(f"i-{number:017x}") for number in range(3)]
+    said = f"The instance IDs '{ids[0]}, {ids[2]}' do not exist"
+    stubber.add_client_error(
+        "describe_instances", "InvalidInstanceID.NotFound", said, expected_params={"InstanceIds": ids}
+    )
+    answer = {"Reservations": [{"Instances": [described(ids[1])]}]}
+    stubber.add_response("describe_instances", answer, {"InstanceIds": [ids[1]]})
+    # then
+    assert set(AwsInstances(client, HOME).named(ids)) == {ids[1]}
+
+
+def test_a_call_that_names_only_unknown_instances_is_not_made_again(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    id = InstanceId("i-00000000000000001")
+    stubber.add_client_error("describe_instances", "InvalidInstanceID.Malformed", f'Invalid id: "{id}"')
+    assert AwsInstances(client, HOME).named([id]) == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("InternalError", "i-00000000000000001"), ("InvalidInstanceID.NotFound", "some instance does not exist")],
+)
+def test_any_other_error_of_a_call_that_names_instances_is_raised(
+    ec2: tuple[Any, Stubber], code: str, message: str
+) -> None:
+    client, stubber = ec2
+    stubber.add_client_error("describe_instances", code, message)
+    with pytest.raises(RingfenceError, match=code):
+        AwsInstances(client, HOME).named([InstanceId("i-00000000000000001")])
 
 
 def test_rules_are_read_page_by_page_with_their_source(ec2: tuple[Any, Stubber]) -> None:

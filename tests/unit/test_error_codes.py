@@ -26,7 +26,7 @@ from ringfence.aws.error_codes import (
     is_inactive_lifecycle_action,
     translated,
 )
-from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
+from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError, Throttled
 from tests.unit.builders import EAST
 
 URL = "https://ec2.us-east-1.amazonaws.com/"
@@ -60,6 +60,11 @@ def raised(error: Exception, operation: str = "DescribeInstances") -> RingfenceE
 )
 def test_a_temporary_error_is_retried(code: str) -> None:
     assert isinstance(raised(client_error(code)), Retry)
+
+
+@pytest.mark.parametrize(("code", "throttled"), [("RequestLimitExceeded", True), ("InternalError", False)])
+def test_a_throttled_call_can_be_told_from_one_that_failed(code: str, throttled: bool) -> None:
+    assert isinstance(raised(client_error(code)), Throttled) is throttled
 
 
 def test_an_unknown_code_with_a_server_error_is_retried() -> None:

@@ -13,6 +13,7 @@ from ringfence.core.hook_decision import STILL_WAITS, WaitingInstance, waiting_i
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Roster
+from ringfence.core.observation import Listing
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import HomeServices, Services
@@ -51,9 +52,9 @@ class WaitingHooks:
     error: RingfenceError | None = None
     answers: list[Answer] = field(default_factory=list)
 
-    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+    def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
-        return {name: {} for name in names}
+        return Listing({name: {} for name in names})
 
     def complete(self, _group: str, hook: str, _instance: InstanceId, token: str | None, _result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
@@ -73,7 +74,7 @@ class NoInstances:
         """See `interfaces.Instances.of_groups`."""
         return {}
 
-    by_id = of_groups
+    by_id = named = of_groups
 
 
 @dataclass(slots=True)

@@ -1,5 +1,7 @@
 """The answer to a waiting hook: continue, abandon, or leave the instance waiting."""
 
+from dataclasses import replace
+
 import pytest
 
 from ringfence.core.configuration.settings import NoAddress
@@ -314,3 +316,24 @@ def test_a_launch_out_of_a_warm_pool_is_held_until_its_own_region_admits_it() ->
     decision = decision_for(warm, ADMITTED, RegionResult(EAST, Retry("throttled")))
     # then
     assert isinstance(decision, Hold)
+
+
+# An instance that EC2 does not describe.
+
+
+@pytest.mark.parametrize("no_address", list(NoAddress))
+def test_a_launch_that_ec2_does_not_describe_waits_however_long_it_has_no_address(no_address: NoAddress) -> None:
+    # given
+    seen = replace(observed({I1: "Pending:Wait"}), undescribed={I1: "us-east-1a"})
+    (waits,) = waiting_instances(seen, [], NOW)
+    without = roster({I1: member(state=MemberState.WAITING, since=NOW - 1000)})
+    # then
+    assert isinstance(decision_for(waits, without, no_address=no_address), Hold)
+    described = replace(waits, undescribed=False)
+    assert result(decision_for(described, without, no_address=no_address)) is not None
+
+
+def test_a_launch_that_was_described_before_its_zone_failed_continues_once_it_is_admitted() -> None:
+    seen = replace(observed({I1: "Pending:Wait"}), undescribed={I1: "us-east-1a"})
+    (waits,) = waiting_instances(seen, [], NOW)
+    assert result(decision_for(waits, ADMITTED)) is HookResult.CONTINUE

@@ -190,3 +190,25 @@ def test_a_departed_instance_is_no_member_after_any_order_of_its_events(
     # then
     assert I1 not in current.members
     assert I1 in current.departed
+
+
+# While a zone fails.
+
+
+@pytest.mark.parametrize("state", ["InService", "Standby", "Pending:Wait", UNHEARD_OF, None])
+def test_a_member_that_ec2_does_not_describe_keeps_its_addresses(state: str | None) -> None:
+    seen = replace(seeing(state, None), undescribed={I1: "us-east-1a"})
+    before = roster({I1: A1})
+    for _ in range(3):
+        before = decided(before, seen, now=NOW + STALE_SECONDS).roster
+        assert before.members[I1].addresses == (A1,)
+
+
+def test_a_member_that_no_group_lists_leaves_a_minute_after_that_once_ec2_answers() -> None:
+    # given
+    unlisted = seeing(None, None)
+    missing = decided(roster({I1: A1}), replace(unlisted, undescribed={I1: ""})).roster
+    later = NOW + STALE_SECONDS
+    # then
+    assert I1 in decided(missing, replace(unlisted, undescribed={I1: ""}), now=later).roster.members
+    assert I1 not in decided(missing, unlisted, now=later).roster.members

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -28,6 +28,7 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
     StaleDoor,
+    ZoneNotDescribed,
 )
 from ringfence.core.errors import Permanent
 from ringfence.core.model.addresses import Cidr
@@ -35,7 +36,7 @@ from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
-from tests.unit.builders import DB, EAST, GROUP, I1, TCP, WEST, WEST_DB, address, label
+from tests.unit.builders import DB, EAST, GROUP, I1, I2, I3, TCP, WEST, WEST_DB, address, label
 
 CAUSES = ("event-1", "event-2")
 SGR = RuleId("sgr-1")
@@ -261,6 +262,7 @@ def test_a_reconcile_has_a_line_of_its_own_at_its_end(reported: Reported) -> Non
         "stale_doors": 0,
         "peers_unreachable": 1,
         "ignored": 1,
+        "zones_not_described": [],
         "problems": ["Region not brought up to date: no answer"],
         "seconds": 1.235,
     }
@@ -356,6 +358,19 @@ def test_the_metrics_have_the_oldest_stale_door_and_the_fullest_group(reported: 
 def test_each_admission_is_a_separate_value_of_the_metric(reported: Reported) -> None:
     events = [HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, seconds) for seconds in (0.5, 0.75)]
     assert values(reported(*events), "AdmissionSeconds") == [0.5, 0.75]
+
+
+def test_a_zone_that_was_not_described_is_named_once_with_its_instances(reported: Reported) -> None:
+    # given: a second look meets the same zone
+    failed = ZoneNotDescribed(EAST, "us-east-1a", (I1, I2), "DescribeInstances in us-east-1: InternalError")
+    # when
+    report = reported(failed, replace(failed, instances=(I1,)), ZoneNotDescribed(EAST, "", (I3,), "the same"))
+    # then
+    line = report.line("zone us-east-1a not described, what is known of its 2 instances stays")
+    assert (line["level"], line["zone"], line["instances"]) == ("WARNING", "us-east-1a", [I1, I2])
+    assert report.summary["zones_not_described"] == ["unknown", "us-east-1a"]
+    assert len(report.summary["problems"]) == 2
+    assert report.metrics["InstancesNotDescribed"] == [3]
 
 
 def test_a_failure_counts_as_an_error(reported: Reported) -> None:

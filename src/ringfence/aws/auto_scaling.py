@@ -1,6 +1,6 @@
 """The `AutoScaling` interface on Amazon EC2 Auto Scaling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.observation import Listing
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -21,19 +22,19 @@ class AwsAutoScaling:
     client: "AutoScalingClient"
     region: Region
 
-    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+    def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
+        states: dict[str, dict[InstanceId, str]] = {}
+        zones: dict[InstanceId, str] = {}
         with translated(self.region, "DescribeAutoScalingGroups"):
             pages = self.client.get_paginator("describe_auto_scaling_groups").paginate(
                 AutoScalingGroupNames=list(names)
             )
-            return {
-                group["AutoScalingGroupName"]: {
-                    InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in group["Instances"]
-                }
-                for page in pages
-                for group in page["AutoScalingGroups"]
-            }
+            for group in (group for page in pages for group in page["AutoScalingGroups"]):
+                listed = {InstanceId(instance["InstanceId"]): instance for instance in group["Instances"]}
+                states[group["AutoScalingGroupName"]] = {id: one["LifecycleState"] for id, one in listed.items()}
+                zones |= {id: one["AvailabilityZone"] for id, one in listed.items()}
+        return Listing(states, zones)
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""

@@ -5,7 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ringfence.aws.error_codes import translated
+from botocore.exceptions import ClientError
+
+from ringfence.aws.error_codes import translated, unknown_instances
 from ringfence.core.model.addresses import AddressKind, Cidr, host, is_ipv6, network
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
@@ -16,6 +18,7 @@ from ringfence.core.plan import Addition
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import (
+        DescribeInstancesResultTypeDef,
         FilterTypeDef,
         InstanceNetworkInterfaceTypeDef,
         InstanceTypeDef,
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 GROUP_TAG = "aws:autoscaling:groupName"
 FILTER_VALUES = 200
 """Maximum values per filter. Source: EC2 API, `Filter`."""
+IDS = 200
+"""Instances that one call names. EC2 documents no maximum, and such a call has no pages."""
 PAGE = 1000
 """Maximum page size of DescribeInstances and DescribeSecurityGroupRules. Source: EC2 API."""
 
@@ -54,6 +59,26 @@ class AwsInstances:
         """See `interfaces.Instances.by_id`. Uses a filter, because a call by ids fails if one id is unknown."""
         return self._described("instance-id", list(ids))
 
+    def named(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """See `interfaces.Instances.named`."""
+        wanted, found = list(ids), dict[InstanceId, Instance]()
+        for start in range(0, len(wanted), IDS):
+            with translated(self.region, "DescribeInstances"):
+                found |= self._named(wanted[start : start + IDS])
+        return found
+
+    def _named(self, ids: Sequence[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """One call that names instances. Ids that EC2 does not know fail it, so it is made again without them."""
+        while ids:
+            try:
+                return _instances(self.client.describe_instances(InstanceIds=ids))
+            except ClientError as error:
+                known = [id for id in ids if id not in unknown_instances(error)]
+                if len(known) == len(ids):
+                    raise
+                ids = known
+        return {}
+
     def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
         found: dict[InstanceId, Instance] = {}
         for start in range(0, len(values), FILTER_VALUES):
@@ -63,13 +88,20 @@ class AwsInstances:
             with translated(self.region, "DescribeInstances"):
                 paginator = self.client.get_paginator("describe_instances")
                 for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE}):
-                    for reservation in page["Reservations"]:
-                        for described in reservation["Instances"]:
-                            # An instance with an address that no member can have counts as not described: unknown.
-                            with suppress(ValueError):
-                                instance = _instance(described)
-                                found[instance.id] = instance
+                    found |= _instances(page)
         return found
+
+
+def _instances(page: "DescribeInstancesResultTypeDef") -> Mapping[InstanceId, Instance]:
+    """The instances of one answer."""
+    found: dict[InstanceId, Instance] = {}
+    for reservation in page["Reservations"]:
+        for described in reservation["Instances"]:
+            # An instance with an address that no member can have counts as not described: unknown.
+            with suppress(ValueError):
+                instance = _instance(described)
+                found[instance.id] = instance
+    return found
 
 
 def _instance(described: "InstanceTypeDef") -> Instance:

@@ -7,6 +7,7 @@ Sources: EC2 API "Error codes", DynamoDB Developer Guide "Error handling", Auto 
 API "GetQueueUrl", Amazon S3 API "Error responses", IAM and AWS STS API "Common errors".
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
-from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry
+from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, Throttled
 from ringfence.core.model.identifiers import Region
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -22,7 +23,7 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 # Refused, dropped and timed-out connections, and answers that are none: botocore has no common base for them.
 _NO_ANSWER = (HTTPClientError, BotoConnectionError, ResponseParserError)
 
-_TRANSIENT = {
+_THROTTLING = {
     "RequestLimitExceeded",  # EC2's throttling
     "Throttling",
     "ThrottlingException",
@@ -31,6 +32,9 @@ _TRANSIENT = {
     "RequestThrottledException",
     "TooManyRequestsException",
     "ProvisionedThroughputExceededException",
+}
+
+_TRANSIENT = {
     "PriorRequestNotComplete",
     "TransactionInProgressException",
     "InternalError",
@@ -66,6 +70,9 @@ _UNKNOWN_CREDENTIALS = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
 
+_UNKNOWN_INSTANCES = {"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"}
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
+
 _REFUSALS = {
     "InvalidPermission.Duplicate": Refusal.DUPLICATE,
     "InvalidPermission.NotFound": Refusal.NOT_FOUND,
@@ -92,6 +99,15 @@ def is_inactive_lifecycle_action(error: ClientError) -> bool:
     Auto Scaling has no code of its own for it: `ValidationError`, "No active Lifecycle Action found with ...".
     """
     return code_of(error) == "ValidationError" and "No active Lifecycle Action" in str(error)
+
+
+def unknown_instances(error: ClientError) -> frozenset[str]:
+    """The instance ids that a call was refused for, because EC2 does not know them; empty for any other error.
+
+    The message names all of them: `InvalidInstanceID.NotFound`, "The instance IDs 'i-..., i-...' do not exist".
+    Source: EC2 API Reference, "Error codes"; the wording: aws-plugin-for-slurm #16.
+    """
+    return frozenset(_INSTANCE_ID.findall(message_of(error))) if code_of(error) in _UNKNOWN_INSTANCES else frozenset()
 
 
 def is_absent(error: ClientError) -> bool:
@@ -157,6 +173,8 @@ def _client_error(region: Region, operation: str, error: ClientError) -> Retry |
     code = code_of(error)
     said = f"{operation} in {region}: {code}: {message_of(error)}"
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _THROTTLING:
+        return Throttled(said)
     if code in _TRANSIENT or status >= 500:
         return Retry(said)
     if code in _REFUSALS and operation.endswith("SecurityGroupIngress"):

@@ -189,6 +189,17 @@ class EventIgnored:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneNotDescribed:
+    """EC2 did not describe these instances of a zone. What was known of them stays. `zone` is empty if no group lists
+    the instances."""
+
+    region: Region
+    zone: str
+    instances: tuple[InstanceId, ...]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that an operator must fix. The rest of the reconcile went on."""
 
@@ -212,5 +223,6 @@ AuditEvent = (
     | HookHeld
     | StaleDoor
     | EventIgnored
+    | ZoneNotDescribed
     | Problem
 )

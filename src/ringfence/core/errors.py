@@ -18,6 +18,10 @@ class Retry(RingfenceError):
     """The same call may work later: it was throttled, got no answer, or was overtaken by another invocation."""
 
 
+class Throttled(Retry):
+    """AWS refused the call because there were too many. More calls would make it worse."""
+
+
 class Permanent(RingfenceError):
     """The same call fails again until someone changes the configuration or a permission.
 

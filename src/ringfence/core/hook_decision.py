@@ -24,7 +24,7 @@ class WaitingInstance:
 
     `warm` says that the instance is in the warm pool or on its way into or out of it. `listed` says that its group
     shows the wait; if not, only the event does. `seen_at` is when the group was listed, in epoch seconds: since then,
-    the instance may wait for something else.
+    the instance may wait for something else. `undescribed` says that EC2 did not answer for it.
     """
 
     group: str
@@ -34,6 +34,7 @@ class WaitingInstance:
     warm: bool
     seen_at: float
     listed: bool = False
+    undescribed: bool = False
 
     @property
     def has_token(self) -> bool:
@@ -120,7 +121,7 @@ def waiting_instances(
             found[key] = _with_event(found[key], event)
         elif event.group in observation.groups and _may_wait(event, observation, seen_at):
             found[key] = named_by(event, seen_at)
-    return list(found.values())
+    return [replace(waiting, undescribed=waiting.instance in observation.undescribed) for waiting in found.values()]
 
 
 def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bool:
@@ -190,6 +191,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if not member.addresses and waiting.undescribed:
+        return Hold(waiting, "EC2 could not describe it, as it happens while an Availability Zone fails")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     if (refused := results.home.lacking.get(key)) is not None:

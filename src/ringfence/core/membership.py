@@ -34,6 +34,7 @@ class _Evidence:
     """All that is known of one instance of a group.
 
     `departed_at` is its tombstone, in epoch seconds. `instances` are all instances that EC2 describes.
+    `cannot_be_described` says that EC2 was asked for it and did not answer, so that EC2 may know it.
     """
 
     group: str
@@ -44,6 +45,7 @@ class _Evidence:
     described: Instance | None
     waits_on_its_way_into_the_pool: bool
     instances: Iterable[Instance]
+    cannot_be_described: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -216,6 +218,7 @@ def _evidence(
             described=observation.instances.get(id),
             waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
             instances=observation.instances.values(),
+            cannot_be_described=id in observation.undescribed,
         )
         for id in sorted({*before.members, *observation.groups[group], *latest})
     }
@@ -351,10 +354,14 @@ def _may_be_older(described: Instance, member: Member, now: int) -> bool:
 
 
 def _kept(evidence: _Evidence, now: int) -> Member | None:
-    """What stays of a member of unknown phase. None once its group has not listed it for long enough."""
+    """What stays of a member of unknown phase. None once its group has not listed it for long enough, and EC2 answers.
+
+    While its zone fails, it stays: that EC2 says nothing of it then confirms nothing.
+    """
     before = evidence.member
     if before is None or evidence.listed is not None:
         return before
     if before.state is not MemberState.MISSING:
         return replace(before, state=MemberState.MISSING, since=now)
-    return before if now - before.since < STALE_SECONDS else None
+    is_over = now - before.since >= STALE_SECONDS and not evidence.cannot_be_described
+    return None if is_over else before

@@ -4,7 +4,7 @@ Pure values. An instance that is not in `instances` could not be described: it i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from ringfence.core.lifecycle import Phase, phase_of
@@ -39,15 +39,38 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The Auto Scaling groups as they list their instances.
+
+    `states` maps the name of each group to the `LifecycleState` of its instances. A group that does not exist is not
+    in it. `zones` has the Availability Zone of each instance that is listed.
+    """
+
+    states: Mapping[str, Mapping[InstanceId, str]]
+    zones: Mapping[InstanceId, str] = field(default_factory=dict)
+
+    @property
+    def instances(self) -> frozenset[InstanceId]:
+        """Every instance that a group lists."""
+        return frozenset(id for states in self.states.values() for id in states)
+
+
+UNKNOWN_ZONE = ""
+"""The Availability Zone of an instance that no group lists."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The home Region at one moment.
 
     `groups` maps the name of each Auto Scaling group to the `LifecycleState` of its instances. A group that does not
-    exist is not in it.
+    exist is not in it. `undescribed` has the Availability Zone of each instance that EC2 was asked for without an
+    answer, as it happens while a zone fails. EC2 may know it, and what was known of it before stays.
     """
 
     groups: Mapping[str, Mapping[InstanceId, str]]
     instances: Mapping[InstanceId, Instance]
+    undescribed: Mapping[InstanceId, str] = field(default_factory=dict)
 
     def phase(self, group: str, instance: InstanceId) -> Phase | None:
         """The instance's phase in the group, or None if the group does not list it."""

@@ -13,7 +13,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Instance, Listing
 from ringfence.core.plan import Addition
 
 T = TypeVar("T")
@@ -50,8 +50,8 @@ class Tasks(Protocol):
 class AutoScaling(Protocol):
     """The home Region's Auto Scaling groups."""
 
-    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
-        """The `LifecycleState` of each instance of each group. A group that does not exist is not in the answer."""
+    def groups(self, names: Sequence[str]) -> Listing:
+        """The instances of each group, with state and zone. A group that does not exist is not in the answer."""
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """Answers a waiting hook: the wait that the token names or, without a token, any wait of the instance.
@@ -61,13 +61,23 @@ class AutoScaling(Protocol):
 
 
 class Instances(Protocol):
-    """The home Region's instances, in any state. An instance that EC2 does not know (yet) is not in an answer."""
+    """The home Region's instances, in any state. An instance that EC2 does not know (yet) is not in an answer.
+
+    While an Availability Zone fails, every call fails, except one of `named` for instances of other zones.
+    Source: EC2 API Reference, DescribeInstances: a call fails that names an instance of the affected zone, or none.
+    """
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
         """The instances that are tagged with one of the Auto Scaling groups."""
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """The instances with the given ids."""
+        """The instances with the given ids, found among all of the Region."""
+
+    def named(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """The instances with the given ids, in a call that depends on their zones alone.
+
+        Ids that EC2 does not know cost a further call.
+        """
 
 
 class SecurityGroups(Protocol):

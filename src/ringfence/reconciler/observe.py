@@ -14,6 +14,7 @@ from ringfence.core.observation import Observation
 from ringfence.reconciler.interfaces import Rules, SecurityGroups, Services, Started
 from ringfence.reconciler.region_pass import announced_groups
 from ringfence.reconciler.request import Request
+from ringfence.reconciler.zones import Describer, Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +42,64 @@ def start_reading_peers(request: Request, services: Services, before: Rows) -> d
 
 
 def observe(request: Request, services: Services, before: Rows) -> Sighting:
-    """The home Region as it is now. Raises Retry if it cannot be described: unknown is not absent."""
+    """The home Region as it is now. Raises RingfenceError if it cannot be described: unknown is not absent.
+
+    Where only a zone cannot be described, its instances are `undescribed`, and the others are as ever.
+    """
     settings, start, began = request.settings, services.tasks.start, services.clock.now()
     groups = start(partial(services.home.auto_scaling.groups, settings.auto_scaling_groups))
     described = start(partial(services.home.instances.of_groups, settings.auto_scaling_groups))
     security_groups = services.regions[request.home].security_groups
     read_rules = partial(_rules_or_error, security_groups, settings.security_groups)
     rules = None if request.has_termination else start(read_rules)
-    listed, instances = groups.result(), dict(described.result())
-    relevant = {id for states in listed.values() for id in states}
-    relevant |= {id for roster in before.of(request.home).values() for id in roster.members}
-    relevant |= {event.instance for event in request.lifecycle_events}
-    if missing := relevant - instances.keys():
-        instances |= services.home.instances.by_id(sorted(missing))
-    return Sighting(Observation(listed, instances), None if rules is None else rules.result(), began)
+    listing = groups.result()
+    members = {id for roster in before.of(request.home).values() for id in roster.members}
+    relevant = listing.instances | members | {event.instance for event in request.lifecycle_events}
+    describer = _describer(request, services)
+    seen = describer.describe(partial(describer.tagged_and, relevant, described.result), relevant, listing)
+    _report(seen, services)
+    observation = Observation(listing.states, seen.instances, seen.undescribed)
+    return Sighting(observation, None if rules is None else rules.result(), began)
 
 
 def observe_again(request: Request, services: Services, sighting: Sighting, instances: Set[InstanceId]) -> Sighting:
-    """The groups and the given instances once more. Raises Retry if they cannot be described."""
-    began = services.clock.now()
+    """The groups and the given instances once more. Raises RingfenceError if they cannot be described.
+
+    While a zone fails, only calls for the zones of these instances are made.
+    """
+    began, before = services.clock.now(), sighting.observation
     groups = services.tasks.start(partial(services.home.auto_scaling.groups, request.settings.auto_scaling_groups))
-    described = services.tasks.start(partial(services.home.instances.by_id, sorted(instances)))
-    known = {id: seen for id, seen in sighting.observation.instances.items() if id not in instances}
-    observation = Observation(groups.result(), known | dict(described.result()))
-    return replace(sighting, observation=observation, at=began)
+    describer = _describer(request, services)
+    if before.undescribed:
+        listing = groups.result()
+        seen = describer.by_zone(instances, listing)
+    else:
+        described = services.tasks.start(partial(services.home.instances.by_id, sorted(instances)))
+        listing = groups.result()
+        seen = describer.describe(described.result, instances, listing)
+    _report(seen, services)
+    # What EC2 did not describe again is as it was. What it described as unknown to it is no longer there.
+    asked = instances - seen.undescribed.keys()
+    known = {id: instance for id, instance in before.instances.items() if id not in asked}
+    undescribed = {id: zone for id, zone in before.undescribed.items() if id not in asked} | seen.undescribed
+    return replace(
+        sighting,
+        observation=Observation(
+            groups=listing.states,
+            instances=known | dict(seen.instances),
+            undescribed={id: zone for id, zone in undescribed.items() if id not in known},
+        ),
+        at=began,
+    )
+
+
+def _describer(request: Request, services: Services) -> Describer:
+    return Describer(request.home, services.home.instances, services.tasks)
+
+
+def _report(seen: Description, services: Services) -> None:
+    for failure in seen.failures:
+        services.audit(failure)
 
 
 def _rules_or_error(security_groups: SecurityGroups, groups: Sequence[SecurityGroupId]) -> Rules | Permanent:

@@ -30,6 +30,7 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
     StaleDoor,
+    ZoneNotDescribed,
 )
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.rules import Label, Opening
@@ -60,6 +61,7 @@ class Telemetry:
     quota_percent: float = 0.0
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    not_described: dict[str, str] = field(default_factory=dict)
 
     def record(self, event: AuditEvent) -> None:
         """Logs one audit event and counts it."""
@@ -74,6 +76,8 @@ class Telemetry:
                 self._record_progress(event)
             case HookCompleted() | HookHeld() | StaleDoor() | EventIgnored():
                 self._record_instance(event)
+            case ZoneNotDescribed():
+                self._zone_not_described(event)
             case _:
                 assert_never(event)
 
@@ -93,6 +97,7 @@ class Telemetry:
             "stale_doors": self.counts["StaleDoors"],
             "peers_unreachable": self.counts["PeersUnreachable"],
             "ignored": self.counts["EventsIgnored"],
+            "zones_not_described": sorted(set(self.not_described.values())),
             "problems": [cut(problem) for problem in self.problems],
             "seconds": round(reconcile_seconds, 3),
         }
@@ -194,6 +199,14 @@ class Telemetry:
         if event.stale_seconds is not None:
             self._time("StaleDoorSeconds", event.stale_seconds)
 
+    def _zone_not_described(self, event: ZoneNotDescribed) -> None:
+        """A second look at the same instances is no news."""
+        zone = event.zone or "unknown"
+        if not event.instances or event.instances[0] not in self.not_described:
+            known = f"what is known of its {len(event.instances)} instances stays"
+            self._problem(f"zone {zone} not described, {known}", **{**_flat(event), "zone": zone})
+        self.not_described |= dict.fromkeys(event.instances, zone)
+
     def _hook_completed(self, event: HookCompleted) -> None:
         said = "instance let go on" if event.was_active else "hook was not active any more"
         self._log(said, **_flat(event))
@@ -232,6 +245,8 @@ class Telemetry:
         for name in ("RulesWanted", "RulesUnwanted"):
             if self.counts[name]:
                 self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
+        if self.not_described:
+            self.metrics.add_metric("InstancesNotDescribed", MetricUnit.Count, len(self.not_described))
         for name in ("AdmissionSeconds", "ReleaseSeconds"):
             for seconds in self.seconds.get(name, ()):
                 self.metrics.add_metric(name, MetricUnit.Seconds, seconds)

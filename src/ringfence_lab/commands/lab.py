@@ -33,6 +33,7 @@ Example:
   ringfence lab fault us-west-2 hang
   ringfence lab fault us-west-2 dynamodb throttle
   ringfence lab fault us-east-1 ec2 delay=0.5
+  ringfence lab fault us-east-1 ec2 zone=us-east-1a
 """
 
 _HEAL_EXAMPLE = """\b
@@ -86,12 +87,15 @@ def fault(
     service_or_kind: Annotated[
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle or delay=SECONDS.")] = "",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="reset, hang, throttle, delay=SECONDS or zone=ZONE.")
+    ] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
-    reset: closes the connection. hang: never answers. throttle: returns a throttling error. delay: answers late.
+    reset: closes the connection. hang: never answers. throttle: returns a throttling error. delay: answers late. zone:
+    EC2 describes no instance of the Availability Zone, and none in a call that names no instance.
     """
     service = service_or_kind if kind else None
     RunningLab(port=port).fault(region, kind or service_or_kind, service)

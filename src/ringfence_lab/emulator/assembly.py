@@ -14,6 +14,7 @@ from ministack import app
 from ringfence_lab.emulator.aws import installation
 from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.timers import Timers
+from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.front import Front
 from ringfence_lab.emulator.ministack import (
     cloudformation,
@@ -50,8 +51,16 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     delivery.install()
     functions.install()
     cloudformation.install(moto)
-    installation.install(Environment(send_event=event_bus.send, call_later=Timers().call_later, lock=moto.lock))
-    return Front(app.app, identity.caller)
+    faults = Faults()
+    installation.install(
+        Environment(
+            send_event=event_bus.send,
+            call_later=Timers().call_later,
+            lock=moto.lock,
+            failing_zones=faults.failing_zones,
+        )
+    )
+    return Front(app.app, identity.caller, faults)
 
 
 def stop() -> None:

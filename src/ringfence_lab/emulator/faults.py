@@ -29,7 +29,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle or delay=SECONDS"
+KINDS = "reset, hang, throttle, delay=SECONDS or zone=ZONE"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -67,9 +67,17 @@ class Delay:
 
 
 Fault = Reset | Hang | Throttle | Delay
+"""A fault of a connection."""
 
 
-def parse(text: str) -> Fault:
+@dataclass(frozen=True, slots=True)
+class ZoneOutage:
+    """EC2 describes no instance of the Availability Zone, and none in a call that names no instance."""
+
+    zone: str
+
+
+def parse(text: str) -> Fault | ZoneOutage:
     """Parses a fault from the command line. Raises BadFault."""
     match text.partition("="):
         case ("reset", "", ""):
@@ -86,6 +94,8 @@ def parse(text: str) -> Fault:
             if 0 <= delay <= MAXIMUM_DELAY:
                 return Delay(delay)
             raise BadFault(f"{_shown(text)} is not a valid delay: give the seconds, such as delay=0.5")
+        case ("zone", "=", zone) if zone:
+            return ZoneOutage(zone)
         case _:
             raise BadFault(f"{_shown(text)} is not a fault: use {KINDS}")
 
@@ -96,7 +106,7 @@ class FaultRequest:
 
     region: str
     service: str | None
-    fault: Fault
+    fault: Fault | ZoneOutage
 
     @classmethod
     def parse(cls, body: bytes) -> "FaultRequest":
@@ -113,10 +123,15 @@ class FaultRequest:
         raise BadFault('the body is not a fault: give {"region": "us-east-1", "fault": "hang", "service": "ec2"}')
 
 
-def fault_text(fault: Fault) -> str:
+def fault_text(fault: Fault | ZoneOutage) -> str:
     """The fault as it is written on the command line."""
-    kind = type(fault).__name__.lower()
-    return f"{kind}={fault.seconds:g}" if isinstance(fault, Delay) else kind
+    match fault:
+        case ZoneOutage(zone):
+            return f"zone={zone}"
+        case Delay(seconds):
+            return f"delay={seconds:g}"
+        case _:
+            return type(fault).__name__.lower()
 
 
 @cache
@@ -135,30 +150,51 @@ def check_region(region: str, known: Iterable[str]) -> None:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are set. A fault of a service takes precedence over one of its whole Region."""
+    """The faults that are set. A fault of a service takes precedence over one of its whole Region.
+
+    An outage of a zone is one of EC2, beside any other fault.
+    """
 
     regions: frozenset[str] = field(default_factory=all_regions)
     _set: dict[tuple[str, str | None], Fault] = field(default_factory=dict)
+    _zones: dict[str, frozenset[str]] = field(default_factory=dict)
 
-    def set(self, region: str, service: str | None, fault: Fault) -> None:
+    def set(self, region: str, service: str | None, fault: Fault | ZoneOutage) -> None:
         """Sets a fault for a service in a Region, or for the whole Region. Raises BadFault."""
         check_region(region, self.regions)
         if service is not None and service not in _PROTOCOLS:
             raise BadFault(f"{_shown(service)} is not a service of the lab: use one of {', '.join(_PROTOCOLS)}")
-        self._set[region, service] = fault
+        if isinstance(fault, ZoneOutage):
+            self._set_zone(region, service, fault.zone)
+        else:
+            self._set[region, service] = fault
+
+    def _set_zone(self, region: str, service: str | None, zone: str) -> None:
+        if service not in (None, "ec2"):
+            raise BadFault(f"an outage of a zone is a fault of ec2, not of {service}")
+        if not zone.startswith(region) or zone == region:
+            raise BadFault(f"{_shown(zone)} is not a zone of {region}: use one such as {region}a")
+        self._zones[region] = self.failing_zones(region) | {zone}
 
     def heal(self, region: str | None) -> None:
         """Removes all faults of a Region, or of all Regions. Raises BadFault."""
         if region is not None:
             check_region(region, self.regions)
         self._set = {key: fault for key, fault in self._set.items() if region not in (None, key[0])}
+        self._zones = {name: zones for name, zones in self._zones.items() if region not in (None, name)}
 
     def on(self, region: str, service: str) -> Fault | None:
         """The fault of a call to the service in the Region."""
         return self._set.get((region, service)) or self._set.get((region, None))
 
-    def __iter__(self) -> Iterator[tuple[str, str | None, Fault]]:
-        return iter([(*key, fault) for key, fault in self._set.items()])
+    def failing_zones(self, region: str) -> frozenset[str]:
+        """The Availability Zones of the Region that EC2 does not describe."""
+        return self._zones.get(region, frozenset())
+
+    def __iter__(self) -> Iterator[tuple[str, str | None, Fault | ZoneOutage]]:
+        yield from [(*key, fault) for key, fault in self._set.items()]
+        for region, zones in sorted(self._zones.items()):
+            yield from [(region, "ec2", ZoneOutage(zone)) for zone in sorted(zones)]
 
 
 def _shown(text: str) -> str:

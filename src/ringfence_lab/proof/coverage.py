@@ -55,6 +55,7 @@ HAPPENINGS = (
     "event late",
     "event doubled",
     "correlated lag",
+    "zone outage",
     "table recreated",
     *(action.__name__ for action, _ in ACTIONS),
     *(action.__name__ for action, _ in FORGERIES),

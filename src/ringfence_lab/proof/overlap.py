@@ -229,7 +229,7 @@ def _pending_call(
     match operation, arguments:
         case "groups", _:
             return _PendingCall(operation, region, frozenset({("groups", region)}))
-        case "of_groups" | "by_id", _:
+        case "of_groups" | "by_id" | "named", _:
             return _PendingCall(operation, region, frozenset({("instances", region)}))
         case "complete" | "happens", _:
             both = frozenset({("groups", region), ("instances", region)})

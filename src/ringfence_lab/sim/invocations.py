@@ -22,6 +22,7 @@ from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
 from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
 from ringfence_lab.sim.properties.violation import Violation
+from ringfence_lab.sim.properties.zones import zone_outages_stop_nothing_else
 
 IN_FLIGHT = 3
 """The largest number of invocations that overlap."""
@@ -109,7 +110,11 @@ class Invocations:
         for what in launches_are_answered_without_the_table(context, invocation):
             self._violated("launches_are_answered_without_the_table", what)
         alone = started == self.interference
-        if not alone or invocation.killed or invocation.disturbed or invocation.misled:
+        if not alone or invocation.killed or invocation.misled:
+            return
+        for what in zone_outages_stop_nothing_else(context, invocation):
+            self._violated("zone_outages_stop_nothing_else", what)
+        if invocation.disturbed:
             return
         if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")

@@ -185,6 +185,9 @@ class History:
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
 
+    def _let_zone_fail(self, region: Region) -> str:
+        return self.weather.change_zone(region)
+
     def _let_schedule_fire(self, region: Region) -> str:
         self.cloud.region(region).events.schedule()
         return f"the schedule of {region} fires"
@@ -335,6 +338,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_adversary_act: 4,
     History._let_describes_lag: 1,
     History._let_weather_change: 1,
+    History._let_zone_fail: 1,
     History._let_schedule_fire: 1,
     History._let_table_be_recreated: 1,
     History._let_time_pass: 5,

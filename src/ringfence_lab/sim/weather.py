@@ -22,6 +22,9 @@ LAGS_IN = 0.3
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
 STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
+REFUSALS = (Effect.FAIL, Effect.UNREACHABLE, Effect.DENY)
+"""What a call that depends on a failing zone can meet. EC2's documents do not say how it fails, so a permanent error
+is among them."""
 CLIENT_TIMEOUT = 3.0
 """Seconds after which the client gives up a call that hangs."""
 
@@ -39,6 +42,7 @@ class Weather:
         self._lags = chance.random() < LAGS_IN
         self._lag: dict[Region, float] = {}
         self._outage: CallFault | None = None
+        self._zone_outage: CallFault | None = None
         self.fates: Counter[str] = Counter()
         if self._lags or self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
@@ -79,9 +83,23 @@ class Weather:
         self._outage = self._cloud.fault(effect, region=region, service=service, seconds=seconds)
         return f"{service or 'everything'} in {region}: {effect.value}"
 
+    def change_zone(self, region: Region) -> str:
+        """Starts an outage of one zone, or ends the current one.
+
+        EC2 describes no instance of that zone then, and none in a call that does not name instances.
+        """
+        if self._zone_outage is not None:
+            self._cloud.heal(self._zone_outage)
+            self._zone_outage = None
+            return "EC2 describes every zone again"
+        zone, effect = self._chance.choice(sorted(self._cloud.regions[region].ec2.zones)), self._chance.choice(REFUSALS)
+        self._zone_outage = self._cloud.fault(effect, region=region, zone=zone, seconds=CLIENT_TIMEOUT)
+        self.fates["zone outage"] += 1
+        return f"EC2 does not describe {zone}: {effect.value}"
+
     def heal(self) -> None:
         """Ends all faults."""
-        self._outage = None
+        self._outage = self._zone_outage = None
         self._lag.clear()
         self._cloud.heal()
         for region in self._cloud.regions.values():

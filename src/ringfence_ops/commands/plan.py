@@ -7,7 +7,7 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 
-from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed
+from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, RegionFailed, ZoneNotDescribed
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import command_run
@@ -103,6 +103,11 @@ def hooks(snapshot: Snapshot) -> Iterator[tuple[HookCompleted | HookHeld, str | 
 def problems(snapshot: Snapshot) -> Iterator[str]:
     """The other problems that a reconcile would report, each once."""
     found = [event.what for event in snapshot.audit_events if isinstance(event, Problem)]
+    found += [
+        f"{event.zone or event.region}: unknown, EC2 does not describe {', '.join(event.instances)}: {event.error}"
+        for event in snapshot.audit_events
+        if isinstance(event, ZoneNotDescribed)
+    ]
     found += [
         f"{event.region}: {event.error}"
         for event in snapshot.audit_events

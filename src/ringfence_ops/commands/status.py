@@ -172,6 +172,9 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     yield from _unknown_owners(region, now)
     for key, reason in list(region.bad_rows.items())[:SHOWN]:
         yield "bad row", Text(f"{key}: {reason}", style="red")
+    for zone in region.failing_zones:
+        named = f"{zone.zone or 'no group lists them'}, {len(zone.instances)} instances"
+        yield "unknown", Text(f"{named} that EC2 does not describe: {zone.error}", style="yellow")
     if region.engine.queued:
         yield "queue", Text(f"{region.engine.queued} messages")
     if region.engine.dead_letters:
@@ -238,6 +241,7 @@ def _region_item(region: RegionState) -> RegionItem:
         ],
         unknown_owners=[_unknown_owner_item(unowned) for unowned in region.unowned],
         bad_rows=[BadRowItem(str(key), reason) for key, reason in region.bad_rows.items()],
+        undescribed={id: zone.zone for zone in region.failing_zones for id in zone.instances},
         drift=[change_item(change) for change in region.drift],
         queued=region.engine.queued,
         dead_letters=region.engine.dead_letters,

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ringfence.aws.assembly import ClientOf
+from ringfence.aws.assembly import ClientOf, home_services
 from ringfence.aws.dynamodb import AwsRosterTable
-from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.aws.ec2 import AwsSecurityGroups
 from ringfence.aws.error_codes import dry_run_allowed, is_absent, is_absent_stack
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
@@ -48,6 +48,7 @@ from ringfence_ops.doctor.stack import Expected, period
 from ringfence_ops.logs.audit_log import AuditLog, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.logs.json_values import ID_LIMIT, text_of
+from ringfence_ops.state.region_snapshot import observe
 from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
 T = TypeVar("T")
@@ -255,7 +256,9 @@ class Reader:
         return {id: SecurityGroup(id, tags[id], rules[id]) for id in tags}
 
     def _instances(self) -> Mapping[InstanceId, Instance]:
-        return AwsInstances(self._client("ec2"), self.region).of_groups(self.expected.settings.auto_scaling_groups)
+        """The instances that EC2 describes. While a zone fails, its instances are missing."""
+        observation, _ = observe(home_services(self.client_of, self.region), self.expected.settings)
+        return observation.instances
 
     def _log(self) -> Log:
         log = AuditLog(self._client("logs"), self.region, log_group(self.expected.settings.cluster))

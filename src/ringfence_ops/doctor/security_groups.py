@@ -104,7 +104,7 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
     if unseen:
         message = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
-        yield warning("addresses", region, message, "run doctor again, in case EC2's answer was old")
+        yield warning("addresses", region, message, "run doctor again: EC2's answer was old, or a zone fails")
     if not (without or unseen):
         yield ok("addresses", region, f"each instance in service ({len(members)}) has one: {kinds}")
 

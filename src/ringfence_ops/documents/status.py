@@ -136,6 +136,8 @@ class RegionItem:
     """The rules in its security groups with a label of the cluster whose owner is not known."""
     bad_rows: Sequence[BadRowItem]
     """The rows of its table that cannot be trusted."""
+    undescribed: Mapping[str, str]
+    """Its instances that EC2 does not describe, each with its Availability Zone; empty if no group lists it."""
     drift: Sequence[ChangeItem]
     """What a reconcile would change in its security groups."""
     queued: int | None

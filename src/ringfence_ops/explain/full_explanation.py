@@ -70,7 +70,8 @@ def read_explanation(
         cluster.address_kinds,
         groups={region.region: region.auto_scaling_groups for region in cluster.regions},
     )
-    explanation = _with_strangers(aws, evidence, evidence.explain(subject).addresses).explain(subject)
+    evidence, unknown = _with_strangers(aws, evidence, evidence.explain(subject).addresses)
+    explanation = evidence.explain(subject)
     selected = ChangeFilter(
         addresses=frozenset(explanation.addresses),
         instances=frozenset({subject.instance} if subject.instance else ()),
@@ -78,19 +79,33 @@ def read_explanation(
         | frozenset({subject.rule} if subject.rule else ()),
     )
     changes, unread = read_all(aws, cluster.name, since, None, selected, regions=regions)
-    found = FullExplanation(explanation, time.time(), changes, unreachable=unreachable | unread)
+    unreachable |= unread | unknown | _failing_zones(regions)
+    found = FullExplanation(explanation, time.time(), changes, unreachable=unreachable)
     return replace(found, calls=_calls(aws, found))
 
 
-def _with_strangers(aws: Aws, evidence: Evidence, addresses: Sequence[Cidr]) -> Evidence:
-    """The evidence with the instances of the account that hold one of the addresses. Regions that fail are left out."""
+def _failing_zones(regions: Mapping[Region, RegionSnapshot]) -> dict[Region, str]:
+    """The Regions in which EC2 does not describe a zone: whatever is not known there is unknown, not gone."""
+    return {
+        region: "; ".join(
+            f"unknown, EC2 does not describe {len(zone.instances)} instances of {zone.zone or 'no group'}: {zone.error}"
+            for zone in found.failing_zones
+        )
+        for region, found in regions.items()
+        if found.failing_zones
+    }
+
+
+def _with_strangers(aws: Aws, evidence: Evidence, addresses: Sequence[Cidr]) -> tuple[Evidence, dict[Region, str]]:
+    """The evidence with the instances of the account that hold one of the addresses, and why a Region could not say."""
 
     def read(region: Region) -> tuple[InstanceId, ...]:
         return tuple(id for cidr in addresses for id in instances_with(aws.client, region, cidr))
 
     found = aws.each_region(evidence.regions, read)
     strangers = {region: ids for region, ids in found.items() if not isinstance(ids, Unreachable)}
-    return replace(evidence, strangers=strangers)
+    unknown = {region: answer.reason for region, answer in found.items() if isinstance(answer, Unreachable)}
+    return replace(evidence, strangers=strangers), unknown
 
 
 _IPV4_FILTERS = ("ip-address", "private-ip-address")

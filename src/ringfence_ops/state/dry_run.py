@@ -27,6 +27,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
+from ringfence.core.observation import Listing
 from ringfence.core.plan import Addition
 from ringfence.reconciler.interfaces import (
     AutoScaling,
@@ -109,7 +110,7 @@ class DryRunAutoScaling:
 
     real: AutoScaling
 
-    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+    def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
         return self.real.groups(names)
 

@@ -4,24 +4,33 @@ Changes nothing and judges nothing. Knows no terminal.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
-from ringfence.aws.assembly import ClientOf, home_services, region_services, table_name
+from ringfence.aws.assembly import ClientOf, Threads, home_services, region_services, table_name
+from ringfence.core.audit_events import ZoneNotDescribed
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Observation
+from ringfence.reconciler.interfaces import HomeServices
+from ringfence.reconciler.zones import Describer
 
 
 @dataclass(frozen=True, slots=True)
 class RegionSnapshot:
-    """What was read of one Region: its groups' rules, its table's rows, its Auto Scaling groups and instances."""
+    """What was read of one Region: its groups' rules, its table's rows, its Auto Scaling groups and instances.
+
+    `failing_zones` are the Availability Zones that EC2 did not describe, with their instances.
+    """
 
     rules: Mapping[SecurityGroupId, tuple[Rule, ...]]
     rows: Rows
     observation: Observation
+    failing_zones: tuple[ZoneNotDescribed, ...] = ()
 
 
 def read_region(client_of: ClientOf, settings: Settings) -> RegionSnapshot:
@@ -37,8 +46,16 @@ def read_region(client_of: ClientOf, settings: Settings) -> RegionSnapshot:
         rows = services.table.rows()
     except NotDeployed:
         rows = Rows()
-    groups = home.auto_scaling.groups(settings.auto_scaling_groups)
-    instances = dict(home.instances.of_groups(settings.auto_scaling_groups))
-    if untagged := [id for states in groups.values() for id in states if id not in instances]:
-        instances |= home.instances.by_id(untagged)
-    return RegionSnapshot(rules, rows, Observation(groups, instances))
+    observation, failing_zones = observe(home, settings)
+    return RegionSnapshot(rules, rows, observation, failing_zones)
+
+
+def observe(home: HomeServices, settings: Settings) -> tuple[Observation, tuple[ZoneNotDescribed, ...]]:
+    """The groups with their instances, and the zones that fail: their instances are unknown, the others as ever."""
+    names = settings.auto_scaling_groups
+    listing = home.auto_scaling.groups(names)
+    with ThreadPoolExecutor() as pool:
+        describer = Describer(settings.region, home.instances, Threads(pool))
+        look = partial(describer.tagged_and, listing.instances, partial(home.instances.of_groups, names))
+        seen = describer.describe(look, listing.instances, listing)
+    return Observation(listing.states, seen.instances, seen.undescribed), seen.failures

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ringfence.core.audit_events import ZoneNotDescribed
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import WAITING
 from ringfence.core.model.addresses import is_ipv6
@@ -76,7 +77,8 @@ class MemberCounts:
 
 @dataclass(frozen=True, slots=True)
 class RegionState:
-    """One Region. `bad_rows` are the rows of its table that cannot be trusted, each with the reason."""
+    """One Region. `bad_rows` are the rows of its table that cannot be trusted, each with the reason. `failing_zones`
+    are the Availability Zones that EC2 did not describe: of their instances, only what was known before is known."""
 
     region: Region
     mode: str
@@ -89,6 +91,7 @@ class RegionState:
     drift: Sequence[Change]
     unowned: Sequence[UnownedRule] = ()
     bad_rows: Mapping[RosterKey, str] = field(default_factory=dict)
+    failing_zones: Sequence[ZoneNotDescribed] = ()
 
     @property
     def complaints(self) -> list[str]:
@@ -100,6 +103,7 @@ class RegionState:
             "stale doors": self.stale_doors,
             "rules of unknown owner": self.unowned,
             "bad rows": self.bad_rows,
+            "zones not described": self.failing_zones,
             "rosters differ": any(roster.behind for roster in self.rosters),
             "dead letters": self.engine.dead_letters,
             "last reconcile failed": self.engine.last_reconcile is not None
@@ -147,6 +151,7 @@ def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change
         ],
         drift=drift,
         bad_rows={key: row.reason for key, row in sorted(region.rows.bad.items())},
+        failing_zones=region.failing_zones,
     )
 
 

@@ -13,7 +13,7 @@ def install(environment: Environment) -> RulesQuota:
     """Patches moto, and returns the quota of security group rules, which can be changed."""
     quota = RulesQuota()
     addresses.install()
-    instances.install()
+    instances.install(environment.failing_zones)
     security_groups.install(quota)
     auto_scaling.install(Groups(environment))
     return quota

@@ -10,6 +10,7 @@ _HOOK_DECISION = "comment in hook_decision.py"
 _GUARD = "comment in guard.py"
 _REGION = "comment in region_pass.py"
 _APPLY = "comment in apply.py"
+_ZONES = "EC2 API Reference, DescribeInstances"
 
 OURS = (
     # Who is a member.
@@ -191,5 +192,40 @@ OURS = (
             Find("_Application.add", "NotAdded(B[0], E)"),
             Replace("_Application.add", "len(B) > 1", "len(B) > 1 and E.refusal is not Refusal.QUOTA"),
         ),
+    ),
+    # Where EC2 does not describe a zone.
+    Mutant(
+        "zone-outage-stops-the-region",
+        "If EC2 does not describe the whole Region, its zones are not tried, and nothing is done.",
+        _ZONES,
+        "reconciler.zones",
+        (Replace("Describer.describe", "if W and _ <= _.undescribed.keys(): raise", "raise"),),
+    ),
+    Mutant(
+        "describes-all-zones-together",
+        "After a failure, one call names the instances of all zones.",
+        _ZONES,
+        "reconciler.zones",
+        (Replace("Describer.by_zone", "_.zones.get(_, UNKNOWN_ZONE)", "UNKNOWN_ZONE"),),
+    ),
+    Mutant(
+        "undescribed-members-leave",
+        "An instance of a zone that EC2 does not describe counts as terminated.",
+        _ZONES,
+        "core.membership",
+        (
+            Replace(
+                "_verdict",
+                "D is not None and D.power is Power.TERMINATED",
+                "evidence.cannot_be_described or (IT)",
+            ),
+        ),
+    ),
+    Mutant(
+        "undescribed-launches-go-on",
+        "An instance that EC2 does not describe counts as one without an address when its wait is over.",
+        _ZONES,
+        "core.hook_decision",
+        (Replace("_launch", "not M.addresses and W.undescribed", "False"),),
     ),
 )

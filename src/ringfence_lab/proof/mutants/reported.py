@@ -20,26 +20,29 @@ REPORTED = (
             Find("observe", "_(partial(_.groups, N))"),
             Replace(
                 "observe",
-                "L, I = _.result(), dict(_.result())",
+                "L = _.result()",
                 """
                 from ringfence.core.errors import Retry
+                from ringfence.core.observation import Listing
                 try:
                     IT
                 except Retry:
-                    L, I = {name: {} for name in N}, {}
+                    L = Listing({name: {} for name in N})
                 """,
             ),
             Replace(
                 "observe",
-                "I |= _.by_id(_)",
+                "S = _.describe(...)",
                 """
                 try:
                     IT
                 except Retry:
-                    pass
+                    S = Description({})
                 """,
             ),
-            Replace("observe", "None if R is None else R.result()", "R.result() if R and any(L.values()) else None"),
+            Replace(
+                "observe", "None if R is None else R.result()", "R.result() if R and any(L.states.values()) else None"
+            ),
         ),
     ),
     Mutant(

@@ -46,6 +46,7 @@ SCENARIOS = (
     Scenario("description from before the address", failures.description_before_the_address),
     Scenario("revokes throttled", failures.revokes_throttled),
     Scenario("describes throttled for minutes", failures.describes_throttled),
+    Scenario("outage of a zone for minutes", failures.zone_outage, answered=True),
     Scenario("operator deletes rules", operations.operator_deletes_rules),
     Scenario("lost events, found by schedule", failures.lost_events),
     Scenario("Elastic IP moves", capacity.elastic_ip),

@@ -59,6 +59,22 @@ def describes_throttled(harness: Harness) -> None:
     harness.invoke((EAST, TRUE_UP))
 
 
+def zone_outage(harness: Harness) -> None:
+    """For minutes, EC2 does not describe the oldest member's zone, into which one of two instances launches."""
+    zone_of, group = harness.region(EAST).ec2.zone_of, harness.group(EAST)
+    harness.cloud.clock.advance(61)
+    oldest = next(iter(group.listed()))
+    outage = harness.cloud.fault(Effect.FAIL, region=EAST, zone=zone_of[oldest])
+    while zone_of[list(group.listed())[-1]] != zone_of[oldest]:
+        launch(harness)
+    for _ in range(3):
+        harness.cloud.clock.advance(61)
+        harness.invoke((EAST, TRUE_UP))
+    termination(harness)
+    harness.cloud.heal(outage)
+    harness.invoke((EAST, TRUE_UP))
+
+
 def late_answer(harness: Harness) -> None:
     """An answer is so late that the instance waits again by then: it has entered the pool and left it again."""
     east, group = harness.region(EAST), harness.group(EAST)

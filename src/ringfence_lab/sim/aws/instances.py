@@ -18,6 +18,9 @@ TERMINATED_STAYS_SECONDS = 3600
 """How long a terminated instance remains visible. Source: EC2 User Guide, "Instance lifecycle": a short while,
 about an hour."""
 
+ZONES = ("a", "b", "c")
+"""The letters of a Region's Availability Zones. New instances go to them in turn."""
+
 Addresses = dict[AddressKind, tuple[Cidr, ...]]
 
 
@@ -41,7 +44,7 @@ class Ec2:
     """A Region's instances.
 
     `assigns_public_addresses` is the subnet's setting. `address_seconds` is the delay between the launch and the
-    address. `had` are all addresses that each instance ever had.
+    address. `had` are all addresses that each instance ever had, and `zone_of` is the Availability Zone of each.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Ec2:
         self._record = record
         self._launched = 0
         self.had: set[tuple[InstanceId, Cidr]] = set()
+        self.zone_of: dict[InstanceId, str] = {}
         self._described: Past[Mapping[InstanceId, Instance]] = Past(clock, {})
 
     def launch(self, group: str | None = None) -> Ec2Instance:
@@ -67,6 +71,7 @@ class Ec2:
         private, v6 = self._private(self._launched)
         addresses: Addresses = {AddressKind.PRIVATE_IPV4: (private,), AddressKind.IPV6: (v6,)}
         instance = Ec2Instance(id, group, Power.RUNNING, addresses, int(self._clock.now()))
+        self.zone_of[id] = self._zone(self._launched)
         self.instances[id] = instance
         self.holders[private] = self.holders[v6] = instance
         self.had |= {(id, private), (id, v6)}
@@ -157,6 +162,18 @@ class Ec2:
         """DescribeInstances by id, as it answered `age` seconds ago."""
         described = self._described.seconds_ago(age)
         return {id: described[id] for id in ids if id in described}
+
+    @property
+    def zones(self) -> frozenset[str]:
+        """The Region's Availability Zones."""
+        return frozenset(map(self._zone, range(len(ZONES))))
+
+    def zones_of(self, ids: Iterable[InstanceId]) -> frozenset[str]:
+        """The Availability Zones of the instances that EC2 knows."""
+        return frozenset(self.zone_of[id] for id in ids if id in self.instances)
+
+    def _zone(self, number: int) -> str:
+        return f"{self.region}{ZONES[number % len(ZONES)]}"
 
     def _private(self, n: int) -> tuple[Cidr, Cidr]:
         private = Cidr(f"10.{self._number}.{n >> 8}.{n & 255}/32")

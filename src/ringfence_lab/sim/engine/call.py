@@ -10,7 +10,8 @@ from ringfence_lab.sim.invocation import Invocation
 class Call:
     """A call as it was made, at `at` seconds since the epoch.
 
-    `outcome` is `ok`, the effect of a fault, or the name of the error that the service answered with.
+    `outcome` is `ok`, the effect of a fault, or the name of the error that the service answered with. `zones` are the
+    Availability Zones that the answer depends on.
     """
 
     invocation: Invocation
@@ -20,6 +21,7 @@ class Call:
     mutating: bool
     at: float
     outcome: str = "ok"
+    zones: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.invocation} {self.region} {self.service}:{self.operation} {self.outcome}"

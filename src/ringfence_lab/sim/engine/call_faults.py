@@ -24,11 +24,16 @@ class Effect(Enum):
     KILL_AFTER = "kill-after"  # the process dies after the call took effect
 
 
+OF_A_ZONE = "zone outage"
+"""The outcome of a call that depends on an Availability Zone that fails."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class CallFault:
     """An effect on calls.
 
-    A selector that is None matches every call; `home` is the Region of the caller. `after` is the number of matching
+    A selector that is None matches every call; `home` is the Region of the caller, and `zone` an Availability Zone
+    that the answer depends on. `after` is the number of matching
     calls to skip, `times` the number to affect then (None: until healed).
     """
 
@@ -37,10 +42,16 @@ class CallFault:
     service: str | None = None
     operation: str | None = None
     home: str | None = None
+    zone: str | None = None
     seconds: float = 0.0
     times: int | None = None
     after: int = 0
     matched: int = field(default=0, init=False)
+
+    @property
+    def outcome(self) -> str:
+        """The outcome of a call that the fault affects."""
+        return self.effect.value if self.zone is None else OF_A_ZONE
 
     def affects(self, call: Call) -> bool:
         """Whether the fault affects this call. Counts the call if it matches."""
@@ -49,6 +60,7 @@ class CallFault:
             or (self.service is not None and self.service != call.service)
             or (self.operation is not None and self.operation != call.operation)
             or (self.home is not None and self.home != call.invocation.home)
+            or (self.zone is not None and self.zone not in call.zones)
         ):
             return False
         self.matched += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from ringfence.core.errors import Permanent, Retry, RingfenceError
+from ringfence.core.errors import Permanent, Retry, RingfenceError, Throttled
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, CallFaults, Effect
@@ -43,16 +43,24 @@ class Line:
         self._waiting = waiting
 
     def call(
-        self, region: Region, service: str, operation: str, effect: Callable[[float], T], *, mutating: bool = False
+        self,
+        region: Region,
+        service: str,
+        operation: str,
+        effect: Callable[[float], T],
+        *,
+        mutating: bool = False,
+        zones: frozenset[str] = frozenset(),
     ) -> T:
-        """Makes the call. `effect` receives the age, in seconds, of the state that it must answer from.
+        """Makes the call. `effect` receives the age, in seconds, of the state that it must answer from. `zones` are the
+        Availability Zones that the answer depends on.
 
         Raises what the effect raises, Retry or Permanent because of a fault, and Killed.
         """
         self._waiting.pause()
         if self._invocation.killed:
             raise Killed
-        call = Call(self._invocation, region, service, operation, mutating, self._now())
+        call = Call(self._invocation, region, service, operation, mutating, self._now(), zones=zones)
         self._log.append(call)
         self._invocation.calls += 1
         fault = self._faults.on(call)
@@ -61,7 +69,7 @@ class Line:
         return self._answered(call, effect, 0.0)
 
     def _disturbed(self, call: Call, effect: Callable[[float], T], fault: CallFault) -> T:
-        call.outcome = fault.effect.value
+        call.outcome = fault.outcome
         description = f"{call.operation} in {call.region}"
         if fault.effect is Effect.STALE:
             self._invocation.misled = True
@@ -74,7 +82,7 @@ class Line:
             case Effect.FAIL:
                 raise Retry(f"{description}: InternalError")
             case Effect.THROTTLE:
-                raise Retry(f"{description}: RequestLimitExceeded")
+                raise Throttled(f"{description}: RequestLimitExceeded")
             case Effect.DENY:
                 raise Permanent(f"{description}: UnauthorizedOperation")
             case Effect.UNREACHABLE:

@@ -7,7 +7,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Instance, Listing
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
@@ -37,15 +37,16 @@ class SimulatedAutoScaling:
     line: Line
     invocation: Invocation
 
-    def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+    def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
-        groups = self.region.groups
         return self.line.call(
-            self.region.name,
-            "autoscaling",
-            "DescribeAutoScalingGroups",
-            lambda age: {name: groups[name].listed(age) for name in names if name in groups},
+            self.region.name, "autoscaling", "DescribeAutoScalingGroups", lambda age: self._listing(names, age)
         )
+
+    def _listing(self, names: Sequence[str], age: float) -> Listing:
+        groups, zone_of = self.region.groups, self.region.ec2.zone_of
+        states = {name: groups[name].listed(age) for name in names if name in groups}
+        return Listing(states, {id: zone_of[id] for listed in states.values() for id in listed})
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
@@ -60,21 +61,31 @@ class SimulatedAutoScaling:
 
 @dataclass(slots=True)
 class SimulatedInstances:
-    """The `Instances` interface."""
+    """The `Instances` interface. A call depends on the zones of the instances that it names, or on all zones.
+
+    Source: EC2 API Reference, DescribeInstances. A filter names no instance: assumed, because it is no `InstanceId`.
+    """
 
     region: CloudRegion
     line: Line
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.of_groups`."""
-        return self._describe(lambda age: self.region.ec2.of_groups(names, age))
+        return self._describe(lambda age: self.region.ec2.of_groups(names, age), self.region.ec2.zones)
 
     def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.region.ec2.by_id(ids, age))
+        return self._describe(lambda age: self.region.ec2.by_id(ids, age), self.region.ec2.zones)
 
-    def _describe(self, answer: Callable[[float], Mapping[InstanceId, Instance]]) -> Mapping[InstanceId, Instance]:
-        return self.line.call(self.region.name, "ec2", "DescribeInstances", answer)
+    def named(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+        """See `interfaces.Instances.named`."""
+        wanted = list(ids)
+        return self._describe(lambda age: self.region.ec2.by_id(wanted, age), self.region.ec2.zones_of(wanted))
+
+    def _describe(
+        self, answer: Callable[[float], Mapping[InstanceId, Instance]], zones: frozenset[str]
+    ) -> Mapping[InstanceId, Instance]:
+        return self.line.call(self.region.name, "ec2", "DescribeInstances", answer, zones=zones)
 
 
 @dataclass(slots=True)
