@@ -181,6 +181,15 @@ def test_a_cluster_made_in_code_names_its_broken_relations_once_and_is_not_deplo
         Deployer(cast("Any", None), broken, "123456789012").create_change_sets(broken.region_names)
 
 
+def test_a_cluster_with_lists_that_aws_does_not_accept_is_not_deployed() -> None:
+    groups = ", ".join(f'"{number:020}"' for number in range(100))
+    cluster = parse(WELL.replace('auto_scaling_groups = ["db"]', f"auto_scaling_groups = [{groups}]"), PATH)
+    assert len(cluster.regions[0].auto_scaling_groups) == 100
+
+    with pytest.raises(CommandError, match=r"event pattern has 2,\d+ of 2,048 characters"):
+        Deployer(cast("Any", None), cluster, "123456789012").create_change_sets(cluster.region_names)
+
+
 # Mistakes.
 
 

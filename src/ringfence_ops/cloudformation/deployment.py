@@ -16,6 +16,7 @@ from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact
 from ringfence_ops.cloudformation.bucket import Bucket
+from ringfence_ops.cloudformation.limits import EVENT_PATTERN, Subject, exceeded
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, Stack, StackEvent
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.errors import CommandError
@@ -38,13 +39,17 @@ OnStackEvent = Callable[[Region, StackEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class Deployer:
-    """Deploys the cluster of an account from this checkout. `poll` is in seconds."""
+    """Deploys the cluster of an account from this checkout.
+
+    `poll` is in seconds, and `event_pattern_quota` in characters.
+    """
 
     aws: Aws
     cluster: Cluster
     account: str
     project: Path = field(default=PROJECT)
     poll: float = 1.0
+    event_pattern_quota: int = EVENT_PATTERN
 
     def python_mismatch(self) -> str | None:
         """A note for the operator where this Python is not the function's: the function works, and starts slower."""
@@ -66,9 +71,9 @@ class Deployer:
     def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
         """A change set for each Region, not executed. Does not wait for a Region that does not answer.
 
-        Raises CommandError where settings contradict each other.
+        Raises CommandError where settings contradict each other, or are longer than AWS accepts.
         """
-        if broken := self.cluster.broken_relations():
+        if broken := [*self.cluster.broken_relations(), *self.exceeded_limits(regions)]:
             raise CommandError("; ".join(broken))
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
@@ -82,6 +87,13 @@ class Deployer:
             return self.stack(region).create_change_set(packaged, self.cluster.parameters(region))
 
         return self._in_reachable(regions, create, CHANGE_SET_TIMEOUT)
+
+    def exceeded_limits(self, regions: Iterable[Region]) -> list[str]:
+        """The limits of AWS that the stacks of these Regions would exceed."""
+        subjects = [
+            Subject(self.cluster.name, region, self.account, self.cluster.parameters(region)) for region in regions
+        ]
+        return [said for subject in subjects for said in exceeded(subject, self.event_pattern_quota)]
 
     def unreachable(self, regions: Iterable[Region]) -> dict[Region, Unreachable]:
         """The Regions that do not answer now, and why."""

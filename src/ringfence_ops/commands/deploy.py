@@ -16,6 +16,7 @@ from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions, Yes, confirm
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
+from ringfence_ops.cloudformation.limits import EVENT_PATTERN
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.documents.deploy import DeployDocument, ResourceChangeItem, StackItem
@@ -40,20 +41,30 @@ def deploy(
     *,
     regions: Regions = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    event_pattern_quota: Annotated[
+        int, typer.Option(min=EVENT_PATTERN, help="EventBridge's quota of characters in an event pattern, if raised.")
+    ] = EVENT_PATTERN,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploys the cluster's stacks in all Regions concurrently, then reconciles. Run it again to update.
 
-    Shows CloudFormation's change sets first, and executes exactly these. Tags the security groups of the cluster file,
-    because the engines may change no others. After Ctrl-C, CloudFormation continues: run it again to see the result.
+    Refuses lists that are too long for AWS before it changes anything. Shows CloudFormation's change sets first, and
+    executes exactly these. Tags the security groups of the cluster file, because the engines may change no others.
+    After Ctrl-C, CloudFormation continues: run it again to see the result.
 
     Exit code 0 if every Region is deployed, 2 if changes were shown and not made, 1 if a Region failed.
     """
     run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
-    deployer = Deployer(run.aws, cluster, run.aws.account(cluster.region_names), poll=run.poll)
+    deployer = Deployer(
+        run.aws,
+        cluster,
+        run.aws.account(cluster.region_names),
+        poll=run.poll,
+        event_pattern_quota=event_pattern_quota,
+    )
     with output.working("building the function, and creating change sets"):
         answers = deployer.create_change_sets(chosen)
     report = DeployReport(
