@@ -214,11 +214,8 @@ OURS = (
         _ZONES,
         "core.membership",
         (
-            Replace(
-                "_verdict",
-                "D is not None and D.power is Power.TERMINATED",
-                "evidence.cannot_be_described or (IT)",
-            ),
+            Find("_verdict", "_, _, _ = E.event, E.listed, E.described"),
+            Replace("_verdict", "D is not None and D.power is Power.TERMINATED", "E.cannot_be_described or (IT)"),
         ),
     ),
     Mutant(
