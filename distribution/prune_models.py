@@ -34,9 +34,13 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "Instance": frozenset({"AvailabilityZone", "InstanceId", "LifecycleState"}),
     },
     "ec2": {
-        "Instance": frozenset({"InstanceId", "NetworkInterfaces", "PublicIpAddress", "State", "Tags"}),
-        "InstanceNetworkInterface": frozenset({"Association", "Ipv6Addresses", "PrivateIpAddresses"}),
-        "InstanceNetworkInterfaceAssociation": frozenset({"PublicIp"}),
+        "Instance": frozenset(
+            {"InstanceId", "NetworkInterfaces", "PrivateIpAddress", "PublicIpAddress", "State", "Tags"}
+        ),
+        "InstanceNetworkInterface": frozenset(
+            {"Association", "Ipv4Prefixes", "Ipv6Addresses", "Ipv6Prefixes", "PrivateIpAddresses"}
+        ),
+        "InstanceNetworkInterfaceAssociation": frozenset({"CarrierIp", "CustomerOwnedIp", "PublicIp"}),
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),

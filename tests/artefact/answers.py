@@ -16,6 +16,8 @@ LEAVES = {
     "Name": "running",
     "NextToken": "",  # the only page
     "PrivateIpAddress": "10.0.0.7",
+    "CarrierIp": "198.51.100.8",
+    "CustomerOwnedIp": "198.51.100.9",
     "PublicIp": "203.0.113.7",
     "PublicIpAddress": "198.51.100.7",
     "SecurityGroupRuleId": "sgr-1",

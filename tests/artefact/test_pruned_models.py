@@ -166,7 +166,11 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
         AddressKind.PUBLIC_IPV4: ("198.51.100.7/32", "203.0.113.7/32"),
         AddressKind.PRIVATE_IPV4: ("10.0.0.7/32",),
         AddressKind.IPV6: ("2001:db8::7/128",),
+        AddressKind.CARRIER_IPV4: ("198.51.100.8/32",),
+        AddressKind.CUSTOMER_OWNED_IPV4: ("198.51.100.9/32",),
     }
+    assert instance.primary == "10.0.0.7/32"
+    assert instance.prefixes == {AddressKind.PRIVATE_IPV4: ("Ipv4Prefix",), AddressKind.IPV6: ("Ipv6Prefix",)}
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
     listing = Listing(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.core.configuration.settings import Settings
+from ringfence.core.configuration.settings import PrivateAddresses, Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, RosterKey, RuleId
 from ringfence.core.model.ports import PortRange, Ports
@@ -325,6 +325,35 @@ def test_room_is_counted_separately_for_each_family() -> None:
     messages = room(both, facts(security_groups=security_group(SELF, foreign)))
     assert messages[0].startswith("sg-00000001 needs 9 of 60 IPv4 rules for 4 members")
     assert messages[1].startswith("sg-00000001 needs 6 of 60 IPv6 rules for 4 members")
+
+
+def test_many_private_addresses_and_delegated_prefixes_are_findings_where_private_addresses_are_used() -> None:
+    # given
+    private = tuple(Cidr(f"10.0.0.{number}/32") for number in range(1, 32))
+    node = replace(
+        instance(I1, address(1), private_ipv4=private),
+        primary=private[0],
+        prefixes={AddressKind.PRIVATE_IPV4: ("10.0.1.16/28",)},
+    )
+    kinds = frozenset({AddressKind.PRIVATE_IPV4})
+
+    def said(**changes: Any) -> list[str]:
+        found = check_groups(facts(instances={I1: node}), Expected(settings(**changes), PARAMETERS))
+        return [f.message for f in found if f.check == "addresses" and f.severity is Severity.WARNING]
+
+    # then
+    prefixes = "delegated prefixes are not supported, no group admits them: i-1 has 10.0.1.16/28"
+    many = "each private address of an instance takes a rule in every group: i-1 has 31"
+    assert said(address_kinds=kinds) == [prefixes, many]
+    assert said(address_kinds=kinds, private_addresses=PrivateAddresses.PRIMARY) == [prefixes]
+    assert said() == []
+
+
+def test_an_instance_with_only_a_carrier_address_is_a_finding_that_names_its_kind() -> None:
+    carrier = instance(I1, carrier_ipv4=(Cidr("155.146.0.1/32"),))
+    assert (
+        "i-1 (it has carrier-ipv4): no public-ipv4 address" in only(findings_of(facts(instances={I1: carrier}))).message
+    )
 
 
 def test_room_names_the_regions_that_are_not_counted() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pexpect
 import pytest
 
+from ringfence.core.configuration.settings import PrivateAddresses
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cluster.cluster_file import read
 from tests.end_to_end.clusters import EAST, WEST, Cluster
@@ -50,6 +51,7 @@ def test_it_describes_what_the_regions_have(two_regions: Cluster, operator: Shel
         described = cluster.of(Region(name))
         assert described.auto_scaling_groups == (region.auto_scaling_group,)
         assert described.security_groups == (region.security_group,)
+    assert cluster.values["private_addresses"] is PrivateAddresses.PRIMARY
     assert operator.run("plan").code == 0
 
 

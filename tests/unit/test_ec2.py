@@ -9,6 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
+from ringfence.core.configuration.settings import PrivateAddresses
 from ringfence.core.errors import Refusal, Refused, RingfenceError
 from ringfence.core.model.addresses import AddressKind, Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
@@ -69,6 +70,50 @@ def test_an_instance_has_every_address_of_every_interface(ec2: tuple[Any, Stubbe
     assert found.of_kinds(frozenset({AddressKind.PRIVATE_IPV4})) == ("10.0.0.1/32", "10.0.0.2/32", "10.0.1.1/32")
     assert found.of_kinds(frozenset({AddressKind.IPV6})) == ("2600:1f18::1/128", "2600:1f18::2/128")
     assert len(found.of_kinds(frozenset(AddressKind))) == 7
+
+
+def test_carrier_and_customer_owned_addresses_are_of_kinds_of_their_own(ec2: tuple[Any, Stubber]) -> None:
+    # given: EC2 calls a carrier address the instance's public one, too
+    client, stubber = ec2
+    wavelength = described(
+        "i-1", PublicIpAddress="155.146.0.1", NetworkInterfaces=[{"Association": {"CarrierIp": "155.146.0.1"}}]
+    )
+    outpost = described(
+        "i-2", NetworkInterfaces=[{"PrivateIpAddresses": [{"Association": {"CustomerOwnedIp": "172.16.0.9"}}]}]
+    )
+    outpost["NetworkInterfaces"][0]["PrivateIpAddresses"][0]["PrivateIpAddress"] = "10.0.0.9"
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [wavelength, outpost]}]})
+    # when
+    first, second = AwsInstances(client, HOME).of_groups(["db"]).values()
+    # then
+    assert first.of_kinds(frozenset({AddressKind.CARRIER_IPV4})) == ("155.146.0.1/32",)
+    assert first.of_kinds(frozenset({AddressKind.PUBLIC_IPV4})) == ("155.146.0.1/32",)
+    assert second.of_kinds(frozenset({AddressKind.CUSTOMER_OWNED_IPV4})) == ("172.16.0.9/32",)
+    assert second.of_kinds(frozenset({AddressKind.PUBLIC_IPV4})) == ()
+
+
+def test_the_primary_private_address_can_be_told_from_the_secondary_ones(ec2: tuple[Any, Stubber]) -> None:
+    # given: a node of a container cluster
+    client, stubber = ec2
+    private = [{"PrivateIpAddress": f"10.0.0.{number}"} for number in range(1, 32)]
+    node = described("i-1", PrivateIpAddress="10.0.0.7", NetworkInterfaces=[{"PrivateIpAddresses": private}])
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [node]}]})
+    # when
+    (found,) = AwsInstances(client, HOME).of_groups(["db"]).values()
+    # then
+    kinds = frozenset({AddressKind.PRIVATE_IPV4})
+    assert len(found.of_kinds(kinds)) == 31
+    assert found.of_kinds(kinds, PrivateAddresses.PRIMARY) == ("10.0.0.7/32",)
+
+
+def test_delegated_prefixes_are_no_addresses(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    interface = {"Ipv4Prefixes": [{"Ipv4Prefix": "10.0.1.16/28"}], "Ipv6Prefixes": [{"Ipv6Prefix": "2600:1f18::/80"}]}
+    node = described("i-1", NetworkInterfaces=[interface])
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [node]}]})
+    (found,) = AwsInstances(client, HOME).of_groups(["db"]).values()
+    assert found.of_kinds(frozenset(AddressKind)) == ()
+    assert found.prefixes == {AddressKind.PRIVATE_IPV4: ("10.0.1.16/28",), AddressKind.IPV6: ("2600:1f18::/80",)}
 
 
 def test_an_instance_with_an_invalid_address_counts_as_not_described(

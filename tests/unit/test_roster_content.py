@@ -1,11 +1,13 @@
 """What a roster contains: addresses, the ports and groups of its Region, old tombstones; and the announcement."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence import __version__
-from ringfence.core.configuration.settings import Mode
+from ringfence.core.configuration.settings import Mode, PrivateAddresses
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
 from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import PHASES
@@ -94,6 +96,37 @@ def test_a_member_has_the_addresses_of_all_configured_kinds_and_no_others() -> N
     seen = observed({I1: "InService"}, instance(I1, A1, private_ipv4=(private,), ipv6=(v6,)))
     both = frozenset({AddressKind.PRIVATE_IPV4, AddressKind.IPV6})
     assert roster_after(None, seen, address_kinds=both).members[I1].addresses == (private, v6)
+
+
+@pytest.mark.parametrize(("private", "admitted"), [(PrivateAddresses.ALL, 31), (PrivateAddresses.PRIMARY, 1)])
+def test_secondary_private_addresses_are_admitted_unless_the_setting_says_primary(
+    private: PrivateAddresses, admitted: int
+) -> None:
+    node = instance(I1, private_ipv4=tuple(Cidr(f"10.0.0.{number}/32") for number in range(1, 32)))
+    seen = observed({I1: "InService"}, replace(node, primary=Cidr("10.0.0.7/32")))
+    kinds = frozenset({AddressKind.PRIVATE_IPV4})
+    addresses = roster_after(None, seen, address_kinds=kinds, private_addresses=private).members[I1].addresses
+    assert len(addresses) == admitted
+    assert "10.0.0.7/32" in addresses
+
+
+def test_what_is_not_admitted_is_a_problem_with_its_instance() -> None:
+    # given
+    carrier = instance(I1, carrier_ipv4=(Cidr("155.146.0.1/32"),))
+    delegated = replace(instance(I2, A1), prefixes={AddressKind.PRIVATE_IPV4: ("10.0.1.16/28",)})
+    seen = observed({I1: "InService", I2: "InService"}, carrier, delegated)
+    kinds = frozenset({AddressKind.PUBLIC_IPV4, AddressKind.PRIVATE_IPV4})
+    # when
+    problems = decide_members(Roster(DB), seen, [], NOW, settings(address_kinds=kinds)).problems
+    # then
+    assert problems == (
+        f"{I1} of {DB} has no address of a configured kind, but carrier-ipv4: name that in AddressKinds",
+        f"delegated prefixes are not supported, so nothing in them is admitted: {I2} of {DB} has 10.0.1.16/28",
+    )
+    # but prefixes of a kind that the cluster does not use, and other kinds beside a configured one, are none
+    assert decide_members(Roster(DB), observed({}, delegated), [], NOW, settings()).problems == ()
+    both = replace(carrier, addresses={**carrier.addresses, AddressKind.PUBLIC_IPV4: (A1,)})
+    assert decide_members(Roster(DB), observed({}, both), [], NOW, settings()).problems == ()
 
 
 def test_the_wait_for_an_address_keeps_its_start() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import (
         DescribeInstancesResultTypeDef,
         FilterTypeDef,
+        InstanceNetworkInterfaceAssociationTypeDef,
         InstanceNetworkInterfaceTypeDef,
         InstanceTypeDef,
         IpPermissionTypeDef,
@@ -106,16 +107,15 @@ def _instances(page: "DescribeInstancesResultTypeDef") -> Mapping[InstanceId, In
 
 def _instance(described: "InstanceTypeDef") -> Instance:
     interfaces = described.get("NetworkInterfaces", [])
-    public = [described["PublicIpAddress"]] if described.get("PublicIpAddress") else []
+    own, public = described.get("PrivateIpAddress"), described.get("PublicIpAddress")
+    associated = [each for interface in interfaces for each in _associations(interface)]
     tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
     return Instance(
         id=InstanceId(described["InstanceId"]),
         power=_POWER[described["State"]["Name"]],
         group=tags.get(GROUP_TAG),
         addresses={
-            AddressKind.PUBLIC_IPV4: _hosts(
-                [*public, *(address for interface in interfaces for address in _public(interface))]
-            ),
+            AddressKind.PUBLIC_IPV4: _hosts([public, *(each.get("PublicIp") for each in associated)]),
             AddressKind.PRIVATE_IPV4: _hosts(
                 address["PrivateIpAddress"]
                 for interface in interfaces
@@ -124,19 +124,29 @@ def _instance(described: "InstanceTypeDef") -> Instance:
             AddressKind.IPV6: _hosts(
                 address["Ipv6Address"] for interface in interfaces for address in interface.get("Ipv6Addresses", [])
             ),
+            AddressKind.CARRIER_IPV4: _hosts(each.get("CarrierIp") for each in associated),
+            AddressKind.CUSTOMER_OWNED_IPV4: _hosts(each.get("CustomerOwnedIp") for each in associated),
+        },
+        primary=host(own) if own else None,
+        prefixes={
+            AddressKind.PRIVATE_IPV4: tuple(
+                prefix["Ipv4Prefix"] for interface in interfaces for prefix in interface.get("Ipv4Prefixes", [])
+            ),
+            AddressKind.IPV6: tuple(
+                prefix["Ipv6Prefix"] for interface in interfaces for prefix in interface.get("Ipv6Prefixes", [])
+            ),
         },
     )
 
 
-def _public(interface: "InstanceNetworkInterfaceTypeDef") -> Iterable[str]:
-    """The public addresses of a network interface: its own, and those of its secondary private addresses."""
-    associations = [interface.get("Association", {})]
-    associations += [address.get("Association", {}) for address in interface.get("PrivateIpAddresses", [])]
-    return [association["PublicIp"] for association in associations if association.get("PublicIp")]
+def _associations(interface: "InstanceNetworkInterfaceTypeDef") -> "list[InstanceNetworkInterfaceAssociationTypeDef]":
+    """The associations of a network interface: its own, and those of its secondary private addresses."""
+    secondary = [address.get("Association", {}) for address in interface.get("PrivateIpAddresses", [])]
+    return [interface.get("Association", {}), *secondary]
 
 
-def _hosts(addresses: Iterable[str]) -> tuple[Cidr, ...]:
-    return tuple(sorted({host(address) for address in addresses}))
+def _hosts(addresses: Iterable[str | None]) -> tuple[Cidr, ...]:
+    return tuple(sorted({host(address) for address in addresses if address}))
 
 
 @dataclass(frozen=True, slots=True)

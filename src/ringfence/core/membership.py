@@ -8,7 +8,7 @@ membership that AWS still shows. If an event and AWS disagree, the decision asks
 table of all cases.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -17,7 +17,7 @@ from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.freshness import STALE_SECONDS, is_fresh, is_future, latest_of_each
 from ringfence.core.lifecycle import INTO_THE_POOL, Phase
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
@@ -145,21 +145,39 @@ def decide_members(
         observed=settings.mode is Mode.OBSERVE,
         updated_at=before.updated_at,
     )
-    return RosterDecision(roster, frozenset(look_again), _too_many_addresses(before.key, observation, settings))
+    return RosterDecision(roster, frozenset(look_again), tuple(_not_admitted(before.key, observation, settings)))
 
 
-def _too_many_addresses(key: RosterKey, observation: Observation, settings: Settings) -> tuple[str, ...]:
-    """The instances of the group that have more addresses than are admitted."""
-    counts = {
-        id: len(instance.of_kinds(settings.address_kinds))
-        for id, instance in sorted(observation.instances.items())
-        if instance.group == key.asg
-    }
-    return tuple(
-        f"{id} of {key} has {count} addresses, and only the first {ADDRESSES_LIMIT} are admitted"
-        for id, count in counts.items()
-        if count > ADDRESSES_LIMIT
-    )
+def _not_admitted(key: RosterKey, observation: Observation, settings: Settings) -> Iterator[str]:
+    """What the group's instances have that is not admitted, although an operator may expect it."""
+    instances = [one for _, one in sorted(observation.instances.items()) if one.group == key.asg]
+    for one in instances:
+        count = len(admitted_of(one, settings))
+        if count > ADDRESSES_LIMIT:
+            yield f"{one.id} of {key} has {count} addresses, and only the first {ADDRESSES_LIMIT} are admitted"
+        if not count and (kinds := reachable_by(one)):
+            yield f"{one.id} of {key} has no address of a configured kind, but {kinds}: name that in AddressKinds"
+    if delegated := {one.id: found for one in instances if (found := delegated_prefixes(one, settings))}:
+        id, prefixes = next(iter(delegated.items()))
+        more = f", and {len(delegated) - 1} more instances have some" if len(delegated) > 1 else ""
+        said = "delegated prefixes are not supported, so nothing in them is admitted"
+        yield f"{said}: {id} of {key} has {prefixes[0]}{more}"
+
+
+def admitted_of(instance: Instance, settings: Settings) -> tuple[Cidr, ...]:
+    """The instance's addresses that the settings admit, however many they are."""
+    return instance.of_kinds(settings.address_kinds, settings.private_addresses)
+
+
+def reachable_by(instance: Instance) -> str:
+    """The kinds of the instance's addresses that only Wavelength Zones and Outposts have, in words."""
+    kinds = (AddressKind.CARRIER_IPV4, AddressKind.CUSTOMER_OWNED_IPV4)
+    return ", ".join(kind.value for kind in kinds if instance.addresses.get(kind))
+
+
+def delegated_prefixes(instance: Instance, settings: Settings) -> tuple[str, ...]:
+    """The prefixes that are delegated to the instance, of the kinds of addresses that the cluster uses."""
+    return tuple(prefix for kind in settings.address_kinds for prefix in instance.prefixes.get(kind, ()))
 
 
 def retired(before: Roster) -> Roster:
@@ -339,7 +357,7 @@ def _addresses(before: Member | None, evidence: _Evidence, now: int, settings: S
     An address that EC2 shows on another instance has moved there.
     """
     described = evidence.described
-    addresses = described.of_kinds(settings.address_kinds)[:ADDRESSES_LIMIT] if described is not None else ()
+    addresses = admitted_of(described, settings)[:ADDRESSES_LIMIT] if described is not None else ()
     if addresses or before is None:
         return addresses
     if described is not None and not _may_be_older(described, before, now):

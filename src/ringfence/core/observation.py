@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ringfence.core.configuration.choices import PrivateAddresses
 from ringfence.core.lifecycle import Phase, phase_of
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId
@@ -25,17 +26,28 @@ class Power(Enum):
 class Instance:
     """An instance as DescribeInstances shows it, with the addresses of all its network interfaces.
 
-    `group` is the Auto Scaling group in its tag, if it has that tag.
+    `group` is the Auto Scaling group in its tag, if it has that tag. `primary` is its own private IPv4 address: the
+    primary one of its primary network interface. `prefixes` are the networks that are delegated to its interfaces, by
+    the kind of their addresses. They are known only to be reported: a member has single addresses.
     """
 
     id: InstanceId
     power: Power
     group: str | None
     addresses: Mapping[AddressKind, tuple[Cidr, ...]]
+    primary: Cidr | None = None
+    prefixes: Mapping[AddressKind, tuple[str, ...]] = field(default_factory=dict)
 
-    def of_kinds(self, kinds: frozenset[AddressKind]) -> tuple[Cidr, ...]:
-        """The addresses of the given kinds, sorted."""
-        return tuple(sorted({cidr for kind in kinds for cidr in self.addresses.get(kind, ())}))
+    def of_kinds(
+        self, kinds: frozenset[AddressKind], private: PrivateAddresses = PrivateAddresses.ALL
+    ) -> tuple[Cidr, ...]:
+        """The addresses of the given kinds, sorted. `private` says which of the private IPv4 addresses count."""
+        return tuple(sorted({cidr for kind in kinds for cidr in self._of_kind(kind, private)}))
+
+    def _of_kind(self, kind: AddressKind, private: PrivateAddresses) -> tuple[Cidr, ...]:
+        if kind is AddressKind.PRIVATE_IPV4 and private is PrivateAddresses.PRIMARY:
+            return () if self.primary is None else (self.primary,)
+        return self.addresses.get(kind, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,15 @@ def _security_groups(ec2: Any, ids: Iterable[str]) -> Iterator[FoundSecurityGrou
 
 
 def _kind(instance: Mapping[str, Any]) -> AddressKind:
-    """By which address a member is most likely reached over Regions: a public IPv4 one, where it has one."""
+    """By which address a member is most likely reached over Regions: a public IPv4 one, where it has one.
+
+    Wavelength and Outposts have kinds of their own.
+    """
+    associations = [each.get("Association", {}) for each in instance.get("NetworkInterfaces", [])]
+    if any(each.get("CarrierIp") for each in associations):
+        return AddressKind.CARRIER_IPV4
+    if any(each.get("CustomerOwnedIp") for each in associations):
+        return AddressKind.CUSTOMER_OWNED_IPV4
     if instance.get("PublicIpAddress"):
         return AddressKind.PUBLIC_IPV4
     if any(each.get("Ipv6Addresses") for each in instance.get("NetworkInterfaces", [])):

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from ringfence.core.configuration.setting_table import TABLE
-from ringfence.core.configuration.settings import Mode
+from ringfence.core.configuration.settings import Mode, PrivateAddresses
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
@@ -65,6 +65,8 @@ def init(
         **shared_defaults(TABLE),
         "ports": _parsed(Ports.parse, ports, "--ports"),
         "mode": _parsed(Mode, mode, "--mode"),
+        # A new cluster admits no secondary addresses. One without the setting keeps what it admits.
+        "private_addresses": PrivateAddresses.PRIMARY,
     }
     if choice.kinds:
         values["address_kinds"] = choice.kinds

@@ -7,9 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ringfence.core.configuration.settings import Settings
+from ringfence.core.configuration.settings import PrivateAddresses, Settings
 from ringfence.core.lifecycle import Phase, phase_of
-from ringfence.core.membership import ADDRESSES_LIMIT
+from ringfence.core.membership import ADDRESSES_LIMIT, admitted_of, delegated_prefixes, reachable_by
 from ringfence.core.model.addresses import AddressKind, is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
@@ -23,6 +23,9 @@ from ringfence_ops.logs.audit_log import LoggedAction
 
 PUT_BACK = 3
 """How many times a rule is put back within a day before another tool is suspected."""
+
+MANY_PRIVATE_ADDRESSES = 8
+"""Private addresses of an instance that are hardly all meant: nodes of container clusters have as many."""
 
 MARGIN = 0.1
 """The share of its maximum by which a group may exceed it while it replaces instances: by at least one instance.
@@ -95,13 +98,15 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     ]
     instances = groups.instances
     yield from _too_many(instances, settings, region)
+    yield from _not_supported(instances, settings, region)
     seen = [id for id in members if id in instances]
     unseen = [id for id in members if id not in instances]
-    without = [id for id in seen if not instances[id].of_kinds(settings.address_kinds)]
+    without = [id for id in seen if not admitted_of(instances[id], settings)]
     kinds = " or ".join(sorted(kind.value for kind in settings.address_kinds))
     if without:
         fix = "assign an address in the launch template, or name other kinds in the cluster file"
-        yield problem("addresses", region, f"{', '.join(without)}: no {kinds} address, so no group admits it", fix)
+        named = ", ".join(f"{id} (it has {of})" if (of := reachable_by(instances[id])) else id for id in without)
+        yield problem("addresses", region, f"{named}: no {kinds} address, so no group admits it", fix)
     if unseen:
         message = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
         yield warning("addresses", region, message, "run doctor again: EC2's answer was old, or a zone fails")
@@ -110,10 +115,27 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
 
 
 def _too_many(instances: Mapping[InstanceId, Instance], settings: Settings, region: Region) -> Iterator[Finding]:
-    counts = {id: len(instance.of_kinds(settings.address_kinds)) for id, instance in sorted(instances.items())}
+    counts = {id: len(admitted_of(instance, settings)) for id, instance in sorted(instances.items())}
     if many := [f"{id} has {count}" for id, count in counts.items() if count > ADDRESSES_LIMIT]:
         fix = "give the instance fewer addresses, or add their network to static_members"
         message = f"only the first {ADDRESSES_LIMIT} addresses of an instance are admitted: {', '.join(many)}"
+        yield warning("addresses", region, message, fix)
+
+
+def _not_supported(instances: Mapping[InstanceId, Instance], settings: Settings, region: Region) -> Iterator[Finding]:
+    """Delegated prefixes, and secondary private addresses that take a rule each."""
+    if delegated := {
+        id: found for id, one in sorted(instances.items()) if (found := delegated_prefixes(one, settings))
+    }:
+        named = ", ".join(f"{id} has {' '.join(prefixes)}" for id, prefixes in delegated.items())
+        fix = "let members reach one another by the instances' own addresses, or name the networks in static_members"
+        yield warning("addresses", region, f"delegated prefixes are not supported, no group admits them: {named}", fix)
+    if AddressKind.PRIVATE_IPV4 not in settings.address_kinds or settings.private_addresses is PrivateAddresses.PRIMARY:
+        return
+    counts = {id: len(one.addresses.get(AddressKind.PRIVATE_IPV4, ())) for id, one in sorted(instances.items())}
+    if many := [f"{id} has {count}" for id, count in counts.items() if count >= MANY_PRIVATE_ADDRESSES]:
+        fix = 'write private_addresses = "primary", if members reach one another by their own addresses'
+        message = f"each private address of an instance takes a rule in every group: {', '.join(many)}"
         yield warning("addresses", region, message, fix)
 
 

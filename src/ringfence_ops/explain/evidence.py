@@ -22,6 +22,7 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
 )
+from ringfence.core.configuration.choices import PrivateAddresses
 from ringfence.core.model.addresses import AddressKind, Cidr, is_host
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import Roster, Rows
@@ -54,6 +55,7 @@ class Evidence:
     planned_events: tuple[AuditEvent, ...] = ()
     static_members: tuple[Cidr, ...] = ()
     address_kinds: frozenset[AddressKind] = frozenset({AddressKind.PUBLIC_IPV4})
+    private_addresses: PrivateAddresses = PrivateAddresses.ALL
     strangers: Mapping[Region, tuple[InstanceId, ...]] = field(default_factory=dict)
     groups: Mapping[Region, tuple[str, ...]] | None = None
 
@@ -106,7 +108,7 @@ class Evidence:
                     yield from member.addresses
             for _, instance in self._instances():
                 if instance.id == subject.instance:
-                    yield from instance.of_kinds(self.address_kinds)
+                    yield from instance.of_kinds(self.address_kinds, self.private_addresses)
 
     def _identities(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Identity]:
         """The subject's identities. An instance has one: the first in the order of these.

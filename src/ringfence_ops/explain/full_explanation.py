@@ -68,6 +68,7 @@ def read_explanation(
         tuple(event for result in dry_runs.values() for event in result.audit_events),
         cluster.static_members,
         cluster.address_kinds,
+        cluster.values["private_addresses"],
         groups={region.region: region.auto_scaling_groups for region in cluster.regions},
     )
     evidence, unknown = _with_strangers(aws, evidence, evidence.explain(subject).addresses)

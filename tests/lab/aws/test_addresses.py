@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from ringfence.aws.ec2 import AwsInstances
+from ringfence.core.configuration.choices import PrivateAddresses
+from ringfence.core.model.addresses import AddressKind
+from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.observation import Instance
 from tests.lab.aws.emulated import GROUP, EmulatedAws, client, refused
 
 
@@ -207,3 +212,59 @@ def test_an_unknown_instance_is_refused(aws: EmulatedAws) -> None:
 
     assert code == "InvalidInstanceID.NotFound"
     assert "i-0123456789abcdef0" in message
+
+
+def read_of(aws: EmulatedAws, instance_id: str) -> Instance:
+    """The instance as the engine reads it."""
+    id = InstanceId(instance_id)
+    return AwsInstances(aws.ec2, Region("us-east-1")).by_id([id])[id]
+
+
+def interface_of(aws: EmulatedAws, instance_id: str) -> str:
+    interface: str = aws.instance(instance_id)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    return interface
+
+
+def test_an_instance_shows_its_secondary_addresses_beside_its_own(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    own = aws.instance(instance_id)["PrivateIpAddress"]
+
+    aws.ec2.assign_private_ip_addresses(
+        NetworkInterfaceId=interface_of(aws, instance_id), SecondaryPrivateIpAddressCount=30
+    )
+
+    found = read_of(aws, instance_id)
+    kinds = frozenset({AddressKind.PRIVATE_IPV4})
+    assert len(found.of_kinds(kinds)) == 31
+    assert found.of_kinds(kinds, PrivateAddresses.PRIMARY) == (f"{own}/32",)
+
+
+def test_an_instance_shows_the_prefixes_that_are_delegated_to_it(aws: EmulatedAws) -> None:
+    instance_id = aws.run_instance()
+    interface, before = interface_of(aws, instance_id), read_of(aws, instance_id)
+
+    aws.ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, Ipv4Prefixes=["10.0.0.16/28"])
+    aws.ec2.assign_ipv6_addresses(NetworkInterfaceId=interface, Ipv6Prefixes=["2600:1f18::/80"])
+
+    found = read_of(aws, instance_id)
+    assert found.prefixes == {AddressKind.PRIVATE_IPV4: ("10.0.0.16/28",), AddressKind.IPV6: ("2600:1f18::/80",)}
+    assert found.addresses == before.addresses
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"NetworkBorderGroup": "us-east-1-wl1-bos-wlz-1"}, AddressKind.CARRIER_IPV4),
+        ({"CustomerOwnedIpv4Pool": "ipv4pool-coip-0123456789abcdef0"}, AddressKind.CUSTOMER_OWNED_IPV4),
+    ],
+)
+def test_an_address_of_a_wavelength_zone_or_an_outpost_is_associated_as_such(
+    aws: EmulatedAws, asked: dict[str, str], kind: AddressKind
+) -> None:
+    instance_id = aws.run_instance()
+    allocated = aws.ec2.allocate_address(Domain="vpc", **asked)
+
+    aws.ec2.associate_address(InstanceId=instance_id, AllocationId=allocated["AllocationId"])
+
+    assert "PublicIp" not in aws.instance(instance_id)["NetworkInterfaces"][0]["Association"]
+    assert len(read_of(aws, instance_id).addresses[kind]) == 1

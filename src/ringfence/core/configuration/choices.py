@@ -14,6 +14,13 @@ class Mode(Enum):
     MIRROR = "mirror"  # on the managed ports, any CIDR that is not a member's: what the original sample did
 
 
+class PrivateAddresses(Enum):
+    """Which private IPv4 addresses of an instance are admitted, where the cluster uses private addresses."""
+
+    ALL = "all"  # also the secondary ones, of which a node of a container cluster can have dozens
+    PRIMARY = "primary"  # only the instance's own
+
+
 class NoAddress(Enum):
     """What happens to a launching instance that has no address of a configured kind when its wait is over."""
 

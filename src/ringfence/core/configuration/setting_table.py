@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from ringfence.core.configuration.choices import Mode, NoAddress
+from ringfence.core.configuration.choices import Mode, NoAddress, PrivateAddresses
 from ringfence.core.configuration.schedule import expression
 from ringfence.core.configuration.setting import Number, Scope, Section, Setting, Text, Use, matching
 from ringfence.core.model.addresses import AddressKind, network, static_member
@@ -103,12 +103,26 @@ TABLE: Table = (
             many=frozenset,
             allowed=_values(AddressKind),
             pattern="|".join(_values(AddressKind)),
-            must_be="a list of public-ipv4, private-ipv4 and ipv6",
+            must_be=f"a list of {', '.join(_values(AddressKind))}",
         ),
         section=Section.ADMISSION,
         label="Kinds of addresses",
-        description="The kinds of addresses that members use to reach one another: public-ipv4, private-ipv4, ipv6.",
+        description=(
+            "The kinds of addresses that members use to reach one another: public-ipv4, private-ipv4, ipv6,"
+            " carrier-ipv4 (Wavelength) and customer-owned-ipv4 (Outposts)."
+        ),
         default="public-ipv4",
+    ),
+    Setting(
+        name="private_addresses",
+        type=Text(PrivateAddresses, allowed=_values(PrivateAddresses)),
+        section=Section.ADMISSION,
+        label="Private addresses of an instance",
+        description=(
+            "With private-ipv4: all admits every private IPv4 address of an instance, secondary ones included, of which"
+            " a node of a container cluster can have dozens. primary admits only the instance's own."
+        ),
+        default="all",
     ),
     Setting(
         name="static_members",

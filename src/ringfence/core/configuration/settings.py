@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from ringfence.core.configuration.choices import Mode, NoAddress
+from ringfence.core.configuration.choices import Mode, NoAddress, PrivateAddresses
 from ringfence.core.configuration.setting_table import DEFAULTS
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 
-__all__ = ["GuardLimits", "Mode", "NoAddress", "Settings"]
+__all__ = ["GuardLimits", "Mode", "NoAddress", "PrivateAddresses", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Settings:
     terminate_hook: str
     ports: Ports = DEFAULTS["ports"]
     address_kinds: frozenset[AddressKind] = DEFAULTS["address_kinds"]
+    private_addresses: PrivateAddresses = DEFAULTS["private_addresses"]
     static_members: tuple[Cidr, ...] = DEFAULTS["static_members"]
     mode: Mode = DEFAULTS["mode"]
     required_peers: frozenset[Region] = frozenset()

@@ -29,11 +29,17 @@ _6TO4 = ipaddress.IPv6Network("2002::/16")
 
 
 class AddressKind(Enum):
-    """Which of an instance's addresses the cluster's members use to reach one another."""
+    """Which of an instance's addresses the cluster's members use to reach one another.
+
+    EC2 calls the carrier address of an instance in a Wavelength Zone its public address, too. Then both kinds have it.
+    Source: EC2 API Reference, Instance, PublicIpAddress.
+    """
 
     PUBLIC_IPV4 = "public-ipv4"
     PRIVATE_IPV4 = "private-ipv4"
     IPV6 = "ipv6"
+    CARRIER_IPV4 = "carrier-ipv4"  # of a Wavelength Zone
+    CUSTOMER_OWNED_IPV4 = "customer-owned-ipv4"  # of an Outpost, from a pool of the customer's own network
 
 
 @lru_cache(maxsize=4096)  # the same address is parsed for its instance, its rules and its row, in every Region

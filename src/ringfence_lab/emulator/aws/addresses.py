@@ -10,12 +10,15 @@ import ipaddress
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress, ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses as AddressResponse
+from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces as InterfaceResponse
 
-from ringfence_lab.emulator.aws.seams import replace, wrap
+from ringfence_lab.emulator.aws.seams import original, replace, wrap
 
 _BLOCKS = [ipaddress.IPv4Network(f"54.{second}.0.0/16") for second in range(144, 256)]
 """One block for each Region and account. AWS owns these blocks, so the addresses are realistic."""
@@ -99,6 +102,8 @@ def install() -> None:
     wrap(ElasticAddress, "__init__", pools.make_elastic)
     wrap(ElasticAddressBackend, "associate_address", pools.associate)
     wrap(ElasticAddressBackend, "release_address", pools.release_elastic)
+    _install_prefixes()
+    _install_address_kinds()
 
 
 def _make_interface(
@@ -109,6 +114,57 @@ def _make_interface(
     if subnet.ipv6_cidr_block_associations and subnet.assign_ipv6_address_on_creation:
         asked["ipv6_address_count"] = asked.get("ipv6_address_count") or 1
     inner(interface, backend, subnet, *rest, **asked)
+
+
+def _install_prefixes() -> None:
+    """Delegates prefixes to network interfaces.
+
+    Source: Amazon EC2 API Reference, AssignPrivateIpAddresses (`Ipv4Prefixes`), AssignIpv6Addresses (`Ipv6Prefixes`).
+    """
+
+    def assign(inner: Callable[[Any], Any], response: Any, family: str) -> Any:
+        prefixes = response._get_param(f"{family}Prefixes", [])
+        answer = inner(response)
+        interface = response.ec2_backend.get_network_interface(response._get_param("NetworkInterfaceId"))
+        known = getattr(interface, f"{family.lower()}_prefixes", [])
+        delegated = [*known, *({f"{family}Prefix": prefix} for prefix in prefixes)]
+        setattr(interface, f"{family.lower()}_prefixes", delegated)
+        return answer
+
+    for name, family in (("assign_private_ip_addresses", "Ipv4"), ("assign_ipv6_addresses", "Ipv6")):
+        wrap(InterfaceResponse, name, partial(_with_family, assign, family))
+
+
+def _with_family(assign: Callable[..., Any], family: str, inner: Callable[[Any], Any], response: Any) -> Any:
+    return assign(inner, response, family)
+
+
+def _install_address_kinds() -> None:
+    """Carrier addresses of Wavelength Zones, and customer-owned addresses of Outposts, beside Elastic IP addresses.
+
+    Sources: Amazon EC2 API Reference, AllocateAddress (`NetworkBorderGroup`, `CustomerOwnedIpv4Pool`) and Instance
+    (`PublicIpAddress` is the carrier address, if there is one). Assumed: it is empty for a customer-owned address.
+    """
+
+    def allocate(inner: Callable[[Any], Any], response: Any) -> Any:
+        before = set(response.ec2_backend.addresses)
+        answer = inner(response)
+        for elastic in set(response.ec2_backend.addresses) - before:
+            if "-wlz-" in (response._get_param("NetworkBorderGroup") or ""):
+                elastic.association_member = "carrierIp"
+            elif response._get_param("CustomerOwnedIpv4Pool"):
+                elastic.association_member = "customerOwnedIp"
+        return answer
+
+    read = original(NetworkInterface, "association").fget
+
+    def association(interface: NetworkInterface) -> dict[str, Any]:
+        found: dict[str, Any] = read(interface)
+        member = getattr(elastic_of(interface), "association_member", "publicIp")
+        return {member if key == "publicIp" else key: value for key, value in found.items()}
+
+    wrap(AddressResponse, "allocate_address", allocate)
+    replace(NetworkInterface, association=property(association))
 
 
 def elastic_of(interface: NetworkInterface) -> ElasticAddress | None:

@@ -37,7 +37,8 @@ class Ec2Instance:
 
     def described(self) -> Instance:
         """The instance as DescribeInstances returns it."""
-        return Instance(self.id, self.power, self.group, self.addresses)
+        private = self.addresses.get(AddressKind.PRIVATE_IPV4, ())
+        return Instance(self.id, self.power, self.group, self.addresses, primary=next(iter(private), None))
 
 
 class Ec2:

@@ -88,7 +88,8 @@ class CheckContext:
     def addresses(self, home: Region, instance: InstanceId) -> tuple[Cidr, ...]:
         """The addresses of an instance that must be admitted if it is a member."""
         described = self.cloud.regions[home].ec2.instances[instance].described()
-        return described.of_kinds(self.settings[home].address_kinds)[:ADDRESSES]
+        settings = self.settings[home]
+        return described.of_kinds(settings.address_kinds, settings.private_addresses)[:ADDRESSES]
 
     def security_groups(self, region: Region) -> list[SecurityGroup]:
         """The groups that the Region's engine manages."""
