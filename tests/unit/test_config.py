@@ -44,7 +44,7 @@ def test_what_is_given_is_read_and_the_rest_has_defaults() -> None:
         ("RINGFENCE_AUTO_SCALING_GROUPS", "(static)", "cannot be part of a rule's description"),
         ("RINGFENCE_AUTO_SCALING_GROUPS", "(region)", "cannot be part of a rule's description"),
         ("RINGFENCE_PORTS", "9042", "is not a port"),
-        ("RINGFENCE_ADDRESS_KINDS", "public", "must be a list of public-ipv4, private-ipv4 and ipv6, got 'public'"),
+        ("RINGFENCE_ADDRESS_KINDS", "public", "carrier-ipv4, customer-owned-ipv4, got 'public'"),
         ("RINGFENCE_STATIC_MEMBERS", "0.0.0.0/0", "admits all addresses"),
         ("RINGFENCE_STATIC_MEMBERS", "10.0.0.1/8", "has host bits set"),
         ("RINGFENCE_MODE", "strict", "must be one of observe, owned, mirror, got 'strict'"),
