@@ -22,6 +22,7 @@ from ringfence.aws.roster_item import Item, key_of
 from ringfence.core import errors
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event, Ignored
+from ringfence.core.observation import Listing
 from ringfence.reconciler.interfaces import RegionServices, Services
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
 from tests.interop import frozen
@@ -39,7 +40,12 @@ class Counterparts:
         }
 
     def of(self, value: Any) -> Any:
-        """The other version's counterpart of a value. Fields that its class does not have are left out."""
+        """The other version's counterpart of a value. Fields that its class does not have are left out.
+
+        To 0.1.0, a listing of groups is the states of their instances.
+        """
+        if isinstance(value, Listing):
+            return self.of(value.states)
         if isinstance(value, Enum):
             return self.classes[type(value).__name__](value.value)
         if isinstance(value, tuple | list | set | frozenset):
@@ -100,7 +106,7 @@ def _region(ports: Any, name: str, region: RegionServices) -> Any:
 
 def _counterpart(counterparts: Counterparts, error: Exception) -> Exception:
     """The other version's error of the same name."""
-    made: type[Exception] = counterparts.classes[type(error).__name__]
+    made: type[Exception] = counterparts.classes.get(type(error).__name__, counterparts.classes["Retry"])
     match type(error).__name__:
         case "Refused":
             return made(counterparts.of(error.refusal), str(error))  # type: ignore[attr-defined]

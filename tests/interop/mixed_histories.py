@@ -38,9 +38,11 @@ class MixedHistory(History):
         steps: Sequence[int] = STEPS,
     ) -> None:
         super().__init__(seed, self._reconcile, traced=traced, without=without, steps=steps)
-        # Version 0.1 believes messages and rows, and a listing that is as old as what EC2 says.
+        # Version 0.1 believes messages and rows, and a listing that is as old as what EC2 says. An outage of a zone
+        # stops its whole Region.
         self.adversary = Adversary(self.cloud, self.chance, Level.ABSENT)
         self.weather.rule_out_lag()
+        self.weather.rule_out_zone_outages()
         self.switched = 0
         self._switches = switches
         self._versions = random.Random(seed)

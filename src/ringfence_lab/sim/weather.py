@@ -43,6 +43,7 @@ class Weather:
         self._lag: dict[Region, float] = {}
         self._outage: CallFault | None = None
         self._zone_outage: CallFault | None = None
+        self._zones_fail = True
         self.fates: Counter[str] = Counter()
         if self._lags or self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
@@ -60,6 +61,10 @@ class Weather:
         self._lag[region] = seconds = self._chance.uniform(0.1, self._chance.choice(LAGS))
         self.fates["correlated lag"] += 1
         return f"all describes of {region} are {seconds:.1f} s behind"
+
+    def rule_out_zone_outages(self) -> None:
+        """From now on, no zone fails alone."""
+        self._zones_fail = False
 
     def rule_out_lag(self) -> None:
         """From now on, describes do not lag behind together."""
@@ -88,6 +93,8 @@ class Weather:
 
         EC2 describes no instance of that zone then, and none in a call that does not name instances.
         """
+        if not self._zones_fail:
+            return ""
         if self._zone_outage is not None:
             self._cloud.heal(self._zone_outage)
             self._zone_outage = None
