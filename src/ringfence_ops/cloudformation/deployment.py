@@ -66,10 +66,11 @@ class Deployer:
     def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
         """A change set for each Region, not executed. Does not wait for a Region that does not answer.
 
-        Raises CommandError where settings contradict each other.
+        Raises CommandError where settings contradict each other, or the Regions are of several partitions.
         """
         if broken := self.cluster.broken_relations():
             raise CommandError("; ".join(broken))
+        self.aws.partition(self.cluster.region_names)
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
         self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
