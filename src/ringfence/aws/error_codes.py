@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
-from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry
+from ringfence.core.errors import Denied, NotDeployed, Permanent, Refusal, Refused, Retry
 from ringfence.core.model.identifiers import Region
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -163,4 +163,4 @@ def _client_error(region: Region, operation: str, error: ClientError) -> Retry |
         return Refused(_REFUSALS[code], said)
     if code == "ResourceNotFoundException" and operation in ("Scan", "Query", "PutItem", "DeleteItem"):
         return NotDeployed(f"{said}: Ringfence is not deployed there, or under another cluster's name")
-    return Permanent(said)
+    return Denied(said) if code in _DENIED else Permanent(said)

@@ -125,7 +125,12 @@ class Handler:
         """
         started = time.monotonic()
         messages = [Message.read(str(record.get("messageId", "")), str(record.get("body", ""))) for record in records]
-        result = serve(messages, self._run, has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN)
+        result = serve(
+            messages,
+            self._run,
+            has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN,
+            now=time.time,
+        )
         deadline = time.monotonic() + DEAD_LETTERS_WITHIN
         again = [*result.delivered_again, *self._bury(result.dead_letters, deadline)]
         in_order = [message for message in messages if message in again]

@@ -1,4 +1,4 @@
-"""Faults by Region and service, and the error with which each service throttles its callers.
+"""Faults by Region and service, and the errors with which each service throttles and denies its callers.
 
 Pure values; `front` applies them to connections. It must not know connections.
 """
@@ -29,7 +29,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle or delay=SECONDS"
+KINDS = "reset, hang, throttle, deny or delay=SECONDS"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -60,13 +60,18 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Deny:
+    """Answers as the service does to a caller without permission: a policy is missing, or not known there yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Delivers the request to the service after so many seconds."""
 
     seconds: float
 
 
-Fault = Reset | Hang | Throttle | Delay
+Fault = Reset | Hang | Throttle | Deny | Delay
 
 
 def parse(text: str) -> Fault:
@@ -78,6 +83,8 @@ def parse(text: str) -> Fault:
             return Hang()
         case ("throttle", "", ""):
             return Throttle()
+        case ("deny", "", ""):
+            return Deny()
         case ("delay", "=", seconds):
             try:
                 delay = float(seconds)
@@ -198,4 +205,29 @@ def throttled(service: str) -> ErrorResponse:
                 "sqs": "com.amazonaws.sqs#RequestThrottled",
             }.get(service, "ThrottlingException")
             body = json.dumps({"__type": code, "message": "Rate exceeded"})
+            return ErrorResponse(400, "application/x-amz-json-1.0", body.encode())
+
+
+def denied(service: str) -> ErrorResponse:
+    """The service's own response to a caller without permission.
+
+    Codes: Amazon EC2 API Reference, "Error codes" (`UnauthorizedOperation`); DynamoDB and Lambda, their API references'
+    "Common Errors" (`AccessDeniedException`); Auto Scaling and the other services with the query protocol:
+    `AccessDenied`, as in IAM User Guide, "Troubleshoot access denied error messages".
+    """
+    said = "You are not authorized to perform this operation."
+    match _PROTOCOLS.get(service, "json"):
+        case "ec2":
+            error = f"<Code>UnauthorizedOperation</Code><Message>{said}</Message>"
+            body = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>lab</RequestID></Response>"
+            return ErrorResponse(403, "text/xml", body.encode())
+        case "query":
+            error = f"<Type>Sender</Type><Code>AccessDenied</Code><Message>{said}</Message>"
+            body = f"<ErrorResponse><Error>{error}</Error><RequestId>lab</RequestId></ErrorResponse>"
+            return ErrorResponse(403, "text/xml", body.encode())
+        case "rest-xml":
+            error = f"<Code>AccessDenied</Code><Message>{said}</Message>"
+            return ErrorResponse(403, "application/xml", f"<Error>{error}</Error>".encode())
+        case _:
+            body = json.dumps({"__type": "AccessDeniedException", "message": said})
             return ErrorResponse(400, "application/x-amz-json-1.0", body.encode())

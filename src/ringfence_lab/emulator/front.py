@@ -20,12 +20,14 @@ from ringfence_lab.emulator.connection import Application, BadRequest, BodyTooLa
 from ringfence_lab.emulator.faults import (
     BadFault,
     Delay,
+    Deny,
     Fault,
     FaultRequest,
     Faults,
     Hang,
     Reset,
     Throttle,
+    denied,
     fault_text,
     throttled,
 )
@@ -110,8 +112,8 @@ class Front:
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 await connection.run(self.application, request)
-            case Throttle():
-                answer = throttled(scope.service)
+            case Throttle() | Deny():
+                answer = throttled(scope.service) if fault == Throttle() else denied(scope.service)
                 await connection.answer(answer.status, answer.content_type, answer.body)
             case Reset():
                 connection.reset()
