@@ -14,7 +14,7 @@ from typing import Any
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
     "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups"}),
-    "dynamodb": frozenset({"DeleteItem", "PutItem", "Query", "Scan"}),
+    "dynamodb": frozenset({"DeleteItem", "DescribeTable", "PutItem", "Query", "Scan"}),
     "ec2": frozenset(
         {
             "AuthorizeSecurityGroupIngress",

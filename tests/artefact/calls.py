@@ -20,6 +20,7 @@ CALLS: list[Call] = [
     ),
     ("dynamodb", "Scan", {"TableName": "t", "ConsistentRead": True}),
     ("dynamodb", "Query", {"TableName": "t", "KeyConditionExpression": "a = b"}),
+    ("dynamodb", "DescribeTable", {"TableName": "t"}),
     ("dynamodb", "PutItem", {"TableName": "t", "Item": {"region": {"S": REGION}, "members": {"M": {}}}}),
     (
         "dynamodb",

@@ -288,3 +288,13 @@ def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster
 
     assert world.here.table.rows().held[held.group] == replace(held, at=1_700_000_001)
     assert empty.key not in world.here.table.rows_of(world.region).rosters
+
+
+@documented("DynamoDB API Reference, TableDescription, CreationDateTime: in epoch seconds")
+def test_a_table_says_when_it_was_created_and_a_write_changes_nothing_about_it(world: World, empty: Roster) -> None:
+    created = [region.table.created_at() for region in (world.here, world.peer)]
+
+    world.here.table.replace(at(empty, 1), 0)
+
+    assert [region.table.created_at() for region in (world.here, world.peer)] == created
+    assert all(1_600_000_000 < seconds < 16_000_000_000 for seconds in created)

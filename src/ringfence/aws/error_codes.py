@@ -66,6 +66,8 @@ _UNKNOWN_CREDENTIALS = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
 
+_OF_TABLE = {"DescribeTable", "Scan", "Query", "PutItem", "DeleteItem"}
+
 _REFUSALS = {
     "InvalidPermission.Duplicate": Refusal.DUPLICATE,
     "InvalidPermission.NotFound": Refusal.NOT_FOUND,
@@ -161,6 +163,6 @@ def _client_error(region: Region, operation: str, error: ClientError) -> Retry |
         return Retry(said)
     if code in _REFUSALS and operation.endswith("SecurityGroupIngress"):
         return Refused(_REFUSALS[code], said)
-    if code == "ResourceNotFoundException" and operation in ("Scan", "Query", "PutItem", "DeleteItem"):
+    if code == "ResourceNotFoundException" and operation in _OF_TABLE:
         return NotDeployed(f"{said}: Ringfence is not deployed there, or under another cluster's name")
     return Denied(said) if code in _DENIED else Permanent(said)

@@ -100,6 +100,17 @@ class NotDeployed(Permanent):
     """The Region answered that it has no Ringfence table."""
 
 
+class NotAnnounced(RingfenceError):
+    """The Region has a table, and its engine has not announced yet which security groups it has.
+
+    `is_new` says that the table is so young that its deployment is probably in progress.
+    """
+
+    def __init__(self, message: str, *, is_new: bool) -> None:
+        super().__init__(message)
+        self.is_new = is_new
+
+
 class Conflict(Retry):
     """Another invocation wrote a row first, so the observation may be old. Observe again.
 

@@ -56,6 +56,7 @@ HAPPENINGS = (
     "event late",
     "event doubled",
     "correlated lag",
+    "table created",
     "table recreated",
     *(action.__name__ for action, _ in ACTIONS),
     *(action.__name__ for action, _ in FORGERIES),
