@@ -19,6 +19,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
         {
             "AuthorizeSecurityGroupIngress",
             "DescribeInstances",
+            "DescribeSecurityGroups",
             "DescribeSecurityGroupRules",
             "RevokeSecurityGroupIngress",
             "UpdateSecurityGroupRuleDescriptionsIngress",
@@ -40,6 +41,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),
+        "SecurityGroup": frozenset({"GroupId", "Tags"}),
         "SecurityGroupRule": frozenset(
             {
                 "CidrIpv4",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.core.deployment import CLUSTER_TAG
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact
@@ -24,9 +25,6 @@ T = TypeVar("T")
 
 _CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
 _RUNTIME = re.compile(r"^\s+Runtime: python(\S+)$", re.MULTILINE)
-TAG = "ringfence-cluster"
-"""The tag of the security groups that may be changed. See docs/decisions/0012."""
-
 CHANGE_SET_TIMEOUT, STACK_TIMEOUT = 120.0, 3600.0
 """Seconds within which a change set is created, and within which a stack operation ends."""
 
@@ -114,7 +112,7 @@ class Deployer:
 
     def _tag(self, region: Region) -> None:
         groups = self.cluster.of(region).security_groups
-        tags = [{"Key": TAG, "Value": self.cluster.name}]
+        tags = [{"Key": CLUSTER_TAG, "Value": self.cluster.name}]
         self.aws.client("ec2", region, patient=True).create_tags(Resources=list(groups), Tags=tags)
 
     def destroy(self, regions: Sequence[Region], on_event: OnStackEvent) -> Mapping[Region, str | Unreachable]:
