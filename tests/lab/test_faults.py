@@ -10,6 +10,7 @@ from ringfence_lab.emulator.faults import (
     ErrorResponse,
     Faults,
     Hang,
+    NewRole,
     Reset,
     Throttle,
     denied,
@@ -21,7 +22,7 @@ from ringfence_lab.emulator.faults import (
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 
 
-@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "deny", "delay=0.5", "delay=0"])
+@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "deny", "new-role", "delay=0.5", "delay=0"])
 def test_a_faults_text_round_trips(text: str) -> None:
     assert fault_text(parse(text)) == text
 
@@ -41,6 +42,17 @@ def test_a_fault_of_a_service_takes_precedence_over_that_of_its_region() -> None
     assert faults.on("us-east-1", "ec2") == Throttle()
     assert faults.on("us-east-1", "dynamodb") == Hang()
     assert faults.on("us-west-2", "ec2") is None
+
+
+def test_a_new_role_is_refused_once_and_disturbs_no_call() -> None:
+    faults = Faults(REGIONS)
+    faults.set("us-east-1", "lambda", NewRole())
+
+    assert faults.on("us-east-1", "lambda") is None
+    assert not faults.takes_new_role("us-west-2", "lambda")
+    assert not faults.takes_new_role("us-east-1", "scheduler")
+    assert faults.takes_new_role("us-east-1", "lambda")
+    assert not faults.takes_new_role("us-east-1", "lambda")
 
 
 def test_a_single_region_can_be_healed() -> None:

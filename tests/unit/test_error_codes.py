@@ -24,6 +24,7 @@ from ringfence.aws.error_codes import (
     is_absent_stack,
     is_forbidden_bucket,
     is_inactive_lifecycle_action,
+    is_new_role,
     translated,
 )
 from ringfence.core.errors import Denied, NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
@@ -193,3 +194,16 @@ def test_the_result_of_a_dry_run_is_an_error_code() -> None:
     assert dry_run_allowed(client_error("DryRunOperation")) is True
     assert dry_run_allowed(client_error("UnauthorizedOperation")) is False
     assert dry_run_allowed(client_error("InvalidGroup.NotFound")) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_new"),
+    [
+        ("The role defined for the function cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)", True),
+        ("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", True),
+        ("The role arn:aws:iam::123456789012:role/x does not exist", False),
+        ("", False),
+    ],
+)
+def test_a_role_that_a_service_does_not_see_yet_is_recognized(reason: str, is_new: bool) -> None:
+    assert is_new_role(reason) is is_new

@@ -63,6 +63,10 @@ _UNKNOWN_CREDENTIALS = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }
+_NEW_ROLE = (
+    "role defined for the function cannot be assumed by Lambda",
+    "must allow AWS EventBridge Scheduler to assume the role",
+)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 _DRY_RUN_ALLOWED, _DRY_RUN_DENIED = "DryRunOperation", "UnauthorizedOperation"
 
@@ -107,6 +111,15 @@ def is_absent_stack(error: ClientError) -> bool:
     CloudFormation has no code of its own for it: `ValidationError`, "Stack with id ... does not exist".
     """
     return "does not exist" in message_of(error)
+
+
+def is_new_role(reason: str) -> bool:
+    """Whether Lambda or EventBridge Scheduler refused a role that may only be new: it is not visible to them yet.
+
+    CloudFormation passes their messages on. Neither is documented; both are in many reports, such as issue 3498 of
+    aws/aws-sdk-js and issue 6494 of aws/aws-sdk-js-v3.
+    """
+    return any(words in reason for words in _NEW_ROLE)
 
 
 def is_absent_bucket(error: ClientError) -> bool:

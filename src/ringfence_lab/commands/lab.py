@@ -88,12 +88,15 @@ def fault(
     service_or_kind: Annotated[
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle, deny or delay=SECONDS.")] = "",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="reset, hang, throttle, deny, new-role or delay=SECONDS.")
+    ] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
     reset: closes the connection. hang: never answers. throttle: returns a throttling error. deny: refuses access.
+    new-role: the next function (lambda) or schedule (scheduler) of a stack is refused once, as if its role were new.
     delay: answers late.
     """
     service = service_or_kind if kind else None

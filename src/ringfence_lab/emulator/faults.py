@@ -29,7 +29,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle, deny or delay=SECONDS"
+KINDS = "reset, hang, throttle, deny, new-role or delay=SECONDS"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -71,7 +71,13 @@ class Delay:
     seconds: float
 
 
-Fault = Reset | Hang | Throttle | Deny | Delay
+@dataclass(frozen=True, slots=True)
+class NewRole:
+    """The service does not see the role of the next resource that CloudFormation creates there. Happens once."""
+
+
+ConnectionFault = Reset | Hang | Throttle | Deny | Delay
+Fault = ConnectionFault | NewRole
 
 
 def parse(text: str) -> Fault:
@@ -85,6 +91,8 @@ def parse(text: str) -> Fault:
             return Throttle()
         case ("deny", "", ""):
             return Deny()
+        case ("new-role", "", ""):
+            return NewRole()
         case ("delay", "=", seconds):
             try:
                 delay = float(seconds)
@@ -122,6 +130,8 @@ class FaultRequest:
 
 def fault_text(fault: Fault) -> str:
     """The fault as it is written on the command line."""
+    if isinstance(fault, NewRole):
+        return "new-role"
     kind = type(fault).__name__.lower()
     return f"{kind}={fault.seconds:g}" if isinstance(fault, Delay) else kind
 
@@ -160,9 +170,18 @@ class Faults:
             check_region(region, self.regions)
         self._set = {key: fault for key, fault in self._set.items() if region not in (None, key[0])}
 
-    def on(self, region: str, service: str) -> Fault | None:
+    def on(self, region: str, service: str) -> ConnectionFault | None:
         """The fault of a call to the service in the Region."""
-        return self._set.get((region, service)) or self._set.get((region, None))
+        found = (self._set.get((region, name)) for name in (service, None))
+        return next((fault for fault in found if fault is not None and not isinstance(fault, NewRole)), None)
+
+    def takes_new_role(self, region: str, service: str) -> bool:
+        """Whether the service does not see the role of a new resource now. It sees the next one."""
+        for name in (service, None):
+            if isinstance(self._set.get((region, name)), NewRole):
+                del self._set[region, name]
+                return True
+        return False
 
     def __iter__(self) -> Iterator[tuple[str, str | None, Fault]]:
         return iter([(*key, fault) for key, fault in self._set.items()])

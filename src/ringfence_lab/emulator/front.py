@@ -19,9 +19,9 @@ from ringfence_lab.emulator.call_log import Caller, CallLog, CredentialScope, Lo
 from ringfence_lab.emulator.connection import Application, BadRequest, BodyTooLarge, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
+    ConnectionFault,
     Delay,
     Deny,
-    Fault,
     FaultRequest,
     Faults,
     Hang,
@@ -104,7 +104,7 @@ class Front:
                 self._log(request, scope, fault, timing, connection.status)
 
     async def _serve(
-        self, connection: Connection, request: Request, scope: CredentialScope, fault: Fault | None
+        self, connection: Connection, request: Request, scope: CredentialScope, fault: ConnectionFault | None
     ) -> bool:
         match fault:
             case None:
@@ -126,7 +126,7 @@ class Front:
         return True
 
     def _log(
-        self, request: Request, scope: CredentialScope, fault: Fault | None, timing: "_Timing", status: int
+        self, request: Request, scope: CredentialScope, fault: ConnectionFault | None, timing: "_Timing", status: int
     ) -> None:
         owner, user_agent = self.owner_of(scope.access_key), request.headers.get("user-agent", "")
         self.call_log.record(
