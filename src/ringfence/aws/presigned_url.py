@@ -4,26 +4,36 @@ Source: CloudFormation Template Reference, "Custom resource response objects"; i
 request, with an empty content type, because the signature covers it.
 """
 
-from urllib3 import PoolManager
-from urllib3.exceptions import HTTPError
-from urllib3.util import Retry as Retries
-from urllib3.util import Timeout
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import URLLib3Session
 
 from ringfence.core.errors import Retry
 
-_TIMEOUT = Timeout(connect=1, read=3)
-_ATTEMPTS = Retries(
-    total=2, redirect=0, status_forcelist=(500, 502, 503, 504), allowed_methods=None, raise_on_status=False
-)
-"""Two more attempts. A redirect is not followed: it could lead anywhere."""
+ATTEMPTS = 3
+_TIMEOUT = (1.0, 3.0)
+"""Seconds to connect, and to read the answer."""
 
 
 def put(url: str, document: bytes) -> None:
-    """Writes the document. Raises Retry if it was not accepted, without the URL, which is a credential."""
-    try:
-        with PoolManager(timeout=_TIMEOUT, retries=_ATTEMPTS) as pool:
-            answer = pool.request("PUT", url, body=document, headers={"Content-Type": ""})
-    except HTTPError as error:
-        raise Retry(f"CloudFormation did not get the answer: {type(error).__name__}") from None
-    if answer.status >= 300:
-        raise Retry(f"CloudFormation did not take the answer: HTTP status {answer.status}")
+    """Writes the document. Raises Retry if it was not accepted, without the URL, which is a credential.
+
+    Botocore's session follows no redirect: it could lead anywhere. It verifies certificates.
+    """
+    session = URLLib3Session(timeout=_TIMEOUT)  # type: ignore[arg-type]  # a pair is what botocore itself gives
+    headers: Any = HeadersDict({"Content-Type": ""})
+    said = ""
+    for _ in range(ATTEMPTS):
+        try:
+            answer = session.send(AWSPreparedRequest("PUT", url, headers, document, stream_output=False))
+        except BotoCoreError as error:
+            said = type(error).__name__
+            continue
+        if answer.status_code < 300:
+            return
+        said = f"HTTP status {answer.status_code}"
+        if answer.status_code < 500:
+            break
+    raise Retry(f"CloudFormation did not take the answer: {said}")
