@@ -14,11 +14,12 @@ from typing import Any
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
     "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups"}),
-    "dynamodb": frozenset({"DeleteItem", "PutItem", "Query", "Scan"}),
+    "dynamodb": frozenset({"DeleteItem", "DescribeTable", "PutItem", "Query", "Scan"}),
     "ec2": frozenset(
         {
             "AuthorizeSecurityGroupIngress",
             "DescribeInstances",
+            "DescribeSecurityGroups",
             "DescribeSecurityGroupRules",
             "RevokeSecurityGroupIngress",
             "UpdateSecurityGroupRuleDescriptionsIngress",
@@ -40,6 +41,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),
+        "SecurityGroup": frozenset({"GroupId", "Tags"}),
         "SecurityGroupRule": frozenset(
             {
                 "CidrIpv4",

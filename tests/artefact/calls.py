@@ -20,6 +20,7 @@ CALLS: list[Call] = [
     ),
     ("dynamodb", "Scan", {"TableName": "t", "ConsistentRead": True}),
     ("dynamodb", "Query", {"TableName": "t", "KeyConditionExpression": "a = b"}),
+    ("dynamodb", "DescribeTable", {"TableName": "t"}),
     ("dynamodb", "PutItem", {"TableName": "t", "Item": {"region": {"S": REGION}, "members": {"M": {}}}}),
     (
         "dynamodb",
@@ -32,6 +33,7 @@ CALLS: list[Call] = [
         },
     ),
     ("ec2", "DescribeInstances", {"Filters": [{"Name": "tag:x", "Values": ["y"]}]}),
+    ("ec2", "DescribeSecurityGroups", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     ("ec2", "DescribeSecurityGroupRules", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     (
         "ec2",

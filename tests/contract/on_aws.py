@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import boto3
 from botocore.exceptions import ClientError
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
@@ -20,7 +21,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.reconciler.interfaces import HomeServices, RegionServices
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, RosterTable
 from tests.contract.resources import Resources
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
@@ -105,6 +106,21 @@ class OnAws:
         association = ec2.associate_address(InstanceId=instance, AllocationId=allocated["AllocationId"])
         self._resources.removals.callback(_disassociate, ec2, association["AssociationId"])
         return host(allocated["PublicIp"])
+
+    def peer_table_with_credentials_of_home(self) -> RosterTable:
+        """See `World.peer_table_with_credentials_of_home`."""
+        peer = self._resources.peer
+        issued = self._client("sts").assume_role(RoleArn=self._output("Role"), RoleSessionName="conformance")
+        credentials = issued["Credentials"]
+        client = boto3.client(
+            "dynamodb",
+            region_name=peer,
+            endpoint_url=self._resources.client_of("dynamodb", peer).meta.endpoint_url,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+        return AwsRosterTable(client, peer, self._resources.outputs[peer]["Table"])
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """See `World.put_item`."""

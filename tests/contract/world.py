@@ -11,7 +11,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.reconciler.interfaces import HomeServices, RegionServices
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, RosterTable
 
 T = TypeVar("T")
 
@@ -94,6 +94,9 @@ class World(Protocol):
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """Allocates an Elastic IP and associates it with a running instance."""
+
+    def peer_table_with_credentials_of_home(self) -> RosterTable:
+        """The peer's table, with credentials of a role that STS of the home Region issued."""
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """Writes an item into the home table, unchanged."""

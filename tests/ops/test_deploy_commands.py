@@ -109,8 +109,11 @@ def test_a_cluster_is_deployed_and_updated(account: Cluster, operator: Shell) ->
     # then
     assert [stack["outcome"] for stack in first["regions"]] == ["created"] * 3
     assert [stack["kind"] for stack in again["regions"]] == ["nothing"] * 3
-    ((change,),) = [stack["changes"] for stack in update["regions"]]
-    assert (change["action"], change["resource"]) == ("Modify", "RingfenceFunction")
+    (changes,) = [stack["changes"] for stack in update["regions"]]
+    assert {(change["action"], change["resource"]) for change in changes} == {
+        ("Modify", "RingfenceFunction"),
+        ("Modify", "Announcement"),
+    }
     environment = account.regions[WEST].client("lambda").get_function(FunctionName=f"ringfence-{NAME}")
     assert environment["Configuration"]["Environment"]["Variables"]["RINGFENCE_RELEASE_DEADLINE"] == "7"
     # and the code is in a private bucket again
@@ -174,13 +177,29 @@ def test_a_stack_that_fails_is_reported_with_the_resource_and_the_others_are_dep
     document = ran.document()
     assert ran.code == 1
     assert list(document["failed"]) == [SOUTH]
-    assert "no-such-group" in document["failed"][SOUTH] or "Hook" in document["failed"][SOUTH]
+    assert f"Announcement: the Auto Scaling group no-such-group does not exist in {SOUTH}" in document["failed"][SOUTH]
     assert {stack["region"] for stack in document["regions"] if stack["outcome"]} == {EAST, WEST}
     # and after the file is corrected, the failed stack is replaced
     file.write_text(correct)
     corrected = deployed.run("deploy", "--yes", "--json")
     assert corrected.code == 0, corrected
     assert stacks(account)[SOUTH] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+@pytest.mark.parametrize("service", ["lambda", "scheduler"])
+def test_a_stack_whose_new_role_is_not_visible_yet_is_created_once_more(
+    account: Cluster, deployed: Shell, service: str
+) -> None:
+    # given
+    assert deployed.run("destroy", SOUTH, "--confirm", NAME).code == 0
+    account.lab.fault(SOUTH, "new-role", service)
+    # when
+    ran = deployed.run("deploy", SOUTH, "--yes")
+    # then
+    assert ran.code == 0, ran
+    assert "CREATED_AGAIN: a new role is not visible yet" in ran.errors
+    assert stacks(account)[SOUTH] == "CREATE_COMPLETE"
+    assert account.lab.faults() == []
 
 
 def test_a_region_that_hangs_stops_a_deployment_before_it_starts(account: Cluster, deployed: Shell) -> None:

@@ -108,6 +108,9 @@ class Restless:
         self.table.hold(HeldRemovals(SecurityGroupId("sg"), frozenset(), "", 0))
         return self.table.rows()
 
+    def created_at(self) -> float:
+        return self.table.created_at()
+
     def rows_of(self, region: Region) -> Rows:
         return self.table.rows_of(region)
 

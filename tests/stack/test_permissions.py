@@ -138,6 +138,7 @@ def test_what_is_granted_on_rules_reaches_no_group() -> None:
 
 def test_the_role_can_read_only_the_clusters_own_tables_in_its_regions() -> None:
     (reading,) = allowing("dynamodb:Query", statements(f"{REGION},us-west-2"))
+    assert reading.actions == {"dynamodb:Query", "dynamodb:DescribeTable"}
     assert reading.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
     assert reading.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
 

@@ -15,7 +15,10 @@ from botocore.stub import Stubber
 
 from ringfence.core.errors import Permanent, Retry
 from ringfence.runtime.handler import Handler
+from tests.unit.buckets import Bucket, bucket
 from tests.unit.builders import DB, EAST, WEST, environment
+
+__all__ = ["bucket"]
 
 TRUE_UP = {"trueup": True}
 WRONG = environment(RINGFENCE_PORTS="9042", RINGFENCE_MODE="strict")
@@ -191,6 +194,59 @@ def test_a_stack_that_does_not_tell_its_queue_has_the_queue_of_its_cluster(parti
     for other in (arn.replace("demo", "other"), arn.replace("east", "west"), arn.replace("123", "321"), f"{arn}x"):
         with pytest.raises(Permanent, match="own queue"):
             Handler(variables)({"Records": [{**record, "eventSourceARN": other}]}, Context())
+
+
+# The custom resource of a deployment.
+
+
+HOST = "cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
+REQUEST = {
+    "RequestType": "Create",
+    "RequestId": "request-1",
+    "ResponseURL": f"https://{HOST}/key?signature",
+    "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/ringfence-demo/1",
+    "LogicalResourceId": "Announcement",
+    "ResourceProperties": {},
+}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+@pytest.mark.parametrize("url", ["https://example.com/key", "http://169.254.169.254/latest/meta-data"])
+def test_a_request_whose_answer_would_go_elsewhere_is_an_error_and_does_nothing(
+    stubs: "Stubs", kind: str, url: str
+) -> None:
+    with pytest.raises(Permanent, match="own bucket of us-east-1 only"):
+        stubs.handler({**REQUEST, "RequestType": kind, "ResponseURL": url}, Context())
+
+
+def answers(bucket: Bucket) -> list[dict[str, Any]]:
+    return [json.loads(body) for _, _, _, body in bucket.received]
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_a_configuration_that_the_engine_refuses_fails_the_deployment(bucket: Bucket, kind: str) -> None:
+    # given a stack whose list of Regions does not have its own
+    variables = environment(RINGFENCE_REGIONS=WEST, AWS_ENDPOINT_URL=bucket.url)
+    # when
+    Handler(variables)({**REQUEST, "RequestType": kind, "ResponseURL": f"{bucket.url}/key"}, Context())
+    # then
+    (answer,) = answers(bucket)
+    assert answer["Status"] == "FAILED"
+    assert "us-east-1 itself is not among the Regions us-west-2" in answer["Reason"]
+
+
+def test_a_deletion_always_succeeds_even_with_a_wrong_configuration(bucket: Bucket) -> None:
+    variables = {**WRONG, "AWS_ENDPOINT_URL": bucket.url}
+    deletion = {**REQUEST, "RequestType": "Delete", "PhysicalResourceId": "one", "ResponseURL": f"{bucket.url}/key"}
+    Handler(variables)(deletion, Context())
+    assert [(answer["Status"], answer["PhysicalResourceId"]) for answer in answers(bucket)] == [("SUCCESS", "one")]
+
+
+def test_an_answer_that_cloudformation_does_not_take_makes_lambda_try_the_request_again(bucket: Bucket) -> None:
+    bucket.statuses = [403]
+    variables = {**WRONG, "AWS_ENDPOINT_URL": bucket.url}
+    with pytest.raises(Retry):
+        Handler(variables)({**REQUEST, "ResponseURL": f"{bucket.url}/key"}, Context())
 
 
 # An error of AWS.

@@ -6,6 +6,7 @@ import pytest
 
 from ringfence.core.configuration.relations import broken_relations
 from ringfence.core.configuration.setting_table import DEFAULTS
+from ringfence.core.configuration.settings import ANNOUNCEMENT_WAIT, announcement_wait
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"
 
@@ -105,3 +106,22 @@ def test_an_alarm_topic_is_in_its_own_region() -> None:
     )
     (malformed,) = said(alarm_topic="arn:aws:sns:operators")
     assert "this topic is in no Region" in malformed
+
+
+# The wait for a new peer.
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({}, ANNOUNCEMENT_WAIT),
+        ({"launch_heartbeat": 230}, 50),
+        ({"launch_heartbeat": 60}, 0),
+        ({"schedule": "rate(3 minutes)"}, 0),
+        ({"schedule": "every minute"}, ANNOUNCEMENT_WAIT),
+        ({"launch_heartbeat": None, "schedule": None}, ANNOUNCEMENT_WAIT),
+    ],
+    ids=str,
+)
+def test_a_launch_waits_for_a_new_peer_and_never_past_its_heartbeat(changes: dict[str, Any], seconds: int) -> None:
+    assert announcement_wait({**DEFAULTS, **changes}) == seconds

@@ -150,6 +150,30 @@ class AwsSecurityGroups:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class AwsSecurityGroupTags:
+    """A tag of a Region's security groups."""
+
+    client: "EC2Client"
+    region: Region
+
+    def values(self, groups: Sequence[SecurityGroupId], tag: str) -> Mapping[SecurityGroupId, str | None]:
+        """The tag's value of each group that exists, None for a group without the tag.
+
+        Uses a filter, because a call by ids fails if one id is unknown.
+        """
+        found: dict[SecurityGroupId, str | None] = {}
+        with translated(self.region, "DescribeSecurityGroups"):
+            pages = self.client.get_paginator("describe_security_groups").paginate(
+                Filters=[{"Name": "group-id", "Values": list(groups)}], PaginationConfig={"PageSize": PAGE}
+            )
+            for page in pages:
+                for described in page["SecurityGroups"]:
+                    tags = {item["Key"]: item["Value"] for item in described.get("Tags", [])}
+                    found[SecurityGroupId(described["GroupId"])] = tags.get(tag)
+        return found
+
+
 def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
     ports = PortRange(described["IpProtocol"], described.get("FromPort", -1), described.get("ToPort", -1))
     cidr = described.get("CidrIpv4") or described.get("CidrIpv6")

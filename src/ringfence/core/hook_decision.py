@@ -92,6 +92,10 @@ class RegionResults:
         """The peers that may still admit the instance."""
         return tuple(region for region, peer in sorted(self.peers.items()) if not peer.has_released(roster, instance))
 
+    def about_to_announce(self, regions: Iterable[Region]) -> list[Region]:
+        """Those of the peers whose deployment is in progress."""
+        return [region for region in regions if self.peers[region].is_about_to_announce]
+
     def lingering(self, roster: RosterKey, instance: InstanceId) -> list[Region]:
         """The Regions in which a rule for the instance is known to exist."""
         regions = (self.home, *self.peers.values())
@@ -202,6 +206,10 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
     required = [region for region in lacking if region in settings.required_peers]
     if required:
         return Hold(waiting, f"not yet admitted in {_names(required)}, which the configuration requires")
+    new = results.about_to_announce(lacking)
+    if new and (waited := results.now - member.since) < settings.announcement_wait:
+        why = f"{_names(new)} is being deployed, and has not announced its security groups yet"
+        return Hold(waiting, f"{why}, after {waited:.0f} s of {settings.announcement_wait} s")
     if lacking:
         return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
     return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
@@ -260,11 +268,23 @@ def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResult
         return Complete(waiting, HookResult.CONTINUE, "released everywhere")
     waited = results.now - roster.departed.get(waiting.instance, results.now)
     required = [region for region in stale if region in settings.required_peers]
-    so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {settings.release_deadline} s"
-    if required or waited < settings.release_deadline:
+    deadline = _release_deadline(stale, results, settings)
+    so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {deadline} s"
+    if required or waited < deadline:
         return Hold(waiting, so_far)
     why = f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door"
     return Complete(waiting, HookResult.CONTINUE, why, stale)
+
+
+def _release_deadline(stale: Iterable[Region], results: RegionResults, settings: Settings) -> int:
+    """For how many seconds these peers hold a termination.
+
+    A peer that has announced nothing holds it while its deployment is in progress, and no longer: nobody knows its
+    groups, and only a table that was made again can hide a rule of ours there.
+    """
+    if any(not results.peers[region].is_unannounced for region in stale):
+        return settings.release_deadline
+    return min(settings.release_deadline, settings.announcement_wait) if results.about_to_announce(stale) else 0
 
 
 def _names(regions: Iterable[Region]) -> str:

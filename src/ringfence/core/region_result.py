@@ -6,7 +6,7 @@ Pure.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ringfence.core.errors import Refused, RingfenceError
+from ringfence.core.errors import NotAnnounced, Refused, RingfenceError
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Roster, Rows
 
@@ -35,6 +35,16 @@ class RegionResult:
     rows: Rows | None = None
     labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
+
+    @property
+    def is_about_to_announce(self) -> bool:
+        """Whether the Region's deployment is in progress, so that its engine will soon admit what it finds."""
+        return isinstance(self.error, NotAnnounced) and self.error.is_new
+
+    @property
+    def is_unannounced(self) -> bool:
+        """Whether the Region has a table, and nobody knows its security groups."""
+        return isinstance(self.error, NotAnnounced)
 
     def was_compared_with(self, roster: RosterKey) -> bool:
         """Whether the pass compared the Region's rules with the roster. It did not if another caller spoilt the row."""

@@ -71,7 +71,7 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
                     waiting.group, hook, waiting.instance, token, decision.result
                 )
             except Permanent as error:
-                return HookNotAnswered(str(error), waiting.event)
+                return HookNotAnswered(error, waiting.event)
             except RingfenceError as error:
                 return error
             services.audit(_completed(decision, hook, services.clock.now(), active=active))

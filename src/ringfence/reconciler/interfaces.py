@@ -98,6 +98,9 @@ class RosterTable(Protocol):
     def rows_of(self, region: Region) -> Rows:
         """The rosters whose home is the given Region."""
 
+    def created_at(self) -> float:
+        """When the table was created, in epoch seconds."""
+
     def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """Writes the roster if the row still has the version that was read (0: there is no row, or it has no version).
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
+from ringfence.core.errors import Conflict, NotAnnounced, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
@@ -21,6 +21,10 @@ from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
 from ringfence.reconciler.interfaces import RegionServices, Rules, Services, Started, run_concurrently
 from ringfence.reconciler.request import Request
+
+DEPLOYMENT_SECONDS = 15 * 60
+"""A table that is younger than this is of a deployment that may be in progress. The other resources of a stack take
+some minutes, and CloudFormation removes the table of one that fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +161,22 @@ class RegionPasses:
             its_rows = table.rows_of(region)
             announced = announced_groups(region, its_rows)
             _refuse_unreadable(region, its_rows)
+            if not (self.rosters.rows.of(region) or its_rows.of(region)):
+                check()
+                raise self._not_announced(region)
         groups = {group: GroupPorts(ports, limit=self.request.settings.ports) for group, ports in announced.items()}
         if not groups:
-            # Its engine never ran, and will start from the table; or the Region is in observe mode.
-            return RegionPass(RegionResult(region))
+            return RegionPass(RegionResult(region))  # it is in observe mode
         convergence = self._convergence(region, groups, self._access(region, partial(table.rows_of, home), check))
         if early_rules is None or self._releases:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
+
+    def _not_announced(self, region: Region) -> NotAnnounced:
+        """A Region whose engine never ran. It will start from its table, which has our rosters now."""
+        age = self.services.clock.now() - self._services(region).table.created_at()
+        said = f"{region} has a table of {max(0.0, age):.0f} s, and has not announced its security groups yet"
+        return NotAnnounced(f"{said}: run `ringfence doctor` if it stays so", is_new=age < DEPLOYMENT_SECONDS)
 
     def _needs_no_reading(self, *, pending: bool) -> bool:
         """Whether the peer is offered what changed without being asked first what it has."""

@@ -37,7 +37,7 @@ class RunningLab:
         return f"http://127.0.0.1:{self.port}"
 
     def fault(self, region: str, kind: str, service: str | None = None) -> None:
-        """Sets a fault (`reset`, `hang`, `throttle` or `delay=SECONDS`) for a service, or for the whole Region."""
+        """Sets a fault (see `faults.KINDS`) for a service, or for the whole Region."""
         self._request("PUT", "faults", {"region": region, "service": service, "fault": kind})
 
     def heal(self, region: str | None = None) -> None:

@@ -19,13 +19,15 @@ from ringfence_lab.emulator.call_log import Caller, CallLog, CredentialScope, Lo
 from ringfence_lab.emulator.connection import Application, BadRequest, BodyTooLarge, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
+    ConnectionFault,
     Delay,
-    Fault,
+    Deny,
     FaultRequest,
     Faults,
     Hang,
     Reset,
     Throttle,
+    denied,
     fault_text,
     throttled,
 )
@@ -102,7 +104,7 @@ class Front:
                 self._log(request, scope, fault, timing, connection.status)
 
     async def _serve(
-        self, connection: Connection, request: Request, scope: CredentialScope, fault: Fault | None
+        self, connection: Connection, request: Request, scope: CredentialScope, fault: ConnectionFault | None
     ) -> bool:
         match fault:
             case None:
@@ -110,8 +112,8 @@ class Front:
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 await connection.run(self.application, request)
-            case Throttle():
-                answer = throttled(scope.service)
+            case Throttle() | Deny():
+                answer = throttled(scope.service) if fault == Throttle() else denied(scope.service)
                 await connection.answer(answer.status, answer.content_type, answer.body)
             case Reset():
                 connection.reset()
@@ -124,7 +126,7 @@ class Front:
         return True
 
     def _log(
-        self, request: Request, scope: CredentialScope, fault: Fault | None, timing: "_Timing", status: int
+        self, request: Request, scope: CredentialScope, fault: ConnectionFault | None, timing: "_Timing", status: int
     ) -> None:
         owner, user_agent = self.owner_of(scope.access_key), request.headers.get("user-agent", "")
         self.call_log.record(

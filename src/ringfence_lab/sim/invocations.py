@@ -20,6 +20,7 @@ from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.admissions import unknown_owners_are_reported
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
+from ringfence_lab.sim.properties.deployments import new_events_outlive_a_denial
 from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
 from ringfence_lab.sim.properties.violation import Violation
 
@@ -103,9 +104,13 @@ class Invocations:
 
     def _run(self, invocation: Invocation, work: Callable[[], None], started: int) -> None:
         """Runs the work to its end. `started` is the interference at its start, -1 if it was not alone then."""
+        letters = self._cloud.regions[invocation.home].queue.dead_letters
+        known = len(letters)
         with suppress(RingfenceError):
             work()
         context = self._checker.context
+        for what in new_events_outlive_a_denial(context, letters[known:]):
+            self._violated("new_events_outlive_a_denial", what)
         for what in launches_are_answered_without_the_table(context, invocation):
             self._violated("launches_are_answered_without_the_table", what)
         alone = started == self.interference

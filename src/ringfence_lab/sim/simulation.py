@@ -97,7 +97,7 @@ class History:
         self.chance = chance = random.Random(seed)  # noqa: S311  # a simulation
         self.cloud = random_cloud(chance)
         self.regions = list(self.cloud.regions)
-        self.starts_deployed = len(self.regions) == 2 or chance.random() < 0.5
+        self.starts_deployed = chance.random() < (0.8 if len(self.regions) == 2 else 0.5)
         self.settings = random_settings(chance, self.cloud)
         self.checker = Checker(self.cloud, self.settings)
         self.scheduler = Scheduler(self.cloud.clock, lambda count: int(chance.random() * count))
@@ -199,6 +199,15 @@ class History:
         self.result.coverage["table recreated"] += 1
         return f"the table of {region} is deleted and created again"
 
+    def _let_region_be_deployed(self, region: Region) -> str:
+        """The table is created. Its engine has not announced the Region yet."""
+        table = self.cloud.region(region).table
+        if table.exists:
+            return ""
+        table.recreate()
+        self.result.coverage["table created"] += 1
+        return f"the table of {region} is created"
+
     def _let_time_pass(self, _region: Region) -> str:
         seconds = self.chance.choice(BUSY if self.invocations.count() else IDLE)
         self.cloud.clock.advance(seconds)
@@ -289,7 +298,8 @@ class History:
         Where there is room, foreign rules are left to mirror mode.
         """
         for region in self.cloud.regions.values():
-            region.table.exists = True
+            if not region.table.exists:
+                region.table.recreate()
             mirrors = self.settings[region.name].mode is Mode.MIRROR and self.cloud.quota != SMALL_QUOTA
             for rule in () if mirrors else list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
@@ -337,6 +347,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
     History._let_table_be_recreated: 1,
+    History._let_region_be_deployed: 1,
     History._let_time_pass: 5,
 }
 """What can happen between two calls, with its weight."""

@@ -139,6 +139,10 @@ class DryRunTable:
         """See `interfaces.RosterTable.rows`."""
         return self._with_written(self.real.rows(), None)
 
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`."""
+        return self.real.created_at()
+
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""
         return self._with_written(self.real.rows_of(region), region)

@@ -94,7 +94,14 @@ OUTSIDE = (
         "A true-up that names an unknown group sends the lifecycle events of its batch to the dead-letter queue.",
         "comment in errors.py",
         "core.errors",
-        (Drop("Permanent.reason_for", "if _.event is not None: return _"),),
+        (Drop("Permanent._is_about", "if _.event is not None: return _"),),
+    ),
+    Mutant(
+        "denied-once-is-denied-for-ever",
+        "An event of a new stack, whose policies are not there yet, goes to the dead-letter queue at once.",
+        "comment in errors.py",
+        "core.errors",
+        (Replace("Permanent.reason_for", "self.is_denial and _", "False"),),
     ),
     # Rows.
     Mutant(

@@ -101,7 +101,10 @@ class AutoScalingGroup:
         del waiting.waits[hook]
         to_group = action.route.destination is Place.GROUP
         transition = action.route.transition
-        self._record(ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by))
+        completed = ActionCompleted(
+            self._ec2.region, self.name, instance, transition, result, to_group, by, action.began
+        )
+        self._record(completed)
         if result is HookResult.ABANDON:
             waiting.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
         if not waiting.waits:

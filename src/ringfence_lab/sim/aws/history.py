@@ -66,7 +66,7 @@ class RuleChanged:
 class ActionCompleted:
     """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another action abandoned.
 
-    Recorded before it takes effect, while the instance still has its addresses.
+    Recorded before it takes effect, while the instance still has its addresses. `began` is in seconds since the epoch.
     """
 
     region: Region
@@ -76,6 +76,7 @@ class ActionCompleted:
     result: HookResult
     to_group: bool
     by: Invocation | None
+    began: float
 
     def __str__(self) -> str:
         answer = self.result.value if self.by else f"{self.result.value}, not by an invocation"

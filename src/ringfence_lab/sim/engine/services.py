@@ -19,6 +19,7 @@ OPERATIONS = (
     "DescribeSecurityGroupRules",
     "Scan",
     "Query",
+    "DescribeTable",
     "PutItem",
     "DeleteItem",
     "AuthorizeSecurityGroupIngress",
@@ -132,6 +133,10 @@ class SimulatedRosterTable:
     def rows(self) -> Rows:
         """See `interfaces.RosterTable.rows`."""
         return self.line.call(self.region.name, "dynamodb", "Scan", lambda _: self.region.table.scan())
+
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`."""
+        return self.line.call(self.region.name, "dynamodb", "DescribeTable", lambda _: self.region.table.describe())
 
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""

@@ -44,11 +44,15 @@ def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by:
 
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have updated the peer before it answered a launch."""
+    announced = context.memory.announced.get(peer)
+    return announced is not None and announced < by.started and could_reach(context, peer, by)
+
+
+def could_reach(context: CheckContext, peer: Region, by: Invocation) -> bool:
+    """Whether nothing kept the invocation from the peer in time, nor from knowing what the tables say of it."""
     late = context.now() - by.started > context.settings[by.home].peer_deadline
     had_table = (by.home, "dynamodb") not in by.disturbed
-    announced = context.memory.announced.get(peer)
-    is_known = announced is not None and announced < by.started
-    return not late and had_table and by.reached(peer) and is_known and not _is_in_doubt(context, peer, by)
+    return not late and had_table and by.reached(peer) and not _is_in_doubt(context, peer, by)
 
 
 def _is_in_doubt(context: CheckContext, peer: Region, by: Invocation) -> bool:
