@@ -27,6 +27,7 @@ from tests.unit.builders import (
     instance,
     launching,
     observed,
+    replacing,
     roster,
     rows,
     settings,
@@ -129,6 +130,8 @@ def test_a_listed_wait_without_an_event_is_answered_by_instance_id(state: str, h
     [
         ("Pending:Wait", launching(token=REAL), LAUNCH, ADMITTED),
         ("Terminating:Wait", terminating(token=REAL), TERMINATE, GONE),
+        ("ReplacingRootVolume:Wait", replacing(token=REAL)[0], TERMINATE, ADMITTED),
+        ("Pending:Wait", replacing(token=REAL)[1], LAUNCH, ADMITTED),
         ("Warmed:Pending:Wait", launching(destination=POOL, token=REAL), LAUNCH, UNKNOWN),
         ("Warmed:Pending:Wait", terminating(destination=POOL, token=REAL), TERMINATE, GONE),
         ("Warmed:Terminating:Wait", terminating(origin=POOL, token=REAL), TERMINATE, UNKNOWN),
@@ -157,6 +160,22 @@ def test_a_token_that_is_not_active_hides_no_wait_that_the_group_listed_lately(
     assert answers(hook, waiting, existing, seconds=STILL_WAITS) == [(hook, FORGED), (hook, None)]
     # when the instance may wait for something else since
     assert answers(hook, waiting, existing, seconds=STILL_WAITS + 1) == [(hook, FORGED)]
+
+
+def test_the_replacement_of_a_root_volume_is_answered_without_an_event_while_its_listing_is_new() -> None:
+    waiting = waits("ReplacingRootVolume:Wait")
+    assert answers(TERMINATE, waiting, ADMITTED, seconds=STILL_WAITS) == [(TERMINATE, None)]
+    # when the instance may be terminating since
+    assert answers(TERMINATE, waiting, ADMITTED, seconds=STILL_WAITS + 1) == []
+
+
+def test_an_instance_that_departed_is_not_let_go_by_an_older_listing_of_a_replacement() -> None:
+    for event in ((), replacing(token=REAL)[:1]):
+        assert answers(TERMINATE, waits("ReplacingRootVolume:Wait", *event), GONE) == []
+
+
+def test_a_fresh_termination_is_not_answered_as_the_replacement_of_a_root_volume() -> None:
+    assert answers(TERMINATE, waits("ReplacingRootVolume:Wait", terminating(token=REAL)), ADMITTED) == []
 
 
 def test_a_forged_transition_hides_no_wait_in_a_warm_pool() -> None:

@@ -114,7 +114,7 @@ def decide_members(
         if verdict.look_again:
             look_again.add(id)
         match verdict.phase:
-            case Phase.JOINING | Phase.SERVING:
+            case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
                 departed.pop(id, None)
                 members[id] = _member(evidence, now, settings)
             case Phase.LEAVING:
@@ -233,10 +233,12 @@ def _verdict(evidence: _Evidence, now: int) -> _Verdict:
             if _came_lately(evidence.member, now) and not _ends_membership(event):
                 return _Verdict(Phase.UNKNOWN, look_again=True)
             return _Verdict(Phase.WARM, look_again=_enters_the_group(event))
-        case Phase.JOINING | Phase.SERVING:
+        case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
             if _departed_lately(evidence, now):
                 return _Verdict(Phase.LEAVING)
-            return _Verdict(listed, look_again=_ends_membership(event))
+            # A listing without the replacement is older than its event, and its hook can be answered once it is listed.
+            is_older = listed is Phase.SERVING and _begins_replacement(event)
+            return _Verdict(listed, look_again=_ends_membership(event) or is_older)
         case Phase.UNKNOWN:
             return _Verdict(Phase.UNKNOWN, look_again=_ends_membership(event))
         case None:
@@ -255,7 +257,7 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     passes_through_the_pool = _passes_through_the_pool(event)
     if passes_through_the_pool and evidence.member is None:
         return _Verdict(Phase.WARM)
-    if isinstance(event, Terminating) and event.destination is Place.EC2 and evidence.described is not None:
+    if _ends_in_ec2(event) and evidence.described is not None:
         return _Verdict(Phase.LEAVING) if evidence.has_other_tag else _Verdict(Phase.UNKNOWN, look_again=True)
     if _has_departed(evidence):
         return _Verdict(Phase.LEAVING)
@@ -290,7 +292,17 @@ def _departed_lately(evidence: _Evidence, now: int) -> bool:
 
 def _ends_membership(event: LifecycleEvent | None) -> bool:
     """Whether the event is a termination that leads out of the group."""
-    return isinstance(event, Terminating) and event.destination is not Place.GROUP
+    return isinstance(event, Terminating) and event.leads_out
+
+
+def _ends_in_ec2(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a termination of the instance itself."""
+    return isinstance(event, Terminating) and event.leads_out and event.destination is Place.EC2
+
+
+def _begins_replacement(event: LifecycleEvent | None) -> bool:
+    """Whether the event is about the replacement of a root volume, before which the instance waits."""
+    return isinstance(event, Terminating) and event.replaces_root_volume
 
 
 def _enters_the_group(event: LifecycleEvent | None) -> bool:

@@ -93,7 +93,7 @@ def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str |
     if token is not None:
         yield token
     if waiting.listed:
-        can_wait_for_another = waiting.warm or token is not None
+        can_wait_for_another = waiting.may_wait_for_another or token is not None
         if not can_wait_for_another or clock.now() - waiting.seen_at <= STILL_WAITS:
             yield None
     elif not waiting.has_token:
@@ -112,5 +112,5 @@ def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> Ho
         why=decision.why,
         launching=waiting.launching,
         was_active=active,
-        seconds=None if event_time is None else max(0.0, now - event_time),
+        seconds=None if event_time is None or waiting.stays else max(0.0, now - event_time),
     )

@@ -73,16 +73,16 @@ def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
         admit_without_table(request, services, down.reason, budget, problems=problems)
         raise down.reason from down
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
-    regions = RegionPasses(services, request, rosters, waiting)
+    regions = RegionPasses(services, request, rosters, [instance for instance in waiting if not instance.stays])
     passes = regions.converge(sighting.rules, early_rules)
     # A launch is answered before the Regions are validated: its rules exist, and no engine removes a rule of a roster
     # that the Region's table has. A termination waits for validation: an invocation that read an older roster may have
-    # added its rule again.
-    launches = [instance for instance in waiting if instance.launching]
-    problems.add_all(complete_hooks(launches, rosters.rows, results_of(passes), services, settings=request.settings))
+    # added its rule again. An instance that stays needs neither.
+    at_once = [instance for instance in waiting if not instance.releases]
+    problems.add_all(complete_hooks(at_once, rosters.rows, results_of(passes), services, settings=request.settings))
     results = regions.validate(passes)
     rows = record_pending_releases(request, services, rosters, results, waiting)
-    terminations = [instance for instance in waiting if not instance.launching]
+    terminations = [instance for instance in waiting if instance.releases]
     problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings))
     delete_strange_rows(request, services, rows, results)
     report(request, services, rows, results, waiting, problems=problems)

@@ -1,5 +1,7 @@
 """What the engine does while the home Region's table is down: it admits launching instances at home, and no more.
 
+An instance whose root volume is replaced goes on, because nothing has to change for it.
+
 Calls interfaces. Nothing is removed and no peer is called.
 """
 
@@ -30,14 +32,14 @@ def admit_without_table(
     sighting, decisions = observe_and_decide(request, services, Rows(), budget)
     problems.add_all(decisions.errors)
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
-    launches = [instance for instance in waiting if instance.launching]
+    at_once = [instance for instance in waiting if not instance.releases]
     rosters = {}
     for roster in decisions.rosters:
-        joining = {instance.instance for instance in launches if instance.group == roster.key.asg}
+        joining = {instance.instance for instance in at_once if instance.launching and instance.group == roster.key.asg}
         members = {id: member for id, member in roster.members.items() if id in joining}
         rosters[roster.key] = replace(roster, members=members)
     rows = Rows(rosters=rosters)
     results = {region: RegionResult(region, reason) for region in settings.peers}
     passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}))
     results[request.home] = passes.add_only_at_home(sighting.rules)
-    problems.add_all(complete_hooks(launches, rows, results, services, settings=settings))
+    problems.add_all(complete_hooks(at_once, rows, results, services, settings=settings))

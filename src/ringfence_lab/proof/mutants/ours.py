@@ -84,7 +84,7 @@ OURS = (
         _RECONCILE,
         "reconciler.reconcile",
         (
-            Replace("_attempt", "[I for I in A if I.launching]", "A"),
+            Replace("_attempt", "[I for I in A if not I.releases]", "A"),
             Find("_attempt", "W = record_pending_releases(...)"),
             Drop("_attempt", "_.add_all(complete_hooks(_, W, ...))"),
         ),

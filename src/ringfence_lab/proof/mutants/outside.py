@@ -51,6 +51,16 @@ OUTSIDE = (
         (Find("_tokens", "if T is not None: yield T"), Replace("_tokens", "W.listed", "W.listed and T is None")),
     ),
     Mutant(
+        "termination-is-a-replacement",
+        "A fresh termination of an instance that is listed as one whose root volume is replaced is let go.",
+        "comment in hook_decision.py",
+        "core.hook_decision",
+        (
+            Replace("_with_event", "isinstance(_, Terminating) and _ and _.stays", "False"),
+            Replace("decide", "_.stays and _ in _.departed", "False"),
+        ),
+    ),
+    Mutant(
         "termination-event-hides-a-launch",
         "A termination event for an instance that the group lists as launching replaces its wait.",
         "comment in hook_decision.py",

@@ -179,6 +179,29 @@ REPORTED = (
         (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
     ),
     Mutant(
+        "root-volume-wait-is-unknown",
+        "The wait for the replacement of a root volume is not in the table, so no listing shows it.",
+        "Auto Scaling User Guide, replace root volume",
+        "core.lifecycle",
+        (
+            SetConstant(
+                "WAITING", "{state: hooks for state, hooks in (IT).items() if not state.startswith('Replacing')}"
+            ),
+        ),
+    ),
+    Mutant(
+        "root-volume-is-a-departure",
+        "An instance whose root volume is replaced leaves the cluster, as one that terminates.",
+        "Auto Scaling User Guide, replace root volume",
+        "core.lifecycle",
+        (
+            SetConstant(
+                "PHASES",
+                "{state: Phase.LEAVING if phase is Phase.REPLACING else phase for state, phase in (IT).items()}",
+            ),
+        ),
+    ),
+    Mutant(
         "old-address-kept",
         "The address that an Elastic IP replaced stays admitted.",
         "alternat #159",

@@ -36,6 +36,8 @@ SCENARIOS = (
     Scenario("home table down", failures.home_table_down),
     Scenario("quota full, launch abandoned", capacity.quota_full),
     Scenario("replacement in full groups", capacity.replacement_in_full_groups),
+    Scenario("root volumes replaced", capacity.root_volumes_replaced, answered=True),
+    Scenario("terminated before its root volume is replaced", capacity.terminated_at_its_root_volume),
     Scenario("warm pool in and out", capacity.warm_pool),
     Scenario("back into the warm pool and out again", capacity.back_into_the_pool_and_out, answered=True),
     Scenario("into a warm pool that is not listed", capacity.unlisted_warm_pool, answered=True),

@@ -1,8 +1,9 @@
 """An Auto Scaling group: capacity, lifecycle states, hooks with their timers, warm pool, attach, detach, standby.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle", "How lifecycle hooks work", "Use lifecycle hooks
-with a warm pool", "Temporarily remove instances", "Detach or attach instances". Assumed, because no document says it:
-an abandoned launch ends through the termination hooks; attach and the return from standby run no hook.
+with a warm pool", "Temporarily remove instances", "Detach or attach instances", "Replace root volumes during instance
+refresh". Assumed, because no document says it: an abandoned launch ends through the termination hooks, and so does an
+abandoned replacement of a root volume; attach and the return from standby run no hook.
 """
 
 import zlib
@@ -25,8 +26,11 @@ from ringfence_lab.sim.aws.lifecycle import (
     MAXIMUM_WAIT,
     OUT_OF_POOL,
     POOLED,
+    REPLACE_ROOT_VOLUME,
+    REPLACING,
     TERMINATE,
     TERMINATE_IN_POOL,
+    WITH_NEW_ROOT_VOLUME,
     GroupInstance,
     Hook,
     LifecycleAction,
@@ -101,7 +105,9 @@ class AutoScalingGroup:
         del waiting.waits[hook]
         to_group = action.route.destination is Place.GROUP
         transition = action.route.transition
-        self._record(ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by))
+        self._record(
+            ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by, token is not None)
+        )
         if result is HookResult.ABANDON:
             waiting.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
         if not waiting.waits:
@@ -135,7 +141,10 @@ class AutoScalingGroup:
         self.desired += count
 
     def put_warm_pool(self, size: int, state: str = "Warmed:Stopped", *, reuse_on_scale_in: bool = False) -> None:
-        """PutWarmPool: keeps `size` instances ready beside the group."""
+        """PutWarmPool: keeps `size` instances ready beside the group. Does nothing while a root volume is replaced,
+        because AWS refuses it then."""
+        if any(instance.state in REPLACING for instance in self.instances.values()):
+            return
         self.warm_pool_size, self.warm_pool_state, self.reuses_on_scale_in = size, state, reuse_on_scale_in
         pooled = [instance for instance in self.instances.values() if instance.state in POOLED]
         for instance in pooled[size:]:
@@ -146,7 +155,9 @@ class AutoScalingGroup:
         """TerminateInstanceInAutoScalingGroup, or a failed health check. The group replaces the instance, unless the
         desired capacity is decremented."""
         instance = self.instances.get(id)
-        if instance is None or (instance.route is not None and instance.route.transition is Transition.TERMINATE):
+        route = instance.route if instance is not None else None
+        leaves = route is not None and route.transition is Transition.TERMINATE and route is not REPLACE_ROOT_VOLUME
+        if instance is None or leaves:
             return
         if decrement and instance.state in COUNTED:
             self.desired -= 1
@@ -190,6 +201,14 @@ class AutoScalingGroup:
         self.desired += 1
         self._state(instance, "Pending")
         self._later(lambda: self._arrive_if(instance, "Pending", "InService"))
+
+    def replace_root_volume(self, id: InstanceId) -> bool:
+        """StartInstanceRefresh with the strategy ReplaceRootVolume, for one instance in service. False for a group with
+        a warm pool, which AWS refuses."""
+        if self.warm_pool_size or any(instance.state.startswith("Warmed:") for instance in self.instances.values()):
+            return False
+        self._begin(self.instances[id], REPLACE_ROOT_VOLUME)
+        return True
 
     # What Auto Scaling does by itself.
 
@@ -255,6 +274,9 @@ class AutoScalingGroup:
             self._clock.after(REPLACEMENT_SECONDS, self._fill)
             self._begin(instance, TERMINATE_IN_POOL if route.destination is Place.WARM_POOL else TERMINATE)
             return
+        if abandoned and route is REPLACE_ROOT_VOLUME:
+            self._begin(instance, TERMINATE)
+            return
         if abandoned and self.retains:
             self._state(instance, f"{route.state}:Retained")
             return
@@ -266,6 +288,9 @@ class AutoScalingGroup:
             return  # it is on another route by now
         instance.route = None
         match route.destination:
+            case Place.GROUP if route is REPLACE_ROOT_VOLUME:
+                self._state(instance, "RootVolumeReplaced")
+                self._begin(instance, WITH_NEW_ROOT_VOLUME)
             case Place.GROUP:
                 self._state(instance, "InService")
             case Place.WARM_POOL:
