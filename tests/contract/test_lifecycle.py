@@ -226,6 +226,19 @@ def test_an_instance_enters_leaves_and_reenters_a_warm_pool_through_the_hooks(wo
     world.eventually(lambda: power(world, instance) is Power.STOPPED)
 
 
+@documented("Auto Scaling API Reference, DescribeWarmPool and DescribeAutoScalingGroups, WarmPoolConfiguration")
+def test_an_instance_of_a_warm_pool_is_listed_with_its_group_while_it_waits_and_rests(
+    world: World, group: Group
+) -> None:
+    group.keep_warm(1)
+
+    (instance,) = world.eventually(lambda: states(world, group))
+    reaches(world, group, instance, "Warmed:Pending:Wait")
+    assert complete(world, group, instance, LAUNCH_HOOK)
+
+    reaches(world, group, instance, "Warmed:Stopped")
+
+
 @documented("Auto Scaling API Reference, DescribeAutoScalingGroups, AutoScalingGroupNames")
 def test_a_group_that_does_not_exist_is_missing_from_the_answer(world: World, group: Group) -> None:
     listed = world.home.auto_scaling.groups([group.name, f"{group.name}-unknown"])

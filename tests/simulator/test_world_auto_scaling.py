@@ -36,11 +36,11 @@ def group(region: CloudRegion) -> AutoScalingGroup:
 
 
 def states(group: AutoScalingGroup) -> dict[str, int]:
-    return dict(Counter(group.listed().values()))
+    return dict(Counter(group.states().values()))
 
 
 def newest(group: AutoScalingGroup) -> InstanceId:
-    return list(group.listed())[-1]
+    return list(group.states())[-1]
 
 
 def in_service(group: AutoScalingGroup) -> InstanceId:
@@ -264,6 +264,18 @@ def test_an_abandoned_replacement_of_a_root_volume_ends_the_instance(group: Auto
     assert group.listed()[instance] == "Terminating:Wait"
 
 
+def test_the_group_does_not_list_its_warm_pool_but_shows_that_it_has_one(group: AutoScalingGroup) -> None:
+    # Auto Scaling API Reference, DescribeAutoScalingGroups.
+    instance = in_service(group)
+    assert not group.has_warm_pool()
+
+    group.put_warm_pool(1)
+
+    assert group.has_warm_pool()
+    assert group.listed() == {instance: "InService"}
+    assert list(group.pooled().values()) == ["Warmed:Pending:Wait"]
+
+
 def test_a_warm_pool_is_filled_through_the_launch_hook(region: CloudRegion, group: AutoScalingGroup) -> None:
     # Auto Scaling User Guide, "Use lifecycle hooks with a warm pool".
     group.put_warm_pool(1)
@@ -308,7 +320,7 @@ def test_scaling_in_returns_to_the_warm_pool_with_a_reuse_policy(region: CloudRe
     assert isinstance(event, Terminating)
     assert (event.origin, event.destination) == (Place.GROUP, Place.WARM_POOL)
     group.complete(TERMINATE_HOOK, instance, HookResult.CONTINUE)
-    assert group.listed() == {instance: "Warmed:Stopped"}
+    assert group.pooled() == {instance: "Warmed:Stopped"}
 
 
 def test_a_warm_pool_that_shrinks_terminates_through_the_hook(region: CloudRegion, group: AutoScalingGroup) -> None:
@@ -318,7 +330,7 @@ def test_a_warm_pool_that_shrinks_terminates_through_the_hook(region: CloudRegio
 
     group.put_warm_pool(0)
 
-    assert group.listed() == {instance: "Warmed:Terminating:Wait"}
+    assert group.pooled() == {instance: "Warmed:Terminating:Wait"}
     event = parse(region.events.emitted[-1], "")
     assert isinstance(event, Terminating)
     assert event.origin is Place.WARM_POOL

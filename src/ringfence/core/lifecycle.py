@@ -83,5 +83,5 @@ WAITING: dict[str, tuple[Transition, ...]] = {
 
 
 def phase_of(state: str) -> Phase:
-    """The phase of a `LifecycleState` of DescribeAutoScalingGroups."""
+    """The phase of a `LifecycleState` of DescribeAutoScalingGroups or DescribeWarmPool."""
     return PHASES.get(state, Phase.UNKNOWN)

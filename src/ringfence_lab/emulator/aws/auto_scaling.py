@@ -277,7 +277,9 @@ def _install_warm_pool(groups: Groups) -> None:
     def describe(response: Response) -> ActionResult:
         group = _asked_group(response)
         pooled = [member for member in group.instance_states if warm_pool.is_pooled(member)]
-        return ActionResult({"WarmPoolConfiguration": group.warm_pool, "Instances": pooled})
+        most = response._get_int_param("MaxRecords") or warm_pool.LARGEST_PAGE
+        page, token = warm_pool.page(pooled, most, response._get_param("NextToken"))
+        return ActionResult({"WarmPoolConfiguration": group.warm_pool, "Instances": page, "NextToken": token})
 
     def delete(response: Response) -> ActionResult:
         group = _asked_group(response)

@@ -179,6 +179,20 @@ REPORTED = (
         (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
     ),
     Mutant(
+        "warm-pool-that-contradicts-wins",
+        "An instance that the group and its warm pool both list is in the pool.",
+        "comment in observation.py",
+        "core.observation",
+        (Replace("without_contradictions", "_ not in _", "True"),),
+    ),
+    Mutant(
+        "warm-pool-waits-for-its-event",
+        "A wait in the warm pool is answered only if its event arrives.",
+        "Auto Scaling API reference, DescribeWarmPool",
+        "core.observation",
+        (Replace("without_contradictions", "{**A, **B}", "A"),),
+    ),
+    Mutant(
         "root-volume-wait-is-unknown",
         "The wait for the replacement of a root volume is not in the table, so no listing shows it.",
         "Auto Scaling User Guide, replace root volume",

@@ -40,7 +40,7 @@ SCENARIOS = (
     Scenario("terminated before its root volume is replaced", capacity.terminated_at_its_root_volume),
     Scenario("warm pool in and out", capacity.warm_pool),
     Scenario("back into the warm pool and out again", capacity.back_into_the_pool_and_out, answered=True),
-    Scenario("into a warm pool that is not listed", capacity.unlisted_warm_pool, answered=True),
+    Scenario("lost events of a warm pool", capacity.lost_events_of_a_warm_pool, answered=True),
     Scenario("late answer, warm pool", failures.late_answer),
     Scenario("late event, warm pool", failures.late_event),
     Scenario("stale listing after a termination", failures.stale_listing),

@@ -101,12 +101,14 @@ def warm_pool(harness: Harness) -> None:
     harness.drain(EAST)
 
 
-def unlisted_warm_pool(harness: Harness) -> None:
-    """An instance enters a warm pool that DescribeAutoScalingGroups does not list."""
-    group = harness.group(EAST)
-    group.lists_warm_pool = False
-    group.put_warm_pool(1)
-    harness.drain(EAST)
+def lost_events_of_a_warm_pool(harness: Harness) -> None:
+    """An instance enters the warm pool and terminates in it, and no event arrives. DescribeWarmPool shows both."""
+    east, group = harness.region(EAST), harness.group(EAST)
+    east.events.fate = lambda _event: ()
+    for size in (1, 0):
+        group.put_warm_pool(size)
+        harness.invoke((EAST, TRUE_UP))
+    east.events.fate = deliver_immediately
 
 
 def back_into_the_pool_and_out(harness: Harness) -> None:

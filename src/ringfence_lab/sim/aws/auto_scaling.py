@@ -50,8 +50,7 @@ SendEvent = Callable[[LifecycleAction], None]
 class AutoScalingGroup:
     """One group.
 
-    `proceed_seconds` is how long an intermediate state lasts. `lists_warm_pool`: DescribeAutoScalingGroups also lists
-    the instances of the warm pool. `retains`: an abandoned termination keeps its instance
+    `proceed_seconds` is how long an intermediate state lasts. `retains`: an abandoned termination keeps its instance
     (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the warm pool.
     """
 
@@ -71,7 +70,6 @@ class AutoScalingGroup:
         self.warm_pool_size = 0
         self.warm_pool_state = "Warmed:Stopped"
         self.reuses_on_scale_in = False
-        self.lists_warm_pool = True
         self.retains = False
         self.proceed_seconds = 0.0
         self.pool_seconds = 0.0
@@ -83,11 +81,25 @@ class AutoScalingGroup:
         self._actions = 0
         self._token_prefix = f"{zlib.crc32(f'{ec2.region}/{name}'.encode()):08x}"
         self._rests_until = 0.0
-        self._listed: Past[Mapping[InstanceId, str]] = Past(clock, {})
+        self._states: Past[Mapping[InstanceId, str]] = Past(clock, {})
+        self._has_warm_pool = Past(clock, False)
 
     def listed(self, age: float = 0.0) -> Mapping[InstanceId, str]:
-        """The instances with their states as DescribeAutoScalingGroups returned them `age` seconds ago."""
-        return self._listed.seconds_ago(age)
+        """The instances with their states as DescribeAutoScalingGroups returned them `age` seconds ago: without those
+        of the warm pool. Source: API Reference, DescribeAutoScalingGroups."""
+        return {id: state for id, state in self._states.seconds_ago(age).items() if not _is_pooled(state)}
+
+    def pooled(self, age: float = 0.0) -> Mapping[InstanceId, str]:
+        """The instances of the warm pool with their states as DescribeWarmPool returned them `age` seconds ago."""
+        return {id: state for id, state in self._states.seconds_ago(age).items() if _is_pooled(state)}
+
+    def has_warm_pool(self, age: float = 0.0) -> bool:
+        """Whether DescribeAutoScalingGroups showed a warm pool's configuration `age` seconds ago."""
+        return self._has_warm_pool.seconds_ago(age)
+
+    def states(self) -> Mapping[InstanceId, str]:
+        """The state of every instance now, wherever it is listed."""
+        return self._states.seconds_ago(0)
 
     def complete(
         self,
@@ -145,6 +157,7 @@ class AutoScalingGroup:
         because AWS refuses it then."""
         if any(instance.state in REPLACING for instance in self.instances.values()):
             return
+        self._has_warm_pool.record(True)
         self.warm_pool_size, self.warm_pool_state, self.reuses_on_scale_in = size, state, reuse_on_scale_in
         pooled = [instance for instance in self.instances.values() if instance.state in POOLED]
         for instance in pooled[size:]:
@@ -205,7 +218,7 @@ class AutoScalingGroup:
     def replace_root_volume(self, id: InstanceId) -> bool:
         """StartInstanceRefresh with the strategy ReplaceRootVolume, for one instance in service. False for a group with
         a warm pool, which AWS refuses."""
-        if self.warm_pool_size or any(instance.state.startswith("Warmed:") for instance in self.instances.values()):
+        if self.has_warm_pool():
             return False
         self._begin(self.instances[id], REPLACE_ROOT_VOLUME)
         return True
@@ -326,10 +339,9 @@ class AutoScalingGroup:
         self._changed(instance.id, state)
 
     def _changed(self, id: InstanceId, state: str | None) -> None:
-        listing = {
-            instance.id: instance.state
-            for instance in self.instances.values()
-            if self.lists_warm_pool or not instance.state.startswith("Warmed:")
-        }
-        self._listed.record(listing)
+        self._states.record({instance.id: instance.state for instance in self.instances.values()})
         self._record(StateChanged(self._ec2.region, self.name, id, state))
+
+
+def _is_pooled(state: str) -> bool:
+    return state.startswith("Warmed:")
