@@ -2,14 +2,28 @@
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
-from ringfence_lab.emulator.faults import BadFault, Delay, Faults, Hang, Reset, Throttle, fault_text, parse, throttled
+from ringfence.aws.error_codes import is_inactive_lifecycle_action
+from ringfence_lab.emulator.faults import (
+    BadFault,
+    Delay,
+    Faults,
+    Hang,
+    Inactive,
+    Reset,
+    Throttle,
+    fault_text,
+    inactive,
+    parse,
+    throttled,
+)
 
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 
 
-@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "delay=0.5", "delay=0"])
+@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "inactive", "delay=0.5", "delay=0"])
 def test_a_faults_text_round_trips(text: str) -> None:
     assert fault_text(parse(text)) == text
 
@@ -61,6 +75,24 @@ def test_an_unknown_region_or_service_is_refused_by_name() -> None:
         faults.heal("mars-1")
     with pytest.raises(BadFault, match="teleport"):
         faults.set("us-east-1", "teleport", Hang())
+
+
+def test_only_auto_scaling_can_call_a_hook_inactive() -> None:
+    faults = Faults(REGIONS)
+    faults.set("us-east-1", "autoscaling", Inactive())
+    for service in ("ec2", None):
+        with pytest.raises(BadFault, match="autoscaling"):
+            faults.set("us-east-1", service, Inactive())
+
+
+def test_the_engine_reads_the_error_as_that_of_an_inactive_action() -> None:
+    answer = inactive()
+    response = {"status_code": answer.status, "headers": {"content-type": answer.content_type}, "body": answer.body}
+    model = botocore.session.get_session().get_service_model("autoscaling")
+    shape = model.operation_model("CompleteLifecycleAction").output_shape
+    assert shape is not None
+    parsed = create_parser(model.metadata["protocol"]).parse(response, shape)
+    assert is_inactive_lifecycle_action(ClientError(parsed, "CompleteLifecycleAction"))
 
 
 @pytest.mark.parametrize(

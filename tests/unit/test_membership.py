@@ -216,6 +216,20 @@ def test_a_detached_member_of_less_than_a_minute_is_looked_at_again(since: int, 
     assert bool(decision.look_again) is look_again
 
 
+@pytest.mark.parametrize("described", [instance(I1), instance(I1, power=Power.PENDING), None])
+def test_a_launching_instance_without_an_address_is_looked_at_again(described: Instance | None) -> None:
+    seen = seeing("Pending:Wait", described)
+    assert decided(roster(), seen, LAUNCH).look_again == {I1}
+    # without a fresh event, such as at a true-up, it waits
+    assert not decided(roster(), seen).look_again
+    assert not decided(roster(), seen, launching(at=NOW - STALE_SECONDS - 1)).look_again
+
+
+def test_an_instance_with_an_address_is_not_looked_at_again() -> None:
+    assert not decided(roster(), seeing("Pending:Wait", TAGGED), LAUNCH).look_again
+    assert not decided(roster({I1: A1}), seeing("Pending:Wait", None), LAUNCH).look_again
+
+
 # Tombstones.
 
 

@@ -51,6 +51,11 @@ class WaitingInstance:
         """Whether the instance must be out of the security groups before it goes on."""
         return not self.launching and not self.stays
 
+    def is_same_wait(self, earlier: "WaitingInstance") -> bool:
+        """Whether this is listed as the same kind of wait as an earlier one of the instance."""
+        same_place = (self.warm, self.stays) == (earlier.warm, earlier.stays)
+        return self.listed and same_place and set(self.transitions) == set(earlier.transitions)
+
     @property
     def may_wait_for_another(self) -> bool:
         """Whether the same hook may hold the instance for another reason soon after it was listed."""

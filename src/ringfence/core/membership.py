@@ -4,8 +4,8 @@ Pure. Knows nothing of rules, of peers' rosters or of hooks.
 
 AWS's answers are facts, but they may be stale. An event or a row may come from anyone who can write to the queue or to
 the table: it is a hint. So no event makes a member of an instance that AWS does not show as one, and none ends a
-membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look. `_verdict` is the
-table of all cases.
+membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look, and so it does if a
+launching instance has no address yet. `_verdict` is the table of all cases.
 """
 
 from collections.abc import Iterable, Mapping
@@ -108,11 +108,9 @@ def decide_members(
     """
     members: dict[InstanceId, Member] = {}
     departed = {id: at for id, at in before.departed.items() if not is_future(at, now)}
-    look_again = set()
+    look_again: set[InstanceId] = set()
     for id, evidence in _evidence(before, observation, events, now).items():
         verdict = _verdict(evidence, now)
-        if verdict.look_again:
-            look_again.add(id)
         match verdict.phase:
             case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
                 departed.pop(id, None)
@@ -131,6 +129,8 @@ def decide_members(
                     members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
             case _:
                 assert_never(verdict.phase)
+        if verdict.look_again or _lacks_an_address(verdict, evidence, members.get(id)):
+            look_again.add(id)
     roster = Roster(
         key=before.key,
         version=before.version,
@@ -267,6 +267,12 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
         return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
     return _Verdict(Phase.UNKNOWN, look_again=launches or passes_through_the_pool)
+
+
+def _lacks_an_address(verdict: _Verdict, evidence: _Evidence, member: Member | None) -> bool:
+    """Whether an address of a launching instance may come a moment later, while its event is new (flocker #2237)."""
+    launches = verdict.phase is Phase.JOINING and evidence.event is not None
+    return launches and member is not None and not member.addresses
 
 
 def _believable(departed_at: int | None, now: int) -> int | None:

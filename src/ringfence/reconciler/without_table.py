@@ -13,14 +13,15 @@ from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks
 from ringfence.reconciler.interfaces import Services
+from ringfence.reconciler.pauses import PauseBudget
 from ringfence.reconciler.region_pass import PublishedRosters, RegionPasses
 from ringfence.reconciler.report import Problems
 from ringfence.reconciler.request import Request
-from ringfence.reconciler.second_look import LookBudget, observe_and_decide
+from ringfence.reconciler.second_look import observe_and_decide
 
 
 def admit_without_table(
-    request: Request, services: Services, reason: Retry, budget: LookBudget, *, problems: Problems
+    request: Request, services: Services, reason: Retry, budget: PauseBudget, *, problems: Problems
 ) -> None:
     """Admits the instances that wait to launch at home, and answers their hooks if that is possible.
 
@@ -42,4 +43,4 @@ def admit_without_table(
     results = {region: RegionResult(region, reason) for region in settings.peers}
     passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}))
     results[request.home] = passes.add_only_at_home(sighting.rules)
-    problems.add_all(complete_hooks(at_once, rows, results, services, settings=settings))
+    problems.add_all(complete_hooks(at_once, rows, results, services, settings=settings, budget=budget))

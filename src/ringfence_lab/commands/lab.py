@@ -86,12 +86,13 @@ def fault(
     service_or_kind: Annotated[
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle or delay=SECONDS.")] = "",
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle, inactive or delay=SECONDS.")] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
     reset: closes the connection. hang: never answers. throttle: returns a throttling error. delay: answers late.
+    inactive: refuses answers to lifecycle hooks (service autoscaling).
     """
     service = service_or_kind if kind else None
     RunningLab(port=port).fault(region, kind or service_or_kind, service)

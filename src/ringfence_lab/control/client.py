@@ -36,7 +36,7 @@ class RunningLab:
         return f"http://127.0.0.1:{self.port}"
 
     def fault(self, region: str, kind: str, service: str | None = None) -> None:
-        """Sets a fault (`reset`, `hang`, `throttle` or `delay=SECONDS`) for a service, or for the whole Region."""
+        """Sets a fault, such as `hang` or `delay=SECONDS`, for a service, or for the whole Region."""
         self._request("PUT", "faults", {"region": region, "service": service, "fault": kind})
 
     def heal(self, region: str | None = None) -> None:

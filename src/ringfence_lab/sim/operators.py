@@ -57,8 +57,9 @@ def detach_instance(_region: CloudRegion, group: AutoScalingGroup, chance: rando
 
 def attach_instance(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """AttachInstances, for an instance that was detached before or for a new one."""
-    instances = region.ec2.instances.values()
-    loose = [instance.id for instance in instances if instance.group is None and instance.power is Power.RUNNING]
+    running = [instance for instance in region.ec2.instances.values() if instance.power is Power.RUNNING]
+    grouped = {id for every in region.groups.values() for id in every.instances}
+    loose = [instance.id for instance in running if instance.group is None and instance.id not in grouped]
     if group.desired >= MOST:
         return ""
     id = chance.choice(loose) if loose else region.ec2.launch().id

@@ -32,8 +32,10 @@ def random_cloud(chance: random.Random) -> Cloud:
             group = region.auto_scaling_group(f"{name}-{number}", desired=chance.randrange(3))
             group.proceed_seconds = chance.choice((0.0, 2.0))
             group.pool_seconds = POOL_SECONDS
+            group.inactive_seconds = chance.choice((0.0, 0.0, 0.0, 0.0, 1.5, 20.0))
         region.table.exists = chance.random() < 0.9
-        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
+        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
+        region.ec2.tag_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
     return cloud
 
 

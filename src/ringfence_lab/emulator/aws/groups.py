@@ -10,6 +10,7 @@ The caller holds the lock.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import assert_never
 
 from moto.autoscaling.exceptions import ValidationError
@@ -46,6 +47,7 @@ class Groups:
         """Starts with no instance under way."""
         self.journeys = Journeys(environment, self._arrived)
         self.refreshes = InstanceRefreshes()
+        self._environment = environment
         self._send_event = environment.send_event
 
     def reconcile(self, group: Group) -> None:
@@ -169,8 +171,18 @@ class Groups:
             return
         for member in launched:
             member.lifecycle_state = route.state
+            self._settle_later(group, member)
         for member in launched:
             self.journeys.begin(group, member, route)
+
+    def _settle_later(self, group: Group, member: Member) -> None:
+        if self._environment.settle_seconds:
+            launches.unsettle(group, member)
+            self._environment.call_later(self._environment.settle_seconds, partial(self._settle, group, member))
+
+    def _settle(self, group: Group, member: Member) -> None:
+        with self._environment.lock:
+            launches.settle(group, member)
 
     def _scale_in(self, group: Group, count: int) -> None:
         """Terminates the oldest instance of the Availability Zone with the most instances, and repeats that."""

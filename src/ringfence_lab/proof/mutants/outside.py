@@ -34,14 +34,14 @@ OUTSIDE = (
         "If AWS and an event disagree, the decision is made without a second look.",
         "comment in second_look.py",
         "reconciler.second_look",
-        (Replace("observe_and_decide", "_.look_again and _.take()", "False"),),
+        (Replace("observe_and_decide", "_.look_again and _.take_look()", "False"),),
     ),
     Mutant(
         "looks-until-it-agrees",
         "An engine looks again for as long as AWS and an event disagree.",
         "comment in second_look.py",
-        "reconciler.second_look",
-        (Replace("LookBudget.take", "_ >= 0", "True"),),
+        "reconciler.pauses",
+        (Replace("PauseBudget.take_look", "_ >= 0", "True"),),
     ),
     Mutant(
         "forged-token-hides-a-wait",

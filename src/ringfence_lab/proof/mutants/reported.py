@@ -179,18 +179,25 @@ REPORTED = (
         (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
     ),
     Mutant(
-        "warm-pool-that-contradicts-wins",
-        "An instance that the group and its warm pool both list is in the pool.",
-        "comment in observation.py",
-        "core.observation",
-        (Replace("without_contradictions", "_ not in _", "True"),),
-    ),
-    Mutant(
         "warm-pool-waits-for-its-event",
         "A wait in the warm pool is answered only if its event arrives.",
         "Auto Scaling API reference, DescribeWarmPool",
         "core.observation",
         (Replace("without_contradictions", "{**A, **B}", "A"),),
+    ),
+    Mutant(
+        "inactive-is-believed",
+        "A listed wait that Auto Scaling calls inactive is left to the next true-up.",
+        "PrairieLearn #15586",
+        "reconciler.hook_completion",
+        (Replace("complete_hooks", "I and _.take_answer()", "False"),),
+    ),
+    Mutant(
+        "asks-for-an-address-once",
+        "An instance that has no address yet when its event arrives waits for the next true-up.",
+        "flocker #2237",
+        "core.membership",
+        (Replace("decide_members", "V.look_again or _lacks_an_address(...)", "V.look_again"),),
     ),
     Mutant(
         "root-volume-wait-is-unknown",

@@ -50,8 +50,10 @@ SendEvent = Callable[[LifecycleAction], None]
 class AutoScalingGroup:
     """One group.
 
-    `proceed_seconds` is how long an intermediate state lasts. `retains`: an abandoned termination keeps its instance
-    (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the warm pool.
+    `proceed_seconds` is how long an intermediate state lasts. `inactive_seconds` is how long answers to a new wait are
+    refused as inactive, although the wait is listed (PrairieLearn #15586). `retains`: an abandoned termination keeps
+    its instance (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the
+    warm pool.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class AutoScalingGroup:
         self.reuses_on_scale_in = False
         self.retains = False
         self.proceed_seconds = 0.0
+        self.inactive_seconds = 0.0
         self.pool_seconds = 0.0
         self.instances: dict[InstanceId, GroupInstance] = {}
         self._ec2 = ec2
@@ -113,6 +116,8 @@ class AutoScalingGroup:
         waiting = self.instances.get(instance)
         action = waiting.waits.get(hook) if waiting is not None else None
         if waiting is None or action is None or token not in (None, action.token):
+            return False
+        if by is not None and self._clock.now() - action.began < self.inactive_seconds:
             return False
         del waiting.waits[hook]
         to_group = action.route.destination is Place.GROUP
