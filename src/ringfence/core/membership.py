@@ -56,7 +56,7 @@ class _Evidence:
         into the pool was lost."""
         if self.event is None:
             return self.waits_on_its_way_into_the_pool
-        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP
+        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP and self.event.leads_out
 
     @property
     def has_tag(self) -> bool:
