@@ -47,7 +47,8 @@ def test_the_next_true_up_answers_an_instance_of_the_pool_whose_events_are_lost(
 def test_the_next_true_up_releases_a_member_that_returns_to_the_pool_if_its_event_is_lost(
     cloud: Cloud, group: AutoScalingGroup
 ) -> None:
-    # given
+    # given a member of more than a minute, which no listing can show in the pool before it was one
+    cloud.clock.advance(61)
     group.put_warm_pool(0, reuse_on_scale_in=True)
     lose_events(cloud)
     # when

@@ -67,12 +67,12 @@ OURS = (
                 """
                 W = record_pending_releases(Q, S, P, R, I)
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 """,
                 """
                 W = P.rows
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 W = record_pending_releases(Q, S, P, R, I)
                 """,
             ),

@@ -83,7 +83,7 @@ REPORTED = (
                 "_complete",
                 """
                 L
-                return None
+                return False
                 """,
                 """
                 L
