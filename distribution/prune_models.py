@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
-    "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups"}),
+    "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups", "DescribeWarmPool"}),
     "dynamodb": frozenset({"DeleteItem", "DescribeTable", "PutItem", "Query", "Scan"}),
     "ec2": frozenset(
         {
@@ -31,7 +31,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
 
 MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "autoscaling": {
-        "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances"}),
+        "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances", "WarmPoolConfiguration"}),
         "Instance": frozenset({"InstanceId", "LifecycleState"}),
     },
     "ec2": {

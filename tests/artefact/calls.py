@@ -8,6 +8,7 @@ Call = tuple[str, str, dict[str, Any]]
 
 CALLS: list[Call] = [
     ("autoscaling", "DescribeAutoScalingGroups", {"AutoScalingGroupNames": ["db"]}),
+    ("autoscaling", "DescribeWarmPool", {"AutoScalingGroupName": "db", "MaxRecords": 50}),
     (
         "autoscaling",
         "CompleteLifecycleAction",

@@ -127,6 +127,8 @@ def answered(data: Path, service: str) -> Any:
     def send(request: Any, **_: object) -> AWSResponse:
         (operation,) = parse_qs(request.body)["Action"]
         body = answer(full.operation_model(operation))
+        if operation == "DescribeWarmPool":  # an instance is in its group or in the warm pool
+            body = body.replace(b"i-1", b"i-2").replace(b"InService", b"Warmed:Running")
         headers: Any = HeadersDict()
         return AWSResponse(request.url, 200, headers, _Body(body))
 
@@ -168,13 +170,14 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
     }
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
-    assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService"}}
+    assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService", "i-2": "Warmed:Running"}}
 
 
 @pytest.mark.parametrize(
     ("service", "method"),
     [
         ("autoscaling", "describe_auto_scaling_groups"),
+        ("autoscaling", "describe_warm_pool"),
         ("dynamodb", "scan"),
         ("dynamodb", "query"),
         ("ec2", "describe_instances"),

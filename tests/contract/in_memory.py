@@ -123,6 +123,11 @@ class InMemoryGroup:
         """See `world.Group.exit_standby`."""
         self.group.exit_standby(instance)
 
+    def replace_root_volumes(self) -> None:
+        """See `world.Group.replace_root_volumes`."""
+        for id in [id for id, state in self.group.listed().items() if state == "InService"]:
+            self.group.replace_root_volume(id)
+
     def keep_warm(self, size: int) -> None:
         """See `world.Group.keep_warm`."""
         self.group.put_warm_pool(size, reuse_on_scale_in=True)

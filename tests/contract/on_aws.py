@@ -96,7 +96,14 @@ class OnAws:
             ],
         )
         self._resources.removals.callback(client.delete_auto_scaling_group, AutoScalingGroupName=name, ForceDelete=True)
-        return OnAwsGroup(name, client, self._mailbox)
+        return OnAwsGroup(name, client, self._mailbox, self._launch_template())
+
+    def _launch_template(self) -> "_LaunchTemplate":
+        (version,) = self._client("ec2").describe_launch_template_versions(
+            LaunchTemplateId=self._output("LaunchTemplate"), Versions=["1"]
+        )["LaunchTemplateVersions"]
+        data = version["LaunchTemplateData"]
+        return _LaunchTemplate(version["LaunchTemplateId"], data["InstanceType"], data["ImageId"])
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """See `World.associate_elastic_address`."""
@@ -185,12 +192,22 @@ class _Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class _LaunchTemplate:
+    """The first version of the run's launch template."""
+
+    id: str
+    instance_type: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class OnAwsGroup:
     """An Auto Scaling group."""
 
     name: str
     client: Any
     mailbox: _Mailbox
+    template: "_LaunchTemplate"
 
     def scale_to(self, desired: int) -> None:
         """See `world.Group.scale_to`."""
@@ -215,6 +232,22 @@ class OnAwsGroup:
     def exit_standby(self, instance: InstanceId) -> None:
         """See `world.Group.exit_standby`."""
         self.client.exit_standby(AutoScalingGroupName=self.name, InstanceIds=[instance])
+
+    def replace_root_volumes(self) -> None:
+        """See `world.Group.replace_root_volumes`."""
+        policy = {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": self.template.id, "Version": "1"},
+                "Overrides": [{"InstanceType": self.template.instance_type, "ImageId": self.template.image}],
+            }
+        }
+        self.client.update_auto_scaling_group(AutoScalingGroupName=self.name, MixedInstancesPolicy=policy)
+        self.client.start_instance_refresh(
+            AutoScalingGroupName=self.name,
+            Strategy="ReplaceRootVolume",
+            DesiredConfiguration={"MixedInstancesPolicy": policy},
+            Preferences={"MinHealthyPercentage": 0, "InstanceWarmup": 0, "SkipMatching": False},
+        )
 
     def keep_warm(self, size: int) -> None:
         """See `world.Group.keep_warm`."""

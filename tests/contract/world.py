@@ -48,6 +48,9 @@ class Group(Protocol):
     def exit_standby(self, instance: InstanceId) -> None:
         """Moves an instance out of standby."""
 
+    def replace_root_volumes(self) -> None:
+        """Starts to replace the root volume of each instance in service."""
+
     def keep_warm(self, size: int) -> None:
         """Prepares so many instances, in service or stopped in a warm pool. Scaling in returns them to the pool."""
 

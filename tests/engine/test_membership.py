@@ -85,7 +85,7 @@ def test_an_instance_on_its_way_into_a_warm_pool_continues_at_once_and_is_no_mem
     # when
     cloud.poll(EAST)
     # then
-    assert sorted(group.listed().values()) == ["InService", "InService", "Warmed:Stopped"]
+    assert sorted(group.states().values()) == ["InService", "InService", "Warmed:Stopped"]
     assert admitted_everywhere(cloud) == before
 
 

@@ -1,20 +1,26 @@
 """Faults, and the throttling error of each service."""
 
+from typing import Any
+
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 from botocore.parsers import create_parser
 
+from ringfence.aws.error_codes import is_inactive_lifecycle_action
 from ringfence_lab.emulator.faults import (
     BadFault,
     Delay,
     ErrorResponse,
     Faults,
     Hang,
+    Inactive,
     NewRole,
     Reset,
     Throttle,
     denied,
     fault_text,
+    inactive,
     parse,
     throttled,
 )
@@ -22,7 +28,7 @@ from ringfence_lab.emulator.faults import (
 REGIONS = frozenset({"us-east-1", "us-west-2"})
 
 
-@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "deny", "new-role", "delay=0.5", "delay=0"])
+@pytest.mark.parametrize("text", ["reset", "hang", "throttle", "deny", "inactive", "new-role", "delay=0.5", "delay=0"])
 def test_a_faults_text_round_trips(text: str) -> None:
     assert fault_text(parse(text)) == text
 
@@ -87,15 +93,27 @@ def test_an_unknown_region_or_service_is_refused_by_name() -> None:
         faults.set("us-east-1", "teleport", Hang())
 
 
-def parsed(service: str, operation: str, answer: ErrorResponse) -> str:
-    """The error code that botocore reads in an answer."""
+def parsed(service: str, operation: str, answer: ErrorResponse) -> Any:
+    """What botocore reads in an answer."""
     model = botocore.session.get_session().get_service_model(service)
     shape = model.operation_model(operation).output_shape
     assert shape is not None
-    read = create_parser(model.metadata["protocol"]).parse(
+    return create_parser(model.metadata["protocol"]).parse(
         {"status_code": answer.status, "headers": {"content-type": answer.content_type}, "body": answer.body}, shape
     )
-    return str(read["Error"]["Code"])
+
+
+def test_only_auto_scaling_can_call_a_hook_inactive() -> None:
+    faults = Faults(REGIONS)
+    faults.set("us-east-1", "autoscaling", Inactive())
+    for service in ("ec2", None):
+        with pytest.raises(BadFault, match="autoscaling"):
+            faults.set("us-east-1", service, Inactive())
+
+
+def test_the_engine_reads_the_error_as_that_of_an_inactive_action() -> None:
+    answer = parsed("autoscaling", "CompleteLifecycleAction", inactive())
+    assert is_inactive_lifecycle_action(ClientError(answer, "CompleteLifecycleAction"))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +127,7 @@ def parsed(service: str, operation: str, answer: ErrorResponse) -> str:
     ],
 )
 def test_botocore_parses_the_throttling_error_of_each_service(service: str, operation: str, code: str) -> None:
-    assert parsed(service, operation, throttled(service)) == code
+    assert parsed(service, operation, throttled(service))["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize(
@@ -122,4 +140,4 @@ def test_botocore_parses_the_throttling_error_of_each_service(service: str, oper
     ],
 )
 def test_botocore_parses_the_denial_of_each_service(service: str, operation: str, code: str) -> None:
-    assert parsed(service, operation, denied(service)) == code
+    assert parsed(service, operation, denied(service))["Error"]["Code"] == code

@@ -4,8 +4,8 @@ Pure. Knows nothing of rules, of peers' rosters or of hooks.
 
 AWS's answers are facts, but they may be stale. An event or a row may come from anyone who can write to the queue or to
 the table: it is a hint. So no event makes a member of an instance that AWS does not show as one, and none ends a
-membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look. `_verdict` is the
-table of all cases.
+membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look, and so it does if a
+launching instance has no address yet. `_verdict` is the table of all cases.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ class _Evidence:
         into the pool was lost."""
         if self.event is None:
             return self.waits_on_its_way_into_the_pool
-        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP
+        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP and self.event.leads_out
 
     @property
     def has_tag(self) -> bool:
@@ -108,13 +108,11 @@ def decide_members(
     """
     members: dict[InstanceId, Member] = {}
     departed = {id: at for id, at in before.departed.items() if not is_future(at, now)}
-    look_again = set()
+    look_again: set[InstanceId] = set()
     for id, evidence in _evidence(before, observation, events, now).items():
         verdict = _verdict(evidence, now)
-        if verdict.look_again:
-            look_again.add(id)
         match verdict.phase:
-            case Phase.JOINING | Phase.SERVING:
+            case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
                 departed.pop(id, None)
                 members[id] = _member(evidence, now, settings)
             case Phase.LEAVING:
@@ -131,6 +129,8 @@ def decide_members(
                     members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
             case _:
                 assert_never(verdict.phase)
+        if verdict.look_again or _lacks_an_address(verdict, evidence, members.get(id)):
+            look_again.add(id)
     roster = Roster(
         key=before.key,
         version=before.version,
@@ -233,10 +233,12 @@ def _verdict(evidence: _Evidence, now: int) -> _Verdict:
             if _came_lately(evidence.member, now) and not _ends_membership(event):
                 return _Verdict(Phase.UNKNOWN, look_again=True)
             return _Verdict(Phase.WARM, look_again=_enters_the_group(event))
-        case Phase.JOINING | Phase.SERVING:
+        case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
             if _departed_lately(evidence, now):
                 return _Verdict(Phase.LEAVING)
-            return _Verdict(listed, look_again=_ends_membership(event))
+            # A listing without the replacement is older than its event, and its hook can be answered once it is listed.
+            is_older = listed is Phase.SERVING and _begins_replacement(event)
+            return _Verdict(listed, look_again=_ends_membership(event) or is_older)
         case Phase.UNKNOWN:
             return _Verdict(Phase.UNKNOWN, look_again=_ends_membership(event))
         case None:
@@ -255,7 +257,7 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     passes_through_the_pool = _passes_through_the_pool(event)
     if passes_through_the_pool and evidence.member is None:
         return _Verdict(Phase.WARM)
-    if isinstance(event, Terminating) and event.destination is Place.EC2 and evidence.described is not None:
+    if _ends_in_ec2(event) and evidence.described is not None:
         return _Verdict(Phase.LEAVING) if evidence.has_other_tag else _Verdict(Phase.UNKNOWN, look_again=True)
     if _has_departed(evidence):
         return _Verdict(Phase.LEAVING)
@@ -265,6 +267,12 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
         return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
     return _Verdict(Phase.UNKNOWN, look_again=launches or passes_through_the_pool)
+
+
+def _lacks_an_address(verdict: _Verdict, evidence: _Evidence, member: Member | None) -> bool:
+    """Whether an address of a launching instance may come a moment later, while its event is new (flocker #2237)."""
+    launches = verdict.phase is Phase.JOINING and evidence.event is not None
+    return launches and member is not None and not member.addresses
 
 
 def _believable(departed_at: int | None, now: int) -> int | None:
@@ -290,7 +298,17 @@ def _departed_lately(evidence: _Evidence, now: int) -> bool:
 
 def _ends_membership(event: LifecycleEvent | None) -> bool:
     """Whether the event is a termination that leads out of the group."""
-    return isinstance(event, Terminating) and event.destination is not Place.GROUP
+    return isinstance(event, Terminating) and event.leads_out
+
+
+def _ends_in_ec2(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a termination of the instance itself."""
+    return isinstance(event, Terminating) and event.leads_out and event.destination is Place.EC2
+
+
+def _begins_replacement(event: LifecycleEvent | None) -> bool:
+    """Whether the event is about the replacement of a root volume, before which the instance waits."""
+    return isinstance(event, Terminating) and event.replaces_root_volume
 
 
 def _enters_the_group(event: LifecycleEvent | None) -> bool:

@@ -38,12 +38,23 @@ class Instance:
         return tuple(sorted({cidr for kind in kinds for cidr in self.addresses.get(kind, ())}))
 
 
+def without_contradictions(
+    listed: Mapping[InstanceId, str], pooled: Mapping[InstanceId, str]
+) -> Mapping[InstanceId, str]:
+    """The states of a group's instances, from two answers: those of the group and those of its warm pool.
+
+    An instance in both moved between the two calls, or one answer is stale. It counts as not listed: it is unknown.
+    """
+    both = listed.keys() & pooled.keys()
+    return {id: state for id, state in {**listed, **pooled}.items() if id not in both}
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """The home Region at one moment.
 
-    `groups` maps the name of each Auto Scaling group to the `LifecycleState` of its instances. A group that does not
-    exist is not in it.
+    `groups` maps the name of each Auto Scaling group to the `LifecycleState` of its instances, those of its warm pool
+    included. A group that does not exist is not in it.
     """
 
     groups: Mapping[str, Mapping[InstanceId, str]]

@@ -51,7 +51,10 @@ class AutoScaling(Protocol):
     """The home Region's Auto Scaling groups."""
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
-        """The `LifecycleState` of each instance of each group. A group that does not exist is not in the answer."""
+        """The `LifecycleState` of each instance of each group and of its warm pool.
+
+        A group that does not exist is not in the answer. An instance of which AWS shows two states is not in its group.
+        """
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """Answers a waiting hook: the wait that the token names or, without a token, any wait of the instance.

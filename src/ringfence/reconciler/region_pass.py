@@ -63,7 +63,7 @@ class RegionPass:
 
 @dataclass(frozen=True, slots=True)
 class RegionPasses:
-    """The passes of one reconcile over every Region. `waiting` are the instances that wait in a hook."""
+    """The passes of one reconcile over every Region. `waiting` are the instances that wait in a hook for a change."""
 
     services: Services
     request: Request
@@ -113,7 +113,7 @@ class RegionPasses:
         Then rules that were read before the tables took the rosters are not enough: an overlapping invocation that
         still saw the instance as a member may have added one since.
         """
-        return self.rosters.has_departures or any(not instance.launching for instance in self.waiting)
+        return self.rosters.has_departures or any(instance.releases for instance in self.waiting)
 
     def _home(self, rules: Rules | Permanent | None) -> RegionPass:
         home = self.request.home

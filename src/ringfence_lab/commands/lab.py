@@ -89,15 +89,15 @@ def fault(
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="reset, hang, throttle, deny, new-role or delay=SECONDS.")
+        str, typer.Argument(metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role or delay=SECONDS.")
     ] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
     reset: closes the connection. hang: never answers. throttle: returns a throttling error. deny: refuses access.
-    new-role: the next function (lambda) or schedule (scheduler) of a stack is refused once, as if its role were new.
-    delay: answers late.
+    inactive: refuses answers to lifecycle hooks (service autoscaling). new-role: the next function (lambda) or schedule
+    (scheduler) of a stack is refused once, as if its role were new. delay: answers late.
     """
     service = service_or_kind if kind else None
     RunningLab(port=port).fault(region, kind or service_or_kind, service)

@@ -29,7 +29,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle, deny, new-role or delay=SECONDS"
+KINDS = "reset, hang, throttle, deny, inactive, new-role or delay=SECONDS"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -65,6 +65,16 @@ class Deny:
 
 
 @dataclass(frozen=True, slots=True)
+class Inactive:
+    """Answers each CompleteLifecycleAction with the error that no lifecycle action is active, although one is.
+
+    Auto Scaling does that for a moment (PrairieLearn #15586). Other calls are served.
+    """
+
+    action: ClassVar[str] = "CompleteLifecycleAction"
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Delivers the request to the service after so many seconds."""
 
@@ -76,7 +86,7 @@ class NewRole:
     """The service does not see the role of the next resource that CloudFormation creates there. Happens once."""
 
 
-ConnectionFault = Reset | Hang | Throttle | Deny | Delay
+ConnectionFault = Reset | Hang | Throttle | Deny | Inactive | Delay
 Fault = ConnectionFault | NewRole
 
 
@@ -93,6 +103,8 @@ def parse(text: str) -> Fault:
             return Deny()
         case ("new-role", "", ""):
             return NewRole()
+        case ("inactive", "", ""):
+            return Inactive()
         case ("delay", "=", seconds):
             try:
                 delay = float(seconds)
@@ -162,6 +174,8 @@ class Faults:
         check_region(region, self.regions)
         if service is not None and service not in _PROTOCOLS:
             raise BadFault(f"{_shown(service)} is not a service of the lab: use one of {', '.join(_PROTOCOLS)}")
+        if isinstance(fault, Inactive) and service != "autoscaling":
+            raise BadFault("inactive is a fault of the service autoscaling: name that service")
         self._set[region, service] = fault
 
     def heal(self, region: str | None) -> None:
@@ -198,6 +212,16 @@ class ErrorResponse(NamedTuple):
     status: int
     content_type: str
     body: bytes
+
+
+def inactive() -> ErrorResponse:
+    """Auto Scaling's response to an answer for a lifecycle action that is not active.
+
+    Source: Amazon EC2 Auto Scaling User Guide, "Troubleshoot lifecycle hooks".
+    """
+    error = "<Type>Sender</Type><Code>ValidationError</Code><Message>No active Lifecycle Action found</Message>"
+    body = f"<ErrorResponse><Error>{error}</Error><RequestId>lab</RequestId></ErrorResponse>"
+    return ErrorResponse(400, "text/xml", body.encode())
 
 
 def throttled(service: str) -> ErrorResponse:

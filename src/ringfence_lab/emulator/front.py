@@ -25,10 +25,12 @@ from ringfence_lab.emulator.faults import (
     FaultRequest,
     Faults,
     Hang,
+    Inactive,
     Reset,
     Throttle,
     denied,
     fault_text,
+    inactive,
     throttled,
 )
 from ringfence_lab.emulator.request_filter import Refusal, RequestFilter
@@ -95,6 +97,8 @@ class Front:
             return True
         scope = scope_of(request.headers.get("authorization", ""), request.query)
         fault = self.faults.on(scope.region, scope.service)
+        if isinstance(fault, Inactive) and _action(request) != Inactive.action:
+            fault = None
         started, began = time.time(), time.monotonic()
         try:
             return await self._serve(connection, request, scope, fault)
@@ -115,6 +119,9 @@ class Front:
             case Throttle() | Deny():
                 answer = throttled(scope.service) if fault == Throttle() else denied(scope.service)
                 await connection.answer(answer.status, answer.content_type, answer.body)
+            case Inactive():
+                answer = inactive()
+                await connection.answer(answer.status, answer.content_type, answer.body)
             case Reset():
                 connection.reset()
                 return False
@@ -133,7 +140,7 @@ class Front:
             LoggedCall(
                 region=scope.region,
                 service=scope.service,
-                action=action_of(request.method, request.path, request.headers, request.query, request.body),
+                action=_action(request),
                 started=timing.started,
                 milliseconds=round(timing.seconds * 1000, 3),
                 status=status,
@@ -171,6 +178,10 @@ class Front:
         return [
             {"region": region, "service": service, "fault": fault_text(fault)} for region, service, fault in self.faults
         ]
+
+
+def _action(request: Request) -> str:
+    return action_of(request.method, request.path, request.headers, request.query, request.body)
 
 
 async def _refuse(connection: Connection, refusal: Refusal) -> None:

@@ -10,7 +10,7 @@ from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Power
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.aws.lifecycle import GroupInstance
+from ringfence_lab.sim.aws.lifecycle import REPLACING, GroupInstance
 from ringfence_lab.sim.aws.region import CloudRegion
 
 OperatorAction = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
@@ -30,7 +30,7 @@ def change_desired_capacity(_region: CloudRegion, group: AutoScalingGroup, chanc
 
 def terminate_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """TerminateInstanceInAutoScalingGroup."""
-    instance = _random_instance(group, chance, "InService", "Pending:Wait", "Standby")
+    instance = _random_instance(group, chance, "InService", "Pending:Wait", "Standby", *REPLACING)
     if instance is None:
         return ""
     group.terminate(instance.id, decrement=chance.random() < 0.5)
@@ -39,7 +39,7 @@ def terminate_instance(_region: CloudRegion, group: AutoScalingGroup, chance: ra
 
 def lose_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """A Spot interruption, or a termination through EC2."""
-    instance = _random_instance(group, chance, "InService", "Pending:Wait")
+    instance = _random_instance(group, chance, "InService", "Pending:Wait", *REPLACING)
     if instance is None:
         return ""
     group.lose(instance.id)
@@ -57,8 +57,9 @@ def detach_instance(_region: CloudRegion, group: AutoScalingGroup, chance: rando
 
 def attach_instance(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """AttachInstances, for an instance that was detached before or for a new one."""
-    instances = region.ec2.instances.values()
-    loose = [instance.id for instance in instances if instance.group is None and instance.power is Power.RUNNING]
+    running = [instance for instance in region.ec2.instances.values() if instance.power is Power.RUNNING]
+    grouped = {id for every in region.groups.values() for id in every.instances}
+    loose = [instance.id for instance in running if instance.group is None and instance.id not in grouped]
     if group.desired >= MOST:
         return ""
     id = chance.choice(loose) if loose else region.ec2.launch().id
@@ -76,6 +77,14 @@ def enter_or_exit_standby(_region: CloudRegion, group: AutoScalingGroup, chance:
         return f"takes {instance.id} out of standby"
     group.enter_standby(instance.id)
     return f"puts {instance.id} into standby"
+
+
+def replace_root_volume(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """StartInstanceRefresh with the strategy ReplaceRootVolume."""
+    instance = _random_instance(group, chance, "InService")
+    if instance is None or not group.replace_root_volume(instance.id):
+        return ""
+    return f"replaces the root volume of {instance.id} of {group.name}"
 
 
 def put_warm_pool(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
@@ -148,6 +157,7 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (detach_instance, 2),
     (attach_instance, 3),
     (enter_or_exit_standby, 1),
+    (replace_root_volume, 3),
     (put_warm_pool, 3),
     (associate_elastic_ip, 2),
     (write_rule, 2),

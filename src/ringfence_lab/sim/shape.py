@@ -34,10 +34,11 @@ def random_cloud(chance: random.Random) -> Cloud:
             group = region.auto_scaling_group(f"{name}-{number}", desired=chance.randrange(3))
             group.proceed_seconds = chance.choice((0.0, 2.0))
             group.pool_seconds = POOL_SECONDS
-            group.lists_warm_pool = chance.random() < 0.5
+            group.inactive_seconds = chance.choice((0.0, 0.0, 0.0, 0.0, 1.5, 20.0))
         region.table.exists = chance.random() < 0.9
         region.table.created_at -= chance.choice(TABLE_AGES)
-        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
+        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
+        region.ec2.tag_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
     return cloud
 
 

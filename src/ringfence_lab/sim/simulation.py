@@ -280,7 +280,8 @@ class History:
         if (group := siege.group_with_room(self.cloud.regions[region])) is None:
             return
         self.result.coverage["siege"] += 1
-        lag = self.chance.choice(LAGS)
+        settles_late = siege.settles_late(self.cloud.regions[region], group)
+        lag = 0.0 if settles_late else self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
             before = siege.moment(self.cloud.regions[region])

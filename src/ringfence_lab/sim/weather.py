@@ -34,7 +34,7 @@ LAGS_IN = 0.3
 """The share of the histories in which all describes of a Region sometimes lag behind together."""
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
-STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
+STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances", "DescribeWarmPool"})
 CLIENT_TIMEOUT = 3.0
 """Seconds after which the client gives up a call that hangs."""
 

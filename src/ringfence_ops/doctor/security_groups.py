@@ -91,7 +91,7 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         id
         for group in groups.scaling_groups.values()
         for id, state in group.instances.items()
-        if phase_of(state) is Phase.SERVING
+        if phase_of(state) in (Phase.SERVING, Phase.REPLACING)
     ]
     instances = groups.instances
     yield from _too_many(instances, settings, region)

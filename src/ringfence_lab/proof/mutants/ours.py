@@ -67,12 +67,12 @@ OURS = (
                 """
                 W = record_pending_releases(Q, S, P, R, I)
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 """,
                 """
                 W = P.rows
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 W = record_pending_releases(Q, S, P, R, I)
                 """,
             ),
@@ -84,7 +84,7 @@ OURS = (
         _RECONCILE,
         "reconciler.reconcile",
         (
-            Replace("_attempt", "[I for I in A if I.launching]", "A"),
+            Replace("_attempt", "[I for I in A if not I.releases]", "A"),
             Find("_attempt", "W = record_pending_releases(...)"),
             Drop("_attempt", "_.add_all(complete_hooks(_, W, ...))"),
         ),

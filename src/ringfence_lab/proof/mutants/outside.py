@@ -34,14 +34,14 @@ OUTSIDE = (
         "If AWS and an event disagree, the decision is made without a second look.",
         "comment in second_look.py",
         "reconciler.second_look",
-        (Replace("observe_and_decide", "_.look_again and _.take()", "False"),),
+        (Replace("observe_and_decide", "_.look_again and _.take_look()", "False"),),
     ),
     Mutant(
         "looks-until-it-agrees",
         "An engine looks again for as long as AWS and an event disagree.",
         "comment in second_look.py",
-        "reconciler.second_look",
-        (Replace("LookBudget.take", "_ >= 0", "True"),),
+        "reconciler.pauses",
+        (Replace("PauseBudget.take_look", "_ >= 0", "True"),),
     ),
     Mutant(
         "forged-token-hides-a-wait",
@@ -49,6 +49,16 @@ OUTSIDE = (
         "comment in hook_completion.py",
         "reconciler.hook_completion",
         (Find("_tokens", "if T is not None: yield T"), Replace("_tokens", "W.listed", "W.listed and T is None")),
+    ),
+    Mutant(
+        "termination-is-a-replacement",
+        "A fresh termination of an instance that is listed as one whose root volume is replaced is let go.",
+        "comment in hook_decision.py",
+        "core.hook_decision",
+        (
+            Replace("_with_event", "isinstance(_, Terminating) and _ and _.stays", "False"),
+            Replace("decide", "_.stays and _ in _.departed", "False"),
+        ),
     ),
     Mutant(
         "termination-event-hides-a-launch",

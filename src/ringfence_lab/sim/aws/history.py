@@ -66,6 +66,8 @@ class RuleChanged:
 class ActionCompleted:
     """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another action abandoned.
 
+    `by_token`: the answer named the action, not only the instance.
+
     Recorded before it takes effect, while the instance still has its addresses. `began` is in seconds since the epoch.
     """
 
@@ -77,6 +79,7 @@ class ActionCompleted:
     to_group: bool
     by: Invocation | None
     began: float
+    by_token: bool = False
 
     def __str__(self) -> str:
         answer = self.result.value if self.by else f"{self.result.value}, not by an invocation"

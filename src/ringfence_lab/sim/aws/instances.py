@@ -41,7 +41,8 @@ class Ec2:
     """A Region's instances.
 
     `assigns_public_addresses` is the subnet's setting. `address_seconds` is the delay between the launch and the
-    address. `had` are all addresses that each instance ever had.
+    address, `tag_seconds` the one between the launch and the tag: both may come a moment after the instance runs
+    (flocker #2237). `had` are all addresses that each instance ever had.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Ec2:
         self.holders: dict[Cidr, Ec2Instance] = {}
         self.assigns_public_addresses = True
         self.address_seconds = 0.0
+        self.tag_seconds = 0.0
+        self._tags_to_come: dict[InstanceId, str] = {}
         self._number = number
         self._clock = clock
         self._record = record
@@ -67,6 +70,10 @@ class Ec2:
         private, v6 = self._private(self._launched)
         addresses: Addresses = {AddressKind.PRIVATE_IPV4: (private,), AddressKind.IPV6: (v6,)}
         instance = Ec2Instance(id, group, Power.RUNNING, addresses, int(self._clock.now()))
+        if group is not None and self.tag_seconds:
+            instance.group = None
+            self._tags_to_come[id] = group
+            self._clock.after(self.tag_seconds, lambda: self._tag_late(id))
         self.instances[id] = instance
         self.holders[private] = self.holders[v6] = instance
         self.had |= {(id, private), (id, v6)}
@@ -145,8 +152,14 @@ class Ec2:
 
     def tag(self, id: InstanceId, group: str | None) -> None:
         """Sets or removes the tag, as Auto Scaling does when it attaches or detaches an instance."""
+        self._tags_to_come.pop(id, None)
         self.instances[id].group = group
         self._changed(self.instances[id])
+
+    def _tag_late(self, id: InstanceId) -> None:
+        group = self._tags_to_come.pop(id, None)
+        if group is not None and id in self.instances:
+            self.tag(id, group)
 
     def of_groups(self, names: Iterable[str], age: float) -> Mapping[InstanceId, Instance]:
         """DescribeInstances by the group's tag, as it answered `age` seconds ago."""

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Instance, without_contradictions
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
 from ringfence_lab.sim.invocation import Invocation
 
+T = TypeVar("T")
+
 OPERATIONS = (
     "DescribeAutoScalingGroups",
+    "DescribeWarmPool",
     "DescribeInstances",
     "DescribeSecurityGroupRules",
     "Scan",
@@ -41,12 +45,17 @@ class SimulatedAutoScaling:
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
         """See `interfaces.AutoScaling.groups`."""
         groups = self.region.groups
-        return self.line.call(
-            self.region.name,
-            "autoscaling",
+        shown = self._describe(
             "DescribeAutoScalingGroups",
-            lambda age: {name: groups[name].listed(age) for name in names if name in groups},
+            lambda age: {
+                name: (groups[name].listed(age), groups[name].has_warm_pool(age)) for name in names if name in groups
+            },
         )
+        pools = {name: self._describe("DescribeWarmPool", groups[name].pooled) for name in shown if shown[name][1]}
+        return {name: without_contradictions(listed, pools.get(name, {})) for name, (listed, _) in shown.items()}
+
+    def _describe(self, operation: str, answer: Callable[[float], T]) -> T:
+        return self.line.call(self.region.name, "autoscaling", operation, answer)
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.freshness import STALE_SECONDS
+from ringfence.core.hook_decision import STILL_WAITS
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
+from ringfence_lab.sim.aws.lifecycle import REPLACING, WITH_NEW_ROOT_VOLUME
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.invocation import Invocation
 
-IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
+IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed", *REPLACING})
 """The states of a member that was admitted."""
 
 LAUNCHING = frozenset({"Pending", "Pending:Wait"})
@@ -37,7 +39,7 @@ class Memory:
     `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
     more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
     another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
-    such a row.
+    such a row. `replacing`: when each instance last waited for the replacement of its root volume.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Memory:
     forgot: dict[Region, float] = field(default_factory=dict)
     forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
     replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
+    replacing: dict[InstanceId, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,23 @@ class CheckContext:
                 if instance in group.instances:
                     return group.instances[instance].state
         return None
+
+    def serves(self, instance: InstanceId) -> bool:
+        """Whether an instance was admitted and stays a member. With a new root volume, it is `Pending` once more."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                if (found := group.instances.get(instance)) is not None:
+                    return found.state in IN_SERVICE or (
+                        found.state in LAUNCHING and found.route is WITH_NEW_ROOT_VOLUME
+                    )
+        return False
+
+    def may_seem_replacing(self, instance: InstanceId, by: Invocation) -> bool:
+        """Whether the invocation may have listed the instance while it waited for the replacement of its root volume,
+        though it waits for its termination by now: the same hook holds both, and the instance id names both."""
+        at = self.memory.replacing.get(instance)
+        lag = REMEMBERED_SECONDS if by.misled else 0.0
+        return at is not None and self.now() - at <= STILL_WAITS + lag
 
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""

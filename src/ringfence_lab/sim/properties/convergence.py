@@ -116,11 +116,9 @@ def _strange_rows(context: CheckContext) -> Iterator[str]:
 
 
 def _waiting_instances(context: CheckContext) -> Iterator[str]:
-    """Without those that no describe lists and whose event is lost: only their heartbeat ends them."""
     for region in context.cloud.regions.values():
         for group in region.groups.values():
-            listed = group.listed()
-            waiting = [instance.id for instance in group.instances.values() if instance.waits and instance.id in listed]
+            waiting = [instance.id for instance in group.instances.values() if instance.waits]
             if waiting:
                 yield f"{region.name}/{group.name}: {_sorted(waiting)} still waits"
 

@@ -14,9 +14,13 @@ from ringfence_lab.sim.properties.context import CheckContext
 
 
 def terminations_are_released_first(context: CheckContext, change: CloudChange) -> Iterator[str]:
-    """A termination never continues while a group admits an address of it. Exception: a peer that stays unreachable
-    beyond the release deadline, and then the release is recorded as pending."""
-    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
+    """A termination never continues while a group admits an address of it.
+
+    Exceptions: a peer that stays unreachable beyond the release deadline, and then the release is recorded as pending;
+    and an instance that is terminated right after it waited for the replacement of its root volume, if the answer named
+    only the instance.
+    """
+    if not isinstance(change, ActionCompleted) or change.by is None or not _is_departure(context, change, change.by):
         return
     home, settings = change.region, context.settings[change.region]
     if context.was_forged(home, RosterKey(home, change.group), change.by):
@@ -39,6 +43,12 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                     yield (
                         f"{change.by} released {change.instance} after {waited:.0f} s, and {group.id} admits {opening}"
                     )
+
+
+def _is_departure(context: CheckContext, change: ActionCompleted, by: Invocation) -> bool:
+    """Whether the instance leaves the cluster, as the invocation must have seen."""
+    leaves = change.transition is Transition.TERMINATE and not change.to_group
+    return leaves and (change.by_token or not context.may_seem_replacing(change.instance, by))
 
 
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:

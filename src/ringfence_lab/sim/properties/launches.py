@@ -91,7 +91,7 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
                 continue
             if not context.openings(by.home, instance.id) or _is_labelled_otherwise(context, by.home, instance.id):
                 continue
-            if all(action.began < by.started for action in instance.waits.values()):
+            if all(action.began + group.inactive_seconds < by.started for action in instance.waits.values()):
                 yield f"{by} could not read its table, and did not answer {instance.id}"
 
 

@@ -1,6 +1,7 @@
 """Updates the memory with each change, after the change was checked. It must not know any property."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from ringfence.core.lifecycle import HookResult, Transition
@@ -72,6 +73,11 @@ def _address_returned(context: CheckContext, change: AddressReturned) -> None:
 
 
 def _state_changed(context: CheckContext, change: StateChanged) -> None:
+    memory, now = context.memory, context.now()
+    if change.state == "ReplacingRootVolume:Wait":
+        memory.replacing[change.instance] = inf
+    elif change.instance in memory.replacing:
+        memory.replacing[change.instance] = min(now, memory.replacing[change.instance])
     _listing_changed(context, (RosterKey(change.region, change.group), change.instance), change.state)
     if change.state not in IN_SERVICE and change.state not in LAUNCHING:
         context.memory.admitted.pop(change.instance, None)
@@ -129,7 +135,7 @@ def _row_written(context: CheckContext, change: RowWritten) -> None:
 def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
     if change.by is None:
         return
-    if change.transition is Transition.TERMINATE:
+    if change.transition is Transition.TERMINATE and not change.to_group:
         context.memory.released[change.region, change.instance] = context.now()
     elif change.result is HookResult.CONTINUE:
         _admission_by_answer(context, change)
