@@ -187,7 +187,10 @@ def test_the_membership_of_an_instance_follows_the_table(case: Case) -> None:
     was_member = decided(roster({I1: A1}, departed), seen, *events)
     was_none = decided(roster({}, departed), seen, *events)
     # then
-    assert [bool(decision.look_again) for decision in (was_member, was_none)] == [case.look_again] * 2
+    assert bool(was_member.look_again) is case.look_again
+    # a launching instance whose address nobody knows yet is looked at again as well
+    lacks_an_address = case.phase is JOINING and case.event is not None and case.described is None
+    assert bool(was_none.look_again) is (case.look_again or lacks_an_address)
     match case.phase:
         case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
             assert was_member.roster.members[I1].addresses == (A1,)
