@@ -95,8 +95,14 @@ def test_nothing_is_deployed_without_confirmation(account: Cluster, operator: Sh
 
 
 def test_a_cluster_is_deployed_and_updated(account: Cluster, operator: Shell) -> None:
-    # when
+    # given
     first = operator.document("deploy", "--yes")
+    # and somebody opened the bucket with the code
+    sts = account.lab.client("sts", EAST).get_caller_identity()["Account"]
+    s3, bucket = account.lab.client("s3", EAST), f"ringfence-{sts}-{EAST}"
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    # when
     again = operator.document("deploy", "--yes")
     edit(operator, f'name = "{NAME}"', f'name = "{NAME}"\nrelease_deadline = 7')
     update = operator.document("deploy", WEST, "--yes")
@@ -107,9 +113,7 @@ def test_a_cluster_is_deployed_and_updated(account: Cluster, operator: Shell) ->
     assert (change["action"], change["resource"]) == ("Modify", "RingfenceFunction")
     environment = account.regions[WEST].client("lambda").get_function(FunctionName=f"ringfence-{NAME}")
     assert environment["Configuration"]["Environment"]["Variables"]["RINGFENCE_RELEASE_DEADLINE"] == "7"
-    # and the code is in a private bucket
-    sts = account.lab.client("sts", EAST).get_caller_identity()["Account"]
-    s3, bucket = account.lab.client("s3", EAST), f"ringfence-{sts}-{EAST}"
+    # and the code is in a private bucket again
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 

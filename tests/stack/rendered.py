@@ -1,5 +1,6 @@
 """The stack's template as CloudFormation sees it: loops unrolled for given parameters, references replaced."""
 
+import json
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -85,6 +86,13 @@ def policies(regions: str, groups: str, security_groups: str) -> list[dict[str, 
     values: dict[str, str | list[str]] = {**parameters(regions, groups, security_groups), **_PSEUDO_PARAMETERS}
     values["Regions"] = regions.split(",")
     return [_resolved(document, values) for document in documents]
+
+
+def arns(partition: str, region: str) -> list[str]:
+    """Every ARN that the template writes, as a stack in a Region of the partition has it."""
+    values = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": ACCOUNT, "ClusterName": "demo"}
+    found = re.findall(r'"(arn:[^"]*)"', json.dumps(rendered(region)))
+    return [re.sub(r"\$\{([^}]+)\}", lambda match: values[match[1]], text) for text in found]
 
 
 def _is_policy(resource: dict[str, Any]) -> bool:

@@ -57,6 +57,7 @@ _ABSENT_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _FORBIDDEN_BUCKET = {"403", "AccessDenied"}
 
 _UNKNOWN_CREDENTIALS = {
+    "AuthFailure",  # EC2's
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",

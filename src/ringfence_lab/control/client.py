@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ringfence_lab.emulator.call_log import LoggedCall
+from ringfence_lab.emulator.partition import PARTITION
 from ringfence_ops.errors import CommandError
 
 _TIMEOUT = 10
@@ -54,7 +55,7 @@ class RunningLab:
 
     def engine_calls(self, region: str) -> list[LoggedCall]:
         """The calls of the Lambda functions of the Region, to any Region."""
-        return [call for call in self.calls() if call.caller.function.startswith(f"arn:aws:lambda:{region}:")]
+        return [call for call in self.calls() if call.caller.function.startswith(f"arn:{PARTITION}:lambda:{region}:")]
 
     def clear_calls(self) -> None:
         """Clears the log of calls."""

@@ -66,8 +66,9 @@ class Deployer:
     def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
         """A change set for each Region, not executed. Does not wait for a Region that does not answer.
 
-        Raises CommandError where settings contradict each other.
+        Raises CommandError where settings contradict each other, or the Regions are of several partitions.
         """
+        self.aws.partition(self.cluster.region_names)
         if broken := self.cluster.broken_relations():
             raise CommandError("; ".join(broken))
         code = artefact(self.project)

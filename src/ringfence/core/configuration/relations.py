@@ -89,4 +89,6 @@ def topic_region(topic: str) -> str:
 
 def _topic_in(topic: str, region: str) -> str:
     parts = topic.split(":")
-    return ":".join([*parts[:3], region, *parts[4:]]) if len(parts) == 6 else f"arn:aws:sns:{region}:<account>:<topic>"
+    if len(parts) != 6:
+        return f"arn:<partition>:sns:{region}:<account>:<topic>"
+    return ":".join([*parts[:3], region, *parts[4:]])

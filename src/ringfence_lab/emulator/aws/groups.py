@@ -21,6 +21,7 @@ from ringfence_lab.emulator.aws import events, launches, lifecycle, warm_pool
 from ringfence_lab.emulator.aws.events import EventSubject, ScalingEvent
 from ringfence_lab.emulator.aws.journeys import Environment, Journeys
 from ringfence_lab.emulator.aws.lifecycle import Journey, Place, Route, Transition
+from ringfence_lab.emulator.partition import PARTITION
 
 _COUNTED = {"Pending", "Pending:Wait", "Pending:Proceed", "InService"}
 _CAPACITY_CAUSE = "the group changed in response to a difference between desired and actual capacity."
@@ -221,7 +222,7 @@ class Groups:
 
     def _send_about(self, group: Group, subject: EventSubject, event: ScalingEvent, route: Route, cause: str) -> None:
         detail = events.scaling_activity(event, subject, route, cause)
-        arn = f"arn:aws:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
+        arn = f"arn:{PARTITION}:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
         self._send_event(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ringfence.core.events import SCHEDULE
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
+from ringfence_lab.emulator.partition import PARTITION
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.lifecycle import LifecycleAction
 
@@ -54,7 +55,7 @@ class EventBridge:
             "time": self._time(),
             "region": self.region,
             "resources": [
-                f"arn:aws:autoscaling:{self.region}:{self._account}:autoScalingGroup:*:autoScalingGroupName/{action.group}"
+                f"arn:{PARTITION}:autoscaling:{self.region}:{self._account}:autoScalingGroup:*:autoScalingGroupName/{action.group}"
             ],
             "detail": {
                 "LifecycleActionToken": action.token,
