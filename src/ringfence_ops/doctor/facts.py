@@ -95,12 +95,14 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class ScalingGroup:
-    """An Auto Scaling group with its instances' lifecycle states."""
+    """An Auto Scaling group with its instances' lifecycle states. `retains` says that its instance lifecycle policy
+    keeps instances whose termination is abandoned."""
 
     name: str
     maximum: int
     instances: Mapping[InstanceId, str]
     hooks: tuple[Hook, ...]
+    retains: bool = False
 
 
 @dataclass(frozen=True, slots=True)

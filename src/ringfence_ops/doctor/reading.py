@@ -241,7 +241,9 @@ class Reader:
             instances = {
                 InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in group["Instances"]
             }
-            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks)
+            triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
+            retains = triggers.get("TerminateHookAbandon") == "retain"
+            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains)
         return found
 
     def _security_groups(self) -> Mapping[SecurityGroupId, SecurityGroup]:

@@ -138,7 +138,8 @@ def _keep_lifecycle_policy(response: Response) -> None:
     policy = response._get_param("InstanceLifecyclePolicy", None)
     if policy is not None:
         trigger = policy.get("RetentionTriggers", {}).get("TerminateHookAbandon", "terminate")
-        _asked_group(response).retains_abandoned = trigger == "retain"  # type: ignore[attr-defined]  # ours, beside moto's
+        group: Any = _asked_group(response)  # both attributes are ours, beside moto's
+        group.instance_lifecycle_policy, group.retains_abandoned = policy, trigger == "retain"
 
 
 def _install_deletion(groups: Groups) -> None:
