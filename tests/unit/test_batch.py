@@ -221,12 +221,12 @@ def test_no_message_is_a_dead_letter_if_the_engine_crashes_on_a_true_up_too() ->
     # when
     result = serve([TRUE_UP, LAUNCH, stranger, TERMINATION], engine, has_time=always)
     # then the schedule repeats the true-up
-    assert result == BatchResult(delivered_again=(LAUNCH, TERMINATION))
+    assert result == BatchResult(delivered_again=(LAUNCH, TERMINATION), crashed=(TRUE_UP, LAUNCH, TERMINATION))
 
 
 def test_no_message_is_a_dead_letter_if_the_control_must_be_tried_again() -> None:
     engine = Engine({LAUNCH.event.id: Poison(), CONTROL.id: Retry("throttled")})
-    assert serve([LAUNCH, THIRD], engine, has_time=always) == BatchResult(delivered_again=(LAUNCH,))
+    assert serve([LAUNCH, THIRD], engine, has_time=always) == BatchResult(delivered_again=(LAUNCH,), crashed=(LAUNCH,))
 
 
 def test_a_retry_of_one_message_returns_it_and_those_behind_it() -> None:

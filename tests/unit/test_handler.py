@@ -335,6 +335,52 @@ def test_an_engine_that_crashes_on_everything_keeps_its_launches_in_the_queue_an
     assert all("test_handler.py" in line["traceback"] for line in failed)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A handler with a metric output of its own."""
+
+    capsys: pytest.CaptureFixture[str]
+
+    def unserved(self) -> list[float]:
+        """The values of the metric of unserved messages, but for the zeros of reconciles."""
+        lines = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
+        found = [line["UnservedMessages"] for line in lines if "UnservedMessages" in line]
+        assert all(isinstance(value, list) for value in found)
+        return [value for values in found for value in values if value]
+
+
+@pytest.fixture
+def counted(capsys: pytest.CaptureFixture[str]) -> Counted:
+    """What the metrics say of the messages that were not served."""
+    return Counted(capsys)
+
+
+def test_dead_letters_are_counted_at_once_even_if_their_queue_refuses_them(stubs: Stubs, counted: Counted) -> None:
+    stubs.fail_table(DENIED)
+    expect_dead_letter(stubs, "second", "hello", "not JSON")
+    stubs.dead_letters.add_client_error("send_message", DENIED)
+    stubs.handler(batch(first=lifecycle_event(), second="hello", third=TRUE_UP), Context())
+    assert counted.unserved() == [2]
+
+
+@pytest.mark.usefixtures("stubs")
+def test_messages_that_crash_the_engine_are_counted_at_once(counted: Counted) -> None:
+    # given an engine that crashes on everything, so that no message is a dead letter
+    handler = Handler(environment())
+    table: Any = handler.engine().regions[EAST].table
+    table.client.meta.events.register("before-call.*", crash)
+    # when
+    handler(batch(first=TRUE_UP, second=lifecycle_event()), Context())
+    # then
+    assert counted.unserved() == [2]
+
+
+def test_messages_that_the_queue_delivers_again_are_not_counted(stubs: Stubs, counted: Counted) -> None:
+    stubs.fail_table(THROTTLED)
+    stubs.handler(batch(first=TRUE_UP, second=lifecycle_event(), third="[]"), Context())
+    assert counted.unserved() == []
+
+
 def test_a_batch_of_poison_makes_no_call_but_those_for_its_dead_letters(stubs: Stubs) -> None:
     for id in ("first", "second"):
         expect_dead_letter(stubs, id, "hello", "not JSON")

@@ -56,10 +56,17 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """The messages that the queue must deliver again, and those that belong in the dead-letter queue."""
+    """The messages that the queue must deliver again, those that belong in the dead-letter queue, and those on which
+    the engine crashed."""
 
     delivered_again: tuple[Message, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
+    crashed: tuple[Message, ...] = ()
+
+    @property
+    def unserved(self) -> frozenset[str]:
+        """The ids of the messages that an operator must look at: those given up, and those that crashed the engine."""
+        return frozenset(message.id for message in (*self.crashed, *(letter.message for letter in self.dead_letters)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def serve(messages: Sequence[Message], reconcile: Reconcile, *, has_time: Callab
     result = _attempt(readable, reconcile) if readable else BatchResult()
     if isinstance(result, _Crash):
         result = _serve_each([message for message in readable if _asks(message)], reconcile, has_time)
-    return BatchResult(result.delivered_again, (*refused, *result.dead_letters))
+    return BatchResult(result.delivered_again, (*refused, *result.dead_letters), result.crashed)
 
 
 def after(messages: Sequence[Message], error: RingfenceError | None) -> BatchResult:
@@ -118,7 +125,7 @@ def _serve_each(messages: Sequence[Message], reconcile: Reconcile, has_time: Cal
     """One reconcile for each message, in order, until one must be delivered again.
 
     A message that crashes the engine is a dead letter if the engine can serve a true-up. If it cannot, the messages are
-    not the cause, and they go back.
+    not the cause, and they go back. Without time for a single one, all of them may be the cause.
     """
     dead, suspects, left = list[DeadLetter](), list[DeadLetter](), list(messages)
     while left and has_time():
@@ -130,11 +137,11 @@ def _serve_each(messages: Sequence[Message], reconcile: Reconcile, has_time: Cal
         else:
             dead += result.dead_letters
         left = left[1:]
+    crashed = tuple(letter.message for letter in suspects) if len(left) < len(messages) else tuple(messages)
     if suspects and has_time() and _works(reconcile):
-        return BatchResult(
-            tuple(left), tuple(sorted((*dead, *suspects), key=lambda letter: messages.index(letter.message)))
-        )
-    return BatchResult((*_lifecycle(letter.message for letter in suspects), *left), tuple(dead))
+        letters = sorted((*dead, *suspects), key=lambda letter: messages.index(letter.message))
+        return BatchResult(tuple(left), tuple(letters), crashed)
+    return BatchResult((*_lifecycle(letter.message for letter in suspects), *left), tuple(dead), crashed)
 
 
 def _works(reconcile: Reconcile) -> bool:

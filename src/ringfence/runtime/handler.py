@@ -27,7 +27,7 @@ from ringfence.reconciler.reconcile import reconcile
 from ringfence.runtime import config
 from ringfence.runtime.batch import ATTEMPT_STARTS_WITHIN, DEAD_LETTERS_WITHIN, DeadLetter, Message, serve
 from ringfence.runtime.log_fields import ascii_json, bounded
-from ringfence.runtime.telemetry import Telemetry
+from ringfence.runtime.telemetry import Telemetry, count_unserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,8 @@ class Handler:
         started = time.monotonic()
         messages = [Message.read(str(record.get("messageId", "")), str(record.get("body", ""))) for record in records]
         result = serve(messages, self._run, has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN)
+        if result.unserved:
+            count_unserved(self._metrics, len(result.unserved))
         deadline = time.monotonic() + DEAD_LETTERS_WITHIN
         again = [*result.delivered_again, *self._bury(result.dead_letters, deadline)]
         in_order = [message for message in messages if message in again]

@@ -16,6 +16,7 @@ from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.timers import Timers
 from ringfence_lab.emulator.front import Front
 from ringfence_lab.emulator.ministack import (
+    alarms,
     cloudformation,
     cloudtrail,
     delivery,
@@ -50,6 +51,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     delivery.install()
     functions.install()
     cloudformation.install(moto)
+    alarms.install()
     installation.install(Environment(send_event=event_bus.send, call_later=Timers().call_later, lock=moto.lock))
     return Front(app.app, identity.caller)
 

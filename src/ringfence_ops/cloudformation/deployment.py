@@ -68,9 +68,9 @@ class Deployer:
 
         Raises CommandError where settings contradict each other, or the Regions are of several partitions.
         """
-        self.aws.partition(self.cluster.region_names)
         if broken := self.cluster.broken_relations():
             raise CommandError("; ".join(broken))
+        self.aws.partition(self.cluster.region_names)
         code = artefact(self.project)
         template = (self.project / "template.yaml").read_text()
         self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
