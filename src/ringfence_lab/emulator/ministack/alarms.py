@@ -1,6 +1,6 @@
-"""Alarms on math expressions, which MiniStack's CloudFormation refuses.
+"""Alarms on math expressions, which MiniStack's CloudFormation refuses, and what a change set says of alarms.
 
-A patch of MiniStack's CloudFormation. The lab keeps and describes such an alarm, and does not evaluate it.
+Patches of MiniStack's CloudFormation. The lab keeps and describes an alarm on an expression, and does not evaluate it.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,8 @@ Record = dict[str, Any]
 
 def install() -> None:
     """Patches MiniStack. Call it once in a process."""
+    # Source: CloudFormation Template Reference, "AWS::CloudWatch::Alarm": the other properties need no interruption.
+    provisioners._REPLACING_PROPERTIES["AWS::CloudWatch::Alarm"] = ("AlarmName",)
     provisioners._cw_metric_alarm_record = _with_expressions(provisioners._cw_metric_alarm_record)
 
 
