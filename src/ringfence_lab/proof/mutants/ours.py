@@ -130,7 +130,7 @@ OURS = (
         "A termination does not wait for a peer that may still admit the instance.",
         "README, failures",
         "core.hook_decision",
-        (Replace("_termination", "_ < _.release_deadline", "False"),),
+        (Replace("_release_deadline", "return _.release_deadline", "return 0"),),
     ),
     Mutant(
         "failed-region-has-released",

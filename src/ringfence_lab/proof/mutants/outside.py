@@ -90,7 +90,7 @@ OUTSIDE = (
             Find("serve", "(*F, *_)"),
             Replace(
                 "serve",
-                "R = _attempt(L, E) if L else BatchResult()",
+                "R = A(L) if L else BatchResult()",
                 """
                 IT
                 if F:
