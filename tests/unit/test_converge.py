@@ -8,7 +8,7 @@ import pytest
 
 from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
 from ringfence.core.configuration.settings import GuardLimits
-from ringfence.core.errors import Permanent, Retry
+from ringfence.core.errors import Retry
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
@@ -294,11 +294,17 @@ def test_no_instance_is_released_while_the_rule_of_an_earlier_owner_admits_its_a
     assert X not in region.groups.admitted() or not result.has_released(DB, I2)
 
 
-def test_a_group_without_ports_under_auto_raises_permanent_and_keeps_its_rules() -> None:
-    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
-    with pytest.raises(Permanent, match="does not admit itself on any port"):
-        region.convergence(ports=Ports()).run(None, None)
-    assert region.groups.admitted() == {X}
+def test_a_group_without_ports_under_auto_admits_no_instance_and_releases_those_that_departed() -> None:
+    # given a rule of a departed instance, and one of a member
+    rules = [rule("sgr-1", X, label(I1)), rule("sgr-2", Y, label(I2))]
+    region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    result = region.convergence(ports=Ports()).run(None, None)
+    # then
+    assert region.groups.admitted() == {Y}
+    assert "does not admit itself on any port" in str(result.barred)
+    assert result.has_released(DB, I1)
+    assert not result.admits(DB, I2)
 
 
 def test_an_add_only_pass_removes_no_rule() -> None:
@@ -338,19 +344,18 @@ def test_a_group_without_ports_does_not_stop_the_changes_of_another(
     rules = [in_group(managed, stale), in_group(managed, itself), in_group(unmanaged, stale)]
     region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
     # when
-    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
-        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    result = region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
     # then
     assert region.groups.admitted(managed) == {Y}
-    assert region.groups.admitted(unmanaged) == {X}
-    assert unmanaged in str(raised.value)
-    assert managed not in str(raised.value)
+    assert region.groups.admitted(unmanaged) == set()
+    assert unmanaged in str(result.barred)
+    assert managed not in str(result.barred)
 
 
 def test_the_error_names_every_group_without_ports() -> None:
     region = region_with([], rows(roster()))
-    with pytest.raises(Permanent, match="security group sg-00000001, sg-00000002 in us-east-1 does not admit itself"):
-        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    result = region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    assert "security group sg-00000001, sg-00000002 in us-east-1 does not admit itself" in str(result.barred)
 
 
 @pytest.mark.parametrize("full", [GROUP, OTHER], ids=["first", "second"])

@@ -81,6 +81,15 @@ def test_an_instance_with_an_invalid_address_counts_as_not_described(
     assert set(AwsInstances(client, HOME).of_groups(["db"])) == {"i-2"}
 
 
+def test_an_instance_that_cannot_be_used_is_not_absent(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    wrong = described("i-1", PublicIpAddress="0.0.0.0")  # noqa: S104  # hostile on purpose
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [wrong, described("i-2")]}]})
+    answer = AwsInstances(client, HOME).by_id([InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")])
+    assert set(answer.instances) == {"i-2"}
+    assert answer.absent == {"i-3"}
+
+
 def test_many_ids_are_described_in_calls_of_200_ids(ec2: tuple[Any, Stubber]) -> None:
     client, stubber = ec2
     for _ in range(3):

@@ -10,7 +10,7 @@ from ringfence.core.model.addresses import AddressKind, Cidr, host, is_ipv6, net
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.observation import Instance, Power
+from ringfence.core.observation import Described, Instance, Power
 from ringfence.core.plan import Addition
 
 if TYPE_CHECKING:
@@ -48,14 +48,17 @@ class AwsInstances:
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.of_groups`."""
-        return self._described(f"tag:{GROUP_TAG}", names)
+        return _usable(self._described(f"tag:{GROUP_TAG}", names))
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`. Uses a filter, because a call by ids fails if one id is unknown."""
-        return self._described("instance-id", list(ids))
+        wanted = list(ids)
+        found = self._described("instance-id", wanted)
+        return Described(_usable(found), frozenset(wanted) - found.keys())
 
-    def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        found: dict[InstanceId, Instance] = {}
+    def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance | None]:
+        """The instances that the filter finds. None for one with an address that no member can have."""
+        found: dict[InstanceId, Instance | None] = {}
         for start in range(0, len(values), FILTER_VALUES):
             filters: list[FilterTypeDef] = [
                 {"Name": filter_name, "Values": list(values[start : start + FILTER_VALUES])}
@@ -65,11 +68,16 @@ class AwsInstances:
                 for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE}):
                     for reservation in page["Reservations"]:
                         for described in reservation["Instances"]:
-                            # An instance with an address that no member can have counts as not described: unknown.
+                            id = InstanceId(described["InstanceId"])
+                            found[id] = None
                             with suppress(ValueError):
-                                instance = _instance(described)
-                                found[instance.id] = instance
+                                found[id] = _instance(described)
         return found
+
+
+def _usable(found: Mapping[InstanceId, Instance | None]) -> Mapping[InstanceId, Instance]:
+    """Without the instances that have an address that no member can have: those count as not described."""
+    return {id: instance for id, instance in found.items() if instance is not None}
 
 
 def _instance(described: "InstanceTypeDef") -> Instance:

@@ -39,6 +39,14 @@ class Permanent(RingfenceError):
         return str(self) if not self.groups or event.group in self.groups else None
 
 
+class CannotAdmit(Permanent):
+    """A Region can admit no instance until someone changes something. It still releases departed instances."""
+
+    def reason_for(self, event: Event) -> str | None:
+        """See `Permanent.reason_for`. A termination is not affected."""
+        return super().reason_for(event) if isinstance(event, Launching) else None
+
+
 class HookNotAnswered(Permanent):
     """One waiting hook cannot be answered. `event` is the event that named the wait, or None if none did."""
 

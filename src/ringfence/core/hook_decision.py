@@ -190,6 +190,8 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if results.home.barred is not None:
+        return Hold(waiting, f"its own Region can admit no instance: {results.home.barred}")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     if (refused := results.home.lacking.get(key)) is not None:

@@ -6,13 +6,14 @@ The order of reads is part of the protocol. Rules are read before rows if anythi
 rows are read again, and if they differ, another pass follows.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
-from ringfence.core.errors import Permanent, Refusal, Refused, Retry
+from ringfence.core.errors import CannotAdmit, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
@@ -121,8 +122,8 @@ class Convergence:
         changes = {done.plan.group: done.changes for done in applied}
         for group in self.groups:
             self.report.quota(group, rules[group], changes.get(group, ()))
-        self._refuse_groups_without_plan({plan.group for plan in plans})
-        return replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
+        result = replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
+        return replace(result, barred=self._barred([group for group, ports in self._ports(rules).items() if not ports]))
 
     def _rules(self) -> Rules:
         self.access.before_call()
@@ -133,9 +134,12 @@ class Convergence:
         return self.access.read_rows()
 
     def _plans(self, rules: Rules, rows: Rows) -> list[Plan]:
-        """A plan for each group that has ports to manage."""
-        ports = {group: self.groups[group].managed(group, rules[group]) for group in self.groups}
-        return [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
+        """A plan for each group. One without ports to manage has removals only."""
+        return [plan_group(group, rules[group], rows, ports, self.scope) for group, ports in self._ports(rules).items()]
+
+    def _ports(self, rules: Rules) -> Mapping[SecurityGroupId, tuple[PortRange, ...]]:
+        """The ports to manage in each group."""
+        return {group: ports.managed(group, rules[group]) for group, ports in self.groups.items()}
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
         """Whether rows that are older than the rules are not enough for the plan.
@@ -174,18 +178,19 @@ class Convergence:
             changes.append(change)
         return tuple(changes)
 
-    def _refuse_groups_without_plan(self, planned: Set[SecurityGroupId]) -> None:
-        """Raises Permanent if there are groups that have no ports to manage."""
-        if unmanaged := [group for group in self.groups if group not in planned]:
-            if not self.scope.at_home:
-                raise Permanent(
-                    f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
-                    f" {self.scope.home} opens: configure the same ports in both Regions"
-                )
-            raise Permanent(
-                f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
-                " finds no port to open: add a rule whose source is the group itself, or configure the ports"
+    def _barred(self, unmanaged: Sequence[SecurityGroupId]) -> CannotAdmit | None:
+        """Why no instance can be admitted, if there are groups that have no ports to manage."""
+        if not unmanaged:
+            return None
+        if not self.scope.at_home:
+            return CannotAdmit(
+                f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
+                f" {self.scope.home} opens: configure the same ports in both Regions"
             )
+        return CannotAdmit(
+            f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
+            " finds no port to open: add a rule whose source is the group itself, or configure the ports"
+        )
 
     def _labelled(self, rules: Rules, changes: Mapping[SecurityGroupId, Sequence[Change]]) -> frozenset[RosterKey]:
         """The rosters for which the Region has rules after the changes."""

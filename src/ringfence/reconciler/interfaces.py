@@ -13,7 +13,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Described, Instance
 from ringfence.core.plan import Addition
 
 T = TypeVar("T")
@@ -61,13 +61,13 @@ class AutoScaling(Protocol):
 
 
 class Instances(Protocol):
-    """The home Region's instances, in any state. An instance that EC2 does not know (yet) is not in an answer."""
+    """The home Region's instances, in any state."""
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        """The instances that are tagged with one of the Auto Scaling groups."""
+        """The instances that are tagged with one of the Auto Scaling groups. Others may exist: tags come late."""
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """The instances with the given ids."""
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
+        """The instances with the given ids, and the ids that EC2 does not know (yet, or any more)."""
 
 
 class SecurityGroups(Protocol):

@@ -141,6 +141,24 @@ def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"changes {rule.id} to {ports} [{description}]"
 
 
+def take_self_rules_away(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """Revokes the rules by which the security group admits itself, or makes them again."""
+    if region.security_group.admits_itself():
+        region.take_self_rules_away()
+        return f"lets {region.security_group.id} not admit itself"
+    try:
+        region.give_self_rules_back()
+    except Refused:
+        return ""
+    return f"lets {region.security_group.id} admit itself again"
+
+
+def force_delete_group(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """DeleteAutoScalingGroup with `ForceDelete`. EC2 forgets the instances early, or about an hour later."""
+    region.force_delete_group(group.name, shown_for=chance.choice((0.0, 30.0, 3600.0)))
+    return f"deletes {group.name} by force"
+
+
 ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
@@ -153,6 +171,8 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (write_rule, 2),
     (delete_rule, 2),
     (change_rule, 1),
+    (take_self_rules_away, 1),
+    (force_delete_group, 1),
 )
 """Every action with its weight."""
 
@@ -161,6 +181,8 @@ _KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
 def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
     """Runs one random action in a Region. Returns its name and its text, which may be empty."""
+    if not region.groups:
+        return "", ""
     group = chance.choice(list(region.groups.values()))
     action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]
     text = action(region, group, chance)

@@ -15,6 +15,7 @@ from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
+from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
@@ -294,11 +295,19 @@ class History:
             for rule in () if mirrors else list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
                     region.security_group.revoke_by_hand(rule.id)
+            self._give_self_rules_back(region)
             if self.cloud.quota == SMALL_QUOTA:
                 for group in region.groups.values():
                     for id in [id for id, instance in group.instances.items() if instance.state == "Standby"]:
                         group.terminate(id)
                     group.scale_to(min(group.desired, 1))
+
+    def _give_self_rules_back(self, region: CloudRegion) -> None:
+        """Lets a security group admit itself again. An operator has its quota raised if it has no room for that."""
+        group = region.security_group
+        if not group.admits_itself():
+            group.quota += len(self.cloud.managed_ports(self.settings[region.name]))
+            region.give_self_rules_back()
 
     # Results.
 

@@ -40,5 +40,5 @@ def read_region(client_of: ClientOf, settings: Settings) -> RegionSnapshot:
     groups = home.auto_scaling.groups(settings.auto_scaling_groups)
     instances = dict(home.instances.of_groups(settings.auto_scaling_groups))
     if untagged := [id for states in groups.values() for id in states if id not in instances]:
-        instances |= home.instances.by_id(untagged)
+        instances |= home.instances.by_id(untagged).instances
     return RegionSnapshot(rules, rows, Observation(groups, instances))

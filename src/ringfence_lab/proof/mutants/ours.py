@@ -39,7 +39,7 @@ OURS = (
         "A member that goes into the warm pool leaves no tombstone.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "_.member is not None or _", "False"),),
+        (Replace("_departure", "_.member is not None or _", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",

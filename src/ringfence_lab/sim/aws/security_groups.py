@@ -101,6 +101,14 @@ class SecurityGroup:
         """Adds a rule whose source is a security group, such as the group itself. Raises Refused."""
         return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), source_group=group))
 
+    def allow_itself(self, ports: Sequence[PortRange]) -> None:
+        """Adds all rules by which the group admits itself on the ports, or none. Raises Refused."""
+        self._put([replace(self._rule(range_, None, ""), source_group=self.id) for range_ in ports], None)
+
+    def admits_itself(self) -> bool:
+        """Whether the group admits itself on any port."""
+        return any(rule.source_group == self.id for rule in self.rules.values())
+
     def allow_prefix_list(self, name: str, ports: str) -> RuleId:
         """Adds a rule whose source is a prefix list; it counts as one rule here. Raises Refused."""
         return self._by_hand(self._rule(PortRange.parse(ports), None, name))

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Described, Instance
 from ringfence.core.plan import Addition
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
 from ringfence_lab.sim.invocation import Invocation
@@ -53,9 +55,14 @@ class SimulatedAutoScaling:
             self.region.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.region.groups[group].complete(hook, instance, result, self.invocation, token),
+            lambda _: self._group(group).complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
+
+    def _group(self, name: str) -> AutoScalingGroup:
+        if name not in self.region.groups:
+            raise Permanent(f"ValidationError: AutoScalingGroup name not found: {name}")
+        return self.region.groups[name]
 
 
 @dataclass(slots=True)
@@ -69,9 +76,11 @@ class SimulatedInstances:
         """See `interfaces.Instances.of_groups`."""
         return self._describe(lambda age: self.region.ec2.of_groups(names, age))
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.region.ec2.by_id(ids, age))
+        wanted = frozenset(ids)
+        found = self._describe(lambda age: self.region.ec2.by_id(wanted, age))
+        return Described(found, wanted - found.keys())
 
     def _describe(self, answer: Callable[[float], Mapping[InstanceId, Instance]]) -> Mapping[InstanceId, Instance]:
         return self.line.call(self.region.name, "ec2", "DescribeInstances", answer)

@@ -1,7 +1,8 @@
 """Lists the properties of a change: which checks run on which kind of change, in their order.
 
 More properties are checked when an invocation ends (`launches_are_answered_without_the_table`,
-`strangers_are_not_admitted`, `unknown_owners_are_reported`), and after healing (`convergence`, `siege`).
+`strangers_are_not_admitted`, `unknown_owners_are_reported`, `ended_instances_have_no_door`,
+`open_doors_at_home_are_counted`), and after healing (`convergence`, `siege`).
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -37,7 +37,7 @@ class Memory:
     `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
     more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
     another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
-    such a row.
+    such a row. `admits_itself`: when each security group last got or lost a rule by which it admits itself.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -47,6 +47,7 @@ class Memory:
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     removed_by_hand: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
     changed_by_hand: dict[RuleId, float] = field(default_factory=dict)
+    admits_itself: dict[SecurityGroupId, float] = field(default_factory=dict)
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
@@ -102,6 +103,10 @@ class CheckContext:
                 if instance in group.instances:
                     return group.instances[instance].state
         return None
+
+    def had_no_ports(self, group: SecurityGroup, by: Invocation) -> bool:
+        """Whether the group admitted itself on no port at some time during the invocation."""
+        return not group.admits_itself() or self.memory.admits_itself.get(group.id, -1.0) >= by.started
 
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""

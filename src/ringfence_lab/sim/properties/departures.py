@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from ringfence.core.audit_events import RegionFailed, StaleDoor
 from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.addresses import AddressKind
-from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
@@ -70,6 +71,41 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
     released = context.memory.released.get((by.home, instance))
     if released is not None and released < by.started and context.state(instance) is None:
         yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
+
+
+def ended_instances_have_no_door(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """After an undisturbed reconcile of a Region, no group there has a rule of an own instance that EC2 showed as
+    terminated, whatever else is missing: the instance's group, or the ports to manage."""
+    instances = context.cloud.regions[by.home].ec2.instances
+    for rule, instance in _own_doors(context, by):
+        shown = instances.get(instance)
+        if shown is not None and shown.ended is not None and shown.ended < by.started:
+            yield f"{by} left {rule}, although {instance} ended {by.started - shown.ended:.0f} s before"
+
+
+def open_doors_at_home_are_counted(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """A reconcile that could not bring its own Region up to date reports each departed instance that is admitted there,
+    unless a hook still holds it."""
+    if not any(isinstance(event, RegionFailed) and event.at_home for event in by.audit_events):
+        return
+    counted = {event.instance for event in by.audit_events if isinstance(event, StaleDoor) and event.region == by.home}
+    rosters = context.cloud.regions[by.home].table.rosters
+    for rule, instance in _own_doors(context, by):
+        label = rule.label(context.cloud.cluster)
+        roster = rosters.get(label.roster) if label is not None else None
+        if roster is None or instance not in roster.departed or roster.departed[instance] >= by.started:
+            continue
+        if instance not in counted and context.state(instance) is None:
+            yield f"{by} did not count {rule}, of an instance that departed"
+
+
+def _own_doors(context: CheckContext, by: Invocation) -> Iterator[tuple[Rule, InstanceId]]:
+    """The rules at home for instances of the Region's own groups."""
+    for group in context.security_groups(by.home):
+        for rule in group.rules.values():
+            label = rule.label(context.cloud.cluster)
+            if label is not None and label.roster.region == by.home and label.roster.asg != STATIC:
+                yield rule, InstanceId(label.instance)
 
 
 def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterator[str]:

@@ -30,6 +30,8 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         if region != home and not _must_be_current(context, region, change.by):
             continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
+            if region != home and context.had_no_ports(group, change.by):
+                continue  # nothing can be added there
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
                 if lacking and (region == home or _had_room(context, group, opening, change.by)):

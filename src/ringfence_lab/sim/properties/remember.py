@@ -31,6 +31,7 @@ def remember(context: CheckContext, change: CloudChange) -> None:
 
 
 def _rule_made(context: CheckContext, change: RuleMade) -> None:
+    _self_rule_changed(context, change.rule)
     if change.by is None or change.rule.opening is None:
         return
     context.memory.makers[change.rule.id] = change.by
@@ -53,7 +54,13 @@ def _rule_relabelled(context: CheckContext, change: LabelChanged) -> None:
     _admission_by_rule(context, change.rule)
 
 
+def _self_rule_changed(context: CheckContext, rule: Rule) -> None:
+    if rule.source_group == rule.group:
+        context.memory.admits_itself[rule.group] = context.now()
+
+
 def _rule_revoked(context: CheckContext, change: RuleRevoked) -> None:
+    _self_rule_changed(context, change.rule)
     context.memory.shrunk[change.rule.group] = context.now()
     if change.by is None and change.rule.opening is not None:
         context.memory.removed_by_hand[change.rule.group, change.rule.opening] = context.now()
