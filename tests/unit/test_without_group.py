@@ -3,8 +3,9 @@
 import pytest
 
 from ringfence.core.freshness import STALE_SECONDS
+from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.rosters import Member, MemberState, Roster
-from ringfence.core.observation import Observation, Power
+from ringfence.core.observation import Instance, Observation, Power
 from ringfence.core.without_group import decide_without_group
 from tests.unit.builders import I1, I2, NOW, address, instance, member, roster
 
@@ -12,8 +13,8 @@ A1 = address(1)
 MISSING = member(A1, state=MemberState.MISSING, since=NOW - STALE_SECONDS)
 
 
-def decided(before: Roster, *described: object, absent: bool = False, now: int = NOW) -> Roster:
-    seen = {each.id: each for each in described}  # type: ignore[attr-defined]  # instances of the builders
+def decided(before: Roster, *described: Instance, absent: bool = False, now: int = NOW) -> Roster:
+    seen = {each.id: each for each in described}
     gone = frozenset(before.members.keys() - seen.keys()) if absent else frozenset()
     return decide_without_group(before, Observation({}, seen, gone), now).roster
 
@@ -22,6 +23,16 @@ def decided(before: Roster, *described: object, absent: bool = False, now: int =
 def test_an_instance_that_ec2_calls_terminated_has_departed(before: Member) -> None:
     after = decided(roster({I1: before}), instance(I1, power=Power.TERMINATED))
     assert (after.members, after.departed) == ({}, {I1: NOW})
+
+
+def test_an_instance_without_the_tag_of_the_group_was_detached() -> None:
+    after = decided(roster({I1: A1}), instance(I1, A1, group=None))
+    assert (after.members, after.departed) == ({}, {I1: NOW})
+
+
+def test_a_new_member_without_the_tag_stays_for_a_minute() -> None:
+    before = roster({I1: member(A1, since=NOW - STALE_SECONDS + 1)})
+    assert decided(before, instance(I1, A1, group=None)) == before
 
 
 @pytest.mark.parametrize("power", [Power.PENDING, Power.RUNNING, Power.STOPPED])
@@ -51,8 +62,8 @@ def test_an_instance_that_is_not_described_is_not_absent() -> None:
 
 
 @pytest.mark.parametrize(("addresses", "state"), [((A1,), MemberState.MEMBER), ((), MemberState.BARE)])
-def test_an_instance_that_ec2_shows_again_starts_over(addresses: tuple[str, ...], state: MemberState) -> None:
-    before = Member(addresses, MemberState.MISSING, NOW - 1000)  # type: ignore[arg-type]  # addresses of the builders
+def test_an_instance_that_ec2_shows_again_starts_over(addresses: tuple[Cidr, ...], state: MemberState) -> None:
+    before = Member(addresses, MemberState.MISSING, NOW - 1000)
     assert decided(roster({I1: before}), instance(I1, A1)).members == {I1: Member(before.addresses, state, NOW)}
 
 

@@ -7,6 +7,7 @@ from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import ANNOUNCEMENT, STATIC, InstanceId, Region, RosterKey
+from ringfence.core.model.rosters import MemberState
 from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
@@ -30,7 +31,7 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                 rule = group.admits(opening)
                 if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
                     continue
-                if context.has_anothers_label(rule, change.instance):
+                if context.has_anothers_label(rule, change.instance) or _is_of_a_missing_member(context, rule, change):
                     continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
@@ -40,6 +41,17 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                     yield (
                         f"{change.by} released {change.instance} after {waited:.0f} s, and {group.id} admits {opening}"
                     )
+
+
+def _is_of_a_missing_member(context: CheckContext, rule: Rule, change: ActionCompleted) -> bool:
+    """Whether the rule is another instance's that AWS does not show, for too short a time to be gone: EC2 has forgotten
+    it, and gave its address to the one that terminates. The rule goes with the other instance."""
+    label = rule.label(context.cloud.cluster)
+    if label is None or label.instance == change.instance:
+        return False
+    roster = context.cloud.regions[change.region].table.rosters.get(label.roster)
+    member = roster.members.get(InstanceId(label.instance)) if roster is not None else None
+    return member is not None and member.state is MemberState.MISSING
 
 
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:

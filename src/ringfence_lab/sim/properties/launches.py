@@ -79,6 +79,8 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
     home = context.cloud.regions[by.home]
     if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
         return
+    if any(context.had_no_ports(group, by) for group in context.security_groups(by.home)):
+        return
     of_table = [call for call in context.cloud.calls if call.invocation is by and call.service == "dynamodb"]
     if len(of_table) > 1:
         return
