@@ -31,7 +31,7 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                 rule = group.admits(opening)
                 if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
                     continue
-                if context.has_anothers_label(rule, change.instance) or _is_of_a_missing_member(context, rule, change):
+                if context.has_anothers_label(rule, change.instance) or _is_of_another(context, rule, change):
                     continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
@@ -43,15 +43,17 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                     )
 
 
-def _is_of_a_missing_member(context: CheckContext, rule: Rule, change: ActionCompleted) -> bool:
-    """Whether the rule is another instance's that AWS does not show, for too short a time to be gone: EC2 has forgotten
-    it, and gave its address to the one that terminates. The rule goes with the other instance."""
+def _is_of_another(context: CheckContext, rule: Rule, change: ActionCompleted) -> bool:
+    """Whether the rule is of another instance, whose address the one that terminates got, and waits for a second look:
+    AWS does not show the other one, for too short a time to be gone, or the guard holds the rule."""
     label = rule.label(context.cloud.cluster)
     if label is None or label.instance == change.instance:
         return False
-    roster = context.cloud.regions[change.region].table.rosters.get(label.roster)
+    table = context.cloud.regions[change.region].table
+    roster, held = table.rosters.get(label.roster), table.held.get(rule.group)
     member = roster.members.get(InstanceId(label.instance)) if roster is not None else None
-    return member is not None and member.state is MemberState.MISSING
+    is_missing = member is not None and member.state is MemberState.MISSING
+    return is_missing or (held is not None and rule.id in held.rules)
 
 
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:
