@@ -1,11 +1,14 @@
 """A confirmed departure always closes its door, whatever else is missing: ports, a group, or EC2's memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from ringfence.core.audit_events import RegionFailed, RuleRemoved, StaleDoor
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.cloud import Cloud
@@ -237,3 +240,82 @@ def test_a_door_at_home_is_counted_like_one_in_a_peer(cloud: Cloud) -> None:
     # then
     assert not [event for event in third.audit_events if isinstance(event, StaleDoor)]
     assert roster_of(cloud, EAST).pending_releases == {}
+
+
+# The security group is gone.
+
+
+@pytest.mark.parametrize("ports", ["auto", "tcp/9042"])
+@pytest.mark.parametrize("where", [EAST, WEST])
+def test_a_security_group_that_does_not_exist_holds_no_termination(cloud: Cloud, where: str, ports: str) -> None:
+    # given a Region whose security group was deleted
+    settings = {name: replace(cloud.settings(name), ports=Ports.parse(ports)) for name in cloud.regions}
+    for name, of_region in settings.items():
+        cloud.invoke(name, TRUE_UP, of_region)
+    east = cloud.region(EAST)
+    group = east.groups["db"]
+    leaving = next(iter(group.listed()))
+    address = first_address(east, leaving)
+    cloud.region(where).delete_security_group()
+    # when
+    group.terminate(leaving, decrement=True)
+    invocation = cloud.poll(EAST, settings[Region(EAST)])
+    # then
+    assert invocation is not None
+    assert leaving not in group.listed()
+    assert admitting(cloud, address) == []
+    assert not [event for event in invocation.audit_events if isinstance(event, StaleDoor)]
+
+
+def test_a_launch_is_held_while_its_own_security_group_does_not_exist(cloud: Cloud) -> None:
+    # given
+    east = cloud.region(EAST)
+    east.delete_security_group()
+    group = east.groups["db"]
+    settings = replace(cloud.settings(EAST), security_groups=(east.security_group.id,))
+    # when
+    group.scale_to(3)
+    invocation = cloud.poll(EAST, settings)
+    # then
+    assert invocation is not None
+    assert list(group.listed().values()).count("Pending:Wait") == 1
+    (failed,) = [event for event in invocation.audit_events if isinstance(event, RegionFailed)]
+    assert f"security group {east.security_group.id} does not exist in {EAST}" in failed.error
+    assert len(east.queue.dead_letters) == 1
+
+
+def test_a_launch_continues_while_the_security_group_of_a_peer_does_not_exist(cloud: Cloud) -> None:
+    # given
+    cloud.region(WEST).delete_security_group()
+    group = cloud.region(EAST).groups["db"]
+    # when
+    group.scale_to(3)
+    invocation = cloud.poll(EAST)
+    # then
+    assert invocation is not None
+    assert set(group.listed().values()) == {"InService"}
+    (failed,) = [event for event in invocation.audit_events if isinstance(event, RegionFailed)]
+    assert (failed.region, failed.at_home) == (WEST, False)
+    assert "does not exist" in failed.error
+
+
+def test_a_security_group_that_replaces_a_deleted_one_is_found_in_the_table_of_its_region(cloud: Cloud) -> None:
+    # given a peer that was deployed with another security group, which our table does not know yet
+    west = cloud.region(WEST)
+    west.delete_security_group()
+    west.replace_security_group()
+    known = cloud.region(EAST).table.rosters
+    before = dict(known)
+    cloud.invoke(WEST, TRUE_UP)
+    known.clear()
+    known.update(before)
+    group = cloud.region(EAST).groups["db"]
+    leaving = next(iter(group.listed()))
+    address = first_address(cloud.region(EAST), leaving)
+    assert address in west.admitted()
+    # when
+    group.terminate(leaving, decrement=True)
+    cloud.poll(EAST)
+    # then
+    assert admitting(cloud, address) == []
+    assert leaving not in group.listed()

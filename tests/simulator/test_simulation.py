@@ -143,6 +143,9 @@ class WithoutRevoke:
     def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
         return dict(self.inner.rules(groups))
 
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        return self.inner.missing(groups)
+
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         return self.inner.authorize(group, additions)
 

@@ -8,7 +8,7 @@ import pytest
 
 from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, RuleAdded, RuleRemoved
 from ringfence.core.configuration.settings import GuardLimits
-from ringfence.core.errors import Retry
+from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
@@ -17,7 +17,7 @@ from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.change_report import ChangeReport
-from ringfence.reconciler.converge import PASSES, Convergence, GuardRecord, RegionAccess
+from ringfence.reconciler.converge import PASSES, SECONDS_BETWEEN_LOOKS, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
     DB,
     EAST,
@@ -62,6 +62,7 @@ class RegionInMemory:
     clock: ManualClock = field(default_factory=ManualClock)
     audit: list[AuditEvent] = field(default_factory=list)
     held: dict[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
+    slept: list[float] = field(default_factory=list)
     on_read: Callable[[], None] = lambda: None
 
     def convergence(
@@ -74,7 +75,7 @@ class RegionInMemory:
             region=EAST,
             groups=dict.fromkeys(groups, GroupPorts(ports)),
             scope=scope(),
-            access=RegionAccess(self.groups, self._read, before_call=lambda: None),
+            access=RegionAccess(self.groups, self._read, before_call=lambda: None, sleep=self.slept.append),
             guard=GuardRecord(
                 limits=GuardLimits(percent=30, minimum=10),
                 held_before=dict(self.held),
@@ -304,6 +305,64 @@ def test_a_group_without_ports_under_auto_admits_no_instance_and_releases_those_
     assert region.groups.admitted() == {Y}
     assert "does not admit itself on any port" in str(result.barred)
     assert result.has_released(DB, I1)
+    assert not result.admits(DB, I2)
+
+
+# A security group that does not exist.
+
+
+@pytest.mark.parametrize("ports", [Ports(), Ports((TCP,))], ids=["auto", "explicit"])
+def test_a_group_that_does_not_exist_admits_nobody_and_says_so(ports: Ports) -> None:
+    region = region_with([], rows(roster({I1: X}, departed={I2: NOW})))
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence(ports=ports).run(None, None)
+    # then
+    assert f"security group {GROUP} does not exist in us-east-1" in str(result.barred)
+    assert result.has_released(DB, I2)
+    assert not result.admits(DB, I1)
+    assert operations(region)[-2:] == ["missing", "missing"]
+    assert region.slept == [SECONDS_BETWEEN_LOOKS]
+
+
+def test_a_stale_reading_of_a_group_that_does_not_exist_holds_no_instance() -> None:
+    # given a rule of a departed instance that is still described
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence().run(None, None)
+    # then
+    assert result.has_released(DB, I1)
+    assert result.labelled == frozenset()
+
+
+def test_one_answer_is_not_enough_to_say_that_a_group_does_not_exist() -> None:
+    # given an answer that is stale, and a later one that is not
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+    region.groups.gone = {GROUP}
+    convergence = region.convergence()
+    access = replace(convergence.access, sleep=lambda _: region.groups.gone.clear())
+    # when / then
+    with pytest.raises(Permanent, match=r"InvalidGroup\.NotFound"):
+        replace(convergence, access=access).run(None, None)
+
+
+def test_a_group_without_rules_that_exists_is_only_without_ports() -> None:
+    result = region_with([], rows(roster({I1: X}))).convergence(ports=Ports()).run(None, None)
+    assert "does not admit itself on any port" in str(result.barred)
+    assert "does not exist" not in str(result.barred)
+
+
+def test_a_group_that_does_not_exist_does_not_stop_the_changes_of_another() -> None:
+    # given
+    stale = rule("sgr-1", X, label(I1))
+    region = region_with([in_group(OTHER, stale)], rows(roster({I2: Y}, departed={I1: NOW})))
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(OTHER) == {Y}
+    assert str(result.barred).count("sg-") == 1
     assert not result.admits(DB, I2)
 
 

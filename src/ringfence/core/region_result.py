@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ringfence.core.errors import CannotAdmit, Refused, RingfenceError
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster, Rows
 
 RosterInstance = tuple[RosterKey, str]
@@ -18,18 +18,20 @@ RosterInstance = tuple[RosterKey, str]
 class RegionResult:
     """What is known of a Region after its pass.
 
-    `error` says why the Region could not be brought up to date. In that case nothing else is known of it. `barred` says
-    why no instance can be admitted, although the Region's rules are known and departed instances are released. The
-    other fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal;
-    `borrowed` those that a group admits only by a rule that names another instance; `lingering` those whose rules are
-    still there. `doubtful` names the rosters for which a rule names an instance that the roster does not know: that
-    rule may admit any instance's address. `rows` are the rows that the groups agree with, `labelled` the rosters for
-    which the Region has rules, and `changed` says whether a rule was changed.
+    `error` says why the Region could not be brought up to date. In that case nothing else is known of it. `barred`
+    says why no instance can be admitted, although the Region's rules are known and departed instances are released,
+    and `gone` names the security groups that do not exist. The other fields name instances: `lacking` those that
+    are not admitted in every group, each with EC2's refusal; `borrowed` those that a group admits only by a rule
+    that names another instance; `lingering` those whose rules are still there. `doubtful` names the rosters for
+    which a rule names an instance that the roster does not know: that rule may admit any instance's address. `rows`
+    are the rows that the groups agree with, `labelled` the rosters for which the Region has rules, and `changed`
+    says whether a rule was changed.
     """
 
     region: Region
     error: RingfenceError | None = None
     barred: CannotAdmit | None = None
+    gone: frozenset[SecurityGroupId] = frozenset()
     lacking: Mapping[RosterInstance, Refused] = field(default_factory=dict)
     borrowed: frozenset[RosterInstance] = frozenset()
     lingering: frozenset[RosterInstance] = frozenset()

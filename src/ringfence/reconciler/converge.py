@@ -6,11 +6,11 @@ The order of reads is part of the protocol. Rules are read before rows if anythi
 rows are read again, and if they differ, another pass follows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
-from ringfence.core.errors import CannotAdmit, Refusal, Refused, Retry
+from ringfence.core.errors import CannotAdmit, Permanent, Refusal, Refused, Retry, RingfenceError
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
@@ -25,6 +25,11 @@ from ringfence.reconciler.interfaces import Rules, SecurityGroups
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
 
+SECONDS_BETWEEN_LOOKS = 3.0
+"""Seconds between the two answers that say that a security group does not exist. One of them may be stale.
+
+Source: EC2 API reference, "Eventual consistency"."""
+
 
 _UNCONFIRMED = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
 
@@ -34,12 +39,13 @@ class RegionAccess:
     """How one Region is read and changed.
 
     `read_rows` reads the rows that the groups must agree with from the Region's own table. `before_call` may raise an
-    error to stop between calls.
+    error to stop between calls. `sleep` waits for some seconds.
     """
 
     security_groups: SecurityGroups
     read_rows: Callable[[], Rows]
     before_call: Callable[[], None]
+    sleep: Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,12 @@ class GuardRecord:
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """What was done with one group's plan, and which removals the guard holds."""
+    """What was done with one group's plan, and which removals the guard holds. `failed` says why nothing more was."""
 
     plan: Plan
     changes: tuple[Change, ...] = ()
     held: tuple[Removal, ...] = ()
+    failed: Permanent | None = None
 
     @property
     def changed(self) -> bool:
@@ -119,11 +126,15 @@ class Convergence:
             self.report.unknown_owners(plan)
             self.report.refused_ports(plan.group, self.groups[plan.group].refused(plan.group, rules[plan.group]))
         applied = [self._apply(plan) for plan in plans]
+        unmanaged = [group for group, ports in self._ports(rules).items() if not ports]
+        gone = self._gone([done for done in applied if done.failed is not None], unmanaged, rules)
+        applied = [done for done in applied if done.plan.group not in gone]
         changes = {done.plan.group: done.changes for done in applied}
-        for group in self.groups:
-            self.report.quota(group, rules[group], changes.get(group, ()))
-        result = replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
-        return replace(result, barred=self._barred([group for group, ports in self._ports(rules).items() if not ports]))
+        for group, made in changes.items():
+            self.report.quota(group, rules[group], made)
+        result = replace(self._result(applied, rows), labelled=self._labelled(rules, changes))
+        barred = self._barred(gone, [group for group in unmanaged if group not in gone])
+        return replace(result, barred=barred, gone=gone)
 
     def _rules(self) -> Rules:
         self.access.before_call()
@@ -159,7 +170,10 @@ class Convergence:
             return _Applied(plan)
         guarded = guard(plan, earlier, self.guard.confirmed, self.guard.limits, now)
         self.report.held(guarded)
-        changes = self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan)
+        try:
+            changes = self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan)
+        except Permanent as error:
+            return _Applied(plan, failed=error)
         record = guarded.record(now)
         if record.rules != recorded:
             self.guard.hold(record)
@@ -178,31 +192,66 @@ class Convergence:
             changes.append(change)
         return tuple(changes)
 
-    def _barred(self, unmanaged: Sequence[SecurityGroupId]) -> CannotAdmit | None:
-        """Why no instance can be admitted, if there are groups that have no ports to manage."""
-        if not unmanaged:
-            return None
-        if not self.scope.at_home:
-            return CannotAdmit(
+    def _gone(
+        self, failed: Sequence[_Applied], unmanaged: Sequence[SecurityGroupId], rules: Rules
+    ) -> frozenset[SecurityGroupId]:
+        """The groups that do not exist. Raises Permanent if a call failed for a group that exists.
+
+        A group that does not exist is described without any rule, and refuses every change. EC2 is asked only then: in
+        the normal case, this makes no call.
+        """
+        suspects = {done.plan.group for done in failed} | {group for group in unmanaged if not rules[group]}
+        gone = self._missing(suspects)
+        if gone:
+            self.access.sleep(SECONDS_BETWEEN_LOOKS)
+            gone = self._missing(gone)
+        for done in failed:
+            if done.failed is not None and done.plan.group not in gone:
+                raise done.failed
+        return gone
+
+    def _missing(self, groups: Set[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """Those of the groups that EC2 does not know. None of them if EC2 does not say: unknown is not absent."""
+        if not groups:
+            return frozenset()
+        try:
+            self.access.before_call()
+            return self.access.security_groups.missing(sorted(groups))
+        except RingfenceError:
+            return frozenset()
+
+    def _barred(self, gone: Set[SecurityGroupId], unmanaged: Sequence[SecurityGroupId]) -> CannotAdmit | None:
+        """Why no instance can be admitted, if there are groups that do not exist, or that have no ports to manage."""
+        reasons = []
+        if gone:
+            reasons.append(
+                f"security group {', '.join(sorted(gone))} does not exist in {self.region}, so it admits nobody: remove"
+                " it from the configuration there, or configure another group in its place"
+            )
+        if unmanaged and self.scope.at_home:
+            reasons.append(
+                f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
+                " finds no port to open: add a rule whose source is the group itself, or configure the ports"
+            )
+        elif unmanaged:
+            reasons.append(
                 f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
                 f" {self.scope.home} opens: configure the same ports in both Regions"
             )
-        return CannotAdmit(
-            f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
-            " finds no port to open: add a rule whose source is the group itself, or configure the ports"
-        )
+        return CannotAdmit("; ".join(reasons)) if reasons else None
 
     def _labelled(self, rules: Rules, changes: Mapping[SecurityGroupId, Sequence[Change]]) -> frozenset[RosterKey]:
         """The rosters for which the Region has rules after the changes."""
         cluster, labels = self.scope.cluster, set[Label | None]()
-        for group in self.groups:
-            gone = {change.removal.rule for change in changes.get(group, ()) if isinstance(change, Removed)}
+        for group, made in changes.items():
+            gone = {change.removal.rule for change in made if isinstance(change, Removed)}
             labels |= {rule.label(cluster) for rule in rules[group] if rule.id not in gone}
-            labels |= {change.addition.label for change in changes.get(group, ()) if isinstance(change, Added)}
+            labels |= {change.addition.label for change in made if isinstance(change, Added)}
         return frozenset(label.roster for label in labels if label is not None)
 
-    def _result(self, plans: Sequence[Plan], applied: Sequence[_Applied], rows: Rows) -> RegionResult:
+    def _result(self, applied: Sequence[_Applied], rows: Rows) -> RegionResult:
         """What is known of the Region now."""
+        plans = [done.plan for done in applied]
         refused = [change for done in applied for change in done.changes if isinstance(change, NotAdded)]
         held = [(removal, removal.label) for done in applied for removal in done.held if removal.label is not None]
         borrowed = [relabelling.label for plan in plans for relabelling in plan.relabellings if self.add_only]

@@ -71,10 +71,13 @@ class Instances(Protocol):
 
 
 class SecurityGroups(Protocol):
-    """A Region's security groups."""
+    """A Region's security groups. A change of a group that does not exist raises Permanent."""
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Rules:
-        """The inbound rules of each group. Raises Permanent if one of the groups does not exist."""
+        """The inbound rules of each group. A group that does not exist has none."""
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """Those of the groups that do not exist."""
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """Makes all of the rules in one call, and returns them. Raises `errors.Refused` and makes none."""

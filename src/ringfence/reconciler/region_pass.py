@@ -157,14 +157,38 @@ class RegionPasses:
             its_rows = table.rows_of(region)
             announced = announced_groups(region, its_rows)
             _refuse_unreadable(region, its_rows)
-        groups = {group: GroupPorts(ports, limit=self.request.settings.ports) for group, ports in announced.items()}
-        if not groups:
+        if not announced:
             # Its engine never ran, and will start from the table; or the Region is in observe mode.
             return RegionPass(RegionResult(region))
-        convergence = self._convergence(region, groups, self._access(region, partial(table.rows_of, home), check))
+        convergence = self._peer_convergence(region, announced, check)
         if early_rules is None or self._releases:
-            return _run(convergence, None, None)
-        return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
+            done = _run(convergence, None, None)
+        else:
+            done = _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
+        return self._with_newer_groups(done, region, announced, check)
+
+    def _with_newer_groups(
+        self, done: RegionPass, region: Region, announced: Mapping[SecurityGroupId, Ports], check: Callable[[], None]
+    ) -> RegionPass:
+        """The pass over the groups that the peer has itself announced, if a group that our own table names is gone.
+
+        Our table may have an older announcement than the peer's, or a forged one.
+        """
+        if not done.result.gone:
+            return done
+        check()
+        newer = announced_groups(region, self._services(region).table.rows_of(region))
+        if not newer or newer.keys() == announced.keys():
+            return done
+        return _run(self._peer_convergence(region, newer, check), None, None)
+
+    def _peer_convergence(
+        self, region: Region, announced: Mapping[SecurityGroupId, Ports], check: Callable[[], None]
+    ) -> Convergence:
+        limit, table = self.request.settings.ports, self._services(region).table
+        groups = {group: GroupPorts(ports, limit=limit) for group, ports in announced.items()}
+        access = self._access(region, partial(table.rows_of, self.request.home), check)
+        return self._convergence(region, groups, access)
 
     def _needs_no_reading(self, *, pending: bool) -> bool:
         """Whether the peer is offered what changed without being asked first what it has."""
@@ -182,7 +206,9 @@ class RegionPasses:
 
     def _access(self, region: Region, read_rows: Callable[[], Rows], before_call: Callable[[], None]) -> RegionAccess:
         trusted_rows = partial(self._trusted, region, read_rows)
-        return RegionAccess(self._services(region).security_groups, trusted_rows, before_call)
+        return RegionAccess(
+            self._services(region).security_groups, trusted_rows, before_call, self.services.tasks.sleep
+        )
 
     def _trusted(self, region: Region, read_rows: Callable[[], Rows]) -> Rows:
         """The rows of a Region, if they say of our own groups what we published.

@@ -140,7 +140,9 @@ class Invocations:
             return all(self._is_expected(each, home) for each in error.errors)
         region = self._cloud.regions[home]
         if isinstance(error, CannotAdmit):
-            return not all(group.admits_itself() for group in self._checker.context.security_groups(home))
+            context = self._checker.context
+            has_ports = all(group.admits_itself() for group in context.security_groups(home))
+            return bool(context.deleted_groups(home)) or not has_ports
         is_missing = isinstance(error, Permanent) and bool(error.groups) and not error.groups & region.groups.keys()
         return is_missing or (isinstance(error, Permanent) and isinstance(error.event, TrueUp))
 

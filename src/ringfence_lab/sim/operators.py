@@ -159,6 +159,12 @@ def force_delete_group(region: CloudRegion, group: AutoScalingGroup, chance: ran
     return f"deletes {group.name} by force"
 
 
+def delete_security_group(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """DeleteSecurityGroup, for a group that the engine is configured for. It comes back under another id only."""
+    region.delete_security_group()
+    return f"deletes {region.security_group.id}"
+
+
 ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
@@ -173,6 +179,7 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_rule, 1),
     (take_self_rules_away, 1),
     (force_delete_group, 1),
+    (delete_security_group, 1),
 )
 """Every action with its weight."""
 
@@ -181,7 +188,7 @@ _KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
 def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
     """Runs one random action in a Region. Returns its name and its text, which may be empty."""
-    if not region.groups:
+    if not region.groups or region.security_group.id not in region.security_groups.groups:
         return "", ""
     group = chance.choice(list(region.groups.values()))
     action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]

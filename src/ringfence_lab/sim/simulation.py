@@ -7,7 +7,7 @@ true-ups everything must converge (liveness). The seed determines everything: sh
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.identifiers import Region
@@ -291,6 +291,11 @@ class History:
         """
         for region in self.cloud.regions.values():
             region.table.exists = True
+            self._replace_security_group(region)
+            if self.adversary.lies:
+                # What was forged about a group that does not exist stays until the configuration names it no more.
+                existing = tuple(region.groups)
+                self.settings[region.name] = replace(self.settings[region.name], auto_scaling_groups=existing)
             mirrors = self.settings[region.name].mode is Mode.MIRROR and self.cloud.quota != SMALL_QUOTA
             for rule in () if mirrors else list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
@@ -301,6 +306,13 @@ class History:
                     for id in [id for id, instance in group.instances.items() if instance.state == "Standby"]:
                         group.terminate(id)
                     group.scale_to(min(group.desired, 1))
+
+    def _replace_security_group(self, region: CloudRegion) -> None:
+        """Deploys a Region with another security group, if its own was deleted."""
+        if self.checker.context.deleted_groups(region.name):
+            region.replace_security_group()
+            existing = tuple(region.security_groups.groups)
+            self.settings[region.name] = replace(self.settings[region.name], security_groups=existing)
 
     def _give_self_rules_back(self, region: CloudRegion) -> None:
         """Lets a security group admit itself again. An operator has its quota raised if it has no room for that."""

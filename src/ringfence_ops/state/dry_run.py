@@ -201,6 +201,10 @@ class DryRunSecurityGroups:
         """See `interfaces.SecurityGroups.rules`."""
         return {group: tuple(self._changed(group, rules)) for group, rules in self.real.rules(groups).items()}
 
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        return self.real.missing(groups)
+
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
         added = [

@@ -12,7 +12,7 @@ from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.event_bridge import EventBridge
-from ringfence_lab.sim.aws.history import CloudChange
+from ringfence_lab.sim.aws.history import CloudChange, GroupDeleted
 from ringfence_lab.sim.aws.instances import TERMINATED_STAYS_SECONDS, Ec2
 from ringfence_lab.sim.aws.lifecycle import Hook
 from ringfence_lab.sim.aws.queue import Queue
@@ -43,7 +43,7 @@ class CloudRegion:
         self.events = EventBridge(name, ACCOUNT, context.clock, self.queue.send)
         self.ec2 = Ec2(name, number, context.clock, pool, context.record)
         self.groups: dict[str, AutoScalingGroup] = {}
-        self.security_groups = SecurityGroupStore()
+        self.security_groups = SecurityGroupStore(context.clock)
         self.table = DynamoDbTable(name, context.clock.now, context.record)
         self._context = context
         self.security_group = self.add_security_group(f"sg-{number:08x}", context.ports)
@@ -79,10 +79,19 @@ class CloudRegion:
         """Adds a security group that admits itself on the ports (`tcp/9042,udp/7000`)."""
         context = self._context
         group = SecurityGroup(SecurityGroupId(id), self.name, context.clock, context.record, context.quota)
-        self.security_groups.groups[group.id] = group
+        self.security_groups.add(group)
         for range_ in ports.split(",") if ports else ():
             group.allow_group(group.id, range_)
         return group
+
+    def delete_security_group(self) -> None:
+        """DeleteSecurityGroup of the first one."""
+        self.security_groups.delete(self.security_group.id)
+        self._context.record(GroupDeleted(self.name, self.security_group.id))
+
+    def replace_security_group(self) -> None:
+        """Creates a security group in the place of the first one. An id is never used twice."""
+        self.security_group = self.add_security_group(f"{self.security_group.id}f", self._context.ports)
 
     def take_self_rules_away(self) -> None:
         """Revokes the rules by which the first security group admits itself, so that `auto` finds no port."""

@@ -42,6 +42,7 @@ class SecurityGroup:
         self._record = record
         self._sources: dict[Source, RuleId] = {}
         self._used = [0, 0]  # of IPv4, and of IPv6
+        self._is_deleted = False
         self._made = 0
         self._past: Past[tuple[Rule, ...]] = Past(clock, ())
 
@@ -91,6 +92,12 @@ class SecurityGroup:
         self._past.record(tuple(self.rules.values()))
 
     # Actions of an operator.
+
+    def delete(self) -> None:
+        """DeleteSecurityGroup: it has no rules any more, and gets none."""
+        self.rules.clear()
+        self._sources.clear()
+        self._is_deleted = True
 
     def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
         """Adds a rule for a CIDR, in canonical form as EC2 stores it. Raises Refused."""
@@ -142,6 +149,8 @@ class SecurityGroup:
         return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
 
     def _put(self, made: Sequence[Rule], by: Invocation | None) -> None:
+        if self._is_deleted:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidGroup.NotFound: {self.id}")
         for rule in made:
             self._check(rule)
         sources = [_source(rule) for rule in made]
@@ -177,8 +186,23 @@ class SecurityGroup:
 class SecurityGroupStore:
     """All security groups of a Region."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self.groups: dict[SecurityGroupId, SecurityGroup] = {}
+        self._existing: Past[frozenset[SecurityGroupId]] = Past(clock, frozenset())
+
+    def add(self, group: SecurityGroup) -> None:
+        """CreateSecurityGroup."""
+        self.groups[group.id] = group
+        self._existing.record(frozenset(self.groups))
+
+    def delete(self, id: SecurityGroupId) -> None:
+        """DeleteSecurityGroup, with all its rules. Their addresses are admitted nowhere any more."""
+        self.groups.pop(id).delete()
+        self._existing.record(frozenset(self.groups))
+
+    def existing(self, age: float = 0.0) -> frozenset[SecurityGroupId]:
+        """DescribeSecurityGroups, as it answered `age` seconds ago."""
+        return self._existing.seconds_ago(age)
 
     def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """DescribeSecurityGroupRules, as it answered `age` seconds ago. A group that does not exist has no rules.

@@ -19,6 +19,7 @@ OPERATIONS = (
     "DescribeAutoScalingGroups",
     "DescribeInstances",
     "DescribeSecurityGroupRules",
+    "DescribeSecurityGroups",
     "Scan",
     "Query",
     "PutItem",
@@ -98,6 +99,13 @@ class SimulatedSecurityGroups:
         """See `interfaces.SecurityGroups.rules`."""
         answer = self.region.security_groups.described
         return self.line.call(self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        existing = self.region.security_groups.existing
+        return self.line.call(
+            self.region.name, "ec2", "DescribeSecurityGroups", lambda age: frozenset(groups) - existing(age)
+        )
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""

@@ -12,7 +12,11 @@ from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opene
 from ringfence_lab.sim.properties.context import CheckContext
 from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
-from ringfence_lab.sim.properties.launches import launches_are_abandoned_only_without_room, launches_are_admitted_first
+from ringfence_lab.sim.properties.launches import (
+    launches_are_abandoned_only_without_room,
+    launches_are_admitted_first,
+    launches_need_an_own_security_group,
+)
 from ringfence_lab.sim.properties.members import (
     members_in_service_stay_admitted,
     rules_are_added_before_others_are_removed,
@@ -42,6 +46,7 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
     LabelChanged: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
     ActionCompleted: (
         launches_are_admitted_first,
+        launches_need_an_own_security_group,
         launches_are_abandoned_only_without_room,
         terminations_are_released_first,
         peer_deadlines_are_kept,

@@ -49,11 +49,8 @@ def _is_of_another(context: CheckContext, rule: Rule, change: ActionCompleted) -
     label = rule.label(context.cloud.cluster)
     if label is None or label.instance == change.instance:
         return False
-    table = context.cloud.regions[change.region].table
-    roster, held = table.rosters.get(label.roster), table.held.get(rule.group)
-    member = roster.members.get(InstanceId(label.instance)) if roster is not None else None
-    is_missing = member is not None and member.state is MemberState.MISSING
-    return is_missing or (held is not None and rule.id in held.rules)
+    held = context.cloud.regions[change.region].table.held.get(rule.group)
+    return _is_missing(context, label) or (held is not None and rule.id in held.rules)
 
 
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:
@@ -136,6 +133,8 @@ def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterato
                 continue
             if _is_of_a_new_member(context, label):
                 continue
+            if label.roster.region == by.home and _is_missing(context, label):
+                continue  # one more answer must confirm that it is gone
             if label.roster.region == by.home or _is_no_roster(context, label.roster, by.home):
                 yield f"{by} left {rule}"
 
@@ -149,6 +148,13 @@ def _is_of_a_new_member(context: CheckContext, label: Label) -> bool:
     instance = region.ec2.instances.get(InstanceId(label.instance))
     is_new = member is not None and context.now() - member.since < STALE_SECONDS
     return is_new and instance is not None and not instance.addresses.get(AddressKind.PUBLIC_IPV4)
+
+
+def _is_missing(context: CheckContext, label: Label) -> bool:
+    """Whether the home Region's roster has the label's instance as a member that AWS does not show."""
+    roster = context.cloud.regions[label.roster.region].table.rosters.get(label.roster)
+    member = roster.members.get(InstanceId(label.instance)) if roster is not None else None
+    return member is not None and member.state is MemberState.MISSING
 
 
 def _is_no_roster(context: CheckContext, key: RosterKey, home: Region) -> bool:

@@ -10,6 +10,7 @@ from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
     CloudChange,
+    GroupDeleted,
     ItemPut,
     LabelChanged,
     RowDeleted,
@@ -125,8 +126,15 @@ def _row_deleted(context: CheckContext, change: RowDeleted) -> None:
     _row_replaced(context, change.region, change.key)
 
 
+def _group_deleted(context: CheckContext, change: GroupDeleted) -> None:
+    context.memory.deleted[change.group] = context.now()
+
+
 def _row_written(context: CheckContext, change: RowWritten) -> None:
     _row_replaced(context, change.region, change.key)
+    row = context.cloud.regions[change.region].table.rosters.get(change.key)
+    for group in row.security_groups if row is not None else ():
+        context.memory.known_groups.setdefault((change.region, group), context.now())
     if change.region == change.key.region:
         context.memory.announced.setdefault(change.region, context.now())
         if change.by is not None:
@@ -160,6 +168,7 @@ _UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     RuleChanged: _rule_changed,
     ActionCompleted: _action_completed,
     AddressReturned: _address_returned,
+    GroupDeleted: _group_deleted,
     ItemPut: _item_put,
     RowDeleted: _row_deleted,
     RowWritten: _row_written,
