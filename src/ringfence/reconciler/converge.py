@@ -132,7 +132,8 @@ class Convergence:
         changes = {done.plan.group: done.changes for done in applied}
         for group, made in changes.items():
             self.report.quota(group, rules[group], made)
-        result = replace(self._result(applied, rows), labelled=self._labelled(rules, changes))
+        plans = [plan for plan in plans if plan.group not in gone]
+        result = replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
         barred = self._barred(gone, [group for group in unmanaged if group not in gone])
         return replace(result, barred=barred, gone=gone)
 
@@ -249,9 +250,8 @@ class Convergence:
             labels |= {change.addition.label for change in made if isinstance(change, Added)}
         return frozenset(label.roster for label in labels if label is not None)
 
-    def _result(self, applied: Sequence[_Applied], rows: Rows) -> RegionResult:
+    def _result(self, plans: Sequence[Plan], applied: Sequence[_Applied], rows: Rows) -> RegionResult:
         """What is known of the Region now."""
-        plans = [done.plan for done in applied]
         refused = [change for done in applied for change in done.changes if isinstance(change, NotAdded)]
         held = [(removal, removal.label) for done in applied for removal in done.held if removal.label is not None]
         borrowed = [relabelling.label for plan in plans for relabelling in plan.relabellings if self.add_only]
