@@ -1,6 +1,6 @@
 """Reduces botocore's descriptions of AWS to what the engine calls and reads, so that botocore has less to load.
 
-Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls five. Most of
+Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls six. Most of
 parsing an answer would search for members of an instance that the engine never reads: botocore searches for each member
 that is described. Needs only the standard library. Knows nothing of how the artefact is built.
 """
@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
             "AuthorizeSecurityGroupIngress",
             "DescribeInstances",
             "DescribeSecurityGroupRules",
+            "DescribeSecurityGroups",
             "RevokeSecurityGroupIngress",
             "UpdateSecurityGroupRuleDescriptionsIngress",
         }
@@ -40,6 +41,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),
+        "SecurityGroup": frozenset({"GroupId"}),
         "SecurityGroupRule": frozenset(
             {
                 "CidrIpv4",

@@ -149,6 +149,7 @@ def adapters_values(data: Path) -> dict[str, Any]:
     return {
         "instances": AwsInstances(ec2, Region(REGION)).of_groups(["db"]),
         "rules": AwsSecurityGroups(ec2, Region(REGION)).rules([group]),
+        "missing": AwsSecurityGroups(ec2, Region(REGION)).missing([group, SecurityGroupId("sg-2")]),
         "made": AwsSecurityGroups(ec2, Region(REGION)).authorize(group, [addition]),
         "groups": AwsAutoScaling(answered(data, "autoscaling"), Region(REGION)).groups(["db"]),
     }
@@ -168,6 +169,7 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
     }
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
+    assert few["missing"] == {"sg-2"}
     assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService"}}
 
 
@@ -179,6 +181,7 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
         ("dynamodb", "query"),
         ("ec2", "describe_instances"),
         ("ec2", "describe_security_group_rules"),
+        ("ec2", "describe_security_groups"),
     ],
 )
 def test_a_paginator_has_the_same_configuration_with_the_pruned_description(

@@ -123,7 +123,7 @@ class RegionPasses:
         """A peer's pass, within the peers' deadline."""
         deadline = self.services.clock.now() + self.request.settings.peer_deadline
         try:
-            return self._peer_within(deadline, region, early_rules)
+            return self._with_newer_groups(self._peer_within(deadline, region, early_rules), region)
         except NotDeployed as error:
             if self.rosters.rows.of(region):
                 return RegionPass(RegionResult(region, error))
@@ -162,23 +162,20 @@ class RegionPasses:
             return RegionPass(RegionResult(region))
         convergence = self._peer_convergence(region, announced, check)
         if early_rules is None or self._releases:
-            done = _run(convergence, None, None)
-        else:
-            done = _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
-        return self._with_newer_groups(done, region, announced, check)
+            return _run(convergence, None, None)
+        return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
 
-    def _with_newer_groups(
-        self, done: RegionPass, region: Region, announced: Mapping[SecurityGroupId, Ports], check: Callable[[], None]
-    ) -> RegionPass:
+    def _with_newer_groups(self, done: RegionPass, region: Region) -> RegionPass:
         """The pass over the groups that the peer has itself announced, if a group that our own table names is gone.
 
         Our table may have an older announcement than the peer's, or a forged one.
         """
-        if not done.result.gone:
+        if not done.result.gone or done.convergence is None:
             return done
+        check = done.convergence.access.before_call
         check()
         newer = announced_groups(region, self._services(region).table.rows_of(region))
-        if not newer or newer.keys() == announced.keys():
+        if not newer or newer.keys() == done.convergence.groups.keys():
             return done
         return _run(self._peer_convergence(region, newer, check), None, None)
 
