@@ -18,7 +18,7 @@ from distribution.prune_models import MEMBERS, OPERATIONS, prune
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
@@ -150,6 +150,7 @@ def adapters_values(data: Path) -> dict[str, Any]:
         "instances": AwsInstances(ec2, Region(REGION)).of_groups(["db"]),
         "rules": AwsSecurityGroups(ec2, Region(REGION)).rules([group]),
         "missing": AwsSecurityGroups(ec2, Region(REGION)).missing([group, SecurityGroupId("sg-2")]),
+        "lists": AwsSecurityGroups(ec2, Region(REGION)).prefix_lists([PrefixListId("pl-1")]),
         "made": AwsSecurityGroups(ec2, Region(REGION)).authorize(group, [addition]),
         "groups": AwsAutoScaling(answered(data, "autoscaling"), Region(REGION)).groups(["db"]),
     }
@@ -182,6 +183,7 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
         ("ec2", "describe_instances"),
         ("ec2", "describe_security_group_rules"),
         ("ec2", "describe_security_groups"),
+        ("ec2", "describe_managed_prefix_lists"),
     ],
 )
 def test_a_paginator_has_the_same_configuration_with_the_pruned_description(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.core.errors import Permanent, Refusal, Refused
 from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList, PrefixLists
 from tests.unit.builders import GROUP
 
 
@@ -26,6 +27,7 @@ class FakeSecurityGroups:
     malformed: frozenset[Cidr] = frozenset()
     calls: list[tuple[str, int]] = field(default_factory=list)
     gone: set[SecurityGroupId] = field(default_factory=set)
+    lists: dict[PrefixListId, PrefixList] = field(default_factory=dict)
 
     @classmethod
     def holding(cls, rules: Iterable[Rule], quota: int = 60, malformed: Iterable[Cidr] = ()) -> "FakeSecurityGroups":
@@ -40,6 +42,11 @@ class FakeSecurityGroups:
         """See `interfaces.SecurityGroups.missing`."""
         self.calls.append(("missing", len(groups)))
         return frozenset(self.gone.intersection(groups))
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        self.calls.append(("prefix_lists", len(ids)))
+        return {id: self.lists[id] for id in ids if id in self.lists}
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""

@@ -10,12 +10,13 @@ from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, Rul
 from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts
 from ringfence.core.region_result import RegionResult
+from ringfence.core.rule_count import PrefixList
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import PASSES, SECONDS_BETWEEN_LOOKS, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
@@ -474,6 +475,22 @@ def test_the_audit_event_of_held_removals_has_their_digest() -> None:
     assert of(RemovalsHeld, region.audit) == [
         RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, region.held[GROUP].digest)
     ]
+
+
+def test_a_prefix_list_counts_with_its_weight_in_the_quota_event() -> None:
+    region = region_with([rule("sgr-1", None, prefix_list=PrefixListId("pl-1"))], rows(roster({I1: X})))
+    region.groups.lists = {PrefixListId("pl-1"): PrefixList(ipv6=False, weight=20)}
+    # when
+    region.run_pass()
+    # then
+    assert ("prefix_lists", 1) in region.groups.calls
+    assert {(event.family, event.rules) for event in of(QuotaUsed, region.audit)} == {("ipv4", 21), ("ipv6", 0)}
+
+
+def test_a_pass_asks_for_no_prefix_list_without_a_rule_that_references_one() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    region.run_pass()
+    assert "prefix_lists" not in operations(region)
 
 
 def test_the_quota_event_counts_the_rules_after_the_changes() -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
 from ringfence.core.model.addresses import AddressKind, Cidr, host, is_ipv6, network
-from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.observation import Described, Instance, Power
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList, PrefixLists
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         InstanceNetworkInterfaceTypeDef,
         InstanceTypeDef,
         IpPermissionTypeDef,
+        ManagedPrefixListTypeDef,
         SecurityGroupRuleTypeDef,
     )
 
@@ -145,6 +147,19 @@ class AwsSecurityGroups:
             found = {described["GroupId"] for page in pages for described in page["SecurityGroups"]}
         return frozenset(group for group in groups if group not in found)
 
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`. Uses a filter: a call by ids fails if one is unknown."""
+        found: dict[PrefixListId, PrefixList] = {}
+        with translated(self.region, "DescribeManagedPrefixLists"):
+            for start in range(0, len(ids), FILTER_VALUES):
+                pages = self.client.get_paginator("describe_managed_prefix_lists").paginate(
+                    Filters=[{"Name": "prefix-list-id", "Values": list(ids[start : start + FILTER_VALUES])}]
+                )
+                for page in pages:
+                    for described in page["PrefixLists"]:
+                        found[PrefixListId(described["PrefixListId"])] = _prefix_list(described)
+        return found
+
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
         with translated(self.region, "AuthorizeSecurityGroupIngress"):
@@ -178,7 +193,30 @@ def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
         opening=Opening(ports, _canonical(cidr)) if cidr else None,
         source_group=SecurityGroupId(source) if source else None,
         description=described.get("Description", ""),
+        prefix_list=PrefixListId(described["PrefixListId"]) if described.get("PrefixListId") else None,
     )
+
+
+AWS_WEIGHTS = {
+    "cloudfront.origin-facing": 55,
+    "dynamodb": 1,
+    "ec2-instance-connect": 2,
+    "groundstation": 5,
+    "route53-healthchecks": 25,
+    "s3": 1,
+    "s3express": 6,
+    "vpc-lattice": 10,
+}
+"""The weights of AWS-managed prefix lists by the end of their names, as far as AWS does not answer with a maximum.
+
+Source: Amazon VPC User Guide, "AWS-managed prefix list weight"."""
+
+
+def _prefix_list(described: "ManagedPrefixListTypeDef") -> PrefixList:
+    """The prefix list. AWS documents a weight for each list of its own, and shows a maximum for a customer's list."""
+    service = described.get("PrefixListName", "").split(".", 3)[-1].removeprefix("ipv6.")
+    weight = described.get("MaxEntries") or AWS_WEIGHTS.get(service, 1)
+    return PrefixList(ipv6=described.get("AddressFamily") == "IPv6", weight=weight)
 
 
 def _canonical(cidr: str) -> Cidr:

@@ -6,7 +6,7 @@ The order of reads is part of the protocol. Rules are read before rows if anythi
 rows are read again, and if they differ, another pass follows.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
@@ -15,9 +15,10 @@ from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
-from ringfence.core.model.rules import Label
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult, RosterInstance
+from ringfence.core.rule_count import PrefixLists, prefix_lists_of
 from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
@@ -130,8 +131,9 @@ class Convergence:
         gone = self._gone([done for done in applied if done.failed is not None], unmanaged, rules)
         applied = [done for done in applied if done.plan.group not in gone]
         changes = {done.plan.group: done.changes for done in applied}
+        prefix_lists = self._prefix_lists(rule for group in changes for rule in rules[group])
         for group, made in changes.items():
-            self.report.quota(group, rules[group], made)
+            self.report.quota(group, rules[group], made, prefix_lists)
         plans = [plan for plan in plans if plan.group not in gone]
         result = replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
         barred = self._barred(gone, [group for group in unmanaged if group not in gone])
@@ -220,6 +222,16 @@ class Convergence:
             return self.access.security_groups.missing(sorted(groups))
         except RingfenceError:
             return frozenset()
+
+    def _prefix_lists(self, rules: Iterable[Rule]) -> PrefixLists:
+        """The prefix lists that the rules reference. Asks EC2 only if there are any. If it fails, none is known."""
+        if not (ids := prefix_lists_of(rules)):
+            return {}
+        try:
+            self.access.before_call()
+            return self.access.security_groups.prefix_lists(ids)
+        except RingfenceError:
+            return {}
 
     def _barred(self, gone: Set[SecurityGroupId], unmanaged: Sequence[SecurityGroupId]) -> CannotAdmit | None:
         """Why no instance can be admitted, if there are groups that do not exist, or that have no ports to manage."""

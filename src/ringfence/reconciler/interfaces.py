@@ -10,11 +10,12 @@ from typing import Protocol, TypeVar
 
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Described, Instance
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -78,6 +79,9 @@ class SecurityGroups(Protocol):
 
     def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
         """Those of the groups that do not exist."""
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """What a rule that references one of the prefix lists counts as. A list that does not exist is left out."""
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """Makes all of the rules in one call, and returns them. Raises `errors.Refused` and makes none."""

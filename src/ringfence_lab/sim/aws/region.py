@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import Region, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rules import Rule
+from ringfence.core.rule_count import PrefixList
 from ringfence_lab.sim.aws.addresses import AddressPool
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.clock import VirtualClock
@@ -44,6 +45,7 @@ class CloudRegion:
         self.ec2 = Ec2(name, number, context.clock, pool, context.record)
         self.groups: dict[str, AutoScalingGroup] = {}
         self.security_groups = SecurityGroupStore(context.clock)
+        self.prefix_lists: dict[PrefixListId, PrefixList] = {}
         self.table = DynamoDbTable(name, context.clock.now, context.record)
         self._context = context
         self.security_group = self.add_security_group(f"sg-{number:08x}", context.ports)
@@ -78,7 +80,9 @@ class CloudRegion:
     def add_security_group(self, id: str, ports: str) -> SecurityGroup:
         """Adds a security group that admits itself on the ports (`tcp/9042,udp/7000`)."""
         context = self._context
-        group = SecurityGroup(SecurityGroupId(id), self.name, context.clock, context.record, context.quota)
+        group = SecurityGroup(
+            SecurityGroupId(id), self.name, context.clock, context.record, context.quota, self.prefix_lists
+        )
         self.security_groups.add(group)
         for range_ in ports.split(",") if ports else ():
             group.allow_group(group.id, range_)

@@ -10,11 +10,12 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from ringfence.core.errors import Permanent, Refusal, Refused
-from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import PrefixListId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists, count_rules
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleChanged, RuleMade, RuleRevoked
 from ringfence_lab.sim.aws.past import Past
@@ -25,7 +26,10 @@ Source = Opening | tuple[PortRange, str]
 
 
 class SecurityGroup:
-    """One security group with its inbound rules. `quota` is for each address family."""
+    """One security group with its inbound rules. `quota` is for each address family.
+
+    `prefix_lists` are those of the Region.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class SecurityGroup:
         clock: VirtualClock,
         record: Callable[[CloudChange], None],
         quota: int,
+        prefix_lists: PrefixLists | None = None,
     ) -> None:
         self.id = id
         self.region = region
@@ -43,6 +48,7 @@ class SecurityGroup:
         self._sources: dict[Source, RuleId] = {}
         self._used = [0, 0]  # of IPv4, and of IPv6
         self._is_deleted = False
+        self._prefix_lists = {} if prefix_lists is None else prefix_lists
         self._made = 0
         self._past: Past[tuple[Rule, ...]] = Past(clock, ())
 
@@ -56,7 +62,7 @@ class SecurityGroup:
         return None if id is None else self.rules[id]
 
     def used(self, *, ipv6: bool) -> int:
-        """The number of rules in the family. A rule whose source is a group or a prefix list counts in both."""
+        """The number of rules in the family, as the quota counts them."""
         return self._used[ipv6]
 
     def authorize(self, additions: Sequence[Addition], by: Invocation | None) -> tuple[Rule, ...]:
@@ -116,9 +122,9 @@ class SecurityGroup:
         """Whether the group admits itself on any port."""
         return any(rule.source_group == self.id for rule in self.rules.values())
 
-    def allow_prefix_list(self, name: str, ports: str) -> RuleId:
-        """Adds a rule whose source is a prefix list; it counts as one rule here. Raises Refused."""
-        return self._by_hand(self._rule(PortRange.parse(ports), None, name))
+    def allow_prefix_list(self, id: PrefixListId, ports: str) -> RuleId:
+        """Adds a rule whose source is a prefix list, which counts as the list's maximum of entries. Raises Refused."""
+        return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), prefix_list=id))
 
     def revoke_by_hand(self, id: RuleId) -> None:
         """Removes a rule. Raises Refused."""
@@ -159,7 +165,7 @@ class SecurityGroup:
         for source in sources:
             if source in self._sources:
                 raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
-        for family, more in enumerate(map(sum, zip(*map(_weights, made), strict=True))):
+        for family, more in enumerate(self._weights(made)):
             if more and self._used[family] + more > self.quota:
                 raise Refused(
                     Refusal.QUOTA,
@@ -173,8 +179,12 @@ class SecurityGroup:
         self._past.record(tuple(self.rules.values()))
 
     def _count(self, rule: Rule, sign: int) -> None:
-        for family, weight in enumerate(_weights(rule)):
+        for family, weight in enumerate(self._weights([rule])):
             self._used[family] += sign * weight
+
+    def _weights(self, rules: Sequence[Rule]) -> tuple[int, int]:
+        count = count_rules(rules, self._prefix_lists)
+        return count.ipv4, count.ipv6
 
     def _check(self, rule: Rule) -> None:
         if len(rule.description) > DESCRIPTION_LIMIT or not is_describable(rule.description):
@@ -219,11 +229,4 @@ class SecurityGroupStore:
 
 
 def _source(rule: Rule) -> Source:
-    return rule.opening or (rule.ports, rule.source_group or rule.description)
-
-
-def _weights(rule: Rule) -> tuple[int, int]:
-    """How much the rule counts in IPv4 and in IPv6."""
-    if rule.opening is None:
-        return 1, 1
-    return (0, 1) if is_ipv6(rule.opening.cidr) else (1, 0)
+    return rule.opening or (rule.ports, rule.source_group or rule.prefix_list or rule.description)

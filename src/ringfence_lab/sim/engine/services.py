@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Described, Instance
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
@@ -20,6 +21,7 @@ OPERATIONS = (
     "DescribeInstances",
     "DescribeSecurityGroupRules",
     "DescribeSecurityGroups",
+    "DescribeManagedPrefixLists",
     "Scan",
     "Query",
     "PutItem",
@@ -105,6 +107,16 @@ class SimulatedSecurityGroups:
         existing = self.region.security_groups.existing
         return self.line.call(
             self.region.name, "ec2", "DescribeSecurityGroups", lambda age: frozenset(groups) - existing(age)
+        )
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        existing = self.region.prefix_lists
+        return self.line.call(
+            self.region.name,
+            "ec2",
+            "DescribeManagedPrefixLists",
+            lambda _: {id: existing[id] for id in ids if id in existing},
         )
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
