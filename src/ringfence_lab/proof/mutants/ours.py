@@ -64,26 +64,6 @@ OURS = (
         (Replace("decide_without_group", "_ not in _.absent", "True"),),
     ),
     Mutant(
-        "undescribed-is-absent",
-        "An instance of a missing group that runs counts as one that EC2 does not know.",
-        _WITHOUT_GROUP,
-        "core.without_group",
-        (
-            Replace("decide_without_group", "_.instances.get(_)", "None"),
-            Replace("decide_without_group", "_ not in _.absent", "False"),
-        ),
-    ),
-    Mutant(
-        "one-look-at-a-missing-group",
-        "One answer that does not know an instance of a missing group ends its membership.",
-        _WITHOUT_GROUP,
-        "core.without_group",
-        (
-            Replace("decide_without_group", "_.state is not MemberState.MISSING", "False"),
-            Replace("decide_without_group", "_ < STALE_SECONDS", "False"),
-        ),
-    ),
-    Mutant(
         "no-port-no-plan",
         "A security group without a port to manage keeps the rules of departed members.",
         "issue 12, item 7",
@@ -102,19 +82,6 @@ OURS = (
         "issue 12, item 7",
         "core.plan",
         (Replace("plan_group", "W.get(O) if P else D.get(C)", "W.get(O)"),),
-    ),
-    Mutant(
-        "doors-at-home-do-not-count",
-        "A departed instance that the home Region may still admit is no pending release.",
-        "issue 12, item 7",
-        "reconciler.rosters",
-        (
-            Replace(
-                "record_pending_releases",
-                "pending_releases(R, E, W, S)",
-                "pending_releases(R, E, W, {name: result for name, result in S.items() if name != R.key.region})",
-            ),
-        ),
     ),
     Mutant(
         "gone-group-admits",
