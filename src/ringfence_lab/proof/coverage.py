@@ -13,7 +13,7 @@ from rich.table import Table
 from ringfence_lab.sim.adversary import ACTIONS as FORGERIES
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.services import OPERATIONS
-from ringfence_lab.sim.operators import ACTIONS
+from ringfence_lab.sim.operators import ALL_ACTIONS
 from ringfence_lab.sim.weather import STALE_CALLS
 
 OUTCOMES = ("ok", *(effect.value for effect in Effect if effect is not Effect.DENY), "Refused", "Conflict")
@@ -56,7 +56,7 @@ HAPPENINGS = (
     "event doubled",
     "correlated lag",
     "table recreated",
-    *(action.__name__ for action, _ in ACTIONS),
+    *(action.__name__ for action, _ in ALL_ACTIONS),
     *(action.__name__ for action, _ in FORGERIES),
     "siege",
 )

@@ -4,7 +4,7 @@ Each action does one thing and returns a text for the trace, which is empty if i
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
@@ -14,6 +14,7 @@ from ringfence_lab.sim.aws.lifecycle import GroupInstance
 from ringfence_lab.sim.aws.region import CloudRegion
 
 OperatorAction = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
+Actions = Sequence[tuple[OperatorAction, int]]
 
 MOST = 4
 """The largest desired capacity of a group."""
@@ -177,21 +178,20 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (write_rule, 2),
     (delete_rule, 2),
     (change_rule, 1),
-    (take_self_rules_away, 1),
-    (force_delete_group, 1),
-    (delete_security_group, 1),
 )
+"""Every action that leaves the groups in place, with its weight."""
+
+ALL_ACTIONS = (*ACTIONS, (take_self_rules_away, 1), (force_delete_group, 1), (delete_security_group, 1))
 """Every action with its weight."""
 
-_KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
-
-def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
+def act(region: CloudRegion, chance: random.Random, actions: Actions = ALL_ACTIONS) -> tuple[str, str]:
     """Runs one random action in a Region. Returns its name and its text, which may be empty."""
     if not region.groups or region.security_group.id not in region.security_groups.groups:
         return "", ""
     group = chance.choice(list(region.groups.values()))
-    action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]
+    kinds, weights = zip(*actions, strict=True)
+    action: OperatorAction = chance.choices(kinds, weights)[0]
     text = action(region, group, chance)
     return action.__name__, f"{region.name}: an operator {text}" if text else ""
 

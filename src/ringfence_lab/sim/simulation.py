@@ -103,6 +103,7 @@ class History:
         self.checker = Checker(self.cloud, self.settings)
         self.scheduler = Scheduler(self.cloud.clock, lambda count: int(chance.random() * count))
         self.weather = Weather(self.cloud, chance)
+        self.operator_actions: operators.Actions = operators.ALL_ACTIONS
         self.adversary = Adversary(self.cloud, chance)
         self.invocations = Invocations(
             self.cloud,
@@ -158,7 +159,7 @@ class History:
                 break
 
     def _let_operators_act(self, region: Region) -> str:
-        name, text = operators.act(self.cloud.region(region), self.chance)
+        name, text = operators.act(self.cloud.region(region), self.chance, self.operator_actions)
         self.result.coverage[name] += bool(text)
         self.invocations.interference += 1
         return text
