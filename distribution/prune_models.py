@@ -1,8 +1,8 @@
 """Reduces botocore's descriptions of AWS to what the engine calls and reads, so that botocore has less to load.
 
-Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls five. Most of
-parsing an answer would search for members of an instance that the engine never reads: botocore searches for each member
-that is described. Needs only the standard library. Knows nothing of how the artefact is built.
+Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls seven. Most
+of parsing an answer would search for members of an instance that the engine never reads: botocore searches for each
+member that is described. Needs only the standard library. Knows nothing of how the artefact is built.
 """
 
 import gzip
@@ -19,8 +19,9 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
         {
             "AuthorizeSecurityGroupIngress",
             "DescribeInstances",
-            "DescribeSecurityGroups",
+            "DescribeManagedPrefixLists",
             "DescribeSecurityGroupRules",
+            "DescribeSecurityGroups",
             "RevokeSecurityGroupIngress",
             "UpdateSecurityGroupRuleDescriptionsIngress",
         }
@@ -39,6 +40,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "InstanceNetworkInterface": frozenset({"Association", "Ipv6Addresses", "PrivateIpAddresses"}),
         "InstanceNetworkInterfaceAssociation": frozenset({"PublicIp"}),
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
+        "ManagedPrefixList": frozenset({"AddressFamily", "MaxEntries", "PrefixListId", "PrefixListName"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),
         "SecurityGroup": frozenset({"GroupId", "Tags"}),
@@ -51,6 +53,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
                 "GroupId",
                 "IpProtocol",
                 "IsEgress",
+                "PrefixListId",
                 "ReferencedGroupInfo",
                 "SecurityGroupRuleId",
                 "ToPort",

@@ -36,6 +36,8 @@ CALLS: list[Call] = [
     ("ec2", "DescribeInstances", {"Filters": [{"Name": "tag:x", "Values": ["y"]}]}),
     ("ec2", "DescribeSecurityGroups", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     ("ec2", "DescribeSecurityGroupRules", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
+    ("ec2", "DescribeManagedPrefixLists", {"Filters": [{"Name": "prefix-list-id", "Values": ["pl-1"]}]}),
+    ("ec2", "DescribeSecurityGroups", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     (
         "ec2",
         "AuthorizeSecurityGroupIngress",

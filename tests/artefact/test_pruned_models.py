@@ -18,7 +18,7 @@ from distribution.prune_models import MEMBERS, OPERATIONS, prune
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
@@ -151,6 +151,8 @@ def adapters_values(data: Path) -> dict[str, Any]:
     return {
         "instances": AwsInstances(ec2, Region(REGION)).of_groups(["db"]),
         "rules": AwsSecurityGroups(ec2, Region(REGION)).rules([group]),
+        "missing": AwsSecurityGroups(ec2, Region(REGION)).missing([group, SecurityGroupId("sg-2")]),
+        "lists": AwsSecurityGroups(ec2, Region(REGION)).prefix_lists([PrefixListId("pl-1")]),
         "made": AwsSecurityGroups(ec2, Region(REGION)).authorize(group, [addition]),
         "groups": AwsAutoScaling(answered(data, "autoscaling"), Region(REGION)).groups(["db"]),
     }
@@ -170,6 +172,7 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
     }
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
+    assert few["missing"] == {"sg-2"}
     assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService", "i-2": "Warmed:Running"}}
 
 
@@ -182,6 +185,8 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
         ("dynamodb", "query"),
         ("ec2", "describe_instances"),
         ("ec2", "describe_security_group_rules"),
+        ("ec2", "describe_security_groups"),
+        ("ec2", "describe_managed_prefix_lists"),
     ],
 )
 def test_a_paginator_has_the_same_configuration_with_the_pruned_description(

@@ -100,7 +100,7 @@ def test_an_abandoned_launch_ends_through_the_termination_hook_and_is_replaced(w
 @documented("Auto Scaling User Guide, How lifecycle hooks work: scale in")
 def test_a_terminating_instance_waits_with_its_addresses_and_an_event_is_sent(world: World, group: Group) -> None:
     instance = in_service(world, group)
-    before = world.home.instances.by_id([instance])[instance].addresses
+    before = world.home.instances.by_id([instance]).instances[instance].addresses
 
     group.scale_to(0)
 
@@ -108,7 +108,7 @@ def test_a_terminating_instance_waits_with_its_addresses_and_an_event_is_sent(wo
     sent = event(world, group, Terminating)
     assert (sent.instance, sent.hook) == (instance, TERMINATE_HOOK)
     assert (sent.origin, sent.destination) == (Place.GROUP, Place.EC2)
-    described = world.home.instances.by_id([instance])[instance]
+    described = world.home.instances.by_id([instance]).instances[instance]
     assert (described.power, dict(described.addresses)) == (Power.RUNNING, dict(before))
 
 
@@ -170,13 +170,13 @@ def test_a_root_volume_is_replaced_through_both_hooks_and_the_instance_keeps_its
     world: World, group: Group
 ) -> None:
     instance = in_service(world, group)
-    before = world.home.instances.by_id([instance])[instance].addresses
+    before = world.home.instances.by_id([instance]).instances[instance].addresses
 
     group.replace_root_volumes()
     reaches(world, group, instance, "ReplacingRootVolume:Wait")
     assert complete(world, group, instance, TERMINATE_HOOK)
     reaches(world, group, instance, "Pending:Wait")
-    described = world.home.instances.by_id([instance])[instance]
+    described = world.home.instances.by_id([instance]).instances[instance]
     assert complete(world, group, instance, LAUNCH_HOOK)
     reaches(world, group, instance, "InService")
 
@@ -194,7 +194,7 @@ def test_a_detached_instance_continues_to_run_outside_of_its_group(world: World,
 
     leaves(world, group, instance)
     world.eventually(lambda: instance not in world.home.instances.of_groups([group.name]))
-    described = world.home.instances.by_id([instance])[instance]
+    described = world.home.instances.by_id([instance]).instances[instance]
     assert (described.power, described.group) == (Power.RUNNING, None)
 
 

@@ -13,6 +13,7 @@ from ringfence.core.hook_decision import STILL_WAITS, WaitingInstance, waiting_i
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Roster
+from ringfence.core.observation import Described
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import HomeServices, Services
@@ -82,7 +83,9 @@ class NoInstances:
         """See `interfaces.Instances.of_groups`."""
         return {}
 
-    by_id = of_groups
+    def by_id(self, _ids: object) -> Described:
+        """See `interfaces.Instances.by_id`."""
+        return Described({})
 
 
 @dataclass(slots=True)

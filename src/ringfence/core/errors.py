@@ -67,6 +67,14 @@ def _is_new(event: Event, now: float) -> bool:
     return isinstance(event, Launching | Terminating) and event.time is not None and now - event.time < POLICIES_ARE_NEW
 
 
+class CannotAdmit(Permanent):
+    """A Region can admit no instance until someone changes something. It still releases departed instances."""
+
+    def reason_for(self, event: Event, now: float) -> str | None:
+        """See `Permanent.reason_for`. A termination is not affected."""
+        return super().reason_for(event, now) if isinstance(event, Launching) else None
+
+
 class HookNotAnswered(Permanent):
     """One waiting hook cannot be answered because of another error. `event` named the wait, or is None."""
 

@@ -218,12 +218,21 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if results.home.barred is not None:
+        return Hold(waiting, f"its own Region can admit no instance: {results.home.barred}")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     if (refused := results.home.lacking.get(key)) is not None:
         return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
+    return _launch_in_peers(waiting, roster, results, settings, since=member.since)
+
+
+def _launch_in_peers(
+    waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings, *, since: int
+) -> HookDecision:
+    """The answer to a launch that its own Region admits. `since` is when it launched, in epoch seconds."""
     if (unconfirmed := results.unconfirmed(roster.key, waiting.instance)) is not None:
         return Hold(waiting, unconfirmed)
     lacking = results.not_admitting(roster.key, waiting.instance)
@@ -231,7 +240,7 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
     if required:
         return Hold(waiting, f"not yet admitted in {_names(required)}, which the configuration requires")
     new = results.about_to_announce(lacking)
-    if new and (waited := results.now - member.since) < settings.announcement_wait:
+    if new and (waited := results.now - since) < settings.announcement_wait:
         why = f"{_names(new)} is being deployed, and has not announced its security groups yet"
         return Hold(waiting, f"{why}, after {waited:.0f} s of {settings.announcement_wait} s")
     if lacking:

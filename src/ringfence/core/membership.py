@@ -33,7 +33,8 @@ TOMBSTONE_SECONDS = 2 * 3600
 class _Evidence:
     """All that is known of one instance of a group.
 
-    `departed_at` is its tombstone, in epoch seconds. `instances` are all instances that EC2 describes.
+    `departed_at` is its tombstone, in epoch seconds. `absent` says that EC2 does not know the instance, which is more
+    than not being described. `instances` are all instances that EC2 describes.
     """
 
     group: str
@@ -42,6 +43,7 @@ class _Evidence:
     event: LifecycleEvent | None
     listed: Phase | None
     described: Instance | None
+    absent: bool
     waits_on_its_way_into_the_pool: bool
     instances: Iterable[Instance]
 
@@ -115,18 +117,11 @@ def decide_members(
             case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
                 departed.pop(id, None)
                 members[id] = _member(evidence, now, settings)
-            case Phase.LEAVING:
-                # Only for instances that are known: otherwise a stranger's events would fill the row.
-                if evidence.is_known:
-                    departed.setdefault(id, _event_time(evidence.event, now))
-            case Phase.WARM:
-                # An instance that its event shows on its way from EC2 into the pool was never a member.
-                if evidence.member is not None or (evidence.is_known and evidence.may_come_from_the_group):
-                    departed.setdefault(id, _event_time(evidence.event, now))
-            case Phase.UNKNOWN:
-                kept = _kept(evidence, now)
-                if kept is not None:
-                    members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
+            case Phase.UNKNOWN if (kept := _kept(evidence, now)) is not None:
+                members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
+            case Phase.LEAVING | Phase.WARM | Phase.UNKNOWN:
+                if (at := _departure(evidence, verdict.phase, now)) is not None:
+                    departed.setdefault(id, at)
             case _:
                 assert_never(verdict.phase)
         if verdict.look_again or _lacks_an_address(verdict, evidence, members.get(id)):
@@ -136,7 +131,7 @@ def decide_members(
         version=before.version,
         members=members,
         departed=departed,
-        pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.peers},
+        pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.regions},
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
         account=settings.account,
@@ -144,6 +139,21 @@ def decide_members(
         updated_at=before.updated_at,
     )
     return RosterDecision(roster, frozenset(look_again), _too_many_addresses(before.key, observation, settings))
+
+
+def _departure(evidence: _Evidence, phase: Phase, now: int) -> int | None:
+    """When the instance departed, in epoch seconds. None if that is not certain, or if it was never a member."""
+    match phase:
+        case Phase.LEAVING:
+            # Only for instances that are known: otherwise a stranger's events would fill the row.
+            departed = evidence.is_known
+        case Phase.WARM:
+            # An instance that its event shows on its way from EC2 into the pool was never a member.
+            departed = evidence.member is not None or (evidence.is_known and evidence.may_come_from_the_group)
+        case _:
+            # AWS has not shown it for a minute, and EC2 does not know it: it has forgotten an instance that ended.
+            return evidence.member.since if evidence.member is not None and evidence.absent else None
+    return _event_time(evidence.event, now) if departed else None
 
 
 def _too_many_addresses(key: RosterKey, observation: Observation, settings: Settings) -> tuple[str, ...]:
@@ -214,6 +224,7 @@ def _evidence(
             event=fresh.get(id),
             listed=observation.phase(group, id),
             described=observation.instances.get(id),
+            absent=id in observation.absent,
             waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
             instances=observation.instances.values(),
         )

@@ -13,7 +13,7 @@ from rich.table import Table
 from ringfence_lab.sim.adversary import ACTIONS as FORGERIES
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.services import OPERATIONS
-from ringfence_lab.sim.operators import ACTIONS
+from ringfence_lab.sim.operators import ALL_ACTIONS
 from ringfence_lab.sim.weather import POLICIES, STALE_CALLS
 
 OUTCOMES = ("ok", *(effect.value for effect in Effect), "Refused", "Conflict")
@@ -58,7 +58,7 @@ HAPPENINGS = (
     "correlated lag",
     "table created",
     "table recreated",
-    *(action.__name__ for action, _ in ACTIONS),
+    *(action.__name__ for action, _ in ALL_ACTIONS),
     *(action.__name__ for action, _ in FORGERIES),
     "siege",
 )

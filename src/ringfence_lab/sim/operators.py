@@ -4,7 +4,7 @@ Each action does one thing and returns a text for the trace, which is empty if i
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
@@ -14,6 +14,7 @@ from ringfence_lab.sim.aws.lifecycle import REPLACING, GroupInstance
 from ringfence_lab.sim.aws.region import CloudRegion
 
 OperatorAction = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
+Actions = Sequence[tuple[OperatorAction, int]]
 
 MOST = 4
 """The largest desired capacity of a group."""
@@ -150,6 +151,30 @@ def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"changes {rule.id} to {ports} [{description}]"
 
 
+def take_self_rules_away(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """Revokes the rules by which the security group admits itself, or makes them again."""
+    if region.security_group.admits_itself():
+        region.take_self_rules_away()
+        return f"lets {region.security_group.id} not admit itself"
+    try:
+        region.give_self_rules_back()
+    except Refused:
+        return ""
+    return f"lets {region.security_group.id} admit itself again"
+
+
+def force_delete_group(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """DeleteAutoScalingGroup with `ForceDelete`. EC2 forgets the instances early, or about an hour later."""
+    region.force_delete_group(group.name, shown_for=chance.choice((0.0, 30.0, 3600.0)))
+    return f"deletes {group.name} by force"
+
+
+def delete_security_group(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """DeleteSecurityGroup, for a group that the engine is configured for. It comes back under another id only."""
+    region.delete_security_group()
+    return f"deletes {region.security_group.id}"
+
+
 ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
@@ -164,15 +189,19 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (delete_rule, 2),
     (change_rule, 1),
 )
+"""Every action that leaves the groups in place, with its weight."""
+
+ALL_ACTIONS = (*ACTIONS, (take_self_rules_away, 1), (force_delete_group, 1), (delete_security_group, 1))
 """Every action with its weight."""
 
-_KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
-
-def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
+def act(region: CloudRegion, chance: random.Random, actions: Actions = ALL_ACTIONS) -> tuple[str, str]:
     """Runs one random action in a Region. Returns its name and its text, which may be empty."""
+    if not region.groups or region.security_group.id not in region.security_groups.groups:
+        return "", ""
     group = chance.choice(list(region.groups.values()))
-    action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]
+    kinds, weights = zip(*actions, strict=True)
+    action: OperatorAction = chance.choices(kinds, weights)[0]
     text = action(region, group, chance)
     return action.__name__, f"{region.name}: an operator {text}" if text else ""
 

@@ -78,7 +78,7 @@ OUTSIDE = (
         "A tombstone is kept for an instance that neither the roster nor the group knows.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "if _.is_known: S", "S"),),
+        (Replace("_departure", "D = _.is_known", "D = True"),),
     ),
     Mutant(
         "malformed-message-fails-the-batch",

@@ -190,6 +190,6 @@ PROTOCOL = (
         "A launch does not wait for a peer that is being deployed.",
         "docs/decisions/0022",
         "core.hook_decision",
-        (Drop("_launch", "if _ and (_ := _) < _: ..."),),
+        (Drop("_launch_in_peers", "if _ and (_ := _) < _: ..."),),
     ),
 )

@@ -31,12 +31,13 @@ REPORTED = (
             ),
             Replace(
                 "observe",
-                "I |= _.by_id(_)",
+                "D = _.by_id(_)",
                 """
+                from ringfence.core.observation import Described
                 try:
                     IT
                 except Retry:
-                    pass
+                    D = Described({})
                 """,
             ),
             Replace("observe", "None if R is None else R.result()", "R.result() if R and any(L.values()) else None"),

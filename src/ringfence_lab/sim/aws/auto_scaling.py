@@ -237,6 +237,18 @@ class AutoScalingGroup:
         self._begin(self.instances[id], REPLACE_ROOT_VOLUME)
         return True
 
+    def force_delete(self, shown_for: float) -> None:
+        """Ends the group with its outstanding lifecycle actions, and terminates its instances.
+
+        EC2 shows them for so many seconds more.
+        """
+        self.desired = self.warm_pool_size = 0
+        for instance in list(self.instances.values()):
+            instance.waits.clear()
+            instance.route = None
+            self._ec2.terminate(instance.id, shown_for)
+            self._gone(instance)
+
     # What Auto Scaling does by itself.
 
     def _fill(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import RowVersion
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.invocation import Invocation
@@ -124,6 +124,17 @@ class AddressReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupDeleted:
+    """A security group was deleted by an operator."""
+
+    region: Region
+    group: SecurityGroupId
+
+    def __str__(self) -> str:
+        return f"{self.group} in {self.region} is deleted"
+
+
+@dataclass(frozen=True, slots=True)
 class RowWritten:
     """A row of a Region's table was written. `previous` is the version before, 0 if there was no row."""
 
@@ -185,6 +196,7 @@ CloudChange = (
     | AddressReturned
     | RowWritten
     | RowDeleted
+    | GroupDeleted
     | ItemPut
     | TableRecreated
 )

@@ -23,7 +23,10 @@ Addresses = dict[AddressKind, tuple[Cidr, ...]]
 
 @dataclass(slots=True)
 class Ec2Instance:
-    """An instance. `elastic`: its public address is an Elastic IP, which it keeps when it stops."""
+    """An instance. `elastic`: its public address is an Elastic IP, which it keeps when it stops.
+
+    `ended` is when it was terminated, in seconds since the epoch.
+    """
 
     id: InstanceId
     group: str | None
@@ -31,6 +34,7 @@ class Ec2Instance:
     addresses: Addresses
     launched: int
     elastic: bool = False
+    ended: float | None = None
 
     def described(self) -> Instance:
         """The instance as DescribeInstances returns it."""
@@ -91,8 +95,10 @@ class Ec2:
 
         Source: EC2 User Guide, "Amazon EC2 instance IP addressing".
         """
-        instance = self.instances[id]
-        if instance.power is not Power.RUNNING or (instance.addresses.get(AddressKind.PUBLIC_IPV4) and not elastic):
+        instance = self.instances.get(id)
+        if instance is None or instance.power is not Power.RUNNING:
+            return
+        if instance.addresses.get(AddressKind.PUBLIC_IPV4) and not elastic:
             return
         self._release_public(instance)
         instance.elastic = elastic
@@ -121,8 +127,8 @@ class Ec2:
         self._give(instance, kind, address)
         self._changed(instance)
 
-    def terminate(self, id: InstanceId) -> None:
-        """Terminates the instance and releases its addresses immediately."""
+    def terminate(self, id: InstanceId, shown_for: float = TERMINATED_STAYS_SECONDS) -> None:
+        """Terminates the instance and releases its addresses immediately. It is shown for so many seconds more."""
         instance = self.instances.get(id)
         if instance is None or instance.power is Power.TERMINATED:
             return
@@ -130,9 +136,9 @@ class Ec2:
         for addresses in instance.addresses.values():
             for address in addresses:
                 self.holders.pop(address, None)
-        instance.power, instance.addresses = Power.TERMINATED, {}
+        instance.power, instance.addresses, instance.ended = Power.TERMINATED, {}, self._clock.now()
         self._changed(instance)
-        self._clock.after(TERMINATED_STAYS_SECONDS, lambda: self._forget(id))
+        self._clock.after(shown_for, lambda: self._forget(id))
 
     def stop(self, id: InstanceId) -> None:
         """Stops the instance: its public address is released, unless it is an Elastic IP."""

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance, without_contradictions
+from ringfence.core.observation import Described, Instance, without_contradictions
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
 from ringfence_lab.sim.invocation import Invocation
@@ -21,6 +24,8 @@ OPERATIONS = (
     "DescribeWarmPool",
     "DescribeInstances",
     "DescribeSecurityGroupRules",
+    "DescribeSecurityGroups",
+    "DescribeManagedPrefixLists",
     "Scan",
     "Query",
     "DescribeTable",
@@ -63,9 +68,14 @@ class SimulatedAutoScaling:
             self.region.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.region.groups[group].complete(hook, instance, result, self.invocation, token),
+            lambda _: self._group(group).complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
+
+    def _group(self, name: str) -> AutoScalingGroup:
+        if name not in self.region.groups:
+            raise Permanent(f"ValidationError: AutoScalingGroup name not found: {name}")
+        return self.region.groups[name]
 
 
 @dataclass(slots=True)
@@ -79,9 +89,11 @@ class SimulatedInstances:
         """See `interfaces.Instances.of_groups`."""
         return self._describe(lambda age: self.region.ec2.of_groups(names, age))
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.region.ec2.by_id(ids, age))
+        wanted = frozenset(ids)
+        found = self._describe(lambda age: self.region.ec2.by_id(wanted, age))
+        return Described(found, wanted - found.keys())
 
     def _describe(self, answer: Callable[[float], Mapping[InstanceId, Instance]]) -> Mapping[InstanceId, Instance]:
         return self.line.call(self.region.name, "ec2", "DescribeInstances", answer)
@@ -99,6 +111,23 @@ class SimulatedSecurityGroups:
         """See `interfaces.SecurityGroups.rules`."""
         answer = self.region.security_groups.described
         return self.line.call(self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        existing = self.region.security_groups.existing
+        return self.line.call(
+            self.region.name, "ec2", "DescribeSecurityGroups", lambda age: frozenset(groups) - existing(age)
+        )
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        existing = self.region.prefix_lists
+        return self.line.call(
+            self.region.name,
+            "ec2",
+            "DescribeManagedPrefixLists",
+            lambda _: {id: existing[id] for id in ids if id in existing},
+        )
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""

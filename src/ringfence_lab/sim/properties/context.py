@@ -40,6 +40,8 @@ class Memory:
     more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
     another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
     such a row. `replacing`: when each instance last waited for the replacement of its root volume.
+    `admits_itself`: when each security group last got or lost a rule by which it admits itself.
+    `known_groups`: when each Region's table first had each security group. `deleted`: when each was deleted.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -49,6 +51,9 @@ class Memory:
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     removed_by_hand: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
     changed_by_hand: dict[RuleId, float] = field(default_factory=dict)
+    admits_itself: dict[SecurityGroupId, float] = field(default_factory=dict)
+    known_groups: dict[tuple[Region, SecurityGroupId], float] = field(default_factory=dict)
+    deleted: dict[SecurityGroupId, float] = field(default_factory=dict)
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
@@ -94,9 +99,14 @@ class CheckContext:
         return described.of_kinds(self.settings[home].address_kinds)[:ADDRESSES]
 
     def security_groups(self, region: Region) -> list[SecurityGroup]:
-        """The groups that the Region's engine manages."""
+        """The groups that the Region's engine manages, as far as they exist."""
         groups = self.cloud.regions[region].security_groups.groups
-        return [groups[id] for id in self.settings[region].security_groups]
+        return [groups[id] for id in self.settings[region].security_groups if id in groups]
+
+    def deleted_groups(self, region: Region) -> list[SecurityGroupId]:
+        """The groups that the Region's engine should manage, and that do not exist."""
+        groups = self.cloud.regions[region].security_groups.groups
+        return [id for id in self.settings[region].security_groups if id not in groups]
 
     def state(self, instance: InstanceId) -> str | None:
         """The lifecycle state of an instance in its group, in any Region; None if no group lists it."""
@@ -122,6 +132,15 @@ class CheckContext:
         at = self.memory.replacing.get(instance)
         lag = REMEMBERED_SECONDS if by.misled else 0.0
         return at is not None and self.now() - at <= STILL_WAITS + lag
+
+    def could_add(self, home: Region, group: SecurityGroup, by: Invocation) -> bool:
+        """Whether the invocation could add rules to a peer's group: its Region knew the group, which had ports."""
+        known = self.memory.known_groups.get((home, group.id))
+        return known is not None and known < by.started and not self.had_no_ports(group, by)
+
+    def had_no_ports(self, group: SecurityGroup, by: Invocation) -> bool:
+        """Whether the group admitted itself on no port at some time during the invocation."""
+        return not group.admits_itself() or self.memory.admits_itself.get(group.id, -1.0) >= by.started
 
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""

@@ -30,6 +30,8 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         if region != home and not _must_be_current(context, region, change.by):
             continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
+            if region != home and not context.could_add(home, group, change.by):
+                continue
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
                 if lacking and (region == home or _had_room(context, group, opening, change.by)):
@@ -40,6 +42,17 @@ def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by:
     """Whether the group had room for the opening for as long as the invocation ran."""
     shrunk = context.memory.shrunk.get(group.id, 0.0) >= by.started
     return not shrunk and group.used(ipv6=":" in opening.cidr) < group.quota
+
+
+def launches_need_an_own_security_group(context: CheckContext, change: CloudChange) -> Iterator[str]:
+    """A launch never continues while a security group of its own Region does not exist: it may not be reachable."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
+        return
+    if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
+        return
+    for id in context.deleted_groups(change.region):
+        if context.memory.deleted.get(id, 0.0) < change.by.started and context.openings(change.region, change.instance):
+            yield f"{change.by} continued {change.instance}, and {id} does not exist"
 
 
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
@@ -80,6 +93,9 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
     """An invocation whose own table failed, and nothing else did, still answers the instances that launch."""
     home = context.cloud.regions[by.home]
     if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
+        return
+    groups = context.security_groups(by.home)
+    if context.deleted_groups(by.home) or any(context.had_no_ports(group, by) for group in groups):
         return
     of_table = [call for call in context.cloud.calls if call.invocation is by and call.service == "dynamodb"]
     if len(of_table) > 1:

@@ -11,6 +11,7 @@ from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
     CloudChange,
+    GroupDeleted,
     ItemPut,
     LabelChanged,
     RowDeleted,
@@ -32,6 +33,7 @@ def remember(context: CheckContext, change: CloudChange) -> None:
 
 
 def _rule_made(context: CheckContext, change: RuleMade) -> None:
+    _self_rule_changed(context, change.rule)
     if change.by is None or change.rule.opening is None:
         return
     context.memory.makers[change.rule.id] = change.by
@@ -54,7 +56,13 @@ def _rule_relabelled(context: CheckContext, change: LabelChanged) -> None:
     _admission_by_rule(context, change.rule)
 
 
+def _self_rule_changed(context: CheckContext, rule: Rule) -> None:
+    if rule.source_group == rule.group:
+        context.memory.admits_itself[rule.group] = context.now()
+
+
 def _rule_revoked(context: CheckContext, change: RuleRevoked) -> None:
+    _self_rule_changed(context, change.rule)
     context.memory.shrunk[change.rule.group] = context.now()
     if change.by is None and change.rule.opening is not None:
         context.memory.removed_by_hand[change.rule.group, change.rule.opening] = context.now()
@@ -124,8 +132,15 @@ def _row_deleted(context: CheckContext, change: RowDeleted) -> None:
     _row_replaced(context, change.region, change.key)
 
 
+def _group_deleted(context: CheckContext, change: GroupDeleted) -> None:
+    context.memory.deleted[change.group] = context.now()
+
+
 def _row_written(context: CheckContext, change: RowWritten) -> None:
     _row_replaced(context, change.region, change.key)
+    row = context.cloud.regions[change.region].table.rosters.get(change.key)
+    for group in row.security_groups if row is not None else ():
+        context.memory.known_groups.setdefault((change.region, group), context.now())
     if change.region == change.key.region:
         context.memory.announced.setdefault(change.region, context.now())
         if change.by is not None:
@@ -159,6 +174,7 @@ _UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     RuleChanged: _rule_changed,
     ActionCompleted: _action_completed,
     AddressReturned: _address_returned,
+    GroupDeleted: _group_deleted,
     ItemPut: _item_put,
     RowDeleted: _row_deleted,
     RowWritten: _row_written,
