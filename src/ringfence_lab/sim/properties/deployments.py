@@ -36,6 +36,8 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
         return
     if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
         return
+    if change.instance in context.memory.replacing:
+        return  # a member whose root volume is new does not launch
     openings = context.openings(change.region, change.instance)
     waited = context.now() - change.began
     if waited >= context.settings[change.region].announcement_wait - SECONDS:
@@ -44,6 +46,8 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
         if region == change.region or not _is_being_deployed(context, region, change.by):
             continue
         for group in context.security_groups(region):
+            if context.had_no_ports(group, change.by):
+                continue
             for opening in openings:
                 has_room = group.used(ipv6=":" in opening.cidr) < group.quota
                 by_hand = context.just_removed_by_hand(group, opening, change.by)
