@@ -1,12 +1,13 @@
 """Property 10: while a deployment is new, no event is given up, and no launch is let in before a new peer admits it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ringfence.core.errors import POLICIES_ARE_NEW
 from ringfence.core.events import Launching, Malformed, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import Region
+from ringfence.core.model.rules import Opening
 from ringfence.reconciler.region_pass import DEPLOYMENT_SECONDS
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
 from ringfence_lab.sim.aws.queue import Message
@@ -38,21 +39,25 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
         return
     if change.instance in context.memory.replacing:
         return  # a member whose root volume is new does not launch
-    openings = context.openings(change.region, change.instance)
     waited = context.now() - change.began
     if waited >= context.settings[change.region].announcement_wait - SECONDS:
         return
     for region in context.cloud.regions:
         if region == change.region or not _is_being_deployed(context, region, change.by):
             continue
-        for group in context.security_groups(region):
-            if context.had_no_ports(group, change.by):
-                continue
-            for opening in openings:
-                has_room = group.used(ipv6=":" in opening.cidr) < group.quota
-                by_hand = context.just_removed_by_hand(group, opening, change.by)
-                if group.admits(opening) is None and has_room and not by_hand:
-                    yield f"{change.by} continued {change.instance} after {waited:.0f} s: {group.id} lacks {opening}"
+        for lacking in _lacking(context, region, context.openings(change.region, change.instance), change.by):
+            yield f"{change.by} continued {change.instance} after {waited:.0f} s: {lacking}"
+
+
+def _lacking(context: CheckContext, peer: Region, openings: Iterable[Opening], by: Invocation) -> Iterator[str]:
+    """The openings that the peer's groups lack although they have room and ports for them."""
+    for group in context.security_groups(peer):
+        if context.had_no_ports(group, by):
+            continue
+        for opening in openings:
+            has_room = group.used(ipv6=":" in opening.cidr) < group.quota
+            if group.admits(opening) is None and has_room and not context.just_removed_by_hand(group, opening, by):
+                yield f"{group.id} lacks {opening}"
 
 
 def _is_being_deployed(context: CheckContext, peer: Region, by: Invocation) -> bool:
