@@ -8,6 +8,7 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import Services
+from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary, Level
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
 from ringfence_lab.sim.invocation import Invocation
@@ -43,6 +44,8 @@ class MixedHistory(History):
         self.adversary = Adversary(self.cloud, self.chance, Level.ABSENT)
         self.weather.rule_out_lag()
         self.weather.rule_out_zone_outages()
+        # It leaves doors open when a group is gone or has no ports.
+        self.operator_actions = operators.ACTIONS
         self.switched = 0
         self._switches = switches
         self._versions = random.Random(seed)

@@ -106,7 +106,7 @@ def test_an_outage_of_a_zone_fails_the_calls_that_depend_on_it(cloud: Cloud) -> 
     cloud.fault(Effect.FAIL, region=EAST, zone=ec2.zone_of[here])
     services = cloud.engine_services(EAST).home
     # then
-    assert list(services.instances.named([elsewhere])) == [elsewhere]
+    assert list(services.instances.named([elsewhere]).instances) == [elsewhere]
     assert services.auto_scaling.groups(["db"]).zones == ec2.zone_of
     with pytest.raises(Retry):
         services.instances.named([here, elsewhere])

@@ -51,6 +51,7 @@ COUNTED = {
     "WaitingHooks",
     "StaleDoors",
     "UnknownOwners",
+    "UnservedMessages",
     "Errors",
 }
 

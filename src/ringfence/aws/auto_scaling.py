@@ -1,6 +1,6 @@
 """The `AutoScaling` interface on Amazon EC2 Auto Scaling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,19 @@ from botocore.exceptions import ClientError
 from ringfence.aws.error_codes import is_inactive_lifecycle_action, translated
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence.core.observation import Listing
+from ringfence.core.observation import Listing, without_contradictions
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_autoscaling.type_defs import InstanceTypeDef
+
+
+POOL_PAGE = 50
+"""Maximum page size of DescribeWarmPool. Source: Amazon EC2 Auto Scaling API Reference."""
+
+
+def _states(instances: "Sequence[InstanceTypeDef]") -> Mapping[InstanceId, str]:
+    return {InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in instances}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +33,30 @@ class AwsAutoScaling:
 
     def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
-        states: dict[str, dict[InstanceId, str]] = {}
+        states: dict[str, Mapping[InstanceId, str]] = {}
         zones: dict[InstanceId, str] = {}
         with translated(self.region, "DescribeAutoScalingGroups"):
             pages = self.client.get_paginator("describe_auto_scaling_groups").paginate(
                 AutoScalingGroupNames=list(names)
             )
-            for group in (group for page in pages for group in page["AutoScalingGroups"]):
-                listed = {InstanceId(instance["InstanceId"]): instance for instance in group["Instances"]}
-                states[group["AutoScalingGroupName"]] = {id: one["LifecycleState"] for id, one in listed.items()}
-                zones |= {id: one["AvailabilityZone"] for id, one in listed.items()}
+            groups = [group for page in pages for group in page["AutoScalingGroups"]]
+        for group in groups:
+            name = group["AutoScalingGroupName"]
+            pooled = self._warm_pool(name) if group.get("WarmPoolConfiguration") else []
+            states[name] = without_contradictions(_states(group["Instances"]), _states(pooled))
+            zones |= {InstanceId(one["InstanceId"]): one["AvailabilityZone"] for one in [*group["Instances"], *pooled]}
         return Listing(states, zones)
+
+    def _warm_pool(self, group: str) -> "list[InstanceTypeDef]":
+        """A warm pool's instances, which DescribeAutoScalingGroups does not list.
+
+        Source: Amazon EC2 Auto Scaling API Reference, DescribeAutoScalingGroups.
+        """
+        with translated(self.region, "DescribeWarmPool"):
+            pages = self.client.get_paginator("describe_warm_pool").paginate(
+                AutoScalingGroupName=group, PaginationConfig={"PageSize": POOL_PAGE}
+            )
+            return [instance for page in pages for instance in page["Instances"]]
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""

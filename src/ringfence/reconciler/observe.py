@@ -58,7 +58,7 @@ def observe(request: Request, services: Services, before: Rows) -> Sighting:
     describer = _describer(request, services)
     seen = describer.describe(partial(describer.tagged_and, relevant, described.result), relevant, listing)
     _report(seen, services)
-    observation = Observation(listing.states, seen.instances, seen.undescribed)
+    observation = Observation(listing.states, seen.instances, seen.absent, seen.undescribed)
     return Sighting(observation, None if rules is None else rules.result(), began)
 
 
@@ -87,6 +87,7 @@ def observe_again(request: Request, services: Services, sighting: Sighting, inst
         observation=Observation(
             groups=listing.states,
             instances=known | dict(seen.instances),
+            absent=(before.absent - instances) | seen.absent,
             undescribed={id: zone for id, zone in undescribed.items() if id not in known},
         ),
         at=began,

@@ -16,15 +16,19 @@ from functools import partial
 from ringfence.core.audit_events import ZoneNotDescribed
 from ringfence.core.errors import RingfenceError, Throttled
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence.core.observation import UNKNOWN_ZONE, Instance, Listing
+from ringfence.core.observation import UNKNOWN_ZONE, Described, Instance, Listing
 from ringfence.reconciler.interfaces import Instances, Tasks, run_concurrently
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Instances as EC2 described them, and the zones that it did not describe."""
+    """Instances as EC2 described them, the ids that it does not know, and the zones that it did not describe.
+
+    What EC2 did not describe is not absent.
+    """
 
     instances: Mapping[InstanceId, Instance]
+    absent: frozenset[InstanceId] = frozenset()
     failures: tuple[ZoneNotDescribed, ...] = ()
 
     @property
@@ -41,15 +45,13 @@ class Describer:
     instances: Instances
     tasks: Tasks
 
-    def describe(
-        self, look: Callable[[], Mapping[InstanceId, Instance]], relevant: Set[InstanceId], listing: Listing
-    ) -> Description:
+    def describe(self, look: Callable[[], Described], relevant: Set[InstanceId], listing: Listing) -> Description:
         """What `look` sees of the whole Region, or the relevant instances zone by zone if it fails.
 
         Raises the error of `look` if EC2 does not answer for a single zone of them.
         """
         try:
-            return Description(look())
+            return _answered(look())
         except Throttled:
             raise
         except RingfenceError:
@@ -58,14 +60,13 @@ class Describer:
                 raise
             return seen
 
-    def tagged_and(
-        self, relevant: Set[InstanceId], tagged: Callable[[], Mapping[InstanceId, Instance]]
-    ) -> Mapping[InstanceId, Instance]:
+    def tagged_and(self, relevant: Set[InstanceId], tagged: Callable[[], Mapping[InstanceId, Instance]]) -> Described:
         """The instances that carry a group's tag, which `tagged` returns, and all that are relevant."""
-        found = dict(tagged())
+        found = tagged()
         if missing := relevant - found.keys():
-            found |= self.instances.by_id(sorted(missing))
-        return found
+            others = self.instances.by_id(sorted(missing))
+            return Described({**found, **others.instances}, others.absent)
+        return Described(found)
 
     def by_zone(self, ids: Iterable[InstanceId], listing: Listing) -> Description:
         """The instances by one call for each zone, and one more for those that no group lists."""
@@ -76,11 +77,16 @@ class Describer:
         answers = run_concurrently(self.tasks, calls)
         return Description(
             {id: instance for answer in answers for id, instance in answer.instances.items()},
+            frozenset(id for answer in answers for id in answer.absent),
             tuple(failure for answer in answers for failure in answer.failures),
         )
 
     def _of_zone(self, zone: str, ids: tuple[InstanceId, ...]) -> Description:
         try:
-            return Description(self.instances.named(ids))
+            return _answered(self.instances.named(ids))
         except RingfenceError as error:
-            return Description({}, (ZoneNotDescribed(self.region, zone, ids, str(error)),))
+            return Description({}, failures=(ZoneNotDescribed(self.region, zone, ids, str(error)),))
+
+
+def _answered(described: Described) -> Description:
+    return Description(described.instances, described.absent)

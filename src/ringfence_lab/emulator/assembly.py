@@ -17,6 +17,7 @@ from ringfence_lab.emulator.aws.timers import Timers
 from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.front import Front
 from ringfence_lab.emulator.ministack import (
+    alarms,
     cloudformation,
     cloudtrail,
     delivery,
@@ -40,7 +41,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     """The front with all services, in an empty account. Call it once in a process."""
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    moto = MotoServices()
+    moto, faults = MotoServices(), Faults()
     event_bus = delivery.EventBus(account)
     event_bus.start()
     app._MAIN_LOOP = loop
@@ -50,8 +51,9 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     policy_simulator.install()
     delivery.install()
     functions.install()
-    cloudformation.install(moto)
     faults = Faults()
+    cloudformation.install(moto, faults)
+    alarms.install()
     installation.install(
         Environment(
             send_event=event_bus.send,

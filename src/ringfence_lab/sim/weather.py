@@ -17,11 +17,24 @@ RATES = (0.0, 0.02, 0.1, 0.25)
 """Possible shares of the calls that meet a fault."""
 
 SERVICES = ("ec2", "dynamodb", "autoscaling")
+NEW_STACKS_IN = 0.1
+"""The share of the histories in which a Region's stack is new, and its engine lacks a policy for a while."""
+POLICIES = (
+    frozenset(
+        {
+            "AuthorizeSecurityGroupIngress",
+            "RevokeSecurityGroupIngress",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+        }
+    ),
+    frozenset({"CompleteLifecycleAction"}),
+)
+"""The calls at home that each of the policies which template.yaml makes beside the hooks allows."""
 LAGS_IN = 0.3
 """The share of the histories in which all describes of a Region sometimes lag behind together."""
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
-STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
+STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances", "DescribeWarmPool"})
 REFUSALS = (Effect.FAIL, Effect.UNREACHABLE, Effect.DENY)
 """What a call that depends on a failing zone can meet. EC2's documents do not say how it fails, so a permanent error
 is among them."""
@@ -41,11 +54,13 @@ class Weather:
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
         self._lags = chance.random() < LAGS_IN
         self._lag: dict[Region, float] = {}
+        self._missing = chance.choice(POLICIES) if chance.random() < NEW_STACKS_IN else frozenset[str]()
+        self._new_stack = chance.choice(list(cloud.regions))
         self._outage: CallFault | None = None
         self._zone_outage: CallFault | None = None
         self._zones_fail = True
         self.fates: Counter[str] = Counter()
-        if self._lags or self._stale_rate or (self._rate and self._effects):
+        if self._missing or self._lags or self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
         if self._event_rate:
             for region in cloud.regions.values():
@@ -114,6 +129,8 @@ class Weather:
 
     def _on_call(self, call: Call) -> CallFault | None:
         chance = self._chance
+        if call.operation in self._missing and call.region == call.invocation.home == self._new_stack:
+            return CallFault(effect=Effect.DENY)
         if (lagging := self._on_lagging_call(call)) is not None:
             return lagging
         if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
@@ -151,5 +168,6 @@ class Weather:
         return (
             f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
             f" stale; {self._event_rate:.0%} of events are lost, late or doubled;"
-            f" {'some' if self._lags else 'no'} Regions lag behind"
+            f" {'some' if self._lags else 'no'} Regions lag behind;"
+            f" {self._new_stack} is denied: {', '.join(sorted(self._missing)) or 'nothing'}"
         )

@@ -5,7 +5,7 @@ Changes nothing and judges nothing. Knows no terminal.
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ringfence.aws.assembly import ClientOf, Threads, home_services, region_services, table_name
@@ -16,6 +16,7 @@ from ringfence.core.model.identifiers import SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Observation
+from ringfence.core.rule_count import PrefixLists, prefix_lists_of
 from ringfence.reconciler.interfaces import HomeServices
 from ringfence.reconciler.zones import Describer
 
@@ -24,12 +25,14 @@ from ringfence.reconciler.zones import Describer
 class RegionSnapshot:
     """What was read of one Region: its groups' rules, its table's rows, its Auto Scaling groups and instances.
 
-    `failing_zones` are the Availability Zones that EC2 did not describe, with their instances.
+    `prefix_lists` are those that the rules reference. `failing_zones` are the Availability Zones that EC2 did not
+    describe, with their instances.
     """
 
     rules: Mapping[SecurityGroupId, tuple[Rule, ...]]
     rows: Rows
     observation: Observation
+    prefix_lists: PrefixLists = field(default_factory=dict)
     failing_zones: tuple[ZoneNotDescribed, ...] = ()
 
 
@@ -47,7 +50,9 @@ def read_region(client_of: ClientOf, settings: Settings) -> RegionSnapshot:
     except NotDeployed:
         rows = Rows()
     observation, failing_zones = observe(home, settings)
-    return RegionSnapshot(rules, rows, observation, failing_zones)
+    ids = prefix_lists_of(rule for group in rules.values() for rule in group)
+    prefix_lists = services.security_groups.prefix_lists(ids) if ids else {}
+    return RegionSnapshot(rules, rows, observation, prefix_lists, failing_zones)
 
 
 def observe(home: HomeServices, settings: Settings) -> tuple[Observation, tuple[ZoneNotDescribed, ...]]:
@@ -58,4 +63,4 @@ def observe(home: HomeServices, settings: Settings) -> tuple[Observation, tuple[
         describer = Describer(settings.region, home.instances, Threads(pool))
         look = partial(describer.tagged_and, listing.instances, partial(home.instances.of_groups, names))
         seen = describer.describe(look, listing.instances, listing)
-    return Observation(listing.states, seen.instances, seen.undescribed), seen.failures
+    return Observation(listing.states, seen.instances, undescribed=seen.undescribed), seen.failures

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from ringfence.core.errors import Permanent, Retry, RingfenceError, Throttled
+from ringfence.core.errors import Denied, Retry, RingfenceError, Throttled
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, CallFaults, Effect
@@ -55,7 +55,7 @@ class Line:
         """Makes the call. `effect` receives the age, in seconds, of the state that it must answer from. `zones` are the
         Availability Zones that the answer depends on.
 
-        Raises what the effect raises, Retry or Permanent because of a fault, and Killed.
+        Raises what the effect raises, Retry or Denied because of a fault, and Killed.
         """
         self._waiting.pause()
         if self._invocation.killed:
@@ -84,7 +84,7 @@ class Line:
             case Effect.THROTTLE:
                 raise Throttled(f"{description}: RequestLimitExceeded")
             case Effect.DENY:
-                raise Permanent(f"{description}: UnauthorizedOperation")
+                raise Denied(f"{description}: UnauthorizedOperation")
             case Effect.UNREACHABLE:
                 self._wait(fault.seconds)
                 raise Retry(f"{description} got no answer")

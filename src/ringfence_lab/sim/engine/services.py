@@ -2,23 +2,33 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance, Listing
+from ringfence.core.observation import Described, Instance, Listing, without_contradictions
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
 from ringfence_lab.sim.invocation import Invocation
 
+T = TypeVar("T")
+
 OPERATIONS = (
     "DescribeAutoScalingGroups",
+    "DescribeWarmPool",
     "DescribeInstances",
     "DescribeSecurityGroupRules",
+    "DescribeSecurityGroups",
+    "DescribeManagedPrefixLists",
     "Scan",
     "Query",
+    "DescribeTable",
     "PutItem",
     "DeleteItem",
     "AuthorizeSecurityGroupIngress",
@@ -39,14 +49,22 @@ class SimulatedAutoScaling:
 
     def groups(self, names: Sequence[str]) -> Listing:
         """See `interfaces.AutoScaling.groups`."""
-        return self.line.call(
-            self.region.name, "autoscaling", "DescribeAutoScalingGroups", lambda age: self._listing(names, age)
+        groups = self.region.groups
+        shown = self._describe(
+            "DescribeAutoScalingGroups",
+            lambda age: {
+                name: (groups[name].listed(age), groups[name].has_warm_pool(age)) for name in names if name in groups
+            },
+        )
+        pools = {name: self._describe("DescribeWarmPool", groups[name].pooled) for name in shown if shown[name][1]}
+        zone_of = self.region.ec2.zone_of
+        return Listing(
+            {name: without_contradictions(listed, pools.get(name, {})) for name, (listed, _) in shown.items()},
+            {id: zone_of[id] for name, (listed, _) in shown.items() for id in [*listed, *pools.get(name, {})]},
         )
 
-    def _listing(self, names: Sequence[str], age: float) -> Listing:
-        groups, zone_of = self.region.groups, self.region.ec2.zone_of
-        states = {name: groups[name].listed(age) for name in names if name in groups}
-        return Listing(states, {id: zone_of[id] for listed in states.values() for id in listed})
+    def _describe(self, operation: str, answer: Callable[[float], T]) -> T:
+        return self.line.call(self.region.name, "autoscaling", operation, answer)
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
@@ -54,9 +72,14 @@ class SimulatedAutoScaling:
             self.region.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.region.groups[group].complete(hook, instance, result, self.invocation, token),
+            lambda _: self._group(group).complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
+
+    def _group(self, name: str) -> AutoScalingGroup:
+        if name not in self.region.groups:
+            raise Permanent(f"ValidationError: AutoScalingGroup name not found: {name}")
+        return self.region.groups[name]
 
 
 @dataclass(slots=True)
@@ -73,14 +96,18 @@ class SimulatedInstances:
         """See `interfaces.Instances.of_groups`."""
         return self._describe(lambda age: self.region.ec2.of_groups(names, age), self.region.ec2.zones)
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.region.ec2.by_id(ids, age), self.region.ec2.zones)
+        return self._by_id(frozenset(ids), self.region.ec2.zones)
 
-    def named(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def named(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.named`."""
-        wanted = list(ids)
-        return self._describe(lambda age: self.region.ec2.by_id(wanted, age), self.region.ec2.zones_of(wanted))
+        wanted = frozenset(ids)
+        return self._by_id(wanted, self.region.ec2.zones_of(wanted))
+
+    def _by_id(self, wanted: frozenset[InstanceId], zones: frozenset[str]) -> Described:
+        found = self._describe(lambda age: self.region.ec2.by_id(wanted, age), zones)
+        return Described(found, wanted - found.keys())
 
     def _describe(
         self, answer: Callable[[float], Mapping[InstanceId, Instance]], zones: frozenset[str]
@@ -100,6 +127,23 @@ class SimulatedSecurityGroups:
         """See `interfaces.SecurityGroups.rules`."""
         answer = self.region.security_groups.described
         return self.line.call(self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        existing = self.region.security_groups.existing
+        return self.line.call(
+            self.region.name, "ec2", "DescribeSecurityGroups", lambda age: frozenset(groups) - existing(age)
+        )
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        existing = self.region.prefix_lists
+        return self.line.call(
+            self.region.name,
+            "ec2",
+            "DescribeManagedPrefixLists",
+            lambda _: {id: existing[id] for id in ids if id in existing},
+        )
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
@@ -143,6 +187,10 @@ class SimulatedRosterTable:
     def rows(self) -> Rows:
         """See `interfaces.RosterTable.rows`."""
         return self.line.call(self.region.name, "dynamodb", "Scan", lambda _: self.region.table.scan())
+
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`."""
+        return self.line.call(self.region.name, "dynamodb", "DescribeTable", lambda _: self.region.table.describe())
 
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""

@@ -30,6 +30,8 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         if region != home and not _must_be_current(context, region, change.by):
             continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
+            if region != home and not context.could_add(home, group, change.by):
+                continue
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
                 if lacking and (region == home or _had_room(context, group, opening, change.by)):
@@ -42,13 +44,28 @@ def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by:
     return not shrunk and group.used(ipv6=":" in opening.cidr) < group.quota
 
 
+def launches_need_an_own_security_group(context: CheckContext, change: CloudChange) -> Iterator[str]:
+    """A launch never continues while a security group of its own Region does not exist: it may not be reachable."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
+        return
+    if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
+        return
+    for id in context.deleted_groups(change.region):
+        if context.memory.deleted.get(id, 0.0) < change.by.started and context.openings(change.region, change.instance):
+            yield f"{change.by} continued {change.instance}, and {id} does not exist"
+
+
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have updated the peer before it answered a launch."""
+    announced = context.memory.announced.get(peer)
+    return announced is not None and announced < by.started and could_reach(context, peer, by)
+
+
+def could_reach(context: CheckContext, peer: Region, by: Invocation) -> bool:
+    """Whether nothing kept the invocation from the peer in time, nor from knowing what the tables say of it."""
     late = context.now() - by.started > context.settings[by.home].peer_deadline
     had_table = (by.home, "dynamodb") not in by.disturbed
-    announced = context.memory.announced.get(peer)
-    is_known = announced is not None and announced < by.started
-    return not late and had_table and by.reached(peer) and is_known and not _is_in_doubt(context, peer, by)
+    return not late and had_table and by.reached(peer) and not _is_in_doubt(context, peer, by)
 
 
 def _is_in_doubt(context: CheckContext, peer: Region, by: Invocation) -> bool:
@@ -77,6 +94,9 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
     home = context.cloud.regions[by.home]
     if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
         return
+    groups = context.security_groups(by.home)
+    if context.deleted_groups(by.home) or any(context.had_no_ports(group, by) for group in groups):
+        return
     of_table = [call for call in context.cloud.calls if call.invocation is by and call.service == "dynamodb"]
     if len(of_table) > 1:
         return
@@ -87,7 +107,7 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
                 continue
             if not context.openings(by.home, instance.id) or _is_labelled_otherwise(context, by.home, instance.id):
                 continue
-            if all(action.began < by.started for action in instance.waits.values()):
+            if all(action.began + group.inactive_seconds < by.started for action in instance.waits.values()):
                 yield f"{by} could not read its table, and did not answer {instance.id}"
 
 
