@@ -215,3 +215,71 @@ def test_a_second_look_during_an_outage_is_for_the_zones_of_the_instances_in_que
     assert first == ("zone outage", east.ec2.zones)
     assert later[-2:] == [("ok", frozenset({east.ec2.zone_of[member]}))] * 2
     assert len(later) == 4
+
+
+def test_a_launch_in_the_failing_zone_costs_no_pause_for_its_address(
+    cloud: Cloud, east: CloudRegion, group: AutoScalingGroup
+) -> None:
+    # given
+    instance = launch(group)
+    zone_fails(cloud, east.ec2.zone_of[instance])
+    began = cloud.clock.now()
+    # when
+    cloud.poll(EAST)
+    # then
+    assert cloud.clock.now() == began
+
+
+def test_instances_of_a_warm_pool_are_described_zone_by_zone(
+    cloud: Cloud, east: CloudRegion, group: AutoScalingGroup
+) -> None:
+    # given
+    group.put_warm_pool(2)
+    first, second = group.pooled()
+    assert east.ec2.zone_of[first] != east.ec2.zone_of[second]
+    zone_fails(cloud, east.ec2.zone_of[first])
+    cloud.calls.clear()
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then no call is for both, as it would be if their zones were not known
+    assert all(len(zones) == 1 for _, zones in describes(cloud)[1:])
+
+
+# The Auto Scaling group is missing, too.
+
+
+def without_db(cloud: Cloud) -> None:
+    with pytest.raises(Permanent):
+        cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, auto_scaling_groups=("db", "web")))
+
+
+def test_members_of_a_missing_group_stay_while_their_zone_is_not_described(cloud: Cloud, east: CloudRegion) -> None:
+    # given a wrong name of a group in the configuration
+    east.auto_scaling_group("web", desired=3)
+    cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, auto_scaling_groups=("db", "web")))
+    addresses = {address_of(east, member) for member in east.groups["db"].listed()}
+    zone_fails(cloud, east.ec2.zone_of[newest(east.groups["db"])])
+    del east.groups["db"]
+    # when
+    for _ in range(3):
+        without_db(cloud)
+        cloud.clock.advance(61)
+    # then: they are asked for in one call, which fails, and what is not described is not absent
+    assert addresses <= east.admitted()
+
+
+def test_forgotten_members_of_a_missing_group_depart_although_a_zone_fails(cloud: Cloud, east: CloudRegion) -> None:
+    # given
+    east.auto_scaling_group("web", desired=3)
+    cloud.invoke(EAST, TRUE_UP, cloud.settings(EAST, auto_scaling_groups=("db", "web")))
+    addresses = {address_of(east, member) for member in east.groups["db"].listed()}
+    zone = east.ec2.zone_of[newest(east.groups["db"])]
+    east.force_delete_group("db")
+    cloud.clock.advance(3700)
+    zone_fails(cloud, zone)
+    # when two looks do not know them, a minute apart
+    without_db(cloud)
+    cloud.clock.advance(61)
+    without_db(cloud)
+    # then
+    assert addresses.isdisjoint(east.admitted())

@@ -84,3 +84,14 @@ def test_a_warm_pool_that_cannot_be_described_is_an_error(autoscaling: tuple[Any
     stubber.add_client_error("describe_warm_pool", "AccessDenied")
     with pytest.raises(Permanent, match="DescribeWarmPool"):
         AwsAutoScaling(client, HOME).groups(["db"])
+
+
+def test_the_zone_of_every_instance_is_known_also_in_a_pool_and_between_the_two(
+    autoscaling: tuple[Any, Stubber],
+) -> None:
+    client, stubber = autoscaling
+    answer = {"AutoScalingGroups": [group("db", instances(i1="InService", i2="InService"), **POOL)]}
+    stubber.add_response("describe_auto_scaling_groups", answer)
+    pooled = instances(i1="Warmed:Pending:Wait", i3="Warmed:Stopped")
+    stubber.add_response("describe_warm_pool", {"Instances": pooled})
+    assert AwsAutoScaling(client, HOME).groups(["db"]).zones == dict.fromkeys(("i1", "i2", "i3"), "us-east-1a")

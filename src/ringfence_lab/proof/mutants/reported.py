@@ -34,7 +34,6 @@ REPORTED = (
                 "observe",
                 "S = _.describe(...)",
                 """
-                from ringfence.core.observation import Described
                 try:
                     IT
                 except Retry:

@@ -61,7 +61,10 @@ def _lacking(context: CheckContext, peer: Region, openings: Iterable[Opening], b
 
 
 def _is_being_deployed(context: CheckContext, peer: Region, by: Invocation) -> bool:
-    """Whether the invocation must have seen a new table that no engine has announced anything in."""
+    """Whether the invocation must have seen a new table that no engine has announced anything in.
+
+    A table of the same moment may be younger than the invocation: time stands still between two calls.
+    """
     table = context.cloud.regions[peer].table
-    is_new = table.exists and table.created_at <= by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
+    is_new = table.exists and table.created_at < by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
     return is_new and peer not in context.memory.announced and could_reach(context, peer, by)
