@@ -63,5 +63,5 @@ def _lacking(context: CheckContext, peer: Region, openings: Iterable[Opening], b
 def _is_being_deployed(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have seen a new table that no engine has announced anything in."""
     table = context.cloud.regions[peer].table
-    is_new = table.exists and table.created_at <= by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
+    is_new = table.exists and table.created_at < by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
     return is_new and peer not in context.memory.announced and could_reach(context, peer, by)
