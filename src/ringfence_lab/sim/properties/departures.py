@@ -145,8 +145,19 @@ def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterato
                 continue
             if label.roster.region == by.home and _is_missing(context, label):
                 continue  # one more answer must confirm that it is gone
+            if _is_of_a_forgotten_group(context, label):
+                continue  # an operator is told
             if label.roster.region == by.home or _is_no_roster(context, label.roster, by.home):
                 yield f"{by} left {rule}"
+
+
+def _is_of_a_forgotten_group(context: CheckContext, label: Label) -> bool:
+    """Whether the label's group is configured and does not exist, and no row tells who its members were."""
+    key = label.roster
+    region = context.cloud.regions.get(key.region)
+    if region is None or key.asg in region.groups or key in region.table.rosters:
+        return False
+    return key.asg in context.settings[key.region].auto_scaling_groups
 
 
 def _is_of_a_new_member(context: CheckContext, label: Label) -> bool:
