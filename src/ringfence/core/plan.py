@@ -228,9 +228,18 @@ class GroupPorts:
 
 
 def plan_group(
-    group: SecurityGroupId, rules: Iterable[Rule], rows: Rows, ports: tuple[PortRange, ...], scope: Scope
+    group: SecurityGroupId,
+    rules: Iterable[Rule],
+    rows: Rows,
+    ports: tuple[PortRange, ...],
+    scope: Scope,
+    *,
+    hidden: Iterable[Rule] = (),
 ) -> Plan:
     """What the group needs to match the rosters on the given ports, within the scope.
+
+    `hidden` are rules that the reading lacks and that may exist: they are no reason to make no rule, but they may have
+    to go.
 
     The rules must be read before the rows if the plan's removals are to be applied. An engine that adds a rule writes
     its roster first. So a rule that no roster wants in later rows is really not wanted.
@@ -246,7 +255,7 @@ def plan_group(
     relabellings: list[Relabelling] = []
     unknown_owners: list[UnknownOwner] = []
     owned = 0
-    for rule in rules:
+    for rule in (*rules, *hidden):
         label = rule.label(scope.cluster)
         owned += label is not None
         if rule.opening is None:
@@ -258,7 +267,8 @@ def plan_group(
             removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
         elif label is not None and label != wanted_label and comparison.may_relabel(label, wanted_label):
-            relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
+            if rule.opening in existing:
+                relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
     return Plan(
         group=group,
         additions=tuple(sorted(confirmed, key=comparison.precedence)),

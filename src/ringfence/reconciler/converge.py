@@ -13,13 +13,15 @@ from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import Permanent, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
-from ringfence.core.model.rules import Label
+from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult, RosterInstance
-from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, apply
+from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
+from ringfence.reconciler.own_changes import OwnChanges
 
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
@@ -81,17 +83,24 @@ class Convergence:
     report: ChangeReport
     add_only: bool = False
     just_published: frozenset[RosterKey] = field(default_factory=frozenset)
+    own_changes: OwnChanges = field(default_factory=OwnChanges)
 
     def run(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
-        """One pass, and more if EC2 says that the rules changed meanwhile.
+        """One pass, and more if EC2 says that the rules are not as they were read.
 
-        `rules` and `rows` are what was read already. The rows may be older than the rules. Raises Retry, Permanent.
+        The second pass takes EC2's refusals as the answer, because its reading may be old, too. `rules` and `rows` are
+        what was read already. The rows may be older than the rules. Raises Retry, Permanent.
         """
+        read_again = False
         for _ in range(PASSES):
             try:
-                return self._pass(rules, rows)
+                result = self._pass(rules, rows, read_again=read_again)
             except Refused:
-                rules = rows = None
+                read_again, rules, rows = True, None, None
+            else:
+                return replace(
+                    result, changed=result.changed or read_again
+                )  # a refused call may have changed something
         raise Retry(f"the rules of {', '.join(self.groups)} in {self.region} changed during every attempt")
 
     def validate(self, result: RegionResult) -> RegionResult:
@@ -106,7 +115,7 @@ class Convergence:
             result = self.run(None, None)
         raise Retry(f"the rosters in {self.region} changed during every pass")
 
-    def _pass(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
+    def _pass(self, rules: Rules | None, rows: Rows | None, *, read_again: bool) -> RegionResult:
         given = rules is not None and rows is not None
         rules = self._rules() if rules is None else rules
         rows = rows if rows is not None and given else self._rows()
@@ -117,7 +126,7 @@ class Convergence:
         for plan in plans:
             self.report.unknown_owners(plan)
             self.report.refused_ports(plan.group, self.groups[plan.group].refused(plan.group, rules[plan.group]))
-        applied = [self._apply(plan) for plan in plans]
+        applied = [self._apply(plan, read_again=read_again) for plan in plans]
         changes = {done.plan.group: done.changes for done in applied}
         for group in self.groups:
             self.report.quota(group, rules[group], changes.get(group, ()))
@@ -126,7 +135,7 @@ class Convergence:
 
     def _rules(self) -> Rules:
         self.access.before_call()
-        return self.access.security_groups.rules(tuple(self.groups))
+        return self.own_changes.without_gone(self.access.security_groups.rules(tuple(self.groups)))
 
     def _rows(self) -> Rows:
         self.access.before_call()
@@ -135,7 +144,10 @@ class Convergence:
     def _plans(self, rules: Rules, rows: Rows) -> list[Plan]:
         """A plan for each group that has ports to manage."""
         ports = {group: self.groups[group].managed(group, rules[group]) for group in self.groups}
-        return [plan_group(group, rules[group], rows, ports[group], self.scope) for group in ports if ports[group]]
+        return [self._plan(group, rules[group], rows, ports[group]) for group in ports if ports[group]]
+
+    def _plan(self, group: SecurityGroupId, rules: Sequence[Rule], rows: Rows, ports: tuple[PortRange, ...]) -> Plan:
+        return plan_group(group, rules, rows, ports, self.scope, hidden=self.own_changes.hidden(group, rules))
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
         """Whether rows that are older than the rules are not enough for the plan.
@@ -146,7 +158,7 @@ class Convergence:
         removes = bool(plan.removals or plan.relabellings)
         return removes or any(addition.label.roster not in self.just_published for addition in plan.additions)
 
-    def _apply(self, plan: Plan) -> _Applied:
+    def _apply(self, plan: Plan, *, read_again: bool) -> _Applied:
         plan = replace(plan, removals=(), relabellings=()) if self.add_only else plan
         now = int(self.report.clock.now())
         earlier = self.guard.held_before.get(plan.group)
@@ -155,7 +167,9 @@ class Convergence:
             return _Applied(plan)
         guarded = guard(plan, earlier, self.guard.confirmed, self.guard.limits, now)
         self.report.held(guarded)
-        changes = self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan)
+        changes = (
+            self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan, read_again)
+        )
         record = guarded.record(now)
         if record.rules != recorded:
             self.guard.hold(record)
@@ -166,12 +180,19 @@ class Convergence:
         self.report.not_applied(plan)
         return ()
 
-    def _changed(self, plan: Plan) -> tuple[Change, ...]:
-        """Applies the plan. Each change is reported as soon as it is made."""
+    def _changed(self, plan: Plan, read_again: bool) -> tuple[Change, ...]:
+        """Applies the plan. Each change is reported as soon as it is made.
+
+        Raises Refused if a rule that a member needs does not exist any more.
+        """
         changes = []
-        for change in apply(plan, self.access.security_groups, self.access.before_call):
+        for change in apply(plan, self.access.security_groups, self.access.before_call, read_again=read_again):
+            self.own_changes.note(change)
             self.report.change(plan.group, change)
             changes.append(change)
+        vanished = {change.rule for change in changes if isinstance(change, Vanished)}
+        if any(relabelling.rule in vanished for relabelling in plan.relabellings):
+            raise Refused(Refusal.NOT_FOUND, "a rule that a member needs does not exist any more")
         return tuple(changes)
 
     def _refuse_groups_without_plan(self, planned: Set[SecurityGroupId]) -> None:
