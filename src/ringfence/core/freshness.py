@@ -12,6 +12,10 @@ STALE_SECONDS = 60
 """How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"
 advises a back-off of up to some minutes for new resources). Ours is an assumption, on the side of holding."""
 
+STALE_RULES_SECONDS = 300
+"""How long a reading of security group rules may lag behind a change (S). Source: hashicorp/terraform #6325, which saw
+more than two minutes and retries for five; "Eventual consistency in the Amazon EC2 API" advises to wait as long."""
+
 FUTURE_SECONDS = 5
 """How far in the future a time may be before it is not believed: the clocks of AWS's hosts differ a little."""
 

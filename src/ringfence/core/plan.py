@@ -5,13 +5,21 @@ command line, the simulator and `apply` all use the same value.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import (
+    STATIC,
+    InstanceId,
+    Region,
+    RosterInstance,
+    RosterKey,
+    RuleId,
+    SecurityGroupId,
+)
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import Member, MemberState, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
@@ -87,7 +95,8 @@ class Plan:
 
     `additions` are in the order in which they are to be made. `unconfirmed` are those for instances that may not be
     members at the moment: they are not made. `unknown_owners` are the rules with a label of the cluster that no roster
-    explains and that cannot be removed.
+    explains and that cannot be removed. `doubted` are rules that the reading shows and that may be gone: only EC2's
+    refusal of a duplicate proves that they exist.
     """
 
     group: SecurityGroupId
@@ -97,6 +106,7 @@ class Plan:
     relabellings: tuple[Relabelling, ...] = ()
     unconfirmed: tuple[Addition, ...] = ()
     unknown_owners: tuple[UnknownOwner, ...] = ()
+    doubted: tuple[Addition, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -104,7 +114,7 @@ class Plan:
         return digest(self.group, self.removals)
 
     def __bool__(self) -> bool:
-        return bool(self.additions or self.removals or self.relabellings)
+        return bool(self.additions or self.removals or self.relabellings or self.doubted)
 
 
 def digest(group: SecurityGroupId, removals: Iterable[Removal]) -> str:
@@ -235,11 +245,12 @@ def plan_group(
     scope: Scope,
     *,
     hidden: Iterable[Rule] = (),
+    doubted: Collection[RosterInstance] = (),
 ) -> Plan:
     """What the group needs to match the rosters on the given ports, within the scope.
 
     `hidden` are rules that the reading lacks and that may exist: they are no reason to make no rule, but they may have
-    to go.
+    to go. `doubted` are instances whose rules the reading may still show although they are gone.
 
     The rules must be read before the rows if the plan's removals are to be applied. An engine that adds a rule writes
     its roster first. So a rule that no roster wants in later rows is really not wanted.
@@ -254,6 +265,7 @@ def plan_group(
     removals: list[Removal] = []
     relabellings: list[Relabelling] = []
     unknown_owners: list[UnknownOwner] = []
+    to_prove: list[Addition] = []
     owned = 0
     for rule in (*rules, *hidden):
         label = rule.label(scope.cluster)
@@ -269,6 +281,8 @@ def plan_group(
         elif label is not None and label != wanted_label and comparison.may_relabel(label, wanted_label):
             if rule.opening in existing:
                 relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
+        elif label is not None and label == wanted_label and (label.roster, label.instance) in doubted:
+            to_prove.append(Addition(rule.opening, label))
     return Plan(
         group=group,
         additions=tuple(sorted(confirmed, key=comparison.precedence)),
@@ -277,6 +291,7 @@ def plan_group(
         relabellings=tuple(sorted(relabellings)),
         unconfirmed=tuple(sorted(set(lacking) - set(confirmed))),
         unknown_owners=tuple(sorted(unknown_owners)),
+        doubted=tuple(sorted(to_prove)),
     )
 
 

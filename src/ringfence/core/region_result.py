@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ringfence.core.errors import Refused, RingfenceError
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region, RosterInstance, RosterKey
 from ringfence.core.model.rosters import Roster, Rows
-
-RosterInstance = tuple[RosterKey, str]
-"""An instance as a rule's label names it: its roster, and its id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def apply(
     something nevertheless. A rule that EC2 refuses for itself (no room, malformed) does not keep the others out.
     """
     application = _Application(plan, security_groups, before_call, read_again)
+    yield from application.prove(plan.doubted)
     yield from application.add(plan.additions, room_follows=bool(plan.removals))
     yield from application.remove()
     yield from application.add(application.take_those_without_room(), room_follows=False)
@@ -123,6 +124,22 @@ class _Application:
                     self.refused.append(NotAdded(batch[0], refused))
                     if refused.refusal is Refusal.QUOTA:
                         no_room[is_ipv6(batch[0].opening.cidr)] = refused
+
+    def prove(self, doubted: Sequence[Addition]) -> Iterator[Change]:
+        """Makes the rules that a reading shows although they are gone. EC2 refuses those that exist as duplicates."""
+        pending = _batches(doubted)
+        while pending:
+            batch = pending.pop(0)
+            try:
+                yield from self._authorized(batch)
+            except Refused as refused:
+                if len(batch) > 1:
+                    pending[:0] = _halves(batch)
+                elif refused.refusal is Refusal.DUPLICATE:
+                    yield Standing(batch[0])
+                else:
+                    why = Refused(Refusal.UNCONFIRMED, f"only a reading that may be old shows its rule: {refused}")
+                    self.refused.append(NotAdded(batch[0], why))
 
     def _is_outdated(self, refused: Refused) -> bool:
         """Whether a call was refused because the rules are not as they were read, so that they must be read again."""

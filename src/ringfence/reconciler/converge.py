@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import Permanent, Refusal, Refused, Retry
 from ringfence.core.guard import guard, recorded_rules
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
-from ringfence.core.region_result import RegionResult, RosterInstance
+from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
@@ -73,6 +73,7 @@ class Convergence:
 
     `groups` maps each security group to the ports that it is managed on. With `add_only`, nothing is removed or
     relabelled, whatever the rows say. `just_published` names the rosters of which no newer version can exist.
+    `launching` are the instances that are to be answered as admitted: that a reading shows their rules is no proof.
     """
 
     region: Region
@@ -83,6 +84,7 @@ class Convergence:
     report: ChangeReport
     add_only: bool = False
     just_published: frozenset[RosterKey] = field(default_factory=frozenset)
+    launching: frozenset[RosterInstance] = field(default_factory=frozenset)
     own_changes: OwnChanges = field(default_factory=OwnChanges)
 
     def run(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
@@ -147,7 +149,9 @@ class Convergence:
         return [self._plan(group, rules[group], rows, ports[group]) for group in ports if ports[group]]
 
     def _plan(self, group: SecurityGroupId, rules: Sequence[Rule], rows: Rows, ports: tuple[PortRange, ...]) -> Plan:
-        return plan_group(group, rules, rows, ports, self.scope, hidden=self.own_changes.hidden(group, rules))
+        hidden, proved = self.own_changes.hidden(group, rules), self.own_changes.proved(group)
+        plan = plan_group(group, rules, rows, ports, self.scope, hidden=hidden, doubted=self.launching)
+        return replace(plan, doubted=tuple(rule for rule in plan.doubted if rule.opening not in proved))
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
         """Whether rows that are older than the rules are not enough for the plan.
@@ -156,7 +160,8 @@ class Convergence:
         wants, because its home Region may not want it any more.
         """
         removes = bool(plan.removals or plan.relabellings)
-        return removes or any(addition.label.roster not in self.just_published for addition in plan.additions)
+        additions = (*plan.additions, *plan.doubted)
+        return removes or any(addition.label.roster not in self.just_published for addition in additions)
 
     def _apply(self, plan: Plan, *, read_again: bool) -> _Applied:
         plan = replace(plan, removals=(), relabellings=()) if self.add_only else plan
@@ -187,7 +192,7 @@ class Convergence:
         """
         changes = []
         for change in apply(plan, self.access.security_groups, self.access.before_call, read_again=read_again):
-            self.own_changes.note(change)
+            self.own_changes.note(plan.group, change)
             self.report.change(plan.group, change)
             changes.append(change)
         vanished = {change.rule for change in changes if isinstance(change, Vanished)}

@@ -8,23 +8,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ringfence.core.model.identifiers import RuleId, SecurityGroupId
-from ringfence.core.model.rules import Rule
-from ringfence.reconciler.apply import Added, Change, Removed, Vanished
+from ringfence.core.model.rules import Opening, Rule
+from ringfence.reconciler.apply import Added, Change, Removed, Standing, Vanished
 from ringfence.reconciler.interfaces import Rules
 
 
 @dataclass(slots=True)
 class OwnChanges:
-    """The rules that the pass has made, and those that do not exist any more. An id is never used again."""
+    """The rules that the pass has made, and those that do not exist any more. An id is never used again.
+
+    `standing` are the openings that existed when the pass wanted to make a rule for them.
+    """
 
     made: dict[RuleId, Rule] = field(default_factory=dict)
+    standing: set[tuple[SecurityGroupId, Opening]] = field(default_factory=set)
     gone: set[RuleId] = field(default_factory=set)
 
-    def note(self, change: Change) -> None:
+    def note(self, group: SecurityGroupId, change: Change) -> None:
         """Remembers a change."""
         match change:
             case Added(rule=rule):
                 self.made[rule.id] = rule
+            case Standing(addition=addition):
+                self.standing.add((group, addition.opening))
             case Removed(removal=removal):
                 self.gone.add(removal.rule)
             case Vanished(rule=id):
@@ -35,6 +41,11 @@ class OwnChanges:
     def without_gone(self, rules: Rules) -> Rules:
         """The rules without those that do not exist any more."""
         return {group: tuple(rule for rule in rules[group] if rule.id not in self.gone) for group in rules}
+
+    def proved(self, group: SecurityGroupId) -> set[Opening]:
+        """The openings of which the pass knows, by more than a reading, that the group had them."""
+        made = {rule.opening for rule in self.made.values() if rule.group == group and rule.opening is not None}
+        return made | {opening for of, opening in self.standing if of == group}
 
     def hidden(self, group: SecurityGroupId, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         """The rules that the pass has made in the group and that a reading lacks.

@@ -227,6 +227,11 @@ class RegionPasses:
                 known_before=scope.desired(before) if reports_drift else None,
             ),
             just_published=frozenset(self.rosters.changed),
+            launching=frozenset(
+                (RosterKey(self.request.home, waiting.group), waiting.instance)
+                for waiting in self.waiting
+                if waiting.launching
+            ),
         )
 
 

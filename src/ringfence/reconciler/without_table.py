@@ -38,6 +38,6 @@ def admit_without_table(
         rosters[roster.key] = replace(roster, members=members)
     rows = Rows(rosters=rosters)
     results = {region: RegionResult(region, reason) for region in settings.peers}
-    passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}))
+    passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}), launches)
     results[request.home] = passes.add_only_at_home(sighting.rules)
     problems.add_all(complete_hooks(launches, rows, results, services, settings=settings))

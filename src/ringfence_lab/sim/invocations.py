@@ -113,7 +113,7 @@ class Invocations:
             return
         if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
-        elif invocation.calls and not _leaves_rules(invocation):
+        elif invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
             for what in strangers_are_not_admitted(context, invocation):
                 self._violated("strangers_are_not_admitted", what)
             for what in unknown_owners_are_reported(context, invocation):

@@ -20,6 +20,7 @@ from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
+from ringfence_lab.sim.properties.departures import doors_left_open
 from ringfence_lab.sim.properties.siege import LAGS, Siege
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
@@ -38,6 +39,8 @@ ROUNDS_TO_CONVERGE = 8
 """Rounds of true-ups after healing. A member that no group lists counts as gone after a minute, a tombstone expires
 after a minute, and the guard wants a second look; then each Region has to learn of the other Regions'."""
 ROUND_SECONDS = 61.0
+ROUNDS_TO_OUTLIVE_READINGS = 7
+"""Rounds after which every reading shows what was done before them, and one more in which the engine acts on it."""
 
 SIEGES_IN = 0.3
 """The share of the histories with an adversary in which it also fills a queue at the end."""
@@ -182,6 +185,9 @@ class History:
         self.invocations.interference += 1
         return self.weather.change_lag()
 
+    def _let_rules_lag(self, _region: Region) -> str:
+        return self.weather.change_rules_lag()
+
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
 
@@ -220,10 +226,25 @@ class History:
                 self.cloud.clock.advance(1.0)
             yield ""
         self._make_room()
+        yield from self._outlive_old_readings()
         yield from self._converge("after healing")
         if not self._violated():
             yield from self._quiet()
             yield from self._siege()
+
+    def _outlive_old_readings(self) -> Iterator[str]:
+        """Rounds of true-ups while readings of rules still lag behind, until they show what was done before."""
+        if not self.weather.rules_lag:
+            return
+        for _ in range(ROUNDS_TO_OUTLIVE_READINGS):
+            self.cloud.clock.advance(ROUND_SECONDS)
+            yield self.weather.change_rules_lag()
+            for region in self.cloud.regions:
+                yield from self._true_up(region)
+        for what in doors_left_open(self.checker.context):
+            self.checker.violations.append(Violation("doors_are_closed_in_time", what))
+            yield "a door stays open"
+        self.weather.let_rules_catch_up()
 
     def _converge(self, when: str) -> Iterator[str]:
         """Rounds of true-ups until everything has converged."""
@@ -334,6 +355,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._true_up_by_hand: 2,
     History._let_adversary_act: 4,
     History._let_describes_lag: 1,
+    History._let_rules_lag: 3,
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
     History._let_table_be_recreated: 1,

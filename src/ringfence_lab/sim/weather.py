@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.aws.event_bridge import IMMEDIATELY, deliver_immediately
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, Effect
@@ -21,6 +22,8 @@ LAGS_IN = 0.3
 """The share of the histories in which all describes of a Region sometimes lag behind together."""
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
+OLD_RULES_IN = 0.3
+"""The share of the histories in which readings of rules lag behind for up to minutes, group by group."""
 STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
 CLIENT_TIMEOUT = 3.0
 """Seconds after which the client gives up a call that hangs."""
@@ -38,6 +41,7 @@ class Weather:
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
         self._lags = chance.random() < LAGS_IN
         self._lag: dict[Region, float] = {}
+        self.rules_lag = chance.random() < OLD_RULES_IN
         self._outage: CallFault | None = None
         self.fates: Counter[str] = Counter()
         if self._lags or self._stale_rate or (self._rate and self._effects):
@@ -56,6 +60,24 @@ class Weather:
         self._lag[region] = seconds = self._chance.uniform(0.1, self._chance.choice(LAGS))
         self.fates["correlated lag"] += 1
         return f"all describes of {region} are {seconds:.1f} s behind"
+
+    def change_rules_lag(self) -> str:
+        """Lets readings of a security group's rules lag behind, or catch up. Only in some histories."""
+        if not self.rules_lag:
+            return ""
+        region = self._chance.choice(list(self._cloud.regions.values()))
+        group = self._chance.choice(list(region.security_groups.groups.values()))
+        seconds = self._chance.choice((0.0, 10.0, 60.0, RULES_REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS))
+        group.lag(seconds)
+        self.fates["rules lag behind"] += 1
+        return f"for {seconds:.0f} s, {group.id} is shown as it is now"
+
+    def let_rules_catch_up(self) -> None:
+        """From now on, all readings of rules are right."""
+        self.rules_lag = False
+        for region in self._cloud.regions.values():
+            for group in region.security_groups.groups.values():
+                group.lag(0.0)
 
     def rule_out_lag(self) -> None:
         """From now on, describes do not lag behind together."""
@@ -126,5 +148,6 @@ class Weather:
         return (
             f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
             f" stale; {self._event_rate:.0%} of events are lost, late or doubled;"
-            f" {'some' if self._lags else 'no'} Regions lag behind"
+            f" {'some' if self._lags else 'no'} Regions lag behind;"
+            f" {'some' if self.rules_lag else 'no'} rules are shown late"
         )

@@ -17,7 +17,7 @@ from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, 
 from ringfence.core.plan import Addition
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleChanged, RuleMade, RuleRevoked
-from ringfence_lab.sim.aws.past import Past
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS, Past
 from ringfence_lab.sim.invocation import Invocation
 
 Source = Opening | tuple[PortRange, str]
@@ -72,11 +72,23 @@ class SecurityGroup:
         self._sources: dict[Source, RuleId] = {}
         self._used = [0, 0]  # of IPv4, and of IPv6
         self._made = 0
-        self._past: Past[tuple[Rule, ...]] = Past(clock, ())
+        self._past: Past[tuple[Rule, ...]] = Past(clock, (), RULES_REMEMBERED_SECONDS)
 
     def described(self, age: float = 0.0) -> tuple[Rule, ...]:
-        """The rules as they were `age` seconds ago."""
+        """The rules as they were `age` seconds ago, or even earlier if readings lag behind."""
         return self._past.seconds_ago(age)
+
+    def lag(self, seconds: float) -> None:
+        """From now on, for so long, readings show the present rules. 0 lets them catch up.
+
+        Source: hashicorp/terraform #6325, which saw more than two minutes.
+        """
+        self._past.lag(seconds)
+
+    @property
+    def is_shown_late(self) -> bool:
+        """Whether readings do not show the rules as they are."""
+        return self.described() != tuple(self.rules.values())
 
     def admits(self, opening: Opening) -> Rule | None:
         """The rule with exactly this source and these ports, if there is one."""

@@ -11,7 +11,7 @@ from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
-from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.invocation import Invocation
@@ -106,11 +106,12 @@ class CheckContext:
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""
         at = self.memory.removed_by_hand.get((group.id, opening))
-        return at is not None and at >= by.started - REMEMBERED_SECONDS
+        return at is not None and at >= by.started - RULES_REMEMBERED_SECONDS
 
     def just_changed_by_hand(self, rule: Rule, by: Invocation) -> bool:
         """Whether an operator changed the rule so late that the invocation cannot know: it removes rules by id."""
-        return self.memory.changed_by_hand.get(rule.id, -1.0) >= by.started
+        earliest = by.started - (RULES_REMEMBERED_SECONDS if rule.group in by.read_old_rules else 0.0)
+        return self.memory.changed_by_hand.get(rule.id, -1.0) >= earliest
 
     def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
         """Whether someone who can also remove the rule gave it another label than the instance's."""

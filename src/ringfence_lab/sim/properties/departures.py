@@ -9,6 +9,7 @@ from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, R
 from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
@@ -29,8 +30,8 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
                 rule = group.admits(opening)
                 if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
                     continue
-                if context.has_anothers_label(rule, change.instance):
-                    continue
+                if context.has_anothers_label(rule, change.instance) or group.id in change.by.read_old_rules:
+                    continue  # an old reading did not show it: `doors_left_open`
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
                 pending = roster is not None and change.instance in roster.pending_releases.get(region, ())
@@ -70,6 +71,25 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
     released = context.memory.released.get((by.home, instance))
     if released is not None and released < by.started and context.state(instance) is None:
         yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
+
+
+CLOSED_WITHIN = RULES_REMEMBERED_SECONDS + 61.0
+"""Seconds within which a door that an old reading hid is closed: until every reading shows it, and one true-up more."""
+
+
+def doors_left_open(context: CheckContext) -> Iterator[str]:
+    """The owned rules of instances that were released, and are gone, for so long that every reading has shown them."""
+    now, memory = context.now(), context.memory
+    for (home, instance), released in memory.released.items():
+        if now - released <= CLOSED_WITHIN or context.state(instance) is not None:
+            continue
+        for region in context.cloud.regions:
+            for group in context.security_groups(region):
+                for rule in group.rules.values():
+                    label = rule.label(context.cloud.cluster)
+                    is_old = now - memory.made.get(rule.id, now) > CLOSED_WITHIN
+                    if label is not None and label.instance == instance and label.roster.region == home and is_old:
+                        yield f"{rule} stands {now - released:.0f} s after the release of {instance}"
 
 
 def strangers_are_not_admitted(context: CheckContext, by: Invocation) -> Iterator[str]:
