@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import Permanent, Refusal, Refused, Retry
+from ringfence.core.freshness import FENCE_SECONDS
 from ringfence.core.guard import guard, recorded_rules
+from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
-from ringfence.core.model.rules import Label, Rule
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
@@ -73,6 +75,8 @@ class Convergence:
 
     `groups` maps each security group to the ports that it is managed on. With `add_only`, nothing is removed or
     relabelled, whatever the rows say. `just_published` names the rosters of which no newer version can exist.
+    `leaving` are the instances that departed just now, with their last known addresses. `late` are those whose
+    departure the Region's table did not have before.
     `launching` are the instances that are to be answered as admitted: that a reading shows their rules is no proof.
     """
 
@@ -85,6 +89,8 @@ class Convergence:
     add_only: bool = False
     just_published: frozenset[RosterKey] = field(default_factory=frozenset)
     launching: frozenset[RosterInstance] = field(default_factory=frozenset)
+    leaving: Mapping[RosterInstance, tuple[Cidr, ...]] = field(default_factory=dict)
+    late: frozenset[RosterInstance] = field(default_factory=frozenset)
     own_changes: OwnChanges = field(default_factory=OwnChanges)
 
     def run(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
@@ -119,6 +125,7 @@ class Convergence:
 
     def _pass(self, rules: Rules | None, rows: Rows | None, *, read_again: bool) -> RegionResult:
         given = rules is not None and rows is not None
+        read_at = None if rules is not None else self.report.clock.now()
         rules = self._rules() if rules is None else rules
         rows = rows if rows is not None and given else self._rows()
         plans = self._plans(rules, rows)
@@ -133,7 +140,36 @@ class Convergence:
         for group in self.groups:
             self.report.quota(group, rules[group], changes.get(group, ()))
         self._refuse_groups_without_plan({plan.group for plan in plans})
-        return replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
+        return replace(
+            self._result(plans, applied, rows),
+            labelled=self._labelled(rules, changes),
+            fenced=self._fenced(rows, read_at) | self._not_shown(rules) | _vanished(applied, rows),
+            late=self.late,
+        )
+
+    def _fenced(self, rows: Rows, read_at: float | None) -> frozenset[RosterInstance]:
+        """The departed instances for which this reading of the rules came too early."""
+        return frozenset(
+            (key, id)
+            for key, roster in rows.of(self.scope.home).items()
+            for id, at in roster.fenced.items()
+            if read_at is None or read_at < at + FENCE_SECONDS
+        )
+
+    def _not_shown(self, rules: Rules) -> frozenset[RosterInstance]:
+        """The instances that departed just now although the reading does not show all of their rules.
+
+        Either they never had the rules, or the rules were made again so lately that the reading is older.
+        """
+        missing = set[RosterInstance]()
+        for group in self.groups:
+            shown = {(group, rule.opening) for rule in rules[group]} | self.own_changes.removed
+            for range_ in self.groups[group].managed(group, rules[group]):
+                for instance, addresses in self.leaving.items():
+                    openings = [Opening(range_, cidr) for cidr in addresses if range_.suits(cidr)]
+                    if any((group, opening) not in shown for opening in openings):
+                        missing.add(instance)
+        return frozenset(missing)
 
     def _rules(self) -> Rules:
         self.access.before_call()
@@ -237,6 +273,17 @@ class Convergence:
             rows=rows,
             changed=any(done.changed for done in applied),
         )
+
+
+def _vanished(applied: Sequence[_Applied], rows: Rows) -> frozenset[RosterInstance]:
+    """The instances of which the reading showed a rule that did not exist any more: it may have been made again.
+
+    Without those that are fenced already.
+    """
+    ids = {change.rule for done in applied for change in done.changes if isinstance(change, Vanished)}
+    removals = [removal for done in applied for removal in done.plan.removals if removal.rule in ids]
+    named = {_named_by(removal.label) for removal in removals if removal.label is not None}
+    return frozenset(named - {(key, id) for key, roster in rows.rosters.items() for id in roster.fenced})
 
 
 def _named_by(label: Label) -> RosterInstance:

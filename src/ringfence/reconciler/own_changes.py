@@ -16,6 +16,7 @@ from ringfence.reconciler.interfaces import Rules
 @dataclass(slots=True)
 class OwnChanges:
     """The rules that the pass has made, and those that do not exist any more. An id is never used again.
+    `removed` are the openings of those that the pass has removed.
 
     `standing` are the openings that existed when the pass wanted to make a rule for them.
     """
@@ -23,6 +24,7 @@ class OwnChanges:
     made: dict[RuleId, Rule] = field(default_factory=dict)
     standing: set[tuple[SecurityGroupId, Opening]] = field(default_factory=set)
     gone: set[RuleId] = field(default_factory=set)
+    removed: set[tuple[SecurityGroupId, Opening]] = field(default_factory=set)
 
     def note(self, group: SecurityGroupId, change: Change) -> None:
         """Remembers a change."""
@@ -33,6 +35,7 @@ class OwnChanges:
                 self.standing.add((group, addition.opening))
             case Removed(removal=removal):
                 self.gone.add(removal.rule)
+                self.removed.add((group, removal.opening))
             case Vanished(rule=id):
                 self.gone.add(id)
             case _:

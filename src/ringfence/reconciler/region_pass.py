@@ -12,7 +12,9 @@ from functools import partial
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
+from ringfence.core.membership import is_watched
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.plan import GroupPorts, Scope
@@ -37,6 +39,26 @@ class PublishedRosters:
         return any(
             roster.departed.keys() - (self.before.rosters[key].departed.keys() if key in self.before.rosters else set())
             for key, roster in self.changed.items()
+        )
+
+    @property
+    def leaving(self) -> dict[RosterInstance, tuple[Cidr, ...]]:
+        """The instances that departed just now, with the addresses that they had as members."""
+        return {
+            (key, id): self.before.rosters[key].members[id].addresses
+            for key, roster in self.changed.items()
+            if key in self.before.rosters
+            for id in roster.departed.keys() & self.before.rosters[key].members.keys()
+            if id not in roster.members
+        }
+
+    def departed_without(self, held: Rows) -> frozenset[RosterInstance]:
+        """The fenced instances whose departure the given rows do not have."""
+        return frozenset(
+            (key, id)
+            for key, roster in self.rows.rosters.items()
+            for id in roster.fenced
+            if key not in held.rosters or id not in held.rosters[key].departed
         )
 
 
@@ -135,7 +157,9 @@ class RegionPasses:
         check = partial(self._check, region, deadline)
         home, table = self.request.home, self._services(region).table
         own = self.rosters.rows.of(home)
-        pending = any(region in roster.pending_releases for roster in own.values())
+        now = self.services.clock.now()
+        watched = any(is_watched(at, now) for roster in own.values() for at in roster.fenced.values())
+        pending = watched or any(region in roster.pending_releases for roster in own.values())
         if self._needs_no_reading(pending=pending):
             held, offered = Rows(), self.rosters.changed
         else:
@@ -143,6 +167,7 @@ class RegionPasses:
             _refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
+        late = self.rosters.departed_without(held) & {(key, id) for key, roster in own.items() for id in roster.fenced}
         # The announcement last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
         for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
@@ -161,7 +186,8 @@ class RegionPasses:
         if not groups:
             # Its engine never ran, and will start from the table; or the Region is in observe mode.
             return RegionPass(RegionResult(region))
-        convergence = self._convergence(region, groups, self._access(region, partial(table.rows_of, home), check))
+        access = self._access(region, partial(table.rows_of, home), check)
+        convergence = replace(self._convergence(region, groups, access), late=late)
         if early_rules is None or self._releases:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
@@ -227,6 +253,7 @@ class RegionPasses:
                 known_before=scope.desired(before) if reports_drift else None,
             ),
             just_published=frozenset(self.rosters.changed),
+            leaving=self.rosters.leaving,
             launching=frozenset(
                 (RosterKey(self.request.home, waiting.group), waiting.instance)
                 for waiting in self.waiting

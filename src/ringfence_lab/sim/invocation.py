@@ -15,7 +15,7 @@ class Invocation:
     """One run of one Region's engine.
 
     `disturbed` holds each service of a Region that failed or delayed a call. `misled` is true once a describe was
-    stale. `read_old_rules` are the security groups whose rules were shown as they were earlier. 
+    stale. `read_old_rules` are the security groups whose rules were shown as they were earlier.
     `audit_events` is what the engine reports. `started` is in seconds since the epoch. `calls` counts the calls.
     """
 

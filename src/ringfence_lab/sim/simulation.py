@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
@@ -295,6 +296,7 @@ class History:
         lag = self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
+            yield from self._settle(region)
             before = siege.moment(self.cloud.regions[region])
             yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
             yield from self.invocations.drain(region)
@@ -303,6 +305,11 @@ class History:
                 yield f"the siege holds, at a lag of {lag} s"
         self.weather.lag(region, 0.0)
         yield from self._converge("after the siege")
+
+    def _settle(self, region: Region) -> Iterator[str]:
+        """Time passes until all members have had their rules for so long that a termination needs one look."""
+        self.cloud.clock.advance(SETTLED_SECONDS)
+        yield from self._true_up(region)
 
     def _make_room(self) -> None:
         """Deploys every Region, and makes room for all members, as operators do.

@@ -18,7 +18,7 @@ OURS = (
         "A departed instance is forgotten at the next observation.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "{I: A for I, A in _.departed.items() if _}", "{}"),),
+        (Replace("_tombstones", "{I: A for I, A in _.departed.items() if _}", "{}"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
@@ -39,7 +39,7 @@ OURS = (
         "A member that goes into the warm pool leaves no tombstone.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "_.member is not None or _", "False"),),
+        (Replace("_has_left", "_.member is not None or _", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",

@@ -68,7 +68,7 @@ OUTSIDE = (
         "A tombstone is kept for an instance that neither the roster nor the group knows.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "if _.is_known: S", "S"),),
+        (Replace("_has_left", "return E.is_known", "return True"),),
     ),
     Mutant(
         "malformed-message-fails-the-batch",

@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, LabelChanged, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opened, only_members_are_admitted
 from ringfence_lab.sim.properties.context import CheckContext
-from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
+from ringfence_lab.sim.properties.departures import (
+    departed_instances_stay_out,
+    new_rules_get_a_second_look,
+    terminations_are_released_first,
+)
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
 from ringfence_lab.sim.properties.launches import launches_are_abandoned_only_without_room, launches_are_admitted_first
 from ringfence_lab.sim.properties.members import (
@@ -43,6 +47,7 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
         launches_are_admitted_first,
         launches_are_abandoned_only_without_room,
         terminations_are_released_first,
+        new_rules_get_a_second_look,
         peer_deadlines_are_kept,
     ),
     RowWritten: (versions_only_grow, rows_are_written_by_their_home, tombstones_name_instances_of_their_group),

@@ -29,7 +29,8 @@ ADDRESSES = 64
 class Memory:
     """What is remembered of earlier changes. All times are in seconds since the epoch.
 
-    `makers`: the invocation that made each rule, `made`: when. `writers`: the invocation that last wrote each
+    `makers`: the invocation that made each rule, `made`: when. `made_for`: when a rule was last made for an
+    instance. `departures`: when its departure was written at home. `writers`: the invocation that last wrote each
     roster at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security
     group last lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an
     operator changed a rule. `returned`: when an address returned to the instance that had released it. `announced`:
@@ -42,6 +43,8 @@ class Memory:
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
     made: dict[RuleId, float] = field(default_factory=dict)
+    made_for: dict[InstanceId, float] = field(default_factory=dict)
+    departures: dict[tuple[RosterKey, InstanceId], float] = field(default_factory=dict)
     writers: dict[RosterKey, Invocation] = field(default_factory=dict)
     admitted: dict[InstanceId, set[tuple[SecurityGroupId, Opening]]] = field(default_factory=dict)
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
@@ -119,6 +122,14 @@ class CheckContext:
         if rule.id not in self.memory.changed_by_hand:
             return False
         return label is None or label.instance != instance or (label.roster, instance) not in self.memory.listed
+
+    def has_new_rules(self, key: RosterKey, instance: InstanceId) -> bool:
+        """Whether an engine made a rule for the instance, and its group listed it first, so lately that a reading may
+        not show the rule, or that an invocation may still make it again."""
+        listed = self.memory.listed.get((key, instance))
+        return (
+            instance in self.memory.made_for and listed is not None and self.now() - listed < RULES_REMEMBERED_SECONDS
+        )
 
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act

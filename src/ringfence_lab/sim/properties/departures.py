@@ -45,11 +45,32 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     """Whether another, overlapping invocation added the rule again: one that validates later, or that cannot, because
     it was killed or its table failed. The redelivery of its messages repairs that."""
-    maker = context.memory.makers.get(rule.id)
+    maker, label = context.memory.makers.get(rule.id), rule.label(context.cloud.cluster)
     if maker is None or maker is by:
         return False
+    if label is not None and context.has_new_rules(label.roster, InstanceId(label.instance)):
+        return False  # then its release waits until no such invocation is left
     had_no_table = (maker.home, "dynamodb") in maker.disturbed
     return maker.running or maker.killed or maker.number > by.number or (had_no_table and _overlaps(context, maker, by))
+
+
+FENCE = 35.0
+"""The longest time between an engine's reading of rows and its last authorize: a function lives for 30 s, and what it
+sent last takes effect within 5 s."""
+
+
+def new_rules_get_a_second_look(context: CheckContext, change: CloudChange) -> Iterator[str]:
+    """The termination of an instance with new rules continues only so long after its departure was written that no
+    invocation can make a rule for it any more."""
+    if not isinstance(change, ActionCompleted) or change.by is None or change.transition is not Transition.TERMINATE:
+        return
+    key = RosterKey(change.region, change.group)
+    if context.was_forged(change.region, key, change.by) or not context.has_new_rules(key, change.instance):
+        return
+    written = context.memory.departures.get((key, change.instance))
+    waited = 0.0 if written is None else context.now() - written
+    if waited < FENCE:
+        yield f"{change.by} released {change.instance}, which has new rules, {waited:.0f} s after its departure"
 
 
 def _overlaps(context: CheckContext, earlier: Invocation, by: Invocation) -> bool:
@@ -69,7 +90,8 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
         return
     instance = InstanceId(label.instance)
     released = context.memory.released.get((by.home, instance))
-    if released is not None and released < by.started and context.state(instance) is None:
+    began_later = released is not None and (released < by.started or context.has_new_rules(label.roster, instance))
+    if released is not None and began_later and context.state(instance) is None:
         yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
 
 
