@@ -20,7 +20,7 @@ from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.admissions import unknown_owners_are_reported
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
-from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
+from ringfence_lab.sim.properties.launches import launches_are_answered, launches_are_answered_without_the_table
 from ringfence_lab.sim.properties.violation import Violation
 
 IN_FLIGHT = 3
@@ -84,6 +84,9 @@ class Invocations:
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
             if invocation.error is not None and not _is_about_true_ups(invocation.error):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
+            elif invocation.calls:
+                for what in launches_are_answered(self._checker.context, invocation):
+                    self._violated("launches_are_answered", what)
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
     def _can_start(self, region: Region) -> bool:
@@ -113,7 +116,10 @@ class Invocations:
             return
         if invocation.error is not None and not _is_about_true_ups(invocation.error):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
-        elif invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
+            return
+        for what in launches_are_answered(context, invocation) if invocation.calls else ():
+            self._violated("launches_are_answered", what)
+        if invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
             for what in strangers_are_not_admitted(context, invocation):
                 self._violated("strangers_are_not_admitted", what)
             for what in unknown_owners_are_reported(context, invocation):

@@ -49,6 +49,7 @@ SIEGES_IN = 0.3
 LIVENESS = frozenset(
     {
         "converges",
+        "launches_are_answered",
         "quiet_once_converged",
         "served_whatever_lies_in_the_queue",
         "works_when_all_is_well",
@@ -57,7 +58,7 @@ LIVENESS = frozenset(
 )
 """The properties that require that something good happens. All others require that nothing bad ever happens."""
 
-HEALS = LIVENESS - {"works_when_left_alone"}
+HEALS = LIVENESS - {"works_when_left_alone", "launches_are_answered"}
 """The properties that hold even after rows were forged that no engine can tell from a Region's own."""
 
 TRUE_UP = {"trueup": True}

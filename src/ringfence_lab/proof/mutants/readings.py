@@ -21,6 +21,13 @@ READINGS = (
         (Replace("_Application.add", "E.refusal is Refusal.DUPLICATE", "False"),),
     ),
     Mutant(
+        "retries-without-a-pause",
+        "A duplicate that no reading shows makes the pass read again, four times in a row, and then fail.",
+        "hashicorp/terraform #6325",
+        "reconciler.apply",
+        (Replace("_Application._is_outdated", "not _ and R", "R"),),
+    ),
+    Mutant(
         "shown-rule-is-proof",
         "A launch is answered because a reading shows its rule, however old the reading is.",
         "hashicorp/terraform #6325",

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from ringfence.core.audit_events import RuleRefused
+from ringfence.core.errors import Refusal
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.model.rules import Opening
@@ -89,6 +91,26 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
                 continue
             if all(action.began < by.started for action in instance.waits.values()):
                 yield f"{by} could not read its table, and did not answer {instance.id}"
+
+
+def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """An undisturbed invocation answers every launch that its group lists and that has an address, however old the
+    rules are that it was shown."""
+    home = context.cloud.regions[by.home]
+    unconfirmed = {
+        event.label.instance
+        for event in by.audit_events
+        if isinstance(event, RuleRefused) and event.refusal == Refusal.UNCONFIRMED.value
+    }
+    for group in home.groups.values():
+        for id in group.listed():
+            instance = group.instances.get(id)
+            if instance is None or instance.state != "Pending:Wait" or id in unconfirmed:
+                continue
+            launched = home.ec2.instances[id].launched
+            waits = all(action.began < by.started for action in instance.waits.values())
+            if waits and launched <= by.started - SETTLED_SECONDS and context.openings(by.home, id):
+                yield f"{by} did not answer {id}"
 
 
 def _is_labelled_otherwise(context: CheckContext, home: Region, instance: InstanceId) -> bool:
