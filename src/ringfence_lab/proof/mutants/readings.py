@@ -35,13 +35,6 @@ READINGS = (
         (Replace("plan_group", "L is not None and L == W and (L.roster, L.instance) in D", "False"),),
     ),
     Mutant(
-        "forgets-its-own-changes",
-        "A pass believes a reading more than the answers to its own changes.",
-        "comment in own_changes.py",
-        "reconciler.own_changes",
-        (Replace("OwnChanges.note", "self.made[R.id] = R", "pass"),),
-    ),
-    Mutant(
         "released-without-the-fence",
         "An instance with new rules is released although an older invocation may be making one just then.",
         "spread_check, rule 7",
@@ -54,12 +47,5 @@ READINGS = (
         "hashicorp/terraform #6325",
         "core.membership",
         (Replace("_has_settled", "_ - _ >= _", "True"),),
-    ),
-    Mutant(
-        "fence-counts-from-the-first-table",
-        "The fence of a departure that a peer's table did not have begins when the home table got it.",
-        "comment in region_result.py",
-        "core.region_result",
-        (Replace("RegionResult.has_released", "S.lingering | S.fenced | S.late", "S.lingering | S.fenced"),),
     ),
 )
