@@ -64,13 +64,15 @@ class Memory:
 class CheckContext:
     """The cloud, the settings of each Region's engine, and the memory.
 
-    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1.
+    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1. `know_no_fence` are
+    those whose engine releases new rules on the first clean reading, for the same reason.
     """
 
     cloud: Cloud
     settings: Mapping[Region, Settings]
     memory: Memory = field(default_factory=Memory)
     keep_strange_rows: set[Region] = field(default_factory=set)
+    know_no_fence: set[Region] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Remembers the instances that the groups list already."""
@@ -126,6 +128,8 @@ class CheckContext:
     def has_new_rules(self, key: RosterKey, instance: InstanceId) -> bool:
         """Whether an engine made a rule for the instance, and its group listed it first, so lately that a reading may
         not show the rule, or that an invocation may still make it again."""
+        if key.region in self.know_no_fence:
+            return False
         listed = self.memory.listed.get((key, instance))
         return (
             instance in self.memory.made_for and listed is not None and self.now() - listed < RULES_REMEMBERED_SECONDS
