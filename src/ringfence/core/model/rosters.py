@@ -53,7 +53,6 @@ class Roster:
     version: int = 0
     members: Mapping[InstanceId, Member] = field(default_factory=dict)
     departed: Mapping[InstanceId, int] = field(default_factory=dict)
-    fenced: Mapping[InstanceId, int] = field(default_factory=dict)
     pending_releases: Mapping[Region, frozenset[InstanceId]] = field(default_factory=dict)
     security_groups: tuple[SecurityGroupId, ...] = ()
     ports: Ports = Ports()
@@ -63,6 +62,7 @@ class Roster:
     engine: str = ""
     updated_at: int = 0
     of_0_1: bool = False
+    fenced: Mapping[InstanceId, int] = field(default_factory=dict)
 
     def addresses(self) -> Iterator[tuple[Cidr, InstanceId]]:
         """Every address that must be admitted, with the instance that has it."""
