@@ -1,8 +1,8 @@
 """Reduces botocore's descriptions of AWS to what the engine calls and reads, so that botocore has less to load.
 
-Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls five. Most of
-parsing an answer would search for members of an instance that the engine never reads: botocore searches for each member
-that is described. Needs only the standard library. Knows nothing of how the artefact is built.
+Most of a cold start would load the description of EC2, which has hundreds of operations; the engine calls seven. Most
+of parsing an answer would search for members of an instance that the engine never reads: botocore searches for each
+member that is described. Needs only the standard library. Knows nothing of how the artefact is built.
 """
 
 import gzip
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
-    "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups"}),
-    "dynamodb": frozenset({"DeleteItem", "PutItem", "Query", "Scan"}),
+    "autoscaling": frozenset({"CompleteLifecycleAction", "DescribeAutoScalingGroups", "DescribeWarmPool"}),
+    "dynamodb": frozenset({"DeleteItem", "DescribeTable", "PutItem", "Query", "Scan"}),
     "ec2": frozenset(
         {
             "AuthorizeSecurityGroupIngress",
             "DescribeInstances",
+            "DescribeManagedPrefixLists",
             "DescribeSecurityGroupRules",
+            "DescribeSecurityGroups",
             "RevokeSecurityGroupIngress",
             "UpdateSecurityGroupRuleDescriptionsIngress",
         }
@@ -30,7 +32,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
 
 MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "autoscaling": {
-        "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances"}),
+        "AutoScalingGroup": frozenset({"AutoScalingGroupName", "Instances", "WarmPoolConfiguration"}),
         "Instance": frozenset({"InstanceId", "LifecycleState"}),
     },
     "ec2": {
@@ -38,8 +40,10 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "InstanceNetworkInterface": frozenset({"Association", "Ipv6Addresses", "PrivateIpAddresses"}),
         "InstanceNetworkInterfaceAssociation": frozenset({"PublicIp"}),
         "InstancePrivateIpAddress": frozenset({"Association", "PrivateIpAddress"}),
+        "ManagedPrefixList": frozenset({"AddressFamily", "MaxEntries", "PrefixListId", "PrefixListName"}),
         "ReferencedSecurityGroup": frozenset({"GroupId"}),
         "Reservation": frozenset({"Instances"}),
+        "SecurityGroup": frozenset({"GroupId", "Tags"}),
         "SecurityGroupRule": frozenset(
             {
                 "CidrIpv4",
@@ -49,6 +53,7 @@ MEMBERS: Mapping[str, Mapping[str, frozenset[str]]] = {
                 "GroupId",
                 "IpProtocol",
                 "IsEgress",
+                "PrefixListId",
                 "ReferencedGroupInfo",
                 "SecurityGroupRuleId",
                 "ToPort",

@@ -16,14 +16,14 @@ LAMBDA_GB_SECOND = 0.0000133334  # arm64; aws.amazon.com/lambda/pricing
 LAMBDA_REQUEST = 0.20e-6
 SQS_FIFO_REQUEST = 0.50e-6  # aws.amazon.com/sqs/pricing
 DYNAMODB_READ, DYNAMODB_WRITE = 0.125e-6, 0.625e-6  # on demand; aws.amazon.com/dynamodb/pricing/on-demand
-METRIC, ALARM, LOG_GB = 0.30, 0.10, 0.50  # aws.amazon.com/cloudwatch/pricing
+METRIC, ALARM_METRIC, LOG_GB = 0.30, 0.10, 0.50  # aws.amazon.com/cloudwatch/pricing; an alarm costs by its metrics
 SCHEDULER_INVOCATION = 1.00e-6  # aws.amazon.com/eventbridge/pricing
 BETWEEN_REGIONS_GB = 0.02  # aws.amazon.com/ec2/pricing/on-demand, data transfer
 TRANSIT_ATTACHMENT_HOUR, TRANSIT_GB = 0.05, 0.02  # aws.amazon.com/transit-gateway/pricing
 
 # What the stack of one Region has in template.yaml, and assumptions.
 MEMORY_GB = 0.5
-METRICS, ALARMS = 15, 6
+METRICS, ALARMS, ALARM_METRICS = 16, 6, 7
 SECONDS = 0.4  # of one invocation; assumed
 POLLS = 650_000  # of the event source mapping in a month: five pollers that wait for 20 s; assumed
 LOG_KB_TRUE_UP, LOG_KB_EVENT = 2.2, 10.0  # assumed
@@ -50,7 +50,7 @@ def costs(regions: int, events_a_day: int) -> list[Cost]:
     writes = events * regions * ROW_KB
     logs = (regions * TRUE_UPS * LOG_KB_TRUE_UP + events * LOG_KB_EVENT) / 1e6
     transferred = (regions - 1) * invocations * ANSWER_KB / 1e6
-    watched = regions * (METRICS * METRIC + ALARMS * ALARM) + logs * LOG_GB
+    watched = regions * (METRICS * METRIC + ALARM_METRICS * ALARM_METRIC) + logs * LOG_GB
     return [
         Cost(
             "Lambda (arm64, 512 MB)",

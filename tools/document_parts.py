@@ -9,7 +9,13 @@ from command_reference import commands_reference, schemas_reference
 from conformance_table import conformance_table
 from cost_table import bill, comparison
 from house_figures import house_figures
-from setting_documents import parameters_table, template_environment, template_interface, template_parameters
+from setting_documents import (
+    parameters_table,
+    template_announcement,
+    template_environment,
+    template_interface,
+    template_parameters,
+)
 
 __all__ = [
     "bill",
@@ -20,6 +26,7 @@ __all__ = [
     "measured",
     "parameters_table",
     "schemas_reference",
+    "template_announcement",
     "template_environment",
     "template_interface",
     "template_parameters",

@@ -63,6 +63,12 @@ def template_environment(table: Table = TABLE) -> str:
     return "".join(f"{setting.variable}: {_reference(setting)}\n" for setting in table if setting.use is not Use.STACK)
 
 
+def template_announcement(table: Table = TABLE) -> str:
+    """The properties of the deployment's announcement: every setting that the function has in its environment."""
+    names = (setting.parameter_name for setting in table if setting.use is not Use.STACK)
+    return "".join(f"{name}: !Ref {name}\n" for name in names)
+
+
 def parameters_table(table: Table = TABLE) -> str:
     """The README's tables: the stack's parameters in the order and under the headings of the console."""
     lines = []

@@ -8,6 +8,7 @@ Call = tuple[str, str, dict[str, Any]]
 
 CALLS: list[Call] = [
     ("autoscaling", "DescribeAutoScalingGroups", {"AutoScalingGroupNames": ["db"]}),
+    ("autoscaling", "DescribeWarmPool", {"AutoScalingGroupName": "db", "MaxRecords": 50}),
     (
         "autoscaling",
         "CompleteLifecycleAction",
@@ -20,6 +21,7 @@ CALLS: list[Call] = [
     ),
     ("dynamodb", "Scan", {"TableName": "t", "ConsistentRead": True}),
     ("dynamodb", "Query", {"TableName": "t", "KeyConditionExpression": "a = b"}),
+    ("dynamodb", "DescribeTable", {"TableName": "t"}),
     ("dynamodb", "PutItem", {"TableName": "t", "Item": {"region": {"S": REGION}, "members": {"M": {}}}}),
     (
         "dynamodb",
@@ -32,7 +34,10 @@ CALLS: list[Call] = [
         },
     ),
     ("ec2", "DescribeInstances", {"Filters": [{"Name": "tag:x", "Values": ["y"]}]}),
+    ("ec2", "DescribeSecurityGroups", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     ("ec2", "DescribeSecurityGroupRules", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
+    ("ec2", "DescribeManagedPrefixLists", {"Filters": [{"Name": "prefix-list-id", "Values": ["pl-1"]}]}),
+    ("ec2", "DescribeSecurityGroups", {"Filters": [{"Name": "group-id", "Values": ["sg-1"]}]}),
     (
         "ec2",
         "AuthorizeSecurityGroupIngress",

@@ -18,7 +18,7 @@ from distribution.prune_models import MEMBERS, OPERATIONS, prune
 from ringfence.aws.auto_scaling import AwsAutoScaling
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.model.addresses import AddressKind, Cidr
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
@@ -127,6 +127,8 @@ def answered(data: Path, service: str) -> Any:
     def send(request: Any, **_: object) -> AWSResponse:
         (operation,) = parse_qs(request.body)["Action"]
         body = answer(full.operation_model(operation))
+        if operation == "DescribeWarmPool":  # an instance is in its group or in the warm pool
+            body = body.replace(b"i-1", b"i-2").replace(b"InService", b"Warmed:Running")
         headers: Any = HeadersDict()
         return AWSResponse(request.url, 200, headers, _Body(body))
 
@@ -149,6 +151,8 @@ def adapters_values(data: Path) -> dict[str, Any]:
     return {
         "instances": AwsInstances(ec2, Region(REGION)).of_groups(["db"]),
         "rules": AwsSecurityGroups(ec2, Region(REGION)).rules([group]),
+        "missing": AwsSecurityGroups(ec2, Region(REGION)).missing([group, SecurityGroupId("sg-2")]),
+        "lists": AwsSecurityGroups(ec2, Region(REGION)).prefix_lists([PrefixListId("pl-1")]),
         "made": AwsSecurityGroups(ec2, Region(REGION)).authorize(group, [addition]),
         "groups": AwsAutoScaling(answered(data, "autoscaling"), Region(REGION)).groups(["db"]),
     }
@@ -168,17 +172,21 @@ def test_the_adapters_read_the_same_values_from_a_complete_answer(pruned: Path) 
     }
     assert (rule.id, rule.source_group, str(rule.opening)) == ("sgr-1", "sg-1", "198.51.100.7/32 on tcp/9042")
     assert rule.label("demo") == Label("demo", RosterKey(Region("us-east-1"), "db"), "i-1")
-    assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService"}}
+    assert few["missing"] == {"sg-2"}
+    assert few["groups"] == {"AutoScalingGroupName": {"i-1": "InService", "i-2": "Warmed:Running"}}
 
 
 @pytest.mark.parametrize(
     ("service", "method"),
     [
         ("autoscaling", "describe_auto_scaling_groups"),
+        ("autoscaling", "describe_warm_pool"),
         ("dynamodb", "scan"),
         ("dynamodb", "query"),
         ("ec2", "describe_instances"),
         ("ec2", "describe_security_group_rules"),
+        ("ec2", "describe_security_groups"),
+        ("ec2", "describe_managed_prefix_lists"),
     ],
 )
 def test_a_paginator_has_the_same_configuration_with_the_pruned_description(

@@ -9,7 +9,7 @@ from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.reconciler.interfaces import RegionServices
+from ringfence.reconciler.interfaces import RegionServices, RosterTable
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.lifecycle import Hook
@@ -67,6 +67,10 @@ class InMemory:
         self._home.ec2.assign_public_address(instance, elastic=True)
         return self._home.ec2.instances[instance].addresses[AddressKind.PUBLIC_IPV4][0]
 
+    def peer_table_with_credentials_of_home(self) -> RosterTable:
+        """See `World.peer_table_with_credentials_of_home`. The simulator knows no credentials."""
+        return self.peer.table
+
     def put_item(self, item: Mapping[str, Any]) -> None:
         """See `World.put_item`."""
         self._home.table.put_item(item)
@@ -118,6 +122,11 @@ class InMemoryGroup:
     def exit_standby(self, instance: InstanceId) -> None:
         """See `world.Group.exit_standby`."""
         self.group.exit_standby(instance)
+
+    def replace_root_volumes(self) -> None:
+        """See `world.Group.replace_root_volumes`."""
+        for id in [id for id, state in self.group.listed().items() if state == "InService"]:
+            self.group.replace_root_volume(id)
 
     def keep_warm(self, size: int) -> None:
         """See `world.Group.keep_warm`."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import boto3
 from botocore.exceptions import ClientError
 
 from ringfence.aws.auto_scaling import AwsAutoScaling
@@ -20,7 +21,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.reconciler.interfaces import HomeServices, RegionServices
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, RosterTable
 from tests.contract.resources import Resources
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK
 
@@ -95,7 +96,14 @@ class OnAws:
             ],
         )
         self._resources.removals.callback(client.delete_auto_scaling_group, AutoScalingGroupName=name, ForceDelete=True)
-        return OnAwsGroup(name, client, self._mailbox)
+        return OnAwsGroup(name, client, self._mailbox, self._launch_template())
+
+    def _launch_template(self) -> "_LaunchTemplate":
+        (version,) = self._client("ec2").describe_launch_template_versions(
+            LaunchTemplateId=self._output("LaunchTemplate"), Versions=["1"]
+        )["LaunchTemplateVersions"]
+        data = version["LaunchTemplateData"]
+        return _LaunchTemplate(version["LaunchTemplateId"], data["InstanceType"], data["ImageId"])
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """See `World.associate_elastic_address`."""
@@ -105,6 +113,21 @@ class OnAws:
         association = ec2.associate_address(InstanceId=instance, AllocationId=allocated["AllocationId"])
         self._resources.removals.callback(_disassociate, ec2, association["AssociationId"])
         return host(allocated["PublicIp"])
+
+    def peer_table_with_credentials_of_home(self) -> RosterTable:
+        """See `World.peer_table_with_credentials_of_home`."""
+        peer = self._resources.peer
+        issued = self._client("sts").assume_role(RoleArn=self._output("Role"), RoleSessionName="conformance")
+        credentials = issued["Credentials"]
+        client = boto3.client(
+            "dynamodb",
+            region_name=peer,
+            endpoint_url=self._resources.client_of("dynamodb", peer).meta.endpoint_url,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+        )
+        return AwsRosterTable(client, peer, self._resources.outputs[peer]["Table"])
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """See `World.put_item`."""
@@ -169,12 +192,22 @@ class _Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class _LaunchTemplate:
+    """The first version of the run's launch template."""
+
+    id: str
+    instance_type: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class OnAwsGroup:
     """An Auto Scaling group."""
 
     name: str
     client: Any
     mailbox: _Mailbox
+    template: "_LaunchTemplate"
 
     def scale_to(self, desired: int) -> None:
         """See `world.Group.scale_to`."""
@@ -199,6 +232,22 @@ class OnAwsGroup:
     def exit_standby(self, instance: InstanceId) -> None:
         """See `world.Group.exit_standby`."""
         self.client.exit_standby(AutoScalingGroupName=self.name, InstanceIds=[instance])
+
+    def replace_root_volumes(self) -> None:
+        """See `world.Group.replace_root_volumes`."""
+        policy = {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": self.template.id, "Version": "1"},
+                "Overrides": [{"InstanceType": self.template.instance_type, "ImageId": self.template.image}],
+            }
+        }
+        self.client.update_auto_scaling_group(AutoScalingGroupName=self.name, MixedInstancesPolicy=policy)
+        self.client.start_instance_refresh(
+            AutoScalingGroupName=self.name,
+            Strategy="ReplaceRootVolume",
+            DesiredConfiguration={"MixedInstancesPolicy": policy},
+            Preferences={"MinHealthyPercentage": 0, "InstanceWarmup": 0, "SkipMatching": False},
+        )
 
     def keep_warm(self, size: int) -> None:
         """See `world.Group.keep_warm`."""

@@ -70,6 +70,7 @@ class Resources:
                     TemplateBody=TEMPLATE.read_text(),
                     Parameters=[{"ParameterKey": "Run", "ParameterValue": self.run}],
                     Tags=self.tags(),
+                    Capabilities=["CAPABILITY_IAM"],
                     OnFailure="DELETE",
                 )
             except ClientError as error:

@@ -62,5 +62,5 @@ def in_service(world: World, group: Group) -> InstanceId:
 
 
 def power(world: World, instance: InstanceId) -> Power | None:
-    described = world.home.instances.by_id([instance]).get(instance)
+    described = world.home.instances.by_id([instance]).instances.get(instance)
     return None if described is None else described.power

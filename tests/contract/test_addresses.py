@@ -4,7 +4,7 @@ import pytest
 
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId
-from ringfence.core.observation import Power
+from ringfence.core.observation import Instance, Power
 from tests.contract.sources import documented
 from tests.contract.steps import complete, in_service, launching, leaves, power
 from tests.contract.world import LAUNCH_HOOK, TERMINATE_HOOK, Group, World
@@ -17,8 +17,12 @@ def group(world: World) -> Group:
     return world.auto_scaling_group()
 
 
+def described(world: World, instance: InstanceId) -> Instance:
+    return world.home.instances.by_id([instance]).instances[instance]
+
+
 def addresses(world: World, instance: InstanceId, kind: AddressKind) -> tuple[str, ...]:
-    return tuple(world.home.instances.by_id([instance])[instance].addresses.get(kind, ()))
+    return tuple(described(world, instance).addresses.get(kind, ()))
 
 
 @documented("EC2 User Guide, Amazon EC2 instance IP addressing")
@@ -27,19 +31,20 @@ def test_a_launching_instance_has_its_addresses_and_its_groups_tag_while_it_wait
 
     world.eventually(lambda: addresses(world, instance, PUBLIC))
 
-    described = world.home.instances.of_groups([group.name])[instance]
-    assert described == world.home.instances.by_id([instance])[instance]
-    assert described.group == group.name
-    assert [len(described.addresses[kind]) for kind in (PUBLIC, PRIVATE)] == [1, 1]
+    seen = world.home.instances.of_groups([group.name])[instance]
+    assert seen == described(world, instance)
+    assert seen.group == group.name
+    assert [len(seen.addresses[kind]) for kind in (PUBLIC, PRIVATE)] == [1, 1]
 
 
 @documented("EC2 API Reference, DescribeInstances, Filters: a filter without a match is no error")
 def test_an_unknown_instance_is_missing_from_the_answer(world: World, group: Group) -> None:
-    instance = launching(world, group)
+    instance, unknown = launching(world, group), InstanceId("i-0123456789abcdef0")
 
-    described = world.home.instances.by_id([InstanceId("i-0123456789abcdef0"), instance])
+    answer = world.home.instances.by_id([unknown, instance])
 
-    assert list(described) == [instance]
+    assert list(answer.instances) == [instance]
+    assert answer.absent == {unknown}
     assert world.home.instances.of_groups([f"{group.name}-unknown"]) == {}
 
 

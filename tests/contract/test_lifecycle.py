@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ringfence.core.events import Launching, Place, Terminating
+from ringfence.core.events import Action, Launching, Place, Terminating
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Power
@@ -100,7 +100,7 @@ def test_an_abandoned_launch_ends_through_the_termination_hook_and_is_replaced(w
 @documented("Auto Scaling User Guide, How lifecycle hooks work: scale in")
 def test_a_terminating_instance_waits_with_its_addresses_and_an_event_is_sent(world: World, group: Group) -> None:
     instance = in_service(world, group)
-    before = world.home.instances.by_id([instance])[instance].addresses
+    before = world.home.instances.by_id([instance]).instances[instance].addresses
 
     group.scale_to(0)
 
@@ -108,7 +108,7 @@ def test_a_terminating_instance_waits_with_its_addresses_and_an_event_is_sent(wo
     sent = event(world, group, Terminating)
     assert (sent.instance, sent.hook) == (instance, TERMINATE_HOOK)
     assert (sent.origin, sent.destination) == (Place.GROUP, Place.EC2)
-    described = world.home.instances.by_id([instance])[instance]
+    described = world.home.instances.by_id([instance]).instances[instance]
     assert (described.power, dict(described.addresses)) == (Power.RUNNING, dict(before))
 
 
@@ -162,6 +162,30 @@ def test_standby_and_back_runs_no_hook(world: World, group: Group) -> None:
     assert len(group.events()) == count
 
 
+@documented(
+    "Auto Scaling User Guide, Replace root volumes during instance refresh; Instance refresh replace root volume"
+    " lifecycle events"
+)
+def test_a_root_volume_is_replaced_through_both_hooks_and_the_instance_keeps_its_addresses(
+    world: World, group: Group
+) -> None:
+    instance = in_service(world, group)
+    before = world.home.instances.by_id([instance]).instances[instance].addresses
+
+    group.replace_root_volumes()
+    reaches(world, group, instance, "ReplacingRootVolume:Wait")
+    assert complete(world, group, instance, TERMINATE_HOOK)
+    reaches(world, group, instance, "Pending:Wait")
+    described = world.home.instances.by_id([instance]).instances[instance]
+    assert complete(world, group, instance, LAUNCH_HOOK)
+    reaches(world, group, instance, "InService")
+
+    assert (described.group, dict(described.addresses)) == (group.name, dict(before))
+    for sent in (event(world, group, Terminating), event(world, group, Launching, 1)):
+        assert (sent.instance, sent.origin, sent.destination) == (instance, Place.GROUP, Place.GROUP)
+        assert sent.action is Action.REPLACE_ROOT_VOLUME
+
+
 @documented("Auto Scaling User Guide, Detach or attach instances")
 def test_a_detached_instance_continues_to_run_outside_of_its_group(world: World, group: Group) -> None:
     instance = in_service(world, group)
@@ -170,7 +194,7 @@ def test_a_detached_instance_continues_to_run_outside_of_its_group(world: World,
 
     leaves(world, group, instance)
     world.eventually(lambda: instance not in world.home.instances.of_groups([group.name]))
-    described = world.home.instances.by_id([instance])[instance]
+    described = world.home.instances.by_id([instance]).instances[instance]
     assert (described.power, described.group) == (Power.RUNNING, None)
 
 
@@ -200,6 +224,19 @@ def test_an_instance_enters_leaves_and_reenters_a_warm_pool_through_the_hooks(wo
     assert (returning.instance, returning.origin, returning.destination) == (instance, Place.GROUP, Place.WARM_POOL)
     assert complete(world, group, instance, TERMINATE_HOOK)
     world.eventually(lambda: power(world, instance) is Power.STOPPED)
+
+
+@documented("Auto Scaling API Reference, DescribeWarmPool and DescribeAutoScalingGroups, WarmPoolConfiguration")
+def test_an_instance_of_a_warm_pool_is_listed_with_its_group_while_it_waits_and_rests(
+    world: World, group: Group
+) -> None:
+    group.keep_warm(1)
+
+    (instance,) = world.eventually(lambda: states(world, group))
+    reaches(world, group, instance, "Warmed:Pending:Wait")
+    assert complete(world, group, instance, LAUNCH_HOOK)
+
+    reaches(world, group, instance, "Warmed:Stopped")
 
 
 @documented("Auto Scaling API Reference, DescribeAutoScalingGroups, AutoScalingGroupNames")

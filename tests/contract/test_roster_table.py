@@ -11,8 +11,8 @@ from ringfence.core.errors import Conflict, Permanent
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
-from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, RawVersion, Roster, RowVersion
-from tests.contract.sources import documented
+from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, RawVersion, Roster, Rows, RowVersion
+from tests.contract.sources import assumed, documented
 from tests.contract.world import World
 
 HOSTILE: list[Mapping[str, Any] | None] = [
@@ -288,3 +288,28 @@ def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster
 
     assert world.here.table.rows().held[held.group] == replace(held, at=1_700_000_001)
     assert empty.key not in world.here.table.rows_of(world.region).rosters
+
+
+@documented("DynamoDB API Reference, TableDescription, CreationDateTime: in epoch seconds")
+def test_a_table_says_when_it_was_created_and_a_write_changes_nothing_about_it(world: World, empty: Roster) -> None:
+    created = [region.table.created_at() for region in (world.here, world.peer)]
+
+    world.here.table.replace(at(empty, 1), 0)
+
+    assert [region.table.created_at() for region in (world.here, world.peer)] == created
+    assert all(1_600_000_000 < seconds < 16_000_000_000 for seconds in created)
+
+
+@assumed("tokens of a regional STS endpoint are valid in opt-in Regions; IAM User Guide, Managing AWS STS in a Region")
+def test_credentials_that_the_home_region_issued_are_valid_in_the_peer_region(world: World, empty: Roster) -> None:
+    world.peer.table.offer(at(empty, 1, "i-1"))
+
+    def rows() -> Rows | None:
+        try:
+            return world.peer_table_with_credentials_of_home().rows_of(world.region)
+        except Permanent:  # the role is new, and not visible everywhere yet
+            return None
+
+    seen = world.eventually(rows)
+    assert seen is not None
+    assert seen.rosters[empty.key] == at(empty, 1, "i-1")

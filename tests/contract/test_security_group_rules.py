@@ -238,6 +238,13 @@ def test_a_group_that_does_not_exist_has_no_rules(world: World) -> None:
     assert world.here.security_groups.rules([NO_GROUP, group]) == {NO_GROUP: (), group: (made,)}
 
 
+@documented("EC2 API Reference, DescribeSecurityGroups, Filters: a filter without a match is no error")
+def test_a_group_that_does_not_exist_is_missing(world: World) -> None:
+    group = world.security_group(world.here)
+
+    assert world.here.security_groups.missing([NO_GROUP, group]) == {NO_GROUP}
+
+
 @documented("EC2 API Reference, Error codes, InvalidGroup.NotFound")
 def test_a_group_that_does_not_exist_cannot_be_changed(world: World) -> None:
     with pytest.raises(Permanent):

@@ -11,7 +11,7 @@ from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.reconciler.interfaces import HomeServices, RegionServices
+from ringfence.reconciler.interfaces import HomeServices, RegionServices, RosterTable
 
 T = TypeVar("T")
 
@@ -47,6 +47,9 @@ class Group(Protocol):
 
     def exit_standby(self, instance: InstanceId) -> None:
         """Moves an instance out of standby."""
+
+    def replace_root_volumes(self) -> None:
+        """Starts to replace the root volume of each instance in service."""
 
     def keep_warm(self, size: int) -> None:
         """Prepares so many instances, in service or stopped in a warm pool. Scaling in returns them to the pool."""
@@ -94,6 +97,9 @@ class World(Protocol):
 
     def associate_elastic_address(self, instance: InstanceId) -> Cidr:
         """Allocates an Elastic IP and associates it with a running instance."""
+
+    def peer_table_with_credentials_of_home(self) -> RosterTable:
+        """The peer's table, with credentials of a role that STS of the home Region issued."""
 
     def put_item(self, item: Mapping[str, Any]) -> None:
         """Writes an item into the home table, unchanged."""

@@ -215,6 +215,39 @@ def test_a_true_up_finds_instances_attached_and_detached_by_hand(two_regions: Cl
     ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
 
 
+def test_an_instance_stays_admitted_while_its_root_volume_is_replaced(two_regions: Cluster) -> None:
+    # given
+    east = two_regions.regions[EAST]
+    scaling, ec2, group = east.client("autoscaling"), east.client("ec2"), east.auto_scaling_group
+    ((id, instance),) = east.instances().items()
+    (described,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    template = {"LaunchTemplateId": described["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"}
+    image = ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]["ImageId"]
+    overrides = [{"InstanceType": "t4g.nano", "ImageId": image}]
+    policy = {"LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": overrides}}
+    scaling.update_auto_scaling_group(AutoScalingGroupName=group, MixedInstancesPolicy=policy)
+    lacking: list[str] = []
+
+    def is_over() -> bool:
+        lacking.extend(
+            name for name, region in two_regions.regions.items() if instance.address not in region.admitted()
+        )
+        answer = scaling.describe_instance_refreshes(AutoScalingGroupName=group)
+        return bool(answer["InstanceRefreshes"][0]["Status"] == "Successful")
+
+    # when
+    scaling.start_instance_refresh(
+        AutoScalingGroupName=group,
+        Strategy="ReplaceRootVolume",
+        DesiredConfiguration={"MixedInstancesPolicy": policy},
+    )
+    eventually(is_over)
+    # then
+    assert east.instances()[id].lifecycle_state == "InService"
+    assert not lacking
+    assert two_regions.agrees()
+
+
 def test_instances_of_a_warm_pool_are_members_only_outside_of_it(two_regions: Cluster) -> None:
     # given
     east = two_regions.regions[EAST]

@@ -6,7 +6,7 @@ import pytest
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, RegionFailed, RuleRefused, StaleDoor
 from ringfence.core.configuration.settings import NoAddress
-from ringfence.core.errors import Permanent, Retry
+from ringfence.core.errors import POLICIES_ARE_NEW, Permanent, Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
@@ -195,7 +195,7 @@ def test_a_security_group_that_does_not_admit_itself_does_not_stop_the_changes_o
         cloud.invoke(EAST, TRUE_UP)
     # then
     assert f"security group {without_ports.id} in" in str(raised.value)
-    assert [group for group in groups if address in sources_of(group)] == [without_ports]
+    assert not any(address in sources_of(group) for group in groups)
 
 
 # The instance has no address of the configured kind.
@@ -332,6 +332,43 @@ def test_a_home_table_that_refuses_only_writes_counts_as_down(cloud: Cloud) -> N
     assert isinstance(invocation.error, Retry)
     assert group.listed()[instance] == "InService"
     assert public_address(cloud, EAST, instance) not in cloud.region(WEST).admitted()
+
+
+# A stack is new: its hooks exist before its policies do.
+
+
+@pytest.mark.parametrize("operation", ["AuthorizeSecurityGroupIngress", "CompleteLifecycleAction"])
+def test_a_launch_that_a_new_policy_does_not_allow_yet_waits_for_a_true_up_and_is_no_dead_letter(
+    cloud: Cloud, operation: str
+) -> None:
+    # given
+    group, queue = group_of(cloud, EAST), cloud.region(EAST).queue
+    denial = cloud.fault(Effect.DENY, region=EAST, operation=operation, home=EAST)
+    group.scale_to(3)
+    instance = only_waiting(group)
+    # when
+    assert isinstance(polled(cloud, EAST).error, Permanent)
+    # then the queue is free for other events, and the hook holds the instance
+    assert (queue.messages, queue.dead_letters) == ([], [])
+    assert group.listed()[instance] == "Pending:Wait"
+    # when
+    cloud.heal(denial)
+    cloud.clock.advance(60)
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert group.listed()[instance] == "InService"
+    assert public_address(cloud, EAST, instance) in cloud.region(WEST).admitted()
+
+
+def test_an_event_that_is_still_denied_after_five_minutes_is_a_dead_letter(cloud: Cloud) -> None:
+    # given
+    cloud.fault(Effect.DENY, region=EAST, operation="DescribeAutoScalingGroups")
+    group_of(cloud, EAST).scale_to(3)
+    cloud.clock.advance(POLICIES_ARE_NEW)
+    # when
+    polled(cloud, EAST)
+    # then
+    assert len(cloud.region(EAST).queue.dead_letters) == 1
 
 
 # A peer is unreachable, throttled, or over quota.

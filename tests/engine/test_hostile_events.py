@@ -135,7 +135,7 @@ def test_a_forged_launch_admits_no_instance_of_the_warm_pool(cloud: Cloud, origi
     group = cloud.region(EAST).groups["db"]
     group.put_warm_pool(1, "Warmed:Running")
     drain(cloud, EAST)
-    (pooled,) = [id for id, state in group.listed().items() if state == "Warmed:Running"]
+    (pooled,) = [id for id, state in group.pooled().items() if state == "Warmed:Running"]
     cloud.history.clear()
     # when every minute again
     for _ in range(3):

@@ -8,6 +8,7 @@ import pytest
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.errors import Retry
 from ringfence.core.model.addresses import AddressKind, Cidr
+from ringfence.core.model.identifiers import PrefixListId
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.tasks import Scheduler
@@ -42,7 +43,7 @@ def test_the_engine_never_changes_an_operators_rule_on_any_port(cloud: Cloud) ->
         group.allow("203.0.113.7/32", "tcp/22"),
         group.allow("0.0.0.0/0", "tcp/443"),
         group.allow("2001:db8:ffff::1/128", "tcp/9042"),
-        group.allow_prefix_list("pl-office", "tcp/9042"),
+        group.allow_prefix_list(PrefixListId("pl-office"), "tcp/9042"),
     ]
     # when the group scales out and in, and both Regions run true-ups
     for desired in (4, 1, 3):
@@ -71,7 +72,7 @@ def test_mirror_mode_removes_only_foreign_addresses_on_the_managed_ports(cloud: 
     stranger = group.allow("203.0.113.7/32", "tcp/9042")
     kept = [
         group.allow("203.0.113.7/32", "tcp/22"),
-        group.allow_prefix_list("pl-office", "tcp/9042"),
+        group.allow_prefix_list(PrefixListId("pl-office"), "tcp/9042"),
         group.allow_group(group.id, "tcp/7000"),
     ]
     # when

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from ringfence.aws.clients import Attribution
+from ringfence.aws.ec2 import AwsSecurityGroupTags
 from ringfence.aws.sqs import AwsDeadLetters
 from ringfence.core.model.identifiers import Region
 from ringfence.runtime.handler import Engine, Handler
@@ -68,6 +69,7 @@ class Function:
             settings=cloud.settings(EAST),
             attribution=Attribution(),
             home=services.home,
+            tags=AwsSecurityGroupTags(untyped, EAST),
             regions=services.regions,
             dead_letters=lambda: AwsDeadLetters(untyped, EAST, "https://dead-letters", "demo"),
             clock=clock,

@@ -73,6 +73,21 @@ EVENTS = st.one_of(
     VALUES,
 )
 
+# Requests of CloudFormation.
+
+HOST = "cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
+REQUESTS = near(
+    {
+        "RequestType": st.sampled_from(["Create", "Update", "Delete"]),
+        "RequestId": st.uuids().map(str),
+        "ResponseURL": st.sampled_from([f"https://{HOST}/key?signature", f"https://{HOST}@example.com/", "https://["]),
+        "StackId": st.just("arn:aws:cloudformation:us-east-1:123456789012:stack/ringfence-demo/1"),
+        "LogicalResourceId": st.just("Announcement"),
+        "PhysicalResourceId": st.just("Announcement"),
+        "OldResourceProperties": near({"AutoScalingGroups": st.lists(TEXTS), "SecurityGroups": st.lists(VALUES)}),
+    }
+)
+
 # Rows. DynamoDB checks the types of attributes, so a value always has the type that its tag names.
 
 

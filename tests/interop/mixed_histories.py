@@ -8,6 +8,7 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import Services
+from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary, Level
 from ringfence_lab.sim.aws.security_groups import Refusals
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
@@ -47,6 +48,8 @@ class MixedHistory(History):
         for region in self.cloud.regions.values():
             region.security_group.refusals = Refusals()
         self.checker.context.know_no_fence.update(self.regions)
+        # It leaves doors open when a group is gone or has no ports.
+        self.operator_actions = operators.ACTIONS
         self.switched = 0
         self._switches = switches
         self._versions = random.Random(seed)

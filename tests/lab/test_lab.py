@@ -60,9 +60,12 @@ def test_the_logs_have_the_retention_of_the_stack(cluster: LabCluster) -> None:
 
 
 def test_the_stacks_alarms_exist(cluster: LabCluster) -> None:
-    alarms = cluster.lab.client("cloudwatch", HOME).describe_alarms(AlarmNamePrefix="ringfence-demo")["MetricAlarms"]
+    described = cluster.lab.client("cloudwatch", HOME).describe_alarms(AlarmNamePrefix="ringfence-demo")["MetricAlarms"]
 
-    assert {"ringfence-demo-dead-letters", "ringfence-demo-stale-door"} <= {alarm["AlarmName"] for alarm in alarms}
+    alarms = {alarm["AlarmName"].removeprefix("ringfence-demo-"): alarm for alarm in described}
+    assert alarms.keys() == {"unserved", "dead-letters", "errors", "stale-door", "unknown-owners", "quota"}
+    assert alarms["errors"]["EvaluationPeriods"] == 3
+    assert [metric.get("Expression") for metric in alarms["errors"]["Metrics"]] == ["FILL(errors, 1)", None]
 
 
 def test_a_launch_waits_until_the_engine_continues_it(cluster: LabCluster) -> None:

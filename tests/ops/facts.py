@@ -92,9 +92,11 @@ def security_group(*rules: Any, **tags: str) -> dict[Any, SecurityGroup]:
     return {GROUP: SecurityGroup(GROUP, {"ringfence-cluster": "demo", **tags}, rules or (SELF, ADMITTED))}
 
 
-def scaling_group(maximum: int = 4, hooks: Sequence[Hook] = HOOKS, state: str = "InService") -> dict[str, ScalingGroup]:
+def scaling_group(
+    maximum: int = 4, hooks: Sequence[Hook] = HOOKS, state: str = "InService", *, retains: bool = False
+) -> dict[str, ScalingGroup]:
     """The one Auto Scaling group, with one instance."""
-    return {DB.asg: ScalingGroup(DB.asg, maximum, {I1: state}, tuple(hooks))}
+    return {DB.asg: ScalingGroup(DB.asg, maximum, {I1: state}, tuple(hooks), retains)}
 
 
 ROWS = rows(

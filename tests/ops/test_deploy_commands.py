@@ -95,21 +95,28 @@ def test_nothing_is_deployed_without_confirmation(account: Cluster, operator: Sh
 
 
 def test_a_cluster_is_deployed_and_updated(account: Cluster, operator: Shell) -> None:
-    # when
+    # given
     first = operator.document("deploy", "--yes")
+    # and somebody opened the bucket with the code
+    sts = account.lab.client("sts", EAST).get_caller_identity()["Account"]
+    s3, bucket = account.lab.client("s3", EAST), f"ringfence-{sts}-{EAST}"
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    # when
     again = operator.document("deploy", "--yes")
     edit(operator, f'name = "{NAME}"', f'name = "{NAME}"\nrelease_deadline = 7')
     update = operator.document("deploy", WEST, "--yes")
     # then
     assert [stack["outcome"] for stack in first["regions"]] == ["created"] * 3
     assert [stack["kind"] for stack in again["regions"]] == ["nothing"] * 3
-    ((change,),) = [stack["changes"] for stack in update["regions"]]
-    assert (change["action"], change["resource"]) == ("Modify", "RingfenceFunction")
+    (changes,) = [stack["changes"] for stack in update["regions"]]
+    assert {(change["action"], change["resource"]) for change in changes} == {
+        ("Modify", "RingfenceFunction"),
+        ("Modify", "Announcement"),
+    }
     environment = account.regions[WEST].client("lambda").get_function(FunctionName=f"ringfence-{NAME}")
     assert environment["Configuration"]["Environment"]["Variables"]["RINGFENCE_RELEASE_DEADLINE"] == "7"
-    # and the code is in a private bucket
-    sts = account.lab.client("sts", EAST).get_caller_identity()["Account"]
-    s3, bucket = account.lab.client("s3", EAST), f"ringfence-{sts}-{EAST}"
+    # and the code is in a private bucket again
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
@@ -170,13 +177,29 @@ def test_a_stack_that_fails_is_reported_with_the_resource_and_the_others_are_dep
     document = ran.document()
     assert ran.code == 1
     assert list(document["failed"]) == [SOUTH]
-    assert "no-such-group" in document["failed"][SOUTH] or "Hook" in document["failed"][SOUTH]
+    assert f"Announcement: the Auto Scaling group no-such-group does not exist in {SOUTH}" in document["failed"][SOUTH]
     assert {stack["region"] for stack in document["regions"] if stack["outcome"]} == {EAST, WEST}
     # and after the file is corrected, the failed stack is replaced
     file.write_text(correct)
     corrected = deployed.run("deploy", "--yes", "--json")
     assert corrected.code == 0, corrected
     assert stacks(account)[SOUTH] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+@pytest.mark.parametrize("service", ["lambda", "scheduler"])
+def test_a_stack_whose_new_role_is_not_visible_yet_is_created_once_more(
+    account: Cluster, deployed: Shell, service: str
+) -> None:
+    # given
+    assert deployed.run("destroy", SOUTH, "--confirm", NAME).code == 0
+    account.lab.fault(SOUTH, "new-role", service)
+    # when
+    ran = deployed.run("deploy", SOUTH, "--yes")
+    # then
+    assert ran.code == 0, ran
+    assert "CREATED_AGAIN: a new role is not visible yet" in ran.errors
+    assert stacks(account)[SOUTH] == "CREATE_COMPLETE"
+    assert account.lab.faults() == []
 
 
 def test_a_region_that_hangs_stops_a_deployment_before_it_starts(account: Cluster, deployed: Shell) -> None:

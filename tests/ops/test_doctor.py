@@ -369,6 +369,24 @@ def test_the_period_of_a_schedule_comes_from_its_expression(expression: str, sec
     assert period(expression) == seconds
 
 
+def test_a_group_that_retains_what_is_abandoned_is_a_warning_if_an_unanswered_termination_is_abandoned() -> None:
+    # given
+    abandons = Expected(settings(), {**PARAMETERS, "TerminateDefaultResult": "ABANDON"})
+    abandoning = (HOOKS[0], replace(HOOKS[1], default_result="ABANDON"))
+    stack = DeployedStack("UPDATE_COMPLETE", abandons.parameters)
+    retaining = facts(stack=stack, scaling_groups=scaling_group(hooks=abandoning, retains=True))
+    # when
+    found = only(list(check_stack(retaining, abandons)))
+    # then
+    assert (found.check, found.severity) == ("hooks", Severity.WARNING)
+    assert "db has an instance lifecycle policy that retains what is abandoned" in found.message
+    assert found.fix.startswith('write terminate_default_result = "CONTINUE", then ringfence deploy us-east-1')
+    # and nothing is said where the default result is CONTINUE, or the group terminates what is abandoned
+    assert worst(check_stack(facts(scaling_groups=scaling_group(retains=True)), EXPECTED)) is Severity.OK
+    terminating = facts(stack=stack, scaling_groups=scaling_group(hooks=abandoning))
+    assert worst(check_stack(terminating, abandons)) is Severity.OK
+
+
 def test_a_schedule_without_a_period_only_needs_a_true_up_in_the_log() -> None:
     cron = facts(
         schedule=Schedule(True, "cron(0 * * * ? *)", QUEUE),

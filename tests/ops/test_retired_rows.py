@@ -30,6 +30,9 @@ class Table:
         bad = {key: row for key, row in self.content.bad.items() if key.region == region}
         return Rows(self.content.of(region), bad)
 
+    def created_at(self) -> float:
+        return 0.0
+
     def delete(self, key: RosterKey, version_read: RowVersion) -> None:
         if self.conflicts:
             self.conflicts -= 1

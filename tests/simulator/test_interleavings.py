@@ -211,6 +211,9 @@ class LastWriterWins:
     def rows(self) -> Rows:
         return self.table.rows()
 
+    def created_at(self) -> float:
+        return self.table.created_at()
+
     def rows_of(self, region: Region) -> Rows:
         return self.table.rows_of(region)
 
@@ -249,6 +252,9 @@ class ReadOnce:
         if None not in self.read:
             self.read[None] = self.table.rows()
         return self.read[None]
+
+    def created_at(self) -> float:
+        return self.table.created_at()
 
     def rows_of(self, region: Region) -> Rows:
         if region not in self.read:

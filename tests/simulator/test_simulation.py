@@ -11,10 +11,11 @@ import pytest
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
 from ringfence.reconciler.interfaces import RegionServices, RosterTable, SecurityGroups, Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.cloud import Cloud
@@ -108,6 +109,9 @@ class Restless:
         self.table.hold(HeldRemovals(SecurityGroupId("sg"), frozenset(), "", 0))
         return self.table.rows()
 
+    def created_at(self) -> float:
+        return self.table.created_at()
+
     def rows_of(self, region: Region) -> Rows:
         return self.table.rows_of(region)
 
@@ -142,6 +146,12 @@ class WithoutRevoke:
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
         return dict(self.inner.rules(groups))
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        return self.inner.missing(groups)
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        return self.inner.prefix_lists(ids)
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         return self.inner.authorize(group, additions)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from ringfence.core.events import Launching, Place, Terminating, parse
+from ringfence.core.events import Action, Launching, Place, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId
@@ -36,11 +36,11 @@ def group(region: CloudRegion) -> AutoScalingGroup:
 
 
 def states(group: AutoScalingGroup) -> dict[str, int]:
-    return dict(Counter(group.listed().values()))
+    return dict(Counter(group.states().values()))
 
 
 def newest(group: AutoScalingGroup) -> InstanceId:
-    return list(group.listed())[-1]
+    return list(group.states())[-1]
 
 
 def in_service(group: AutoScalingGroup) -> InstanceId:
@@ -204,6 +204,78 @@ def test_intermediate_states_can_take_time(cloud: Cloud, group: AutoScalingGroup
     assert states(group) == {"InService": 1}
 
 
+def test_the_replacement_of_a_root_volume_waits_for_both_hooks_and_keeps_the_address(
+    cloud: Cloud, region: CloudRegion, group: AutoScalingGroup
+) -> None:
+    # Auto Scaling User Guide, "Replace root volumes during instance refresh".
+    instance = in_service(group)
+    group.proceed_seconds = 2
+    before = region.ec2.instances[instance].addresses
+
+    assert group.replace_root_volume(instance)
+    assert states(group) == {"ReplacingRootVolume:Wait": 1}
+    group.complete(TERMINATE_HOOK, instance, HookResult.CONTINUE)
+    assert states(group) == {"ReplacingRootVolume:Proceed": 1}
+    cloud.clock.advance(2)
+    assert states(group) == {"Pending:Wait": 1}
+    group.complete(LAUNCH_HOOK, instance, HookResult.CONTINUE)
+    cloud.clock.advance(2)
+
+    assert (group.desired, group.listed()) == (1, {instance: "InService"})
+    assert region.ec2.instances[instance].addresses == before
+    events = [parse(emitted, "") for emitted in region.events.emitted][-2:]
+    assert [type(event) for event in events] == [Terminating, Launching]
+    for event in events:
+        assert isinstance(event, Launching | Terminating)
+        assert (event.origin, event.destination) == (Place.GROUP, Place.GROUP)
+        assert event.action is Action.REPLACE_ROOT_VOLUME
+
+
+def test_a_root_volume_and_a_warm_pool_exclude_each_other(group: AutoScalingGroup) -> None:
+    # Auto Scaling User Guide, "Replace root volumes during instance refresh", limitations.
+    instance = in_service(group)
+    group.replace_root_volume(instance)
+    group.put_warm_pool(1)
+    assert states(group) == {"ReplacingRootVolume:Wait": 1}
+
+    group.complete(TERMINATE_HOOK, instance, HookResult.CONTINUE)
+    group.complete(LAUNCH_HOOK, instance, HookResult.CONTINUE)
+    group.put_warm_pool(1)
+
+    assert not group.replace_root_volume(instance)
+
+
+def test_an_instance_can_be_terminated_while_its_root_volume_is_replaced(group: AutoScalingGroup) -> None:
+    instance = in_service(group)
+    group.replace_root_volume(instance)
+
+    group.terminate(instance, decrement=True)
+
+    assert states(group) == {"Terminating:Wait": 1}
+    assert group.desired == 0
+
+
+def test_an_abandoned_replacement_of_a_root_volume_ends_the_instance(group: AutoScalingGroup) -> None:
+    instance = in_service(group)
+    group.replace_root_volume(instance)
+
+    group.complete(TERMINATE_HOOK, instance, HookResult.ABANDON)
+
+    assert group.listed()[instance] == "Terminating:Wait"
+
+
+def test_the_group_does_not_list_its_warm_pool_but_shows_that_it_has_one(group: AutoScalingGroup) -> None:
+    # Auto Scaling API Reference, DescribeAutoScalingGroups.
+    instance = in_service(group)
+    assert not group.has_warm_pool()
+
+    group.put_warm_pool(1)
+
+    assert group.has_warm_pool()
+    assert group.listed() == {instance: "InService"}
+    assert list(group.pooled().values()) == ["Warmed:Pending:Wait"]
+
+
 def test_a_warm_pool_is_filled_through_the_launch_hook(region: CloudRegion, group: AutoScalingGroup) -> None:
     # Auto Scaling User Guide, "Use lifecycle hooks with a warm pool".
     group.put_warm_pool(1)
@@ -248,7 +320,7 @@ def test_scaling_in_returns_to_the_warm_pool_with_a_reuse_policy(region: CloudRe
     assert isinstance(event, Terminating)
     assert (event.origin, event.destination) == (Place.GROUP, Place.WARM_POOL)
     group.complete(TERMINATE_HOOK, instance, HookResult.CONTINUE)
-    assert group.listed() == {instance: "Warmed:Stopped"}
+    assert group.pooled() == {instance: "Warmed:Stopped"}
 
 
 def test_a_warm_pool_that_shrinks_terminates_through_the_hook(region: CloudRegion, group: AutoScalingGroup) -> None:
@@ -258,7 +330,7 @@ def test_a_warm_pool_that_shrinks_terminates_through_the_hook(region: CloudRegio
 
     group.put_warm_pool(0)
 
-    assert group.listed() == {instance: "Warmed:Terminating:Wait"}
+    assert group.pooled() == {instance: "Warmed:Terminating:Wait"}
     event = parse(region.events.emitted[-1], "")
     assert isinstance(event, Terminating)
     assert event.origin is Place.WARM_POOL

@@ -7,7 +7,7 @@ import pytest
 
 from ringfence.core.audit_events import HookCompleted
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Permanent
+from ringfence.core.errors import POLICIES_ARE_NEW, Permanent
 from ringfence.core.events import Event, TrueUp
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
@@ -81,6 +81,7 @@ def test_a_message_that_may_succeed_later_stays_in_the_queue(cloud: Cloud, group
 def test_a_message_that_can_never_succeed_becomes_a_dead_letter(cloud: Cloud, group: AutoScalingGroup) -> None:
     group.scale_to(3)
     cloud.fault(Effect.DENY, operation="DescribeAutoScalingGroups")
+    cloud.clock.advance(POLICIES_ARE_NEW)
 
     invocation = cloud.poll(EAST)
 

@@ -4,10 +4,11 @@ import pytest
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList
 from ringfence_lab.sim.aws.security_groups import Duplicate, Refusals, RefusedCall, SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 
@@ -64,11 +65,24 @@ def test_a_stale_describe_shows_earlier_rules(group: SecurityGroup) -> None:
     assert len(group.described(age=2)) == len(before) + 1
 
 
+def test_a_prefix_list_takes_the_room_of_its_maximum_of_entries_in_its_family() -> None:
+    region = Cloud(["us-east-1"]).region("us-east-1")
+    small, large = PrefixListId("pl-1"), PrefixListId("pl-2")
+    region.prefix_lists |= {small: PrefixList(ipv6=False, weight=50), large: PrefixList(ipv6=False, weight=11)}
+    region.security_group.allow_prefix_list(small, "tcp/22")
+    before = [region.security_group.used(ipv6=ipv6) for ipv6 in (False, True)]
+
+    with pytest.raises(Refused, match="RulesPerSecurityGroupLimitExceeded"):
+        region.security_group.allow_prefix_list(large, "tcp/22")
+
+    assert before == [51, 1]  # with the rule by which the group admits itself
+
+
 def test_only_labelled_rules_of_a_cidr_are_owned() -> None:
     region = Cloud(["us-east-1"]).region("us-east-1")
     label = str(Label("demo", RosterKey(Region("us-east-1"), "db"), InstanceId("i-1")))
     region.security_group.allow("203.0.113.7/32", "tcp/22")
-    region.security_group.allow_prefix_list("pl-1", "tcp/22")
+    region.security_group.allow_prefix_list(PrefixListId("pl-1"), "tcp/22")
 
     owned = region.security_group.allow("198.18.0.1/32", "tcp/9042", description=label)
 

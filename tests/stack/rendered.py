@@ -1,6 +1,8 @@
 """The stack's template as CloudFormation sees it: loops unrolled for given parameters, references replaced."""
 
+import json
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -71,10 +73,27 @@ class Statement:
 def statements(regions: str = REGION, groups: str = "db", security_groups: str = "sg-1") -> list[Statement]:
     """Every statement of the engine's role, with the policies attached to it."""
     return [
-        Statement(frozenset(_listed(each["Action"])), each["Resource"], each.get("Condition", {}))
+        Statement(frozenset(listed(each["Action"])), each["Resource"], each.get("Condition", {}))
         for document in policies(regions, groups, security_groups)
         for each in document["Statement"]
     ]
+
+
+def all_statements(regions: str, groups: str, security_groups: str) -> list[dict[str, Any]]:
+    """Every statement of every policy in the template, of whatever resource, its references replaced by values."""
+    return [
+        _resolved(statement, _values(regions, groups, security_groups))
+        for document in _documents(rendered(regions, groups, security_groups))
+        for statement in document["Statement"]
+    ]
+
+
+def _documents(node: Any) -> Iterator[dict[str, Any]]:
+    """Every policy document in a value."""
+    if isinstance(node, dict) and "Statement" in node:
+        yield node
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _documents(part)
 
 
 def policies(regions: str, groups: str, security_groups: str) -> list[dict[str, Any]]:
@@ -82,9 +101,18 @@ def policies(regions: str, groups: str, security_groups: str) -> list[dict[str, 
     resources = rendered(regions, groups, security_groups)
     documents = [policy["PolicyDocument"] for policy in resources["EngineRole"]["Properties"]["Policies"]]
     documents += [each["Properties"]["PolicyDocument"] for each in resources.values() if _is_policy(each)]
-    values: dict[str, str | list[str]] = {**parameters(regions, groups, security_groups), **_PSEUDO_PARAMETERS}
-    values["Regions"] = regions.split(",")
-    return [_resolved(document, values) for document in documents]
+    return [_resolved(document, _values(regions, groups, security_groups)) for document in documents]
+
+
+def _values(regions: str, groups: str, security_groups: str) -> dict[str, str | list[str]]:
+    return {**parameters(regions, groups, security_groups), **_PSEUDO_PARAMETERS, "Regions": regions.split(",")}
+
+
+def arns(partition: str, region: str) -> list[str]:
+    """Every ARN that the template writes, as a stack in a Region of the partition has it."""
+    values = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": ACCOUNT, "ClusterName": "demo"}
+    found = re.findall(r'"(arn:[^"]*)"', json.dumps(rendered(region)))
+    return [re.sub(r"\$\{([^}]+)\}", lambda match: values[match[1]], text) for text in found]
 
 
 def _is_policy(resource: dict[str, Any]) -> bool:
@@ -107,5 +135,5 @@ def _resolved(node: Any, values: dict[str, str | list[str]]) -> Any:
     return node
 
 
-def _listed(value: str | list[str]) -> list[str]:
+def listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value

@@ -20,6 +20,9 @@ CHANGES = {
     "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
 }
 
+ANY_RULE = f"arn:aws:ec2:*:{ACCOUNT}:security-group-rule/*"
+"""The rules of all groups. A change needs the group as well."""
+
 ROLE_POLICY_LIMIT = 10_240
 """Maximum characters of all inline policies of a role, without white space. Source: IAM and AWS STS quotas."""
 
@@ -90,7 +93,11 @@ def test_only_describe_actions_have_no_resource_and_they_are_limited_to_their_re
 def test_the_role_can_change_only_the_stacks_security_groups_at_home() -> None:
     granted = statements(f"{REGION},us-west-2", security_groups="sg-1,sg-2")
     for action in CHANGES:
-        at_home = [statement for statement in allowing(action, granted) if "StringNotEquals" not in statement.condition]
+        at_home = [
+            statement
+            for statement in allowing(action, granted)
+            if "StringNotEquals" not in statement.condition and statement.resource != ANY_RULE
+        ]
         assert {statement.resource for statement in at_home} == {
             f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{id}" for id in ("sg-1", "sg-2")
         }
@@ -111,14 +118,27 @@ def test_the_role_can_change_only_groups_with_the_clusters_tag_in_peer_regions()
 
 
 def test_the_role_can_change_no_group_without_the_clusters_tag() -> None:
-    changing = [statement for statement in statements(f"{REGION},us-west-2") if statement.actions & CHANGES]
+    changing = [
+        statement
+        for statement in statements(f"{REGION},us-west-2")
+        if statement.actions & CHANGES and statement.resource != ANY_RULE
+    ]
     assert len(changing) == 2
     for statement in changing:
         assert statement.condition["StringEquals"]["aws:ResourceTag/ringfence-cluster"] == "demo"
 
 
+def test_what_is_granted_on_rules_reaches_no_group() -> None:
+    # when
+    (on_rules,) = (each for each in statements(f"{REGION},us-west-2") if "security-group-rule" in each.resource)
+    # then
+    assert on_rules.actions == {"ec2:AuthorizeSecurityGroupIngress"}
+    assert on_rules.resource == ANY_RULE
+
+
 def test_the_role_can_read_only_the_clusters_own_tables_in_its_regions() -> None:
     (reading,) = allowing("dynamodb:Query", statements(f"{REGION},us-west-2"))
+    assert reading.actions == {"dynamodb:Query", "dynamodb:DescribeTable"}
     assert reading.resource == f"arn:aws:dynamodb:*:{ACCOUNT}:table/ringfence-demo"
     assert reading.condition == {"StringEquals": {"aws:RequestedRegion": [REGION, "us-west-2"]}}
 
@@ -163,7 +183,7 @@ def test_the_role_can_answer_hooks_only_of_the_stacks_groups() -> None:
 def test_the_roles_policies_have_room_for_forty_regions_and_many_groups() -> None:
     # given
     regions = ",".join([REGION, *(f"ap-southeast-{number}" for number in range(1, 40))])
-    groups = ",".join(f"a-group-with-a-name-of-some-length-{number}" for number in range(1, 16))
+    groups = ",".join(f"a-group-with-a-name-of-some-length-{number}" for number in range(1, 15))
     security_groups = ",".join(f"sg-{number:017x}" for number in range(5))
     # when
     documents = policies(regions, groups, security_groups)

@@ -128,7 +128,7 @@ def test_a_row_is_complete(setting: Setting) -> None:
 
 def test_what_the_engine_works_with_is_a_field_of_its_settings() -> None:
     grouped = {"guard_percent", "guard_minimum"}
-    facts = {"region", "account", "launch_hook", "terminate_hook", "guard"}
+    facts = {"region", "account", "launch_hook", "terminate_hook", "guard", "announcement_wait"}
     engine = {setting.name for setting in TABLE if setting.use is Use.ENGINE}
 
     assert engine - grouped == set(Settings.__dataclass_fields__) - facts

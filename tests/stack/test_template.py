@@ -8,6 +8,8 @@ import pytest
 from cogapp import Cog  # type: ignore[import-untyped]  # ships no types
 
 from ringfence.core.configuration.schedule import period
+from ringfence.core.configuration.setting import Use
+from ringfence.core.configuration.setting_table import TABLE
 from ringfence.core.errors import Permanent
 from ringfence.runtime import config
 from tests.stack.rendered import PROJECT, TEMPLATE, refusal, rendered, source
@@ -30,6 +32,30 @@ def test_each_group_has_both_hooks_that_neither_block_nor_loop(groups: str) -> N
         heartbeat, result = (hook[name]["Ref"] for name in ("HeartbeatTimeout", "DefaultResult"))
         assert parameters[heartbeat]["Default"] <= 900
         assert parameters[result]["Default"] == "CONTINUE"
+
+
+def test_a_deployment_announces_itself_after_its_function_and_before_its_hooks() -> None:
+    resources = rendered("us-east-1", "db,cache")
+    announcement = resources["Announcement"]
+    hooks = [hook for hook in resources.values() if hook["Type"] == "AWS::AutoScaling::LifecycleHook"]
+    assert announcement["Properties"]["ServiceToken"] == {"Fn::GetAtt": ["RingfenceFunction", "Arn"]}
+    assert {"RingfenceFunctionQueue", "LifecycleEvents", "QueuePolicy"} <= set(announcement["DependsOn"])
+    assert len(hooks) == 4
+    assert all(hook["DependsOn"] in ("Announcement", ["Announcement"]) for hook in hooks)
+
+
+def test_an_update_of_any_setting_of_the_engine_sends_the_announcement_again() -> None:
+    resources = rendered("us-east-1", "db")
+    properties = resources["Announcement"]["Properties"].keys() - {"ServiceToken", "ServiceTimeout"}
+    assert properties == {setting.parameter_name for setting in TABLE if setting.use is not Use.STACK}
+
+
+def test_an_announcement_is_over_before_cloudformation_gives_up_and_needs_no_function_at_the_end() -> None:
+    """Lambda Developer Guide, "Asynchronous invocation": two more attempts, after one minute and after two more."""
+    resources = rendered("us-east-1", "db")
+    announcement, function = resources["Announcement"], resources["RingfenceFunction"]["Properties"]
+    assert announcement["Properties"]["ServiceTimeout"] >= 3 * function["Timeout"] + 60 + 120
+    assert (announcement["DeletionPolicy"], announcement["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 @pytest.mark.parametrize(

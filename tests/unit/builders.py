@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.events import Launching, Place, Terminating
+from ringfence.core.events import Action, Launching, Place, Terminating
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
@@ -72,9 +72,10 @@ def launching(
     group: str = DB.asg,
     *,
     token: str | None = None,
+    action: Action | None = None,
 ) -> Launching:
     id, hook = f"launch-{instance}-{at}", "ringfence-demo-launch"
-    return Launching(id, at, group, instance, hook, origin, destination, token)
+    return Launching(id, at, group, instance, hook, origin, destination, token, action)
 
 
 def terminating(
@@ -84,9 +85,10 @@ def terminating(
     destination: Place = Place.EC2,
     *,
     token: str | None = None,
+    action: Action | None = None,
 ) -> Terminating:
     id, hook = f"end-{instance}-{at}", "ringfence-demo-terminate"
-    return Terminating(id, at, DB.asg, instance, hook, origin, destination, token)
+    return Terminating(id, at, DB.asg, instance, hook, origin, destination, token, action)
 
 
 def instance(
@@ -154,4 +156,15 @@ def scope(**changes: Any) -> Scope:
     return replace(
         Scope(cluster=CLUSTER, home=EAST, at_home=True, regions=(EAST, WEST), groups=(DB.asg,)),
         **changes,
+    )
+
+
+def replacing(
+    instance: InstanceId = I1, at: int | None = NOW, *, token: str | None = None
+) -> tuple[Terminating, Launching]:
+    """The two events of the replacement of a root volume: before it, and after it."""
+    places, action = (Place.GROUP, Place.GROUP), Action.REPLACE_ROOT_VOLUME
+    return (
+        terminating(instance, at, *places, token=token, action=action),
+        launching(instance, at, *places, token=token, action=action),
     )

@@ -8,22 +8,26 @@ quotas".
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ringfence.core.errors import Refusal, Refused
+from ringfence.core.errors import Permanent, Refusal, Refused
 from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.core.model.identifiers import RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import PrefixListId, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList, PrefixLists
 from tests.unit.builders import GROUP
 
 
 @dataclass(slots=True)
 class FakeSecurityGroups:
-    """Security groups with a quota for each address family. They refuse the `malformed` addresses."""
+    """Security groups with a quota for each address family. They refuse the `malformed` addresses, and every
+    change of the groups that are `gone`."""
 
     existing: dict[RuleId, Rule] = field(default_factory=dict)
     quota: int = 60
     malformed: frozenset[Cidr] = frozenset()
     calls: list[tuple[str, int]] = field(default_factory=list)
+    gone: set[SecurityGroupId] = field(default_factory=set)
+    lists: dict[PrefixListId, PrefixList] = field(default_factory=dict)
 
     @classmethod
     def holding(cls, rules: Iterable[Rule], quota: int = 60, malformed: Iterable[Cidr] = ()) -> "FakeSecurityGroups":
@@ -34,9 +38,20 @@ class FakeSecurityGroups:
         self.calls.append(("rules", len(groups)))
         return {group: tuple(self._rules_of(group)) for group in groups}
 
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        self.calls.append(("missing", len(groups)))
+        return frozenset(self.gone.intersection(groups))
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        self.calls.append(("prefix_lists", len(ids)))
+        return {id: self.lists[id] for id in ids if id in self.lists}
+
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
         self.calls.append(("authorize", len(additions)))
+        self._refuse_if_gone(group)
         if any(addition.opening.cidr in self.malformed for addition in additions):
             raise Refused(Refusal.MALFORMED, "a rule is malformed")
         openings = {rule.opening for rule in self._rules_of(group)}
@@ -53,6 +68,7 @@ class FakeSecurityGroups:
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
         """See `interfaces.SecurityGroups.revoke`."""
         self.calls.append(("revoke", len(rules)))
+        self._refuse_if_gone(group)
         if not all(id in self.existing and self.existing[id].group == group for id in rules):
             raise Refused(Refusal.NOT_FOUND, "a rule does not exist")
         for id in rules:
@@ -69,6 +85,10 @@ class FakeSecurityGroups:
     def admitted(self, group: SecurityGroupId = GROUP) -> set[Cidr]:
         """Every address that the group admits."""
         return {rule.opening.cidr for rule in self._rules_of(group) if rule.opening is not None}
+
+    def _refuse_if_gone(self, group: SecurityGroupId) -> None:
+        if group in self.gone:
+            raise Permanent("InvalidGroup.NotFound")
 
     def _rules_of(self, group: SecurityGroupId) -> list[Rule]:
         return [rule for rule in self.existing.values() if rule.group == group]

@@ -10,14 +10,15 @@ from ringfence.core.audit_events import AuditEvent, QuotaUsed, RemovalsHeld, Rul
 from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.errors import Permanent, Retry
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, MemberState, Rows
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import GroupPorts
 from ringfence.core.region_result import RegionResult
+from ringfence.core.rule_count import PrefixList
 from ringfence.reconciler.change_report import ChangeReport
-from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
+from ringfence.reconciler.converge import SECONDS_BETWEEN_LOOKS, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
     DB,
     EAST,
@@ -62,6 +63,7 @@ class RegionInMemory:
     clock: ManualClock = field(default_factory=ManualClock)
     audit: list[AuditEvent] = field(default_factory=list)
     held: dict[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
+    slept: list[float] = field(default_factory=list)
     on_read: Callable[[], None] = lambda: None
 
     def convergence(
@@ -74,7 +76,7 @@ class RegionInMemory:
             region=EAST,
             groups=dict.fromkeys(groups, GroupPorts(ports)),
             scope=scope(),
-            access=RegionAccess(self.groups, self._read, before_call=lambda: None),
+            access=RegionAccess(self.groups, self._read, before_call=lambda: None, sleep=self.slept.append),
             guard=GuardRecord(
                 limits=GuardLimits(percent=30, minimum=10),
                 held_before=dict(self.held),
@@ -342,11 +344,75 @@ def test_no_instance_is_released_while_the_rule_of_an_earlier_owner_admits_its_a
     assert X not in region.groups.admitted() or not result.has_released(DB, I2)
 
 
-def test_a_group_without_ports_under_auto_raises_permanent_and_keeps_its_rules() -> None:
+def test_a_group_without_ports_under_auto_admits_no_instance_and_releases_those_that_departed() -> None:
+    # given a rule of a departed instance, and one of a member
+    rules = [rule("sgr-1", X, label(I1)), rule("sgr-2", Y, label(I2))]
+    region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
+    # when
+    result = region.convergence(ports=Ports()).run(None, None)
+    # then
+    assert region.groups.admitted() == {Y}
+    assert "does not admit itself on any port" in str(result.barred)
+    assert result.has_released(DB, I1)
+    assert not result.admits(DB, I2)
+
+
+# A security group that does not exist.
+
+
+@pytest.mark.parametrize("ports", [Ports(), Ports((TCP,))], ids=["auto", "explicit"])
+def test_a_group_that_does_not_exist_admits_nobody_and_says_so(ports: Ports) -> None:
+    region = region_with([], rows(roster({I1: X}, departed={I2: NOW})))
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence(ports=ports).run(None, None)
+    # then
+    assert f"security group {GROUP} does not exist in us-east-1" in str(result.barred)
+    assert result.has_released(DB, I2)
+    assert not result.admits(DB, I1)
+    assert operations(region)[-2:] == ["missing", "missing"]
+    assert region.slept == [SECONDS_BETWEEN_LOOKS]
+
+
+def test_a_stale_reading_of_a_group_that_does_not_exist_holds_no_instance() -> None:
+    # given a rule of a departed instance that is still described
     region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
-    with pytest.raises(Permanent, match="does not admit itself on any port"):
-        region.convergence(ports=Ports()).run(None, None)
-    assert region.groups.admitted() == {X}
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence().run(None, None)
+    # then
+    assert result.has_released(DB, I1)
+    assert result.labelled == frozenset()
+
+
+def test_one_answer_is_not_enough_to_say_that_a_group_does_not_exist() -> None:
+    # given an answer that is stale, and a later one that is not
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster(departed={I1: NOW})))
+    region.groups.gone = {GROUP}
+    convergence = region.convergence()
+    access = replace(convergence.access, sleep=lambda _: region.groups.gone.clear())
+    # when / then
+    with pytest.raises(Permanent, match=r"InvalidGroup\.NotFound"):
+        replace(convergence, access=access).run(None, None)
+
+
+def test_a_group_without_rules_that_exists_is_only_without_ports() -> None:
+    result = region_with([], rows(roster({I1: X}))).convergence(ports=Ports()).run(None, None)
+    assert "does not admit itself on any port" in str(result.barred)
+    assert "does not exist" not in str(result.barred)
+
+
+def test_a_group_that_does_not_exist_does_not_stop_the_changes_of_another() -> None:
+    # given
+    stale = rule("sgr-1", X, label(I1))
+    region = region_with([in_group(OTHER, stale)], rows(roster({I2: Y}, departed={I1: NOW})))
+    region.groups.gone = {GROUP}
+    # when
+    result = region.convergence(groups=(GROUP, OTHER)).run(None, None)
+    # then
+    assert region.groups.admitted(OTHER) == {Y}
+    assert str(result.barred).count("sg-") == 1
+    assert not result.admits(DB, I2)
 
 
 def test_an_add_only_pass_removes_no_rule() -> None:
@@ -386,19 +452,18 @@ def test_a_group_without_ports_does_not_stop_the_changes_of_another(
     rules = [in_group(managed, stale), in_group(managed, itself), in_group(unmanaged, stale)]
     region = region_with(rules, rows(roster({I2: Y}, departed={I1: NOW})))
     # when
-    with pytest.raises(Permanent, match="does not admit itself on any port") as raised:
-        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    result = region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
     # then
     assert region.groups.admitted(managed) == {Y}
-    assert region.groups.admitted(unmanaged) == {X}
-    assert unmanaged in str(raised.value)
-    assert managed not in str(raised.value)
+    assert region.groups.admitted(unmanaged) == set()
+    assert unmanaged in str(result.barred)
+    assert managed not in str(result.barred)
 
 
 def test_the_error_names_every_group_without_ports() -> None:
     region = region_with([], rows(roster()))
-    with pytest.raises(Permanent, match="security group sg-00000001, sg-00000002 in us-east-1 does not admit itself"):
-        region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    result = region.convergence(ports=Ports(), groups=(GROUP, OTHER)).run(None, None)
+    assert "security group sg-00000001, sg-00000002 in us-east-1 does not admit itself" in str(result.barred)
 
 
 @pytest.mark.parametrize("full", [GROUP, OTHER], ids=["first", "second"])
@@ -458,6 +523,22 @@ def test_the_audit_event_of_held_removals_has_their_digest() -> None:
     assert of(RemovalsHeld, region.audit) == [
         RemovalsHeld(EAST, GROUP, (RuleId("sgr-1"),), 1, region.held[GROUP].digest)
     ]
+
+
+def test_a_prefix_list_counts_with_its_weight_in_the_quota_event() -> None:
+    region = region_with([rule("sgr-1", None, prefix_list=PrefixListId("pl-1"))], rows(roster({I1: X})))
+    region.groups.lists = {PrefixListId("pl-1"): PrefixList(ipv6=False, weight=20)}
+    # when
+    region.run_pass()
+    # then
+    assert ("prefix_lists", 1) in region.groups.calls
+    assert {(event.family, event.rules) for event in of(QuotaUsed, region.audit)} == {("ipv4", 21), ("ipv6", 0)}
+
+
+def test_a_pass_asks_for_no_prefix_list_without_a_rule_that_references_one() -> None:
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    region.run_pass()
+    assert "prefix_lists" not in operations(region)
 
 
 def test_the_quota_event_counts_the_rules_after_the_changes() -> None:

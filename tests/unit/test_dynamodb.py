@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -64,6 +66,28 @@ def test_a_read_is_consistent_and_reads_every_page(stub: Stubber) -> None:
     assert rows.rosters == {DB: ROSTER, WEST_DB: other}
     assert rows.held == {GROUP: HELD}
     assert rows.bad == {}
+
+
+@pytest.mark.parametrize("keeps_text", [False, True])
+def test_a_table_says_when_it_was_created_whatever_form_the_client_gives_to_times(
+    stub: Stubber, keeps_text: bool
+) -> None:
+    # given the engine's own clients keep timestamps as text, and those of the command line do not
+    created: Any = str(float(NOW)) if keeps_text else datetime.fromtimestamp(NOW, UTC)
+    answer = {"Table": {"CreationDateTime": created}}
+    client: Any = stub.client
+    if keeps_text:
+        client = SimpleNamespace(describe_table=lambda **_: answer)
+    else:
+        stub.add_response("describe_table", answer, {"TableName": NAME})
+    # when / then
+    assert AwsRosterTable(client, EAST, NAME).created_at() == NOW
+
+
+def test_a_table_that_does_not_exist_has_no_age(stub: Stubber) -> None:
+    stub.add_client_error("describe_table", "ResourceNotFoundException")
+    with pytest.raises(NotDeployed):
+        table(stub).created_at()
 
 
 def test_the_rows_of_a_region_are_queried_by_its_key(stub: Stubber) -> None:

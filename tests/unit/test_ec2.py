@@ -11,11 +11,12 @@ from botocore.stub import Stubber
 from ringfence.aws.ec2 import AwsInstances, AwsSecurityGroups
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import AddressKind, Cidr, host
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.observation import Power
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList
 
 HOME = Region("us-east-1")
 GROUP = SecurityGroupId("sg-1")
@@ -81,6 +82,15 @@ def test_an_instance_with_an_invalid_address_counts_as_not_described(
     assert set(AwsInstances(client, HOME).of_groups(["db"])) == {"i-2"}
 
 
+def test_an_instance_that_cannot_be_used_is_not_absent(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    wrong = described("i-1", PublicIpAddress="0.0.0.0")  # noqa: S104  # hostile on purpose
+    stubber.add_response("describe_instances", {"Reservations": [{"Instances": [wrong, described("i-2")]}]})
+    answer = AwsInstances(client, HOME).by_id([InstanceId("i-1"), InstanceId("i-2"), InstanceId("i-3")])
+    assert set(answer.instances) == {"i-2"}
+    assert answer.absent == {"i-3"}
+
+
 def test_many_ids_are_described_in_calls_of_200_ids(ec2: tuple[Any, Stubber]) -> None:
     client, stubber = ec2
     for _ in range(3):
@@ -117,6 +127,7 @@ def test_rules_are_read_page_by_page_with_their_source(ec2: tuple[Any, Stubber])
     assert rules[next(id for id in rules if id == "sgr-2")].source_group == GROUP
     openings = {id: rule.opening.cidr if rule.opening else None for id, rule in rules.items()}
     assert openings == {"sgr-1": "54.1.1.1/32", "sgr-2": None, "sgr-4": None, "sgr-5": "::/0"}
+    assert {rule.prefix_list for rule in rules.values()} == {None, "pl-1"}
 
 
 def addition(cidr: str, ports: PortRange) -> Addition:
@@ -194,3 +205,32 @@ def test_rules_are_relabelled_by_id_in_one_call(ec2: tuple[Any, Stubber]) -> Non
         },
     )
     AwsSecurityGroups(client, HOME).relabel(GROUP, {RuleId("sgr-1"): label})
+
+
+def test_a_prefix_list_weighs_its_maximum_and_one_of_aws_what_aws_documents(ec2: tuple[Any, Stubber]) -> None:
+    # given a list of a customer, and lists of AWS: without a maximum, and of a service without a documented weight
+    client, stubber = ec2
+    lists: list[dict[str, Any]] = [
+        {"PrefixListId": "pl-1", "AddressFamily": "IPv4", "MaxEntries": 20, "PrefixListName": "offices"},
+        {
+            "PrefixListId": "pl-2",
+            "AddressFamily": "IPv6",
+            "PrefixListName": "com.amazonaws.global.ipv6.cloudfront.origin-facing",
+        },
+        {"PrefixListId": "pl-3", "AddressFamily": "IPv4", "PrefixListName": "com.amazonaws.eu-west-1.later"},
+    ]
+    stubber.add_response("describe_managed_prefix_lists", {"PrefixLists": lists})
+    # when
+    found = AwsSecurityGroups(client, HOME).prefix_lists([PrefixListId(f"pl-{n}") for n in range(1, 5)])
+    # then
+    assert found == {
+        "pl-1": PrefixList(ipv6=False, weight=20),
+        "pl-2": PrefixList(ipv6=True, weight=55),
+        "pl-3": PrefixList(ipv6=False, weight=1),
+    }
+
+
+def test_a_group_that_ec2_does_not_describe_is_missing(ec2: tuple[Any, Stubber]) -> None:
+    client, stubber = ec2
+    stubber.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": GROUP}]})
+    assert AwsSecurityGroups(client, HOME).missing([GROUP, SecurityGroupId("sg-2")]) == {"sg-2"}

@@ -24,9 +24,10 @@ from ringfence.aws.error_codes import (
     is_absent_stack,
     is_forbidden_bucket,
     is_inactive_lifecycle_action,
+    is_new_role,
     translated,
 )
-from ringfence.core.errors import NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
+from ringfence.core.errors import Denied, NotDeployed, Permanent, Refusal, Refused, Retry, RingfenceError
 from tests.unit.builders import EAST
 
 URL = "https://ec2.us-east-1.amazonaws.com/"
@@ -88,11 +89,14 @@ def test_an_answer_that_cannot_be_parsed_is_retried() -> None:
     assert isinstance(raised(ResponseParserError("unable to parse response, invalid XML received")), Retry)
 
 
-@pytest.mark.parametrize(
-    "code", ["UnauthorizedOperation", "AccessDeniedException", "InvalidGroup.NotFound", "NeverSeen"]
-)
+@pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "NeverSeen"])
 def test_an_error_that_an_operator_must_fix_is_permanent(code: str) -> None:
     assert type(raised(client_error(code))) is Permanent
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"])
+def test_a_missing_permission_is_a_denial(code: str) -> None:
+    assert type(raised(client_error(code))) is Denied
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_a_table_that_does_not_exist_means_that_ringfence_is_not_deployed(operat
 
 @pytest.mark.parametrize("operation", ["Scan", "Query", "PutItem"])
 def test_a_table_that_denies_access_does_not_mean_that_ringfence_is_not_deployed(operation: str) -> None:
-    assert type(raised(client_error("AccessDeniedException"), operation)) is Permanent
+    assert type(raised(client_error("AccessDeniedException"), operation)) is Denied
 
 
 def test_another_missing_resource_does_not_mean_that_ringfence_is_not_deployed() -> None:
@@ -190,3 +194,16 @@ def test_the_result_of_a_dry_run_is_an_error_code() -> None:
     assert dry_run_allowed(client_error("DryRunOperation")) is True
     assert dry_run_allowed(client_error("UnauthorizedOperation")) is False
     assert dry_run_allowed(client_error("InvalidGroup.NotFound")) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_new"),
+    [
+        ("The role defined for the function cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)", True),
+        ("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.", True),
+        ("The role arn:aws:iam::123456789012:role/x does not exist", False),
+        ("", False),
+    ],
+)
+def test_a_role_that_a_service_does_not_see_yet_is_recognized(reason: str, is_new: bool) -> None:
+    assert is_new_role(reason) is is_new

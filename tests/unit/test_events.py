@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.core.events import SCHEDULE, Ignored, Launching, Malformed, Place, Terminating, TrueUp, parse
+from ringfence.core.events import SCHEDULE, Action, Ignored, Launching, Malformed, Place, Terminating, TrueUp, parse
 from ringfence.core.model.identifiers import InstanceId
 
 FALLBACK = "message-1"
@@ -93,6 +93,26 @@ def test_a_lifecycle_event_has_its_places_of_a_warm_pool(
     event = parse(lifecycle(detail_type, Origin=origin, Destination=destination), FALLBACK)
     assert isinstance(event, Launching | Terminating)
     assert (event.origin, event.destination) == places
+
+
+@pytest.mark.parametrize("detail_type", [LAUNCH, TERMINATE])
+def test_both_events_of_a_root_volume_replacement_have_its_action(detail_type: str) -> None:
+    places = {"Origin": "AutoScalingGroup", "Destination": "AutoScalingGroup"}
+    event = parse(lifecycle(detail_type, **places, Action="ReplaceRootVolume"), FALLBACK)
+    assert isinstance(event, Launching | Terminating)
+    assert (event.origin, event.destination, event.action) == (Place.GROUP, Place.GROUP, Action.REPLACE_ROOT_VOLUME)
+
+
+@pytest.mark.parametrize("action", [None, "", "Explode", 7, ["ReplaceRootVolume"]])
+def test_an_unknown_action_is_none(action: object) -> None:
+    assert parse(lifecycle(TERMINATE, Action=action), FALLBACK) == parse(lifecycle(TERMINATE), FALLBACK)
+
+
+@pytest.mark.parametrize("destination", ["EC2", "WarmPool", None])
+def test_an_instance_whose_root_volume_is_replaced_is_not_on_its_way_out(destination: object) -> None:
+    event = parse(lifecycle(TERMINATE, Destination=destination, Action="ReplaceRootVolume"), FALLBACK)
+    assert isinstance(event, Terminating)
+    assert not event.leads_out
 
 
 @pytest.mark.parametrize("places", [{}, {"Origin": "Moon", "Destination": 7}])

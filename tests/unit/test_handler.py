@@ -15,7 +15,10 @@ from botocore.stub import Stubber
 
 from ringfence.core.errors import Permanent, Retry
 from ringfence.runtime.handler import Handler
+from tests.unit.buckets import Bucket, bucket
 from tests.unit.builders import DB, EAST, WEST, environment
+
+__all__ = ["bucket"]
 
 TRUE_UP = {"trueup": True}
 WRONG = environment(RINGFENCE_PORTS="9042", RINGFENCE_MODE="strict")
@@ -193,6 +196,59 @@ def test_a_stack_that_does_not_tell_its_queue_has_the_queue_of_its_cluster(parti
             Handler(variables)({"Records": [{**record, "eventSourceARN": other}]}, Context())
 
 
+# The custom resource of a deployment.
+
+
+HOST = "cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com"
+REQUEST = {
+    "RequestType": "Create",
+    "RequestId": "request-1",
+    "ResponseURL": f"https://{HOST}/key?signature",
+    "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/ringfence-demo/1",
+    "LogicalResourceId": "Announcement",
+    "ResourceProperties": {},
+}
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+@pytest.mark.parametrize("url", ["https://example.com/key", "http://169.254.169.254/latest/meta-data"])
+def test_a_request_whose_answer_would_go_elsewhere_is_an_error_and_does_nothing(
+    stubs: "Stubs", kind: str, url: str
+) -> None:
+    with pytest.raises(Permanent, match="own bucket of us-east-1 only"):
+        stubs.handler({**REQUEST, "RequestType": kind, "ResponseURL": url}, Context())
+
+
+def answers(bucket: Bucket) -> list[dict[str, Any]]:
+    return [json.loads(body) for _, _, _, body in bucket.received]
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_a_configuration_that_the_engine_refuses_fails_the_deployment(bucket: Bucket, kind: str) -> None:
+    # given a stack whose list of Regions does not have its own
+    variables = environment(RINGFENCE_REGIONS=WEST, AWS_ENDPOINT_URL=bucket.url)
+    # when
+    Handler(variables)({**REQUEST, "RequestType": kind, "ResponseURL": f"{bucket.url}/key"}, Context())
+    # then
+    (answer,) = answers(bucket)
+    assert answer["Status"] == "FAILED"
+    assert "us-east-1 itself is not among the Regions us-west-2" in answer["Reason"]
+
+
+def test_a_deletion_always_succeeds_even_with_a_wrong_configuration(bucket: Bucket) -> None:
+    variables = {**WRONG, "AWS_ENDPOINT_URL": bucket.url}
+    deletion = {**REQUEST, "RequestType": "Delete", "PhysicalResourceId": "one", "ResponseURL": f"{bucket.url}/key"}
+    Handler(variables)(deletion, Context())
+    assert [(answer["Status"], answer["PhysicalResourceId"]) for answer in answers(bucket)] == [("SUCCESS", "one")]
+
+
+def test_an_answer_that_cloudformation_does_not_take_makes_lambda_try_the_request_again(bucket: Bucket) -> None:
+    bucket.statuses = [403]
+    variables = {**WRONG, "AWS_ENDPOINT_URL": bucket.url}
+    with pytest.raises(Retry):
+        Handler(variables)({**REQUEST, "ResponseURL": f"{bucket.url}/key"}, Context())
+
+
 # An error of AWS.
 
 
@@ -333,6 +389,52 @@ def test_an_engine_that_crashes_on_everything_keeps_its_launches_in_the_queue_an
     assert len(failed) == 5
     assert all(line["message"].startswith("reconcile failed: KeyError: ") for line in failed)
     assert all("test_handler.py" in line["traceback"] for line in failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A handler with a metric output of its own."""
+
+    capsys: pytest.CaptureFixture[str]
+
+    def unserved(self) -> list[float]:
+        """The values of the metric of unserved messages, but for the zeros of reconciles."""
+        lines = [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
+        found = [line["UnservedMessages"] for line in lines if "UnservedMessages" in line]
+        assert all(isinstance(value, list) for value in found)
+        return [value for values in found for value in values if value]
+
+
+@pytest.fixture
+def counted(capsys: pytest.CaptureFixture[str]) -> Counted:
+    """What the metrics say of the messages that were not served."""
+    return Counted(capsys)
+
+
+def test_dead_letters_are_counted_at_once_even_if_their_queue_refuses_them(stubs: Stubs, counted: Counted) -> None:
+    stubs.fail_table(DENIED)
+    expect_dead_letter(stubs, "second", "hello", "not JSON")
+    stubs.dead_letters.add_client_error("send_message", DENIED)
+    stubs.handler(batch(first=lifecycle_event(), second="hello", third=TRUE_UP), Context())
+    assert counted.unserved() == [2]
+
+
+@pytest.mark.usefixtures("stubs")
+def test_messages_that_crash_the_engine_are_counted_at_once(counted: Counted) -> None:
+    # given an engine that crashes on everything, so that no message is a dead letter
+    handler = Handler(environment())
+    table: Any = handler.engine().regions[EAST].table
+    table.client.meta.events.register("before-call.*", crash)
+    # when
+    handler(batch(first=TRUE_UP, second=lifecycle_event()), Context())
+    # then
+    assert counted.unserved() == [2]
+
+
+def test_messages_that_the_queue_delivers_again_are_not_counted(stubs: Stubs, counted: Counted) -> None:
+    stubs.fail_table(THROTTLED)
+    stubs.handler(batch(first=TRUE_UP, second=lifecycle_event(), third="[]"), Context())
+    assert counted.unserved() == []
 
 
 def test_a_batch_of_poison_makes_no_call_but_those_for_its_dead_letters(stubs: Stubs) -> None:

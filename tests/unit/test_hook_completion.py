@@ -13,9 +13,11 @@ from ringfence.core.hook_decision import STILL_WAITS, WaitingInstance, waiting_i
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Roster
+from ringfence.core.observation import Described
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import HomeServices, Services
+from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.engine.tasks import Immediate
 from tests.unit.builders import (
@@ -27,6 +29,7 @@ from tests.unit.builders import (
     instance,
     launching,
     observed,
+    replacing,
     roster,
     rows,
     settings,
@@ -44,23 +47,30 @@ Answer = tuple[str, str | None]
 
 @dataclass(slots=True)
 class WaitingHooks:
-    """An `AutoScaling` interface with at most one active wait: the hook, and the token of the wait."""
+    """An `AutoScaling` interface with at most one active wait: the hook, and the token of the wait.
+
+    It lists `listed`, and calls the wait inactive for the first `refuses` answers.
+    """
 
     hook: str | None = None
     token: str = REAL
     error: RingfenceError | None = None
     answers: list[Answer] = field(default_factory=list)
+    listed: Mapping[InstanceId, str] = field(default_factory=dict)
+    refuses: int = 0
+    listings: int = 0
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
         """See `interfaces.AutoScaling.groups`."""
-        return {name: {} for name in names}
+        self.listings += 1
+        return dict.fromkeys(names, self.listed)
 
     def complete(self, _group: str, hook: str, _instance: InstanceId, token: str | None, _result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
         self.answers.append((hook, token))
         if self.error is not None:
             raise self.error
-        is_active = hook == self.hook and token in (None, self.token)
+        is_active = hook == self.hook and token in (None, self.token) and len(self.answers) > self.refuses
         if is_active:
             self.hook = None
         return is_active
@@ -73,7 +83,9 @@ class NoInstances:
         """See `interfaces.Instances.of_groups`."""
         return {}
 
-    by_id = of_groups
+    def by_id(self, _ids: object) -> Described:
+        """See `interfaces.Instances.by_id`."""
+        return Described({})
 
 
 @dataclass(slots=True)
@@ -83,6 +95,7 @@ class Engine:
     hooks: WaitingHooks
     clock: VirtualClock = field(default_factory=VirtualClock)
     audit: list[AuditEvent] = field(default_factory=list)
+    budget: PauseBudget = field(default_factory=PauseBudget)
 
     def services(self) -> Services:
         home = HomeServices(self.hooks, NoInstances())  # type: ignore[arg-type]  # it has no instance to return
@@ -90,7 +103,9 @@ class Engine:
 
     def answer(self, waiting: Sequence[WaitingInstance], existing: Roster) -> list[RingfenceError]:
         results = {EAST: RegionResult(EAST), WEST: RegionResult(WEST)}
-        return complete_hooks(waiting, rows(existing), results, self.services(), settings=settings())
+        return complete_hooks(
+            waiting, rows(existing), results, self.services(), settings=settings(), budget=self.budget
+        )
 
     def completed(self) -> list[bool]:
         """Whether each answered hook was active."""
@@ -129,6 +144,8 @@ def test_a_listed_wait_without_an_event_is_answered_by_instance_id(state: str, h
     [
         ("Pending:Wait", launching(token=REAL), LAUNCH, ADMITTED),
         ("Terminating:Wait", terminating(token=REAL), TERMINATE, GONE),
+        ("ReplacingRootVolume:Wait", replacing(token=REAL)[0], TERMINATE, ADMITTED),
+        ("Pending:Wait", replacing(token=REAL)[1], LAUNCH, ADMITTED),
         ("Warmed:Pending:Wait", launching(destination=POOL, token=REAL), LAUNCH, UNKNOWN),
         ("Warmed:Pending:Wait", terminating(destination=POOL, token=REAL), TERMINATE, GONE),
         ("Warmed:Terminating:Wait", terminating(origin=POOL, token=REAL), TERMINATE, UNKNOWN),
@@ -157,6 +174,22 @@ def test_a_token_that_is_not_active_hides_no_wait_that_the_group_listed_lately(
     assert answers(hook, waiting, existing, seconds=STILL_WAITS) == [(hook, FORGED), (hook, None)]
     # when the instance may wait for something else since
     assert answers(hook, waiting, existing, seconds=STILL_WAITS + 1) == [(hook, FORGED)]
+
+
+def test_the_replacement_of_a_root_volume_is_answered_without_an_event_while_its_listing_is_new() -> None:
+    waiting = waits("ReplacingRootVolume:Wait")
+    assert answers(TERMINATE, waiting, ADMITTED, seconds=STILL_WAITS) == [(TERMINATE, None)]
+    # when the instance may be terminating since
+    assert answers(TERMINATE, waiting, ADMITTED, seconds=STILL_WAITS + 1) == []
+
+
+def test_an_instance_that_departed_is_not_let_go_by_an_older_listing_of_a_replacement() -> None:
+    for event in ((), replacing(token=REAL)[:1]):
+        assert answers(TERMINATE, waits("ReplacingRootVolume:Wait", *event), GONE) == []
+
+
+def test_a_fresh_termination_is_not_answered_as_the_replacement_of_a_root_volume() -> None:
+    assert answers(TERMINATE, waits("ReplacingRootVolume:Wait", terminating(token=REAL)), ADMITTED) == []
 
 
 def test_a_forged_transition_hides_no_wait_in_a_warm_pool() -> None:
@@ -196,6 +229,60 @@ def test_an_event_of_another_hook_does_not_answer_an_unlisted_instance() -> None
 
 def test_an_event_without_a_token_does_not_answer_an_unlisted_instance() -> None:
     assert answers(LAUNCH, waits(None, launching()), ADMITTED) == []
+
+
+# A listed wait that Auto Scaling calls inactive.
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "hook", "existing"),
+    [
+        ("Pending:Wait", launching(token=REAL), LAUNCH, ADMITTED),
+        ("Terminating:Wait", terminating(token=REAL), TERMINATE, GONE),
+        ("ReplacingRootVolume:Wait", replacing(token=REAL)[0], TERMINATE, ADMITTED),
+        ("Warmed:Terminating:Wait", terminating(origin=POOL, token=REAL), TERMINATE, UNKNOWN),
+    ],
+)
+def test_a_listed_wait_that_is_called_inactive_is_answered_two_seconds_later(
+    state: str, event: LifecycleEvent, hook: str, existing: Roster
+) -> None:
+    engine = Engine(WaitingHooks(hook, listed={I1: state}, refuses=2))
+    assert engine.answer(waits(state, event), existing) == []
+    assert engine.hooks.answers == [(hook, REAL), (hook, None), (hook, REAL)]
+    assert engine.completed() == [False, False, True]
+    assert engine.clock.now() == Engine(WaitingHooks()).clock.now() + SECONDS_BEFORE_ANOTHER_ANSWER
+
+
+@pytest.mark.parametrize("state", ["InService", "Terminating:Wait", "Warmed:Pending:Wait", None])
+def test_a_wait_that_is_not_listed_any_more_is_not_answered_again(state: str | None) -> None:
+    engine = Engine(WaitingHooks(listed={} if state is None else {I1: state}))
+    assert engine.answer(waits("Pending:Wait"), ADMITTED) == []
+    assert engine.hooks.answers == [(LAUNCH, None)]
+
+
+def test_an_answer_is_tried_again_only_once_for_an_invocation() -> None:
+    engine = Engine(WaitingHooks(listed={I1: "Pending:Wait"}))
+    for _ in range(3):
+        engine.answer(waits("Pending:Wait"), ADMITTED)
+    assert engine.hooks.listings == 1
+    assert engine.hooks.answers == [(LAUNCH, None)] * 4
+
+
+def test_an_active_answer_and_one_to_an_unlisted_wait_cost_no_pause() -> None:
+    for hook, waiting in ((LAUNCH, waits("Pending:Wait")), (None, waits(None, launching(token=FORGED)))):
+        engine = Engine(WaitingHooks(hook, listed={I1: "Pending:Wait"}))
+        began = engine.clock.now()
+        engine.answer(waiting, ADMITTED)
+        assert (engine.hooks.listings, engine.clock.now()) == (0, began)
+
+
+def test_a_listing_that_fails_before_the_second_answer_is_a_failure() -> None:
+    class Throttled(WaitingHooks):
+        def groups(self, _names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
+            raise Retry("throttled")
+
+    (error,) = Engine(Throttled()).answer(waits("Pending:Wait"), ADMITTED)
+    assert str(error) == "throttled"
 
 
 # What is reported.

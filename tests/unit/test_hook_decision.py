@@ -3,7 +3,7 @@
 import pytest
 
 from ringfence.core.configuration.settings import NoAddress
-from ringfence.core.errors import Refusal, Refused, Retry
+from ringfence.core.errors import NotAnnounced, Refusal, Refused, Retry
 from ringfence.core.events import Place
 from ringfence.core.hook_decision import (
     Complete,
@@ -38,6 +38,8 @@ LAUNCHES, TERMINATES = (Transition.LAUNCH,), (Transition.TERMINATE,)
 TOKEN = "71514b9d-6a40-4b26-8523-05e7ee35fa40"
 HOME, PEER = RegionResult(EAST), RegionResult(WEST)
 DOWN = RegionResult(WEST, Retry("us-west-2 got no answer"))
+NEW = RegionResult(WEST, NotAnnounced("being deployed", is_new=True))
+LEFT = RegionResult(WEST, NotAnnounced("never announced", is_new=False))
 LACKING = RegionResult(WEST, lacking={(DB, I1): Refused(Refusal.QUOTA, "no room")})
 LINGERING = RegionResult(WEST, lingering=frozenset({(DB, I1)}))
 ADMITTED = roster({I1: address(1)})
@@ -314,3 +316,50 @@ def test_a_launch_out_of_a_warm_pool_is_held_until_its_own_region_admits_it() ->
     decision = decision_for(warm, ADMITTED, RegionResult(EAST, Retry("throttled")))
     # then
     assert isinstance(decision, Hold)
+
+
+# A peer that has not announced itself.
+
+
+@pytest.mark.parametrize(("waited", "holds"), [(0, True), (89, True), (90, False)])
+def test_a_launch_waits_ninety_seconds_for_a_peer_that_is_being_deployed(waited: int, holds: bool) -> None:
+    decision = decision_for(waiting(), roster({I1: member(address(1), since=NOW - waited)}), peer=NEW)
+    assert isinstance(decision, Hold) is holds
+    if holds:
+        assert "being deployed" in decision.why
+    else:
+        assert isinstance(decision, Complete)
+        assert (decision.result, decision.why) == (HookResult.CONTINUE, "admitted at home; us-west-2 must follow")
+
+
+def test_a_launch_waits_for_a_new_peer_no_longer_than_its_heartbeat_allows() -> None:
+    existing = roster({I1: member(address(1), since=NOW - 30)})
+    assert isinstance(decision_for(waiting(), existing, peer=NEW, announcement_wait=31), Hold)
+    assert result(decision_for(waiting(), existing, peer=NEW, announcement_wait=30)) is HookResult.CONTINUE
+
+
+def test_a_launch_does_not_wait_for_a_peer_that_has_had_its_table_for_long() -> None:
+    decision = decision_for(waiting(), roster({I1: member(address(1), since=NOW)}), peer=LEFT)
+    assert isinstance(decision, Complete)
+    assert decision.why == "admitted at home; us-west-2 must follow"
+
+
+def test_a_required_peer_that_has_not_announced_itself_holds_a_launch() -> None:
+    assert isinstance(decision_for(waiting(), ADMITTED, peer=LEFT, required_peers=frozenset({WEST})), Hold)
+
+
+@pytest.mark.parametrize(("peer", "waited", "holds"), [(NEW, 89, True), (NEW, 90, False), (LEFT, 0, False)])
+def test_a_termination_waits_for_an_unannounced_peer_only_while_it_is_being_deployed(
+    peer: RegionResult, waited: int, holds: bool
+) -> None:
+    gone = roster(departed={I1: NOW - waited})
+    decision = decision_for(waiting(TERMINATES), gone, peer=peer, release_deadline=300)
+    assert isinstance(decision, Hold) is holds
+    assert holds or (isinstance(decision, Complete) and decision.stale == (WEST,))
+
+
+def test_another_peer_that_fails_holds_a_termination_until_the_release_deadline_as_ever() -> None:
+    third = Region("eu-west-1")
+    results = RegionResults(HOME, {WEST: LEFT, third: RegionResult(third, Retry("no answer"))}, NOW)
+    everywhere = settings(regions=(EAST, WEST, third), release_deadline=300)
+    assert isinstance(decide(waiting(TERMINATES), roster(departed={I1: NOW - 299}), results, everywhere), Hold)

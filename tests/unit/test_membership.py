@@ -21,6 +21,7 @@ from tests.unit.builders import (
     launching,
     member,
     observed,
+    replacing,
     roster,
     settings,
     terminating,
@@ -36,7 +37,7 @@ STOPPED = instance(I1, A1, power=Power.STOPPED)
 ENDED = instance(I1, power=Power.TERMINATED)
 DESCRIPTIONS = (TAGGED, UNTAGGED, STOPPED, None)
 
-JOINING, SERVING, LEAVING, WARM, UNKNOWN = Phase.JOINING, Phase.SERVING, Phase.LEAVING, Phase.WARM, Phase.UNKNOWN
+JOINING, SERVING, REPLACING, LEAVING, WARM, UNKNOWN = Phase
 STATES: Mapping[Phase, tuple[str, ...]] = {
     phase: tuple(state for state in (*PHASES, "Teleporting:Wait") if PHASES.get(state, UNKNOWN) is phase)
     for phase in Phase
@@ -49,9 +50,13 @@ LAUNCH_INTO_POOL = launching(destination=POOL)
 END = terminating()
 END_IN_POOL = terminating(origin=POOL)
 END_INTO_POOL = terminating(destination=POOL)
-EVENTS = (None, LAUNCH, LAUNCH_FROM_POOL, LAUNCH_INTO_POOL, END, END_IN_POOL, END_INTO_POOL)
+REPLACE, REPLACED = replacing()
+EVENTS = (
+    *(None, LAUNCH, LAUNCH_FROM_POOL, LAUNCH_INTO_POOL, END, END_IN_POOL, END_INTO_POOL),
+    *(REPLACE, REPLACED),
+)
 OUT_OF_THE_GROUP = (END, END_IN_POOL, END_INTO_POOL)
-INTO_THE_GROUP = (LAUNCH, LAUNCH_FROM_POOL)
+INTO_THE_GROUP = (LAUNCH, LAUNCH_FROM_POOL, REPLACED)
 
 
 def decided(before: Roster, seen: Observation, *events: LifecycleEvent, now: int = NOW) -> RosterDecision:
@@ -108,10 +113,11 @@ def listed_cases() -> Iterator[Case]:
 
 def serving_cases() -> Iterator[Case]:
     """The rows of instances that their group lists as members."""
-    for state in (*STATES[JOINING], *STATES[SERVING]):
+    for state in (*STATES[JOINING], *STATES[SERVING], *STATES[REPLACING]):
         phase = PHASES[state]
+        again = {*OUT_OF_THE_GROUP, REPLACE} if phase is SERVING else {*OUT_OF_THE_GROUP}
         for described in DESCRIPTIONS:
-            yield from (Case(state, described, event, None, phase, event in OUT_OF_THE_GROUP) for event in EVENTS)
+            yield from (Case(state, described, event, None, phase, event in again) for event in EVENTS)
             yield Case(state, described, terminating(destination=Place.GROUP), None, phase)
             # a tombstone, and whether it counts
             yield Case(state, described, None, 0, LEAVING)
@@ -153,6 +159,9 @@ def unlisted_cases_without_a_tombstone() -> Iterator[Case]:
         yield Case(None, TAGGED, LAUNCH, departed, JOINING)
         yield Case(None, STOPPED, LAUNCH, departed, JOINING)
         yield Case(None, TAGGED, LAUNCH_FROM_POOL, departed, UNKNOWN, look_again=True)
+        yield Case(None, TAGGED, REPLACED, departed, UNKNOWN, look_again=True)
+        yield Case(None, TAGGED, REPLACE, departed, UNKNOWN)
+        yield Case(None, UNTAGGED, REPLACE, departed, LEAVING)
         yield Case(None, None, LAUNCH, departed, UNKNOWN, look_again=True)
         yield Case(None, None, LAUNCH_FROM_POOL, departed, UNKNOWN, look_again=True)
         for described in (UNTAGGED, MOVED):
@@ -178,9 +187,12 @@ def test_the_membership_of_an_instance_follows_the_table(case: Case) -> None:
     was_member = decided(roster({I1: A1}, departed), seen, *events)
     was_none = decided(roster({}, departed), seen, *events)
     # then
-    assert [bool(decision.look_again) for decision in (was_member, was_none)] == [case.look_again] * 2
+    assert bool(was_member.look_again) is case.look_again
+    # a launching instance whose address nobody knows yet is looked at again as well
+    lacks_an_address = case.phase is JOINING and case.event is not None and case.described is None
+    assert bool(was_none.look_again) is (case.look_again or lacks_an_address)
     match case.phase:
-        case Phase.JOINING | Phase.SERVING:
+        case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
             assert was_member.roster.members[I1].addresses == (A1,)
             assert was_member.roster.members[I1].state is MemberState.MEMBER
             assert I1 in was_none.roster.members
@@ -205,6 +217,20 @@ def test_a_detached_member_of_less_than_a_minute_is_looked_at_again(since: int, 
     decision = decided(roster({I1: member(A1, since=since)}), seeing(None, UNTAGGED))
     assert decision.roster.departed == {I1: NOW}
     assert bool(decision.look_again) is look_again
+
+
+@pytest.mark.parametrize("described", [instance(I1), instance(I1, power=Power.PENDING), None])
+def test_a_launching_instance_without_an_address_is_looked_at_again(described: Instance | None) -> None:
+    seen = seeing("Pending:Wait", described)
+    assert decided(roster(), seen, LAUNCH).look_again == {I1}
+    # without a fresh event, such as at a true-up, it waits
+    assert not decided(roster(), seen).look_again
+    assert not decided(roster(), seen, launching(at=NOW - STALE_SECONDS - 1)).look_again
+
+
+def test_an_instance_with_an_address_is_not_looked_at_again() -> None:
+    assert not decided(roster(), seeing("Pending:Wait", TAGGED), LAUNCH).look_again
+    assert not decided(roster({I1: A1}), seeing("Pending:Wait", None), LAUNCH).look_again
 
 
 # Tombstones.

@@ -21,6 +21,7 @@ from tests.unit.builders import (
     instance,
     launching,
     observed,
+    replacing,
     roster,
     settings,
     terminating,
@@ -97,7 +98,8 @@ OTHER_ROSTERS = [roster({I2: address(2)}), roster({I2: address(2)}, {I2: NOW - 5
 times = st.none() | st.integers(NOW - 90, NOW + 10) | st.sampled_from([-1, 0, NOW - 10**6, NOW + 10**6, 10**18])
 events = st.lists(
     st.builds(launching, st.just(I1), times, st.sampled_from(Place), st.sampled_from(Place))
-    | st.builds(terminating, st.just(I1), times, st.sampled_from(Place), st.sampled_from(Place)),
+    | st.builds(terminating, st.just(I1), times, st.sampled_from(Place), st.sampled_from(Place))
+    | st.builds(replacing, st.just(I1), times).flatmap(st.sampled_from),
     max_size=4,
 )
 powers = st.sampled_from([Power.PENDING, Power.RUNNING, Power.STOPPED, Power.TERMINATED])
@@ -105,7 +107,7 @@ strangers = st.none() | st.builds(
     lambda power, group: instance(I1, A1, power=power, group=group), powers, st.sampled_from([None, "cache", ""])
 )
 states = st.sampled_from([*PHASES, UNHEARD_OF]) | st.none()
-serving = [state for state, phase in PHASES.items() if phase is Phase.SERVING]
+serving = [state for state, phase in PHASES.items() if phase in (Phase.SERVING, Phase.REPLACING)]
 not_members = [state for state, phase in PHASES.items() if phase in (Phase.LEAVING, Phase.WARM)]
 tombstones = st.none() | st.integers(0, 10_000)
 future = st.integers(FUTURE_SECONDS + 1, 10**9)

@@ -50,6 +50,7 @@ COUNTED = {
     "WaitingHooks",
     "StaleDoors",
     "UnknownOwners",
+    "UnservedMessages",
     "Errors",
 }
 

@@ -13,7 +13,7 @@ from ringfence.core.hook_decision import (
     WaitingInstance,
     waiting_instances,
 )
-from ringfence.core.lifecycle import WAITING, Transition
+from ringfence.core.lifecycle import PHASES, WAITING, Transition
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Observation
 from tests.unit.builders import (
@@ -25,6 +25,7 @@ from tests.unit.builders import (
     instance,
     launching,
     observed,
+    replacing,
     terminating,
 )
 
@@ -35,20 +36,55 @@ TOKENS = st.none() | st.just(TOKEN)
 
 
 @pytest.mark.parametrize(
-    ("state", "transitions", "warm"),
+    ("state", "transitions", "warm", "stays"),
     [
-        ("Pending:Wait", LAUNCHES, False),
-        ("Terminating:Wait", TERMINATES, False),
-        ("Warmed:Pending:Wait", LAUNCHES + TERMINATES, True),
-        ("Warmed:Terminating:Wait", TERMINATES, True),
+        ("Pending:Wait", LAUNCHES, False, False),
+        ("Terminating:Wait", TERMINATES, False, False),
+        ("ReplacingRootVolume:Wait", TERMINATES, False, True),
+        ("Warmed:Pending:Wait", LAUNCHES + TERMINATES, True, False),
+        ("Warmed:Terminating:Wait", TERMINATES, True, False),
     ],
 )
 def test_an_instance_listed_as_waiting_waits_without_any_event(
-    state: str, transitions: tuple[Transition, ...], warm: bool
+    state: str, transitions: tuple[Transition, ...], warm: bool, stays: bool
 ) -> None:
     assert waiting_instances(observed({I1: state, I2: "InService"}), [], NOW) == [
-        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW, listed=True)
+        WaitingInstance(DB.asg, I1, transitions, None, warm, NOW, listed=True, stays=stays)
     ]
+
+
+def test_every_state_in_which_a_hook_can_wait_is_in_the_table() -> None:
+    assert {state for state in PHASES if state.endswith(":Wait")} == WAITING.keys()
+
+
+def test_the_event_of_a_root_volume_replacement_is_the_event_of_its_listed_wait() -> None:
+    event, _ = replacing(token=TOKEN)
+    (found,) = waiting_instances(observed({I1: "ReplacingRootVolume:Wait"}), [event], NOW)
+    assert (found.stays, found.event, found.transitions) == (True, event, TERMINATES)
+
+
+def test_an_event_alone_makes_no_wait_one_that_stays() -> None:
+    # given a termination that is listed, or a listing that is older than the event
+    event, _ = replacing(token=TOKEN)
+    for state in ("Terminating:Wait", "InService"):
+        (found,) = waiting_instances(observed({I1: state}), [event], NOW)
+        # then it has to be released as any other
+        assert not found.stays
+
+
+def test_the_launch_after_a_replacement_waits_before_its_group_lists_it() -> None:
+    _, event = replacing(token=TOKEN)
+    for state in ("ReplacingRootVolume:Proceed", "RootVolumeReplaced"):
+        (found,) = waiting_instances(observed({I1: state}), [event], NOW)
+        assert (found.launching, found.listed, found.event) == (True, False, event)
+
+
+def test_a_fresh_termination_may_be_later_than_a_listed_replacement() -> None:
+    seen = observed({I1: "ReplacingRootVolume:Wait"})
+    (found,) = waiting_instances(seen, [terminating(token=TOKEN)], NOW)
+    assert (found.stays, found.listed) == (False, True)
+    old = terminating(at=NOW - STALE_SECONDS - 1, token=TOKEN)
+    assert waiting_instances(seen, [old], NOW) == waiting_instances(seen, [], NOW)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Required, TypedDict, cast
 
 from botocore.exceptions import ClientError
@@ -56,6 +57,12 @@ class AwsRosterTable:
                 ExpressionAttributeValues={":region": {"S": region}},
             )
             return _rows((item for page in pages for item in page["Items"]), self.now())
+
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`. The engine's own clients keep timestamps as text: see `clients`."""
+        with translated(self.region, "DescribeTable"):
+            created = self.client.describe_table(TableName=self.table)["Table"]["CreationDateTime"]
+        return created.timestamp() if isinstance(created, datetime) else float(created)
 
     def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """See `interfaces.RosterTable.replace`."""

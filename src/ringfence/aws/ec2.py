@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ringfence.aws.error_codes import translated
 from ringfence.core.model.addresses import AddressKind, Cidr, host, is_ipv6, network
-from ringfence.core.model.identifiers import InstanceId, Region, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening, Rule
-from ringfence.core.observation import Instance, Power
+from ringfence.core.observation import Described, Instance, Power
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixList, PrefixLists
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         InstanceNetworkInterfaceTypeDef,
         InstanceTypeDef,
         IpPermissionTypeDef,
+        ManagedPrefixListTypeDef,
         SecurityGroupRuleTypeDef,
     )
 
@@ -27,7 +29,7 @@ GROUP_TAG = "aws:autoscaling:groupName"
 FILTER_VALUES = 200
 """Maximum values per filter. Source: EC2 API, `Filter`."""
 PAGE = 1000
-"""Maximum page size of DescribeInstances and DescribeSecurityGroupRules. Source: EC2 API."""
+"""Maximum page size of DescribeInstances, DescribeSecurityGroups and DescribeSecurityGroupRules. Source: EC2 API."""
 
 _POWER = {
     "pending": Power.PENDING,
@@ -48,14 +50,17 @@ class AwsInstances:
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
         """See `interfaces.Instances.of_groups`."""
-        return self._described(f"tag:{GROUP_TAG}", names)
+        return _usable(self._described(f"tag:{GROUP_TAG}", names))
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`. Uses a filter, because a call by ids fails if one id is unknown."""
-        return self._described("instance-id", list(ids))
+        wanted = list(ids)
+        found = self._described("instance-id", wanted)
+        return Described(_usable(found), frozenset(wanted) - found.keys())
 
-    def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        found: dict[InstanceId, Instance] = {}
+    def _described(self, filter_name: str, values: Sequence[str]) -> Mapping[InstanceId, Instance | None]:
+        """The instances that the filter finds. None for one with an address that no member can have."""
+        found: dict[InstanceId, Instance | None] = {}
         for start in range(0, len(values), FILTER_VALUES):
             filters: list[FilterTypeDef] = [
                 {"Name": filter_name, "Values": list(values[start : start + FILTER_VALUES])}
@@ -65,11 +70,16 @@ class AwsInstances:
                 for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE}):
                     for reservation in page["Reservations"]:
                         for described in reservation["Instances"]:
-                            # An instance with an address that no member can have counts as not described: unknown.
+                            id = InstanceId(described["InstanceId"])
+                            found[id] = None
                             with suppress(ValueError):
-                                instance = _instance(described)
-                                found[instance.id] = instance
+                                found[id] = _instance(described)
         return found
+
+
+def _usable(found: Mapping[InstanceId, Instance | None]) -> Mapping[InstanceId, Instance]:
+    """Without the instances that have an address that no member can have: those count as not described."""
+    return {id: instance for id, instance in found.items() if instance is not None}
 
 
 def _instance(described: "InstanceTypeDef") -> Instance:
@@ -128,6 +138,28 @@ class AwsSecurityGroups:
                         found[rule.group].append(rule)
         return {group: tuple(rules) for group, rules in found.items()}
 
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`. Uses a filter, because a call by ids names only one of them."""
+        with translated(self.region, "DescribeSecurityGroups"):
+            pages = self.client.get_paginator("describe_security_groups").paginate(
+                Filters=[{"Name": "group-id", "Values": list(groups)}], PaginationConfig={"PageSize": PAGE}
+            )
+            found = {described["GroupId"] for page in pages for described in page["SecurityGroups"]}
+        return frozenset(group for group in groups if group not in found)
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`. Uses a filter: a call by ids fails if one is unknown."""
+        found: dict[PrefixListId, PrefixList] = {}
+        with translated(self.region, "DescribeManagedPrefixLists"):
+            for start in range(0, len(ids), FILTER_VALUES):
+                pages = self.client.get_paginator("describe_managed_prefix_lists").paginate(
+                    Filters=[{"Name": "prefix-list-id", "Values": list(ids[start : start + FILTER_VALUES])}]
+                )
+                for page in pages:
+                    for described in page["PrefixLists"]:
+                        found[PrefixListId(described["PrefixListId"])] = _prefix_list(described)
+        return found
+
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
         with translated(self.region, "AuthorizeSecurityGroupIngress"):
@@ -150,6 +182,30 @@ class AwsSecurityGroups:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class AwsSecurityGroupTags:
+    """A tag of a Region's security groups."""
+
+    client: "EC2Client"
+    region: Region
+
+    def values(self, groups: Sequence[SecurityGroupId], tag: str) -> Mapping[SecurityGroupId, str | None]:
+        """The tag's value of each group that exists, None for a group without the tag.
+
+        Uses a filter, because a call by ids fails if one id is unknown.
+        """
+        found: dict[SecurityGroupId, str | None] = {}
+        with translated(self.region, "DescribeSecurityGroups"):
+            pages = self.client.get_paginator("describe_security_groups").paginate(
+                Filters=[{"Name": "group-id", "Values": list(groups)}], PaginationConfig={"PageSize": PAGE}
+            )
+            for page in pages:
+                for described in page["SecurityGroups"]:
+                    tags = {item["Key"]: item["Value"] for item in described.get("Tags", [])}
+                    found[SecurityGroupId(described["GroupId"])] = tags.get(tag)
+        return found
+
+
 def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
     ports = PortRange(described["IpProtocol"], described.get("FromPort", -1), described.get("ToPort", -1))
     cidr = described.get("CidrIpv4") or described.get("CidrIpv6")
@@ -161,7 +217,30 @@ def _rule(described: "SecurityGroupRuleTypeDef") -> Rule:
         opening=Opening(ports, _canonical(cidr)) if cidr else None,
         source_group=SecurityGroupId(source) if source else None,
         description=described.get("Description", ""),
+        prefix_list=PrefixListId(described["PrefixListId"]) if described.get("PrefixListId") else None,
     )
+
+
+AWS_WEIGHTS = {
+    "cloudfront.origin-facing": 55,
+    "dynamodb": 1,
+    "ec2-instance-connect": 2,
+    "groundstation": 5,
+    "route53-healthchecks": 25,
+    "s3": 1,
+    "s3express": 6,
+    "vpc-lattice": 10,
+}
+"""The weights of AWS-managed prefix lists by the end of their names, as far as AWS does not answer with a maximum.
+
+Source: Amazon VPC User Guide, "AWS-managed prefix list weight"."""
+
+
+def _prefix_list(described: "ManagedPrefixListTypeDef") -> PrefixList:
+    """The prefix list. AWS documents a weight for each list of its own, and shows a maximum for a customer's list."""
+    service = described.get("PrefixListName", "").split(".", 3)[-1].removeprefix("ipv6.")
+    weight = described.get("MaxEntries") or AWS_WEIGHTS.get(service, 1)
+    return PrefixList(ipv6=described.get("AddressFamily") == "IPv6", weight=weight)
 
 
 def _canonical(cidr: str) -> Cidr:

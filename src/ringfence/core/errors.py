@@ -30,24 +30,61 @@ class Permanent(RingfenceError):
         self.groups = groups
         self.event = event
 
-    def reason_for(self, event: Event) -> str | None:
-        """Why no delivery of the event can succeed, or None if the error is not about the event."""
+    is_denial = False
+    """Whether the caller lacks a permission."""
+
+    def reason_for(self, event: Event, now: float) -> str | None:
+        """Why no delivery of the event can succeed, or None if the error is not about the event.
+
+        None, too, for a denial while the event is new: its hook holds the instance, and a true-up tries again. `now` is
+        in epoch seconds.
+        """
+        may_pass = self.is_denial and _is_new(event, now)
+        return str(self) if self._is_about(event) and not may_pass else None
+
+    def _is_about(self, event: Event) -> bool:
         if self.event is not None:
-            return str(self) if event == self.event else None
+            return event == self.event
         if not isinstance(event, Launching | Terminating):
-            return None
-        return str(self) if not self.groups or event.group in self.groups else None
+            return False
+        return not self.groups or event.group in self.groups
+
+
+class Denied(Permanent):
+    """The caller lacks the permission."""
+
+    is_denial = True
+
+
+POLICIES_ARE_NEW = 300
+"""Seconds from a lifecycle event during which a denial may pass by itself. The hooks of a stack exist before all of its
+policies do, and a policy takes a while to reach all of AWS. Source: IAM User Guide, "Troubleshoot IAM", "Changes that I
+make are not always immediately visible"; it names no time."""
+
+
+def _is_new(event: Event, now: float) -> bool:
+    """Whether the event is a lifecycle event that may be older than the policies of its stack."""
+    return isinstance(event, Launching | Terminating) and event.time is not None and now - event.time < POLICIES_ARE_NEW
+
+
+class CannotAdmit(Permanent):
+    """A Region can admit no instance until someone changes something. It still releases departed instances."""
+
+    def reason_for(self, event: Event, now: float) -> str | None:
+        """See `Permanent.reason_for`. A termination is not affected."""
+        return super().reason_for(event, now) if isinstance(event, Launching) else None
 
 
 class HookNotAnswered(Permanent):
-    """One waiting hook cannot be answered. `event` is the event that named the wait, or None if none did."""
+    """One waiting hook cannot be answered because of another error. `event` named the wait, or is None."""
 
-    def __init__(self, message: str, event: Event | None) -> None:
-        super().__init__(message, event=event)
+    def __init__(self, cause: Permanent, event: Event | None) -> None:
+        super().__init__(str(cause), event=event)
+        self.is_denial = cause.is_denial
 
-    def reason_for(self, event: Event) -> str | None:
-        """See `Permanent.reason_for`. Without an event of its own, the error is about no event."""
-        return str(self) if self.event is not None and event == self.event else None
+    def _is_about(self, event: Event) -> bool:
+        """Without an event of its own, the error is about no event."""
+        return self.event is not None and event == self.event
 
 
 class Several(Permanent):
@@ -57,9 +94,9 @@ class Several(Permanent):
         super().__init__("; ".join(map(str, errors)))
         self.errors = tuple(errors)
 
-    def reason_for(self, event: Event) -> str | None:
+    def reason_for(self, event: Event, now: float) -> str | None:
         """See `Permanent.reason_for`."""
-        reasons = [reason for error in self.errors if (reason := error.reason_for(event)) is not None]
+        reasons = [reason for error in self.errors if (reason := error.reason_for(event, now)) is not None]
         return "; ".join(reasons) or None
 
 
@@ -69,6 +106,17 @@ class Unsafe(RingfenceError):
 
 class NotDeployed(Permanent):
     """The Region answered that it has no Ringfence table."""
+
+
+class NotAnnounced(RingfenceError):
+    """The Region has a table, and its engine has not announced yet which security groups it has.
+
+    `is_new` says that the table is so young that its deployment is probably in progress.
+    """
+
+    def __init__(self, message: str, *, is_new: bool) -> None:
+        super().__init__(message)
+        self.is_new = is_new
 
 
 class Conflict(Retry):

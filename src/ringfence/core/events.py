@@ -24,11 +24,19 @@ class Place(Enum):
     WARM_POOL = "WarmPool"
 
 
+class Action(Enum):
+    """What Auto Scaling does to an instance that stays in its group. Source: Auto Scaling User Guide, "Instance refresh
+    replace root volume lifecycle events". The events of all other waits name no action."""
+
+    REPLACE_ROOT_VOLUME = "ReplaceRootVolume"
+
+
 @dataclass(frozen=True, slots=True)
 class Launching:
     """An instance waits on its way into its group or, according to `destination`, into the group's warm pool.
 
-    `time` is the event's time in epoch seconds, or None if it has none. `token` names this wait of the instance.
+    With an `action`, it was in the group before. `time` is the event's time in epoch seconds, or None if it has none.
+    `token` names this wait of the instance.
     """
 
     id: str
@@ -39,11 +47,15 @@ class Launching:
     origin: Place = Place.EC2
     destination: Place = Place.GROUP
     token: str | None = None
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terminating:
-    """An instance waits on its way out of its group or its warm pool, or from the group back into the warm pool."""
+    """An instance waits on its way out of its group or its warm pool, or from the group back into the warm pool.
+
+    With an `action`, it waits for that, and stays in the group.
+    """
 
     id: str
     time: int | None
@@ -53,6 +65,17 @@ class Terminating:
     origin: Place = Place.GROUP
     destination: Place = Place.EC2
     token: str | None = None
+    action: Action | None = None
+
+    @property
+    def replaces_root_volume(self) -> bool:
+        """Whether the instance waits for the replacement of its root volume."""
+        return self.action is Action.REPLACE_ROOT_VOLUME
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether the instance is on its way out of its group."""
+        return self.destination is not Place.GROUP and not self.replaces_root_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,20 +187,20 @@ def _lifecycle(
 ) -> LifecycleEvent:
     """A lifecycle event. Raises _Invalid."""
     group, instance, hook = (_required(detail, field) for field in (_GROUP, _INSTANCE, _HOOK))
-    time, token = _epoch(_text(event, "time")), _optional(detail, _TOKEN)
+    time, token, action = _epoch(_text(event, "time")), _optional(detail, _TOKEN), _action(detail)
     match transition:
         case Transition.LAUNCH:
             origin, destination = (
                 _place(detail, "Origin", Place.EC2),
                 _place(detail, "Destination", Place.GROUP),
             )
-            return Launching(id, time, group, InstanceId(instance), hook, origin, destination, token)
+            return Launching(id, time, group, InstanceId(instance), hook, origin, destination, token, action)
         case Transition.TERMINATE:
             origin, destination = (
                 _place(detail, "Origin", Place.GROUP),
                 _place(detail, "Destination", Place.EC2),
             )
-            return Terminating(id, time, group, InstanceId(instance), hook, origin, destination, token)
+            return Terminating(id, time, group, InstanceId(instance), hook, origin, destination, token, action)
 
 
 def shown(value: str) -> str:
@@ -222,6 +245,14 @@ def _place(detail: Mapping[str, object], name: str, default: Place) -> Place:
         return Place(_text(detail, name))
     except ValueError:
         return default
+
+
+def _action(detail: Mapping[str, object]) -> Action | None:
+    """The action, or None if there is none or a later version of Auto Scaling has added it."""
+    try:
+        return Action(_text(detail, "Action"))
+    except ValueError:
+        return None
 
 
 def _epoch(time: str) -> int | None:

@@ -11,7 +11,7 @@ from ringfence.core.configuration.settings import Mode, NoAddress, Settings
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.freshness import is_fresh, latest_of_each
-from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition
+from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition, phase_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
@@ -22,9 +22,9 @@ from ringfence.core.region_result import RegionResult
 class WaitingInstance:
     """An instance that a hook may hold, with the transitions that the hook can be for, the more likely one first.
 
-    `warm` says that the instance is in the warm pool or on its way into or out of it. `listed` says that its group
-    shows the wait; if not, only the event does. `seen_at` is when the group was listed, in epoch seconds: since then,
-    the instance may wait for something else.
+    `warm` says that the instance is in the warm pool or on its way into or out of it, `stays` that it waits for the
+    replacement of its root volume. `listed` says that its group shows the wait; if not, only the event does. `seen_at`
+    is when the group was listed, in epoch seconds: since then, the instance may wait for something else.
     """
 
     group: str
@@ -34,6 +34,7 @@ class WaitingInstance:
     warm: bool
     seen_at: float
     listed: bool = False
+    stays: bool = False
 
     @property
     def has_token(self) -> bool:
@@ -44,6 +45,21 @@ class WaitingInstance:
     def launching(self) -> bool:
         """Whether the instance waits on its way into its group."""
         return not self.warm and self.transitions == (Transition.LAUNCH,)
+
+    @property
+    def releases(self) -> bool:
+        """Whether the instance must be out of the security groups before it goes on."""
+        return not self.launching and not self.stays
+
+    def is_same_wait(self, earlier: "WaitingInstance") -> bool:
+        """Whether this is listed as the same kind of wait as an earlier one of the instance."""
+        same_place = (self.warm, self.stays) == (earlier.warm, earlier.stays)
+        return self.listed and same_place and set(self.transitions) == set(earlier.transitions)
+
+    @property
+    def may_wait_for_another(self) -> bool:
+        """Whether the same hook may hold the instance for another reason soon after it was listed."""
+        return self.warm or self.stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,10 @@ class RegionResults:
         """The peers that may still admit the instance."""
         return tuple(region for region, peer in sorted(self.peers.items()) if not peer.has_released(roster, instance))
 
+    def about_to_announce(self, regions: Iterable[Region]) -> list[Region]:
+        """Those of the peers whose deployment is in progress."""
+        return [region for region in regions if self.peers[region].is_about_to_announce]
+
     def lingering(self, roster: RosterKey, instance: InstanceId) -> list[Region]:
         """The Regions in which a rule for the instance is known to exist."""
         regions = (self.home, *self.peers.values())
@@ -101,7 +121,7 @@ class RegionResults:
 STILL_WAITS = 10.0
 """Seconds for which a listing that shows a wait is trusted. An answer without an event's token ends whatever the
 instance waits for by then: an instance that was on its way into the warm pool may be on its way out of it, and not
-admitted yet."""
+admitted yet; one whose root volume was to be replaced may be terminating."""
 
 
 def waiting_instances(
@@ -112,8 +132,10 @@ def waiting_instances(
     for group, states in sorted(observation.groups.items()):
         for id, state in sorted(states.items()):
             if state in WAITING:
-                warm = state.startswith("Warmed:")
-                found[group, id] = WaitingInstance(group, id, WAITING[state], None, warm, seen_at, listed=True)
+                warm, stays = state.startswith("Warmed:"), phase_of(state) is Phase.REPLACING
+                found[group, id] = WaitingInstance(
+                    group, id, WAITING[state], None, warm, seen_at, listed=True, stays=stays
+                )
     for event in latest_of_each(events, seen_at):
         key = (event.group, event.instance)
         if key in found:
@@ -133,7 +155,7 @@ def _may_wait(event: LifecycleEvent, observation: Observation, now: float) -> bo
     phase = observation.phase(event.group, event.instance)
     match event:
         case Launching():
-            return phase in (None, Phase.JOINING, Phase.WARM, Phase.UNKNOWN)
+            return phase in (None, Phase.JOINING, Phase.REPLACING, Phase.WARM, Phase.UNKNOWN)
         case Terminating():
             return phase is not None or event.instance in observation.instances
 
@@ -142,12 +164,14 @@ def _with_event(listed: WaitingInstance, event: LifecycleEvent) -> WaitingInstan
     """The listed wait with the latest event, if the event can be about it: an event never hides a wait that is listed.
 
     But a fresh launch out of the warm pool may be later than a listed wait in the pool. Then an answer to the listed
-    wait could end the wait of the launch.
+    wait could end the wait of the launch. So may a fresh termination be later than the replacement of a root volume.
     """
     named = named_by(event, listed.seen_at)
     if not set(named.transitions) <= set(listed.transitions):
         return listed
     if named.launching and listed.warm:
+        return replace(named, listed=True) if is_fresh(event, listed.seen_at) else listed
+    if isinstance(event, Terminating) and event.leads_out and listed.stays:
         return replace(named, listed=True) if is_fresh(event, listed.seen_at) else listed
     if isinstance(event, Launching) and named.warm and not listed.warm:
         return listed
@@ -171,8 +195,12 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     if waiting.launching:
         return _launch(waiting, roster, results, settings)
     listed_for = results.now - waiting.seen_at
-    if waiting.warm and not waiting.has_token and listed_for > STILL_WAITS:
-        return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may be out of the warm pool since")
+    if waiting.may_wait_for_another and not waiting.has_token and listed_for > STILL_WAITS:
+        return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may wait for something else since")
+    if waiting.stays and waiting.instance in roster.departed:
+        return Hold(waiting, "its roster says that it has left its group, and the listing may be older")
+    if waiting.stays:
+        return Complete(waiting, HookResult.CONTINUE, "its root volume is replaced, and it stays a member")
     if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         return _unknown_in_warm_pool(waiting, roster.key, results)
     return _termination(waiting, roster, results, settings)
@@ -190,18 +218,31 @@ def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, se
         return Hold(waiting, "it is on its way out already")
     if results.home.error is not None:
         return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+    if results.home.barred is not None:
+        return Hold(waiting, f"its own Region can admit no instance: {results.home.barred}")
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     if (refused := results.home.lacking.get(key)) is not None:
         return _refused(waiting, refused)
     if key in results.home.borrowed:
         return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
+    return _launch_in_peers(waiting, roster, results, settings, since=member.since)
+
+
+def _launch_in_peers(
+    waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings, *, since: int
+) -> HookDecision:
+    """The answer to a launch that its own Region admits. `since` is when it launched, in epoch seconds."""
     if (unconfirmed := results.unconfirmed(roster.key, waiting.instance)) is not None:
         return Hold(waiting, unconfirmed)
     lacking = results.not_admitting(roster.key, waiting.instance)
     required = [region for region in lacking if region in settings.required_peers]
     if required:
         return Hold(waiting, f"not yet admitted in {_names(required)}, which the configuration requires")
+    new = results.about_to_announce(lacking)
+    if new and (waited := results.now - since) < settings.announcement_wait:
+        why = f"{_names(new)} is being deployed, and has not announced its security groups yet"
+        return Hold(waiting, f"{why}, after {waited:.0f} s of {settings.announcement_wait} s")
     if lacking:
         return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
     return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
@@ -259,11 +300,23 @@ def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResult
         return Complete(waiting, HookResult.CONTINUE, "released everywhere")
     waited = results.now - roster.departed.get(waiting.instance, results.now)
     required = [region for region in stale if region in settings.required_peers]
-    so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {settings.release_deadline} s"
-    if required or waited < settings.release_deadline:
+    deadline = _release_deadline(stale, results, settings)
+    so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {deadline} s"
+    if required or waited < deadline:
         return Hold(waiting, so_far)
     why = f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door"
     return Complete(waiting, HookResult.CONTINUE, why, stale)
+
+
+def _release_deadline(stale: Iterable[Region], results: RegionResults, settings: Settings) -> int:
+    """For how many seconds these peers hold a termination.
+
+    A peer that has announced nothing holds it while its deployment is in progress, and no longer: nobody knows its
+    groups, and only a table that was made again can hide a rule of ours there.
+    """
+    if any(not results.peers[region].is_unannounced for region in stale):
+        return settings.release_deadline
+    return min(settings.release_deadline, settings.announcement_wait) if results.about_to_announce(stale) else 0
 
 
 def _why_not_released(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> str:

@@ -2,8 +2,8 @@
 
 Pure. The states are one table: a new state is a new row, not a new branch.
 
-Source: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle" and "Warm pool instance lifecycle"; the
-API's `LifecycleState`.
+Sources: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle", "Warm pool instance lifecycle" and "Replace root
+volumes during instance refresh"; the API's `LifecycleState`, which has all of these states and no others.
 """
 
 from enum import Enum
@@ -14,6 +14,7 @@ class Phase(Enum):
 
     JOINING = "joining"  # on its way into service: admit it
     SERVING = "serving"  # a node of the cluster; an instance in standby is one too, it still runs at its address
+    REPLACING = "replacing"  # its root volume is replaced: it stays a node and keeps its addresses
     LEAVING = "leaving"  # on its way out, or handed back to its owner: release it
     WARM = "warm"  # in a warm pool or on its way there: not a member
     UNKNOWN = "unknown"  # a state that this table does not have: what was known of the instance stays
@@ -41,10 +42,10 @@ PHASES: dict[str, Phase] = {
     "InService": Phase.SERVING,
     "EnteringStandby": Phase.SERVING,
     "Standby": Phase.SERVING,
-    "ReplacingRootVolume": Phase.SERVING,
-    "ReplacingRootVolume:Wait": Phase.SERVING,
-    "ReplacingRootVolume:Proceed": Phase.SERVING,
-    "RootVolumeReplaced": Phase.SERVING,
+    "ReplacingRootVolume": Phase.REPLACING,
+    "ReplacingRootVolume:Wait": Phase.REPLACING,
+    "ReplacingRootVolume:Proceed": Phase.REPLACING,
+    "RootVolumeReplaced": Phase.REPLACING,
     "Terminating": Phase.LEAVING,
     "Terminating:Wait": Phase.LEAVING,
     "Terminating:Proceed": Phase.LEAVING,
@@ -70,15 +71,17 @@ INTO_THE_POOL = "Warmed:Pending:Wait"
 """The state in which an instance waits on its way into a warm pool, from EC2 or from its group."""
 
 # The states in which a hook waits, and the transitions that can lead there. An instance enters a warm pool by launching
-# (from EC2) or by terminating (from the group). The state alone does not tell which.
+# (from EC2) or by terminating (from the group). The state alone does not tell which. The replacement of a root volume
+# waits in the termination hook, and then in the launch hook, in `Pending:Wait`.
 WAITING: dict[str, tuple[Transition, ...]] = {
     "Pending:Wait": (Transition.LAUNCH,),
     "Terminating:Wait": (Transition.TERMINATE,),
+    "ReplacingRootVolume:Wait": (Transition.TERMINATE,),
     INTO_THE_POOL: (Transition.LAUNCH, Transition.TERMINATE),
     "Warmed:Terminating:Wait": (Transition.TERMINATE,),
 }
 
 
 def phase_of(state: str) -> Phase:
-    """The phase of a `LifecycleState` of DescribeAutoScalingGroups."""
+    """The phase of a `LifecycleState` of DescribeAutoScalingGroups or DescribeWarmPool."""
     return PHASES.get(state, Phase.UNKNOWN)

@@ -4,8 +4,8 @@ Pure. Knows nothing of rules, of peers' rosters or of hooks.
 
 AWS's answers are facts, but they may be stale. An event or a row may come from anyone who can write to the queue or to
 the table: it is a hint. So no event makes a member of an instance that AWS does not show as one, and none ends a
-membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look. `_verdict` is the
-table of all cases.
+membership that AWS still shows. If an event and AWS disagree, the decision asks for a second look, and so it does if a
+launching instance has no address yet. `_verdict` is the table of all cases.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -41,7 +41,8 @@ TOMBSTONE_SECONDS = 2 * 3600
 class _Evidence:
     """All that is known of one instance of a group.
 
-    `departed_at` is its tombstone, in epoch seconds. `instances` are all instances that EC2 describes.
+    `departed_at` is its tombstone, in epoch seconds. `absent` says that EC2 does not know the instance, which is more
+    than not being described. `instances` are all instances that EC2 describes.
     """
 
     group: str
@@ -50,6 +51,7 @@ class _Evidence:
     event: LifecycleEvent | None
     listed: Phase | None
     described: Instance | None
+    absent: bool
     waits_on_its_way_into_the_pool: bool
     instances: Iterable[Instance]
 
@@ -64,7 +66,7 @@ class _Evidence:
         into the pool was lost."""
         if self.event is None:
             return self.waits_on_its_way_into_the_pool
-        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP
+        return isinstance(self.event, Terminating) and self.event.origin is Place.GROUP and self.event.leads_out
 
     @property
     def has_tag(self) -> bool:
@@ -115,33 +117,31 @@ def decide_members(
     The observation must include the group. Events of other groups are ignored. `now` is in epoch seconds.
     """
     members: dict[InstanceId, Member] = {}
-    leaving: dict[InstanceId, _Evidence] = {}
-    joined, look_again = set(), set()
+    leaving: dict[InstanceId, int] = {}
+    joined, look_again = set[InstanceId](), set[InstanceId]()
     for id, evidence in _evidence(before, observation, events, now).items():
         verdict = _verdict(evidence, now)
-        if verdict.look_again:
-            look_again.add(id)
         match verdict.phase:
-            case Phase.JOINING | Phase.SERVING:
+            case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
                 joined.add(id)
                 members[id] = _member(evidence, now, settings)
-            case Phase.LEAVING | Phase.WARM:
-                if _has_left(evidence, verdict.phase):
-                    leaving[id] = evidence
-            case Phase.UNKNOWN:
-                kept = _kept(evidence, now)
-                if kept is not None:
-                    members[id] = _with_addresses(kept, _addresses(kept, evidence, now, settings), now)
+            case Phase.UNKNOWN if (kept := _kept(evidence, now)) is not None:
+                members[id] = _with_addresses(kept, _addresses(kept, evidence, now, settings), now)
+            case Phase.LEAVING | Phase.WARM | Phase.UNKNOWN:
+                if (at := _departure(evidence, verdict.phase, now)) is not None:
+                    leaving[id] = at
             case _:
                 assert_never(verdict.phase)
-    departed, fenced = _tombstones(before, joined, leaving, now)
+        if verdict.look_again or _lacks_an_address(verdict, evidence, members.get(id)):
+            look_again.add(id)
+    departed, fenced = tombstones(before, joined, leaving, now)
     roster = Roster(
         key=before.key,
         version=before.version,
         members=members,
         departed=departed,
         fenced=fenced,
-        pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.peers},
+        pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.regions},
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
         account=settings.account,
@@ -151,29 +151,36 @@ def decide_members(
     return RosterDecision(roster, frozenset(look_again), _too_many_addresses(before.key, observation, settings))
 
 
-def _has_left(evidence: _Evidence, phase: Phase) -> bool:
-    """Whether an instance that leaves or is warm gets a tombstone.
-
-    Only those that are known do: otherwise a stranger's events would fill the row. An instance that its event shows on
-    its way from EC2 into the pool was never a member.
-    """
-    if phase is Phase.LEAVING:
-        return evidence.is_known
-    return evidence.member is not None or (evidence.is_known and evidence.may_come_from_the_group)
-
-
-def _tombstones(
-    before: Roster, joined: Set[InstanceId], leaving: Mapping[InstanceId, _Evidence], now: int
+def tombstones(
+    before: Roster, joined: Set[InstanceId], leaving: Mapping[InstanceId, int], now: int
 ) -> tuple[dict[InstanceId, int], dict[InstanceId, int]]:
-    """The tombstones of the roster now, and which of its departed instances are fenced since when."""
+    """The tombstones of the roster now, and which of its departed instances are fenced since when.
+
+    `leaving` says when each instance departed, in epoch seconds. An earlier tombstone of it stays.
+    """
     departed = {id: at for id, at in before.departed.items() if id not in joined and not is_future(at, now)}
     fenced = {id: at for id, at in before.fenced.items() if id in departed}
-    for id, evidence in leaving.items():
+    for id, left_at in leaving.items():
         if id not in departed:
-            departed[id] = _event_time(evidence.event, now)
-            if not _has_settled(evidence.member, before, now):
+            departed[id] = left_at
+            if not _has_settled(before.members.get(id), before, now):
                 fenced[id] = now
     return departed, fenced
+
+
+def _departure(evidence: _Evidence, phase: Phase, now: int) -> int | None:
+    """When the instance departed, in epoch seconds. None if that is not certain, or if it was never a member."""
+    match phase:
+        case Phase.LEAVING:
+            # Only for instances that are known: otherwise a stranger's events would fill the row.
+            departed = evidence.is_known
+        case Phase.WARM:
+            # An instance that its event shows on its way from EC2 into the pool was never a member.
+            departed = evidence.member is not None or (evidence.is_known and evidence.may_come_from_the_group)
+        case _:
+            # AWS has not shown it for a minute, and EC2 does not know it: it has forgotten an instance that ended.
+            return evidence.member.since if evidence.member is not None and evidence.absent else None
+    return _event_time(evidence.event, now) if departed else None
 
 
 def _too_many_addresses(key: RosterKey, observation: Observation, settings: Settings) -> tuple[str, ...]:
@@ -262,6 +269,7 @@ def _evidence(
             event=fresh.get(id),
             listed=observation.phase(group, id),
             described=observation.instances.get(id),
+            absent=id in observation.absent,
             waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
             instances=observation.instances.values(),
         )
@@ -281,10 +289,12 @@ def _verdict(evidence: _Evidence, now: int) -> _Verdict:
             if _came_lately(evidence.member, now) and not _ends_membership(event):
                 return _Verdict(Phase.UNKNOWN, look_again=True)
             return _Verdict(Phase.WARM, look_again=_enters_the_group(event))
-        case Phase.JOINING | Phase.SERVING:
+        case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
             if _departed_lately(evidence, now):
                 return _Verdict(Phase.LEAVING)
-            return _Verdict(listed, look_again=_ends_membership(event))
+            # A listing without the replacement is older than its event, and its hook can be answered once it is listed.
+            is_older = listed is Phase.SERVING and _begins_replacement(event)
+            return _Verdict(listed, look_again=_ends_membership(event) or is_older)
         case Phase.UNKNOWN:
             return _Verdict(Phase.UNKNOWN, look_again=_ends_membership(event))
         case None:
@@ -303,7 +313,7 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     passes_through_the_pool = _passes_through_the_pool(event)
     if passes_through_the_pool and evidence.member is None:
         return _Verdict(Phase.WARM)
-    if isinstance(event, Terminating) and event.destination is Place.EC2 and evidence.described is not None:
+    if _ends_in_ec2(event) and evidence.described is not None:
         return _Verdict(Phase.LEAVING) if evidence.has_other_tag else _Verdict(Phase.UNKNOWN, look_again=True)
     if _has_departed(evidence):
         return _Verdict(Phase.LEAVING)
@@ -313,6 +323,12 @@ def _unlisted(evidence: _Evidence, now: int) -> _Verdict:
     if evidence.has_other_tag:  # detached: neither the group nor the instance's own tag says that it belongs there
         return _Verdict(Phase.LEAVING, look_again=launches or _is_new(evidence.member, now))
     return _Verdict(Phase.UNKNOWN, look_again=launches or passes_through_the_pool)
+
+
+def _lacks_an_address(verdict: _Verdict, evidence: _Evidence, member: Member | None) -> bool:
+    """Whether an address of a launching instance may come a moment later, while its event is new (flocker #2237)."""
+    launches = verdict.phase is Phase.JOINING and evidence.event is not None
+    return launches and member is not None and not member.addresses
 
 
 def _believable(departed_at: int | None, now: int) -> int | None:
@@ -338,7 +354,17 @@ def _departed_lately(evidence: _Evidence, now: int) -> bool:
 
 def _ends_membership(event: LifecycleEvent | None) -> bool:
     """Whether the event is a termination that leads out of the group."""
-    return isinstance(event, Terminating) and event.destination is not Place.GROUP
+    return isinstance(event, Terminating) and event.leads_out
+
+
+def _ends_in_ec2(event: LifecycleEvent | None) -> bool:
+    """Whether the event is a termination of the instance itself."""
+    return isinstance(event, Terminating) and event.leads_out and event.destination is Place.EC2
+
+
+def _begins_replacement(event: LifecycleEvent | None) -> bool:
+    """Whether the event is about the replacement of a root volume, before which the instance waits."""
+    return isinstance(event, Terminating) and event.replaces_root_volume
 
 
 def _enters_the_group(event: LifecycleEvent | None) -> bool:

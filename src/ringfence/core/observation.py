@@ -1,6 +1,7 @@
 """What the engine sees of its home Region at one moment: lifecycle states of instances, and their addresses.
 
-Pure values. An instance that is not in `instances` could not be described: it is unknown, not absent.
+Pure values. An instance that is not in `instances` is not described. That is no evidence: only the ids in `absent` are
+known to be absent.
 """
 
 from collections.abc import Mapping
@@ -38,16 +39,41 @@ class Instance:
         return tuple(sorted({cidr for kind in kinds for cidr in self.addresses.get(kind, ())}))
 
 
+def without_contradictions(
+    listed: Mapping[InstanceId, str], pooled: Mapping[InstanceId, str]
+) -> Mapping[InstanceId, str]:
+    """The states of a group's instances, from two answers: those of the group and those of its warm pool.
+
+    An instance in both moved between the two calls, or one answer is stale. It counts as not listed: it is unknown.
+    """
+    both = listed.keys() & pooled.keys()
+    return {id: state for id, state in {**listed, **pooled}.items() if id not in both}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The answer of DescribeInstances to a question for ids.
+
+    `absent` are the ids that the answer covers and that EC2 does not know. An id that is in neither is not described:
+    the call did not cover it, or EC2 shows something of it that cannot be used.
+    """
+
+    instances: Mapping[InstanceId, Instance]
+    absent: frozenset[InstanceId] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """The home Region at one moment.
 
-    `groups` maps the name of each Auto Scaling group to the `LifecycleState` of its instances. A group that does not
-    exist is not in it.
+    `groups` maps the name of each Auto Scaling group to the `LifecycleState` of its instances, those of its warm pool
+    included. A group that does not exist is not in it. `absent` are the instances that EC2 was asked for and does not
+    know: it never knew them, does not know them yet, or has forgotten them about an hour after their termination.
     """
 
     groups: Mapping[str, Mapping[InstanceId, str]]
     instances: Mapping[InstanceId, Instance]
+    absent: frozenset[InstanceId] = frozenset()
 
     def phase(self, group: str, instance: InstanceId) -> Phase | None:
         """The instance's phase in the group, or None if the group does not list it."""

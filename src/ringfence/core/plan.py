@@ -252,6 +252,9 @@ def plan_group(
     `hidden` are rules that the reading lacks and that may exist: they are no reason to make no rule, but they may have
     to go. `doubted` are instances whose rules the reading may still show although they are gone.
 
+    Without ports, it is not known which are open. Then nothing is added, and a rule stays if it admits an address of a
+    member. What admits no member goes as ever.
+
     The rules must be read before the rows if the plan's removals are to be applied. An engine that adds a rule writes
     its roster first. So a rule that no roster wants in later rows is really not wanted.
     """
@@ -272,16 +275,16 @@ def plan_group(
         owned += label is not None
         if rule.opening is None:
             continue
-        if (unknown := comparison.unknown_owner(rule, rule.opening, wanted)) is not None:
+        wanted_label = wanted.get(rule.opening) if ports else desired.get(rule.opening.cidr)
+        if wanted_label is None and (unknown := comparison.unknown_owner(rule, rule.opening)) is not None:
             unknown_owners.append(unknown)
-        wanted_label = wanted.get(rule.opening)
         if wanted_label is None:
             removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
         elif label is not None and label != wanted_label and comparison.may_relabel(label, wanted_label):
             if rule.opening in existing:
                 relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
-        elif label is not None and label == wanted_label and (label.roster, label.instance) in doubted:
+        elif ports and label is not None and label == wanted_label and (label.roster, label.instance) in doubted:
             to_prove.append(Addition(rule.opening, label))
     return Plan(
         group=group,
@@ -334,7 +337,7 @@ class _Comparison:
             return Removal(opening, rule.id, reason, label, departed_at)
         if roster is not None and roster.members[instance].state is MemberState.WAITING:
             return Removal(opening, rule.id, Reason.UNKNOWN_ADDRESS, label)
-        if opening.ports in self.ports:
+        if opening.ports in self.ports or not self.ports:
             return Removal(opening, rule.id, Reason.NO_MEMBER, label)
         if not self.scope.at_home and opening.cidr in self.desired:
             return None  # on which ports a member is admitted is decided by the group's own Region
@@ -354,10 +357,10 @@ class _Comparison:
         since = member.since if member is not None else 0
         return label.roster.region != self.scope.home or not self.scope.at_home, since, label, addition.opening
 
-    def unknown_owner(self, rule: Rule, opening: Opening, wanted: Mapping[Opening, Label]) -> UnknownOwner | None:
-        """Why the owner of a rule with our label is not known, or None. Only the group's own Region judges that."""
+    def unknown_owner(self, rule: Rule, opening: Opening) -> UnknownOwner | None:
+        """Why the owner of an unwanted rule with our label is not known, or None. Only its own Region judges that."""
         written, label = rule.written_label(self.scope.cluster), rule.label(self.scope.cluster)
-        if not self.scope.at_home or written is None or opening in wanted:
+        if not self.scope.at_home or written is None:
             return None
         if label is None:
             return UnknownOwner(opening, rule.id, written, "no member of the cluster can have such an address")

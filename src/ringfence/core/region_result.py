@@ -6,8 +6,8 @@ Pure.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ringfence.core.errors import Refused, RingfenceError
-from ringfence.core.model.identifiers import InstanceId, Region, RosterInstance, RosterKey
+from ringfence.core.errors import CannotAdmit, NotAnnounced, Refused, RingfenceError
+from ringfence.core.model.identifiers import InstanceId, Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster, Rows
 
 
@@ -15,11 +15,14 @@ from ringfence.core.model.rosters import Roster, Rows
 class RegionResult:
     """What is known of a Region after its pass.
 
-    `error` says why the Region could not be brought up to date. In that case nothing else is known of it. The other
-    fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal; `borrowed`
-    those that a group admits only by a rule that names another instance; `lingering` those whose rules are still
-    there; `fenced` those that departed so lately that this pass cannot know whether they are released; `late` those
-    whose departure the Region's own table did not have before.
+    `error` says why the Region could not be brought up to date. In that case nothing else is known of it. `barred`
+    says why no instance can be admitted, although the Region's rules are known and departed instances are released,
+    and `gone` names the security groups that do not exist.
+
+    The other fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal;
+    `borrowed` those that a group admits only by a rule that names another instance; `lingering` those whose rules are
+    still there; `fenced` those that departed so lately that this pass cannot know whether they are released; `late`
+    those whose departure the Region's own table did not have before.
 
     `doubtful` names the rosters for which a rule names an instance that the roster does not know: that rule may admit
     any instance's address. `rows` are the rows that the groups agree with, `labelled` the rosters for which the Region
@@ -28,6 +31,8 @@ class RegionResult:
 
     region: Region
     error: RingfenceError | None = None
+    barred: CannotAdmit | None = None
+    gone: frozenset[SecurityGroupId] = frozenset()
     lacking: Mapping[RosterInstance, Refused] = field(default_factory=dict)
     borrowed: frozenset[RosterInstance] = frozenset()
     lingering: frozenset[RosterInstance] = frozenset()
@@ -38,13 +43,28 @@ class RegionResult:
     labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
 
+    @property
+    def is_about_to_announce(self) -> bool:
+        """Whether the Region's deployment is in progress, so that its engine will soon admit what it finds."""
+        return isinstance(self.error, NotAnnounced) and self.error.is_new
+
+    @property
+    def is_unannounced(self) -> bool:
+        """Whether the Region has a table, and nobody knows its security groups."""
+        return isinstance(self.error, NotAnnounced)
+
+    @property
+    def problem(self) -> RingfenceError | None:
+        """Why the Region is not as it should be: nothing could be done, or nothing can be admitted."""
+        return self.error or self.barred
+
     def was_compared_with(self, roster: RosterKey) -> bool:
         """Whether the pass compared the Region's rules with the roster. It did not if another caller spoilt the row."""
         return self.error is None and (self.rows is None or roster in self.rows.rosters)
 
     def admits(self, roster: RosterKey, instance: str) -> bool:
         """Whether every group of the Region admits all of the instance's addresses."""
-        return self.was_compared_with(roster) and (roster, instance) not in self.lacking
+        return self.barred is None and self.was_compared_with(roster) and (roster, instance) not in self.lacking
 
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no group of the Region has a rule for the instance."""
@@ -55,10 +75,10 @@ class RegionResult:
 def pending_releases(
     roster: Roster, earlier: Roster | None, waiting: frozenset[InstanceId], results: Mapping[Region, RegionResult]
 ) -> dict[Region, frozenset[InstanceId]]:
-    """For each peer, the departed instances that it may still admit.
+    """For each Region, the departed instances that it may still admit.
 
     Candidates are the instances that departed just now (`earlier` is the roster before), that wait in a hook
-    (`waiting`), or whose release was pending before. Those that the peer has released are left out.
+    (`waiting`), or whose release was pending before. Those that the Region has released are left out.
     """
     known = earlier.departed if earlier is not None else {}
     candidates = {id for id in roster.departed if id not in known or id in waiting}

@@ -21,11 +21,12 @@ from ringfence.core.audit_events import (
     RuleWanted,
 )
 from ringfence.core.guard import GuardedPlan
-from ringfence.core.model.addresses import Cidr, is_ipv6
+from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Plan, Reason, Removal
+from ringfence.core.rule_count import PrefixLists, count_rules
 from ringfence.reconciler.apply import Added, Change, NotAdded, Relabelled, Removed, Standing, Vanished
 from ringfence.reconciler.interfaces import Clock
 
@@ -90,21 +91,15 @@ class ChangeReport:
             opening, reason = removal.opening, removal.reason.value
             self.audit(RuleUnwanted(self.region, plan.group, removal.rule, opening, removal.label, reason))
 
-    def quota(self, group: SecurityGroupId, rules: Iterable[Rule], changes: Iterable[Change]) -> None:
-        """Reports how full a group is after the changes.
-
-        A rule whose source is a group or a prefix list counts in both address families. Source: Amazon VPC User Guide,
-        "Amazon VPC quotas", security groups.
-        """
+    def quota(
+        self, group: SecurityGroupId, rules: Iterable[Rule], changes: Iterable[Change], prefix_lists: PrefixLists
+    ) -> None:
+        """Reports how full a group is after the changes."""
         changes = tuple(changes)
         made = [change.rule for change in changes if isinstance(change, Added)]
         gone = {change.removal.rule for change in changes if isinstance(change, Removed)}
-        used = {"ipv4": 0, "ipv6": 0}
-        for rule in (*rules, *made):
-            if rule.group == group and rule.id not in gone:
-                for family in _families(rule):
-                    used[family] += 1
-        for family, count in used.items():
+        used = count_rules((rule for rule in (*rules, *made) if rule.id not in gone), prefix_lists)
+        for family, count in (("ipv4", used.ipv4), ("ipv6", used.ipv6)):
             self.audit(QuotaUsed(self.region, group, family, count, self.rules_quota))
 
     def _removed(self, group: SecurityGroupId, removal: Removal) -> RuleRemoved:
@@ -120,10 +115,3 @@ class ChangeReport:
             stale_seconds=stale,
             drift=not was_wanted and removal.reason is not Reason.DEPARTED,
         )
-
-
-def _families(rule: Rule) -> tuple[str, ...]:
-    """The address families in which a rule counts."""
-    if rule.opening is None:
-        return ("ipv4", "ipv6")
-    return ("ipv6",) if is_ipv6(rule.opening.cidr) else ("ipv4",)

@@ -6,11 +6,11 @@ The order of reads is part of the protocol. Rules are read before rows if anythi
 rows are read again, and if they differ, another pass follows.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
-from ringfence.core.errors import Permanent, Refusal, Refused, Retry
+from ringfence.core.errors import CannotAdmit, Permanent, Refusal, Refused, Retry, RingfenceError
 from ringfence.core.freshness import FENCE_SECONDS
 from ringfence.core.guard import guard, recorded_rules
 from ringfence.core.model.addresses import Cidr
@@ -20,6 +20,7 @@ from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult
+from ringfence.core.rule_count import PrefixLists, prefix_lists_of
 from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
@@ -27,6 +28,11 @@ from ringfence.reconciler.own_changes import OwnChanges
 
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
+
+SECONDS_BETWEEN_LOOKS = 3.0
+"""Seconds between the two answers that say that a security group does not exist. One of them may be stale.
+
+Source: EC2 API reference, "Eventual consistency"."""
 
 
 _UNCONFIRMED = Refused(Refusal.UNCONFIRMED, "AWS does not show the instance at the moment")
@@ -37,12 +43,13 @@ class RegionAccess:
     """How one Region is read and changed.
 
     `read_rows` reads the rows that the groups must agree with from the Region's own table. `before_call` may raise an
-    error to stop between calls.
+    error to stop between calls. `sleep` waits for some seconds.
     """
 
     security_groups: SecurityGroups
     read_rows: Callable[[], Rows]
     before_call: Callable[[], None]
+    sleep: Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,12 @@ class GuardRecord:
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """What was done with one group's plan, and which removals the guard holds."""
+    """What was done with one group's plan, and which removals the guard holds. `failed` says why nothing more was."""
 
     plan: Plan
     changes: tuple[Change, ...] = ()
     held: tuple[Removal, ...] = ()
+    failed: Permanent | None = None
 
     @property
     def changed(self) -> bool:
@@ -136,15 +144,22 @@ class Convergence:
             self.report.unknown_owners(plan)
             self.report.refused_ports(plan.group, self.groups[plan.group].refused(plan.group, rules[plan.group]))
         applied = [self._apply(plan, read_again=read_again) for plan in plans]
+        unmanaged = [group for group, ports in self._ports(rules).items() if not ports]
+        gone = self._gone([done for done in applied if done.failed is not None], unmanaged, rules)
+        applied = [done for done in applied if done.plan.group not in gone]
         changes = {done.plan.group: done.changes for done in applied}
-        for group in self.groups:
-            self.report.quota(group, rules[group], changes.get(group, ()))
-        self._refuse_groups_without_plan({plan.group for plan in plans})
+        prefix_lists = self._prefix_lists(rule for group in changes for rule in rules[group])
+        for group, made in changes.items():
+            self.report.quota(group, rules[group], made, prefix_lists)
         return replace(
-            self._result(plans, applied, rows),
+            self._result([plan for plan in plans if plan.group not in gone], applied, rows),
             labelled=self._labelled(rules, changes),
-            fenced=self._fenced(rows, read_at) | self._not_shown(rules) | _vanished(applied, rows),
+            fenced=self._fenced(rows, read_at)
+            | self._not_shown({group: rules[group] for group in changes})
+            | _vanished(applied, rows),
             late=self.late,
+            barred=self._barred(gone, [group for group in unmanaged if group not in gone]),
+            gone=gone,
         )
 
     def _fenced(self, rows: Rows, read_at: float | None) -> frozenset[RosterInstance]:
@@ -159,10 +174,11 @@ class Convergence:
     def _not_shown(self, rules: Rules) -> frozenset[RosterInstance]:
         """The instances that departed just now although the reading does not show all of their rules.
 
-        Either they never had the rules, or the rules were made again so lately that the reading is older.
+        Either they never had the rules, or the rules were made again so lately that the reading is older. The rules are
+        those of the groups that exist.
         """
         missing = set[RosterInstance]()
-        for group in self.groups:
+        for group in rules:
             shown = {(group, rule.opening) for rule in rules[group]} | self.own_changes.removed
             for range_ in self.groups[group].managed(group, rules[group]):
                 for instance, addresses in self.leaving.items():
@@ -180,14 +196,17 @@ class Convergence:
         return self.access.read_rows()
 
     def _plans(self, rules: Rules, rows: Rows) -> list[Plan]:
-        """A plan for each group that has ports to manage."""
-        ports = {group: self.groups[group].managed(group, rules[group]) for group in self.groups}
-        return [self._plan(group, rules[group], rows, ports[group]) for group in ports if ports[group]]
+        """A plan for each group. One without ports to manage has removals only."""
+        return [self._plan(group, rules[group], rows, ports) for group, ports in self._ports(rules).items()]
 
     def _plan(self, group: SecurityGroupId, rules: Sequence[Rule], rows: Rows, ports: tuple[PortRange, ...]) -> Plan:
         hidden, proved = self.own_changes.hidden(group, rules), self.own_changes.proved(group)
         plan = plan_group(group, rules, rows, ports, self.scope, hidden=hidden, doubted=self.launching)
         return replace(plan, doubted=tuple(rule for rule in plan.doubted if rule.opening not in proved))
+
+    def _ports(self, rules: Rules) -> Mapping[SecurityGroupId, tuple[PortRange, ...]]:
+        """The ports to manage in each group."""
+        return {group: ports.managed(group, rules[group]) for group, ports in self.groups.items()}
 
     def _needs_newer_rows(self, plan: Plan) -> bool:
         """Whether rows that are older than the rules are not enough for the plan.
@@ -208,9 +227,11 @@ class Convergence:
             return _Applied(plan)
         guarded = guard(plan, earlier, self.guard.confirmed, self.guard.limits, now)
         self.report.held(guarded)
-        changes = (
-            self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan, read_again)
-        )
+        observes = self.scope.mode is Mode.OBSERVE
+        try:
+            changes = self._observed(guarded.plan) if observes else self._changed(guarded.plan, read_again)
+        except Permanent as error:
+            return _Applied(plan, failed=error)
         record = guarded.record(now)
         if record.rules != recorded:
             self.guard.hold(record)
@@ -236,26 +257,71 @@ class Convergence:
             raise Refused(Refusal.NOT_FOUND, "a rule that a member needs does not exist any more")
         return tuple(changes)
 
-    def _refuse_groups_without_plan(self, planned: Set[SecurityGroupId]) -> None:
-        """Raises Permanent if there are groups that have no ports to manage."""
-        if unmanaged := [group for group in self.groups if group not in planned]:
-            if not self.scope.at_home:
-                raise Permanent(
-                    f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
-                    f" {self.scope.home} opens: configure the same ports in both Regions"
-                )
-            raise Permanent(
+    def _gone(
+        self, failed: Sequence[_Applied], unmanaged: Sequence[SecurityGroupId], rules: Rules
+    ) -> frozenset[SecurityGroupId]:
+        """The groups that do not exist. Raises Permanent if a call failed for a group that exists.
+
+        A group that does not exist is described without any rule, and refuses every change. EC2 is asked only then: in
+        the normal case, this makes no call.
+        """
+        suspects = {done.plan.group for done in failed} | {group for group in unmanaged if not rules[group]}
+        gone = self._missing(suspects)
+        if gone:
+            self.access.sleep(SECONDS_BETWEEN_LOOKS)
+            gone = self._missing(gone)
+        for done in failed:
+            if done.failed is not None and done.plan.group not in gone:
+                raise done.failed
+        return gone
+
+    def _missing(self, groups: Set[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """Those of the groups that EC2 does not know. None of them if EC2 does not say: unknown is not absent."""
+        if not groups:
+            return frozenset()
+        try:
+            self.access.before_call()
+            return self.access.security_groups.missing(sorted(groups))
+        except RingfenceError:
+            return frozenset()
+
+    def _prefix_lists(self, rules: Iterable[Rule]) -> PrefixLists:
+        """The prefix lists that the rules reference. Asks EC2 only if there are any. If it fails, none is known."""
+        if not (ids := prefix_lists_of(rules)):
+            return {}
+        try:
+            self.access.before_call()
+            return self.access.security_groups.prefix_lists(ids)
+        except RingfenceError:
+            return {}
+
+    def _barred(self, gone: Set[SecurityGroupId], unmanaged: Sequence[SecurityGroupId]) -> CannotAdmit | None:
+        """Why no instance can be admitted, if there are groups that do not exist, or that have no ports to manage."""
+        reasons = []
+        if gone:
+            reasons.append(
+                f"security group {', '.join(sorted(gone))} does not exist in {self.region}, so it admits nobody: remove"
+                " it from the configuration there, or configure another group in its place"
+            )
+        if unmanaged and self.scope.at_home:
+            reasons.append(
                 f"security group {', '.join(unmanaged)} in {self.region} does not admit itself on any port, so `auto`"
                 " finds no port to open: add a rule whose source is the group itself, or configure the ports"
             )
+        elif unmanaged:
+            reasons.append(
+                f"security group {', '.join(unmanaged)} in {self.region} is announced with no port that"
+                f" {self.scope.home} opens: configure the same ports in both Regions"
+            )
+        return CannotAdmit("; ".join(reasons)) if reasons else None
 
     def _labelled(self, rules: Rules, changes: Mapping[SecurityGroupId, Sequence[Change]]) -> frozenset[RosterKey]:
         """The rosters for which the Region has rules after the changes."""
         cluster, labels = self.scope.cluster, set[Label | None]()
-        for group in self.groups:
-            gone = {change.removal.rule for change in changes.get(group, ()) if isinstance(change, Removed)}
+        for group, made in changes.items():
+            gone = {change.removal.rule for change in made if isinstance(change, Removed)}
             labels |= {rule.label(cluster) for rule in rules[group] if rule.id not in gone}
-            labels |= {change.addition.label for change in changes.get(group, ()) if isinstance(change, Added)}
+            labels |= {change.addition.label for change in made if isinstance(change, Added)}
         return frozenset(label.roster for label in labels if label is not None)
 
     def _result(self, plans: Sequence[Plan], applied: Sequence[_Applied], rows: Rows) -> RegionResult:

@@ -3,7 +3,8 @@
 Calls interfaces. Knows nothing of why an instance is admitted or released.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
@@ -20,12 +21,15 @@ from ringfence.core.hook_decision import (
     decide,
     let_go,
     named_by,
+    waiting_instances,
 )
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
+from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.interfaces import Clock, Services, run_concurrently
+from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
 
 
 def complete_hooks(
@@ -35,33 +39,72 @@ def complete_hooks(
     services: Services,
     *,
     settings: Settings,
+    budget: PauseBudget,
 ) -> list[RingfenceError]:
-    """Answers the hooks that can be answered, concurrently, and leaves the others waiting. Returns the failures."""
+    """Answers the hooks that can be answered, concurrently, and leaves the others waiting. Returns the failures.
+
+    Auto Scaling can say that no lifecycle action is active although the group lists the wait, and accept the answer a
+    moment later (PrairieLearn #15586). So an answer to a listed wait is tried once more, if the wait is still listed.
+    """
     peers = {region: result for region, result in results.items() if region != settings.region}
     known = RegionResults(results[settings.region], peers, services.clock.now())
-    completions = []
+    decisions: list[Complete] = []
     for instance in waiting:
         roster = rows.rosters[RosterKey(settings.region, instance.group)]
         match decide(instance, roster, known, settings):
             case Hold(why=why):
                 services.audit(HookHeld(instance.group, instance.instance, why))
             case Complete() as decision:
-                completions.append(partial(_complete, decision, services, settings))
-    return [error for error in run_concurrently(services.tasks, completions) if error is not None]
+                decisions.append(decision)
+    inactive, errors = _answer(decisions, services, settings)
+    if inactive and budget.take_answer():
+        services.tasks.sleep(SECONDS_BEFORE_ANOTHER_ANSWER)
+        try:
+            still_waiting = _still_waiting(inactive, services)
+        except RingfenceError as error:
+            return [*errors, error]
+        errors += _answer(still_waiting, services, settings)[1]
+    return errors
 
 
 def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
     """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
     now = services.clock.now()
     decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
-    completions = [partial(_complete, decision, services, settings) for decision in decisions]
-    for error in run_concurrently(services.tasks, completions):
-        if error is not None:
-            services.audit(Problem(str(error)))
+    for error in _answer(decisions, services, settings)[1]:
+        services.audit(Problem(str(error)))
 
 
-def _complete(decision: Complete, services: Services, settings: Settings) -> RingfenceError | None:
-    """Answers one hook. A hook that is not active (any more) is no error."""
+def _answer(
+    decisions: Sequence[Complete], services: Services, settings: Settings
+) -> tuple[list[Complete], list[RingfenceError]]:
+    """Answers hooks, concurrently. Returns the listed waits of which none was active, and the failures."""
+    answered = run_concurrently(
+        services.tasks, [partial(_complete, decision, services, settings) for decision in decisions]
+    )
+    outcomes = list(zip(decisions, answered, strict=True))
+    inactive = [decision for decision, outcome in outcomes if outcome is False and decision.waiting.listed]
+    return inactive, [outcome for outcome in answered if isinstance(outcome, RingfenceError)]
+
+
+def _still_waiting(decisions: Sequence[Complete], services: Services) -> list[Complete]:
+    """The decisions whose instances are still listed in the same wait, with the new listing's time."""
+    seen_at = services.clock.now()
+    groups = services.home.auto_scaling.groups(sorted({decision.waiting.group for decision in decisions}))
+    events = [decision.waiting.event for decision in decisions if decision.waiting.event is not None]
+    listed = {
+        (found.group, found.instance): found for found in waiting_instances(Observation(groups, {}), events, seen_at)
+    }
+    return [
+        replace(decision, waiting=found)
+        for decision in decisions
+        if (found := listed.get((decision.waiting.group, decision.waiting.instance))) is not None
+        and found.is_same_wait(decision.waiting)
+    ]
+
+
+def _complete(decision: Complete, services: Services, settings: Settings) -> RingfenceError | bool:
+    """Answers one hook. Returns whether it was active; one that is not active (any more) is no error."""
     waiting = decision.waiting
     hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
     for hook in (hooks[transition] for transition in waiting.transitions):
@@ -71,13 +114,13 @@ def _complete(decision: Complete, services: Services, settings: Settings) -> Rin
                     waiting.group, hook, waiting.instance, token, decision.result
                 )
             except Permanent as error:
-                return HookNotAnswered(str(error), waiting.event)
+                return HookNotAnswered(error, waiting.event)
             except RingfenceError as error:
                 return error
             services.audit(_completed(decision, hook, services.clock.now(), active=active))
             if active:
-                return None
-    return None
+                return True
+    return False
 
 
 def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str | None]:
@@ -93,7 +136,7 @@ def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str |
     if token is not None:
         yield token
     if waiting.listed:
-        can_wait_for_another = waiting.warm or token is not None
+        can_wait_for_another = waiting.may_wait_for_another or token is not None
         if not can_wait_for_another or clock.now() - waiting.seen_at <= STILL_WAITS:
             yield None
     elif not waiting.has_token:
@@ -112,5 +155,5 @@ def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> Ho
         why=decision.why,
         launching=waiting.launching,
         was_active=active,
-        seconds=None if event_time is None else max(0.0, now - event_time),
+        seconds=None if event_time is None or waiting.stays else max(0.0, now - event_time),
     )

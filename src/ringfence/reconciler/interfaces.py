@@ -10,11 +10,12 @@ from typing import Protocol, TypeVar
 
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Described, Instance
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -51,7 +52,10 @@ class AutoScaling(Protocol):
     """The home Region's Auto Scaling groups."""
 
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
-        """The `LifecycleState` of each instance of each group. A group that does not exist is not in the answer."""
+        """The `LifecycleState` of each instance of each group and of its warm pool.
+
+        A group that does not exist is not in the answer. An instance of which AWS shows two states is not in its group.
+        """
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """Answers a waiting hook: the wait that the token names or, without a token, any wait of the instance.
@@ -61,20 +65,26 @@ class AutoScaling(Protocol):
 
 
 class Instances(Protocol):
-    """The home Region's instances, in any state. An instance that EC2 does not know (yet) is not in an answer."""
+    """The home Region's instances, in any state."""
 
     def of_groups(self, names: Sequence[str]) -> Mapping[InstanceId, Instance]:
-        """The instances that are tagged with one of the Auto Scaling groups."""
+        """The instances that are tagged with one of the Auto Scaling groups. Others may exist: tags come late."""
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
-        """The instances with the given ids."""
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
+        """The instances with the given ids, and the ids that EC2 does not know (yet, or any more)."""
 
 
 class SecurityGroups(Protocol):
-    """A Region's security groups."""
+    """A Region's security groups. A change of a group that does not exist raises Permanent."""
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Rules:
-        """The inbound rules of each group. Raises Permanent if one of the groups does not exist."""
+        """The inbound rules of each group. A group that does not exist has none."""
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """Those of the groups that do not exist."""
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """What a rule that references one of the prefix lists counts as. A list that does not exist is left out."""
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """Makes the rules in one call, and returns them. Raises `errors.Refused`, and may have made some of them.
@@ -100,6 +110,9 @@ class RosterTable(Protocol):
 
     def rows_of(self, region: Region) -> Rows:
         """The rosters whose home is the given Region."""
+
+    def created_at(self) -> float:
+        """When the table was created, in epoch seconds."""
 
     def replace(self, roster: Roster, version_read: RowVersion) -> None:
         """Writes the roster if the row still has the version that was read (0: there is no row, or it has no version).

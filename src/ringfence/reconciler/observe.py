@@ -52,9 +52,12 @@ def observe(request: Request, services: Services, before: Rows) -> Sighting:
     relevant = {id for states in listed.values() for id in states}
     relevant |= {id for roster in before.of(request.home).values() for id in roster.members}
     relevant |= {event.instance for event in request.lifecycle_events}
+    absent: frozenset[InstanceId] = frozenset()
     if missing := relevant - instances.keys():
-        instances |= services.home.instances.by_id(sorted(missing))
-    return Sighting(Observation(listed, instances), None if rules is None else rules.result(), began)
+        described_by_id = services.home.instances.by_id(sorted(missing))
+        instances |= described_by_id.instances
+        absent = described_by_id.absent
+    return Sighting(Observation(listed, instances, absent), None if rules is None else rules.result(), began)
 
 
 def observe_again(request: Request, services: Services, sighting: Sighting, instances: Set[InstanceId]) -> Sighting:
@@ -63,7 +66,8 @@ def observe_again(request: Request, services: Services, sighting: Sighting, inst
     groups = services.tasks.start(partial(services.home.auto_scaling.groups, request.settings.auto_scaling_groups))
     described = services.tasks.start(partial(services.home.instances.by_id, sorted(instances)))
     known = {id: seen for id, seen in sighting.observation.instances.items() if id not in instances}
-    observation = Observation(groups.result(), known | dict(described.result()))
+    now, absent = described.result(), sighting.observation.absent - instances
+    observation = Observation(groups.result(), known | dict(now.instances), absent | now.absent)
     return replace(sighting, observation=observation, at=began)
 
 

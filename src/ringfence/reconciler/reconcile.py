@@ -19,6 +19,7 @@ from ringfence.core.model.identifiers import RosterKey
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.observe import start_reading_peers
+from ringfence.reconciler.pauses import PauseBudget
 from ringfence.reconciler.region_pass import RegionPasses, results_of
 from ringfence.reconciler.report import Problems, report
 from ringfence.reconciler.request import Request
@@ -28,7 +29,7 @@ from ringfence.reconciler.rosters import (
     read_home_table,
     record_pending_releases,
 )
-from ringfence.reconciler.second_look import LookBudget, observe_and_decide
+from ringfence.reconciler.second_look import observe_and_decide
 from ringfence.reconciler.strange_rows import delete_strange_rows
 from ringfence.reconciler.without_table import admit_without_table
 
@@ -46,7 +47,7 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
     if settings.mode is Mode.OBSERVE:
         let_all_go(Request(relevant, settings).lifecycle_events, services, settings)
     minimum_versions: dict[RosterKey, int] = {}
-    budget = LookBudget()
+    budget = PauseBudget()
     for _ in range(ATTEMPTS if relevant else 0):
         try:
             _attempt(Request(relevant, settings, dict(minimum_versions)), services, budget)
@@ -59,7 +60,7 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
         raise Retry(f"other invocations overtook this one {ATTEMPTS} times in a row")
 
 
-def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
+def _attempt(request: Request, services: Services, budget: PauseBudget) -> None:
     """One attempt at a reconcile. Raises Conflict if another invocation overtook it."""
     problems = Problems(services.audit)
     try:
@@ -73,17 +74,19 @@ def _attempt(request: Request, services: Services, budget: LookBudget) -> None:
         admit_without_table(request, services, down.reason, budget, problems=problems)
         raise down.reason from down
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
-    regions = RegionPasses(services, request, rosters, waiting)
+    regions = RegionPasses(services, request, rosters, [instance for instance in waiting if not instance.stays])
     passes = regions.converge(sighting.rules, early_rules)
     # A launch is answered before the Regions are validated: its rules exist, and no engine removes a rule of a roster
     # that the Region's table has. A termination waits for validation: an invocation that read an older roster may have
-    # added its rule again.
-    launches = [instance for instance in waiting if instance.launching]
-    problems.add_all(complete_hooks(launches, rosters.rows, results_of(passes), services, settings=request.settings))
+    # added its rule again. An instance that stays needs neither.
+    at_once = [instance for instance in waiting if not instance.releases]
+    problems.add_all(
+        complete_hooks(at_once, rosters.rows, results_of(passes), services, settings=request.settings, budget=budget)
+    )
     results = regions.validate(passes)
     rows = record_pending_releases(request, services, rosters, results, waiting)
-    terminations = [instance for instance in waiting if not instance.launching]
-    problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings))
+    terminations = [instance for instance in waiting if instance.releases]
+    problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings, budget=budget))
     delete_strange_rows(request, services, rows, results)
     report(request, services, rows, results, waiting, problems=problems)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Conflict, NotDeployed, Permanent, Retry, RingfenceError
+from ringfence.core.errors import Conflict, NotAnnounced, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.membership import is_watched
 from ringfence.core.model.addresses import Cidr
@@ -23,6 +23,10 @@ from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
 from ringfence.reconciler.interfaces import RegionServices, Rules, Services, Started, run_concurrently
 from ringfence.reconciler.request import Request
+
+DEPLOYMENT_SECONDS = 15 * 60
+"""A table that is younger than this is of a deployment that may be in progress. The other resources of a stack take
+some minutes, and CloudFormation removes the table of one that fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class RegionPass:
 
 @dataclass(frozen=True, slots=True)
 class RegionPasses:
-    """The passes of one reconcile over every Region. `waiting` are the instances that wait in a hook."""
+    """The passes of one reconcile over every Region. `waiting` are the instances that wait in a hook for a change."""
 
     services: Services
     request: Request
@@ -131,7 +135,7 @@ class RegionPasses:
         Then rules that were read before the tables took the rosters are not enough: an overlapping invocation that
         still saw the instance as a member may have added one since.
         """
-        return self.rosters.has_departures or any(not instance.launching for instance in self.waiting)
+        return self.rosters.has_departures or any(instance.releases for instance in self.waiting)
 
     def _home(self, rules: Rules | Permanent | None) -> RegionPass:
         home = self.request.home
@@ -139,13 +143,16 @@ class RegionPasses:
             return RegionPass(RegionResult(home, rules))
         access = self._access(home, self._services(home).table.rows, _no_deadline)
         convergence = self._convergence(home, self._home_groups(), access)
-        return _run(convergence, None if self._releases else rules, self.rosters.rows)
+        own = self.rosters.rows.of(home).values()
+        # What was read before the table took the rosters, at an unknown time, ends no pending release and no fence.
+        is_too_early = self._releases or any(home in roster.pending_releases for roster in own)
+        return _run(convergence, None if is_too_early else rules, self.rosters.rows)
 
     def _peer(self, region: Region, early_rules: Started[Rules] | None) -> RegionPass:
         """A peer's pass, within the peers' deadline."""
         deadline = self.services.clock.now() + self.request.settings.peer_deadline
         try:
-            return self._peer_within(deadline, region, early_rules)
+            return self._with_newer_groups(self._peer_within(deadline, region, early_rules), region)
         except NotDeployed as error:
             if self.rosters.rows.of(region):
                 return RegionPass(RegionResult(region, error))
@@ -182,15 +189,47 @@ class RegionPasses:
             its_rows = table.rows_of(region)
             announced = announced_groups(region, its_rows)
             _refuse_unreadable(region, its_rows)
-        groups = {group: GroupPorts(ports, limit=self.request.settings.ports) for group, ports in announced.items()}
-        if not groups:
-            # Its engine never ran, and will start from the table; or the Region is in observe mode.
-            return RegionPass(RegionResult(region))
-        access = self._access(region, partial(table.rows_of, home), check)
-        convergence = replace(self._convergence(region, groups, access), late=late)
+            if not (self.rosters.rows.of(region) or its_rows.of(region)):
+                check()
+                raise self._not_announced(region)
+        if not announced:
+            return RegionPass(RegionResult(region))  # it is in observe mode
+        convergence = self._peer_convergence(region, announced, late, check)
         if early_rules is None or self._releases:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
+
+    def _not_announced(self, region: Region) -> NotAnnounced:
+        """A Region whose engine never ran. It will start from its table, which has our rosters now."""
+        age = self.services.clock.now() - self._services(region).table.created_at()
+        said = f"{region} has a table of {max(0.0, age):.0f} s, and has not announced its security groups yet"
+        return NotAnnounced(f"{said}: run `ringfence doctor` if it stays so", is_new=age < DEPLOYMENT_SECONDS)
+
+    def _with_newer_groups(self, done: RegionPass, region: Region) -> RegionPass:
+        """The pass over the groups that the peer has itself announced, if a group that our own table names is gone.
+
+        Our table may have an older announcement than the peer's, or a forged one.
+        """
+        if not done.result.gone or done.convergence is None:
+            return done
+        check = done.convergence.access.before_call
+        check()
+        newer = announced_groups(region, self._services(region).table.rows_of(region))
+        if not newer or newer.keys() == done.convergence.groups.keys():
+            return done
+        return _run(self._peer_convergence(region, newer, done.convergence.late, check), None, None)
+
+    def _peer_convergence(
+        self,
+        region: Region,
+        announced: Mapping[SecurityGroupId, Ports],
+        late: frozenset[RosterInstance],
+        check: Callable[[], None],
+    ) -> Convergence:
+        limit, table = self.request.settings.ports, self._services(region).table
+        groups = {group: GroupPorts(ports, limit=limit) for group, ports in announced.items()}
+        access = self._access(region, partial(table.rows_of, self.request.home), check)
+        return replace(self._convergence(region, groups, access), late=late)
 
     def _needs_no_reading(self, *, pending: bool) -> bool:
         """Whether the peer is offered what changed without being asked first what it has."""
@@ -208,7 +247,9 @@ class RegionPasses:
 
     def _access(self, region: Region, read_rows: Callable[[], Rows], before_call: Callable[[], None]) -> RegionAccess:
         trusted_rows = partial(self._trusted, region, read_rows)
-        return RegionAccess(self._services(region).security_groups, trusted_rows, before_call)
+        return RegionAccess(
+            self._services(region).security_groups, trusted_rows, before_call, self.services.tasks.sleep
+        )
 
     def _trusted(self, region: Region, read_rows: Callable[[], Rows]) -> Rows:
         """The rows of a Region, if they say of our own groups what we published.

@@ -76,10 +76,10 @@ def report(
         if id not in held:
             services.audit(StaleDoor(region, id, max(0.0, now - departed_at)))
     for region, result in results.items():
-        if result.error is not None:
-            pending = sum(region == peer for peer, _, _ in doors)
-            services.audit(RegionFailed(region, region == home, str(result.error), pending))
-    if (error := results[home].error) is not None:
+        if result.problem is not None:
+            pending = sum(region == other for other, _, _ in doors)
+            services.audit(RegionFailed(region, region == home, str(result.problem), pending))
+    if (error := results[home].problem) is not None:
         problems.keep(error)
     _refuse_unknown_groups(request, problems)
     problems.raise_gravest()

@@ -16,6 +16,7 @@ from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, R
 from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersion
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult, newly_fenced, pending_releases
+from ringfence.core.without_group import decide_without_group
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.region_pass import PublishedRosters, scope_in
 from ringfence.reconciler.request import Request
@@ -69,12 +70,16 @@ def decide_rosters(request: Request, services: Services, before: Rows, observati
     decisions: list[RosterDecision] = []
     errors = []
     for name in settings.auto_scaling_groups:
-        roster = before.rosters.get(RosterKey(home, name), Roster(RosterKey(home, name)))
+        key = RosterKey(home, name)
         if name in observation.groups:
+            roster = before.rosters.get(key, Roster(key))
             decisions.append(decide_members(roster, observation, request.lifecycle_events, now, settings))
-        else:
-            why = f"the Auto Scaling group {name} does not exist in {home}"
-            errors.append(Permanent(f"{why}: nothing was removed; correct the configuration", frozenset({name})))
+            continue
+        if key in before.rosters:
+            decisions.append(decide_without_group(before.rosters[key], observation, now))
+        why = f"the Auto Scaling group {name} does not exist in {home}"
+        stays = "its members stay until EC2 says that they are terminated, or does not know them"
+        errors.append(Permanent(f"{why}: {stays}; correct the configuration", frozenset({name})))
     own = before.of(home).items()
     names = {*settings.auto_scaling_groups, ANNOUNCEMENT}
     outdated = request.minimum_versions  # a peer has another row at the version of ours
@@ -120,16 +125,15 @@ def record_pending_releases(
     results: Mapping[Region, RegionResult],
     waiting: Sequence[WaitingInstance],
 ) -> Rows:
-    """Records which departed instances which peer may still admit, before any of them is let go.
+    """Records which departed instances which Region may still admit, before any of them is let go.
 
     Later reconciles retry these releases. Also records which departed instances need a second look: those of which a
     reading did not show all rules, and those of which a peer learnt only now. Returns the rows that are stored now.
     """
-    peers = {region: results[region] for region in request.settings.peers}
     updated: dict[RosterKey, Roster] = {}
     for key, roster in rosters.rows.of(request.home).items():
         waiting_here = frozenset(instance.instance for instance in waiting if instance.group == key.asg)
-        pending = pending_releases(roster, rosters.before.rosters.get(key), waiting_here, peers)
+        pending = pending_releases(roster, rosters.before.rosters.get(key), waiting_here, results)
         now = int(services.clock.now())
         fenced = newly_fenced(roster, rosters.before.rosters.get(key), results.values(), now)
         if pending != roster.pending_releases or fenced != roster.fenced:

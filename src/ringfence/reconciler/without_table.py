@@ -1,5 +1,7 @@
 """What the engine does while the home Region's table is down: it admits launching instances at home, and no more.
 
+An instance whose root volume is replaced goes on, because nothing has to change for it.
+
 Calls interfaces. Nothing is removed and no peer is called.
 """
 
@@ -11,14 +13,15 @@ from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks
 from ringfence.reconciler.interfaces import Services
+from ringfence.reconciler.pauses import PauseBudget
 from ringfence.reconciler.region_pass import PublishedRosters, RegionPasses
 from ringfence.reconciler.report import Problems
 from ringfence.reconciler.request import Request
-from ringfence.reconciler.second_look import LookBudget, observe_and_decide
+from ringfence.reconciler.second_look import observe_and_decide
 
 
 def admit_without_table(
-    request: Request, services: Services, reason: Retry, budget: LookBudget, *, problems: Problems
+    request: Request, services: Services, reason: Retry, budget: PauseBudget, *, problems: Problems
 ) -> None:
     """Admits the instances that wait to launch at home, and answers their hooks if that is possible.
 
@@ -30,7 +33,8 @@ def admit_without_table(
     sighting, decisions = observe_and_decide(request, services, Rows(), budget)
     problems.add_all(decisions.errors)
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
-    launches = [instance for instance in waiting if instance.launching]
+    at_once = [instance for instance in waiting if not instance.releases]
+    launches = [instance for instance in at_once if instance.launching]
     rosters = {}
     for roster in decisions.rosters:
         joining = {instance.instance for instance in launches if instance.group == roster.key.asg}
@@ -40,4 +44,4 @@ def admit_without_table(
     results = {region: RegionResult(region, reason) for region in settings.peers}
     passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}), launches)
     results[request.home] = passes.add_only_at_home(sighting.rules)
-    problems.add_all(complete_hooks(launches, rows, results, services, settings=settings))
+    problems.add_all(complete_hooks(at_once, rows, results, services, settings=settings, budget=budget))

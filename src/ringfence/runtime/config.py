@@ -60,6 +60,19 @@ def read_values(environment: Mapping[str, str], table: Table) -> Mapping[str, An
     return values
 
 
+def region(environment: Mapping[str, str]) -> Region:
+    """The Region that the function runs in. Lambda sets it, whatever the stack says."""
+    return Region(environment.get("AWS_REGION", ""))
+
+
+def endpoint(environment: Mapping[str, str]) -> str | None:
+    """The endpoint that takes the place of AWS's own, as in a test. None on AWS.
+
+    Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints", `AWS_ENDPOINT_URL`.
+    """
+    return environment.get("AWS_ENDPOINT_URL") or None
+
+
 def is_own_queue(arn: object, environment: Mapping[str, str]) -> bool:
     """Whether the ARN is that of the stack's queue of events. The rest of the configuration may be wrong.
 

@@ -16,18 +16,23 @@ from botocore.session import Session
 
 from ringfence.aws.assembly import SystemClock, Threads, home_services, region_services, worker_threads
 from ringfence.aws.clients import Attribution, Clients
+from ringfence.aws.ec2 import AwsSecurityGroupTags
+from ringfence.aws.presigned_url import put
 from ringfence.aws.sqs import AwsDeadLetters
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.configuration.settings import Settings
+from ringfence.core.deployment import CLUSTER_TAG, Existing, Requirements
 from ringfence.core.errors import Permanent
-from ringfence.core.events import Event, Ignored, Malformed, parse, shown
+from ringfence.core.events import Event, Ignored, Malformed, TrueUp, parse, shown
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import HomeServices, RegionServices, Services
 from ringfence.reconciler.reconcile import reconcile
-from ringfence.runtime import config
+from ringfence.runtime import announcement, config, custom_resource
+from ringfence.runtime.announcement import Outcome, Patience
 from ringfence.runtime.batch import ATTEMPT_STARTS_WITHIN, DEAD_LETTERS_WITHIN, DeadLetter, Message, serve
+from ringfence.runtime.custom_resource import Request, RequestType
 from ringfence.runtime.log_fields import ascii_json, bounded
-from ringfence.runtime.telemetry import Telemetry
+from ringfence.runtime.telemetry import Telemetry, count_unserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Engine:
     settings: Settings
     attribution: Attribution
     home: HomeServices
+    tags: AwsSecurityGroupTags
     regions: Mapping[Region, RegionServices]
     dead_letters: Callable[[], AwsDeadLetters]
     clock: SystemClock
@@ -58,6 +64,7 @@ class Engine:
             settings=settings,
             attribution=attribution,
             home=home_services(client_of, home),
+            tags=AwsSecurityGroupTags(client_of("ec2", home), home),
             regions={region: region_services(client_of, region, deployment.table) for region in settings.regions},
             dead_letters=lambda: AwsDeadLetters(
                 client_of("sqs", home), home, deployment.dead_letter_queue_url, settings.cluster
@@ -65,6 +72,13 @@ class Engine:
             clock=SystemClock(),
             tasks=Threads(worker_threads(len(settings.regions))),
             warnings=tuple(deployment.warnings),
+        )
+
+    def existing(self, requirements: Requirements) -> Existing:
+        """Which of the required groups exist."""
+        return Existing(
+            self.home.auto_scaling.groups(requirements.auto_scaling_groups).keys(),
+            self.tags.values(requirements.security_groups, CLUSTER_TAG),
         )
 
     def services(self, audit: Callable[[AuditEvent], None]) -> Services:
@@ -99,10 +113,49 @@ class Handler:
         """Lambda's entry point. A direct invoke gets the engine's errors as its own."""
         if isinstance(event, Mapping) and "Records" in event:
             return self._consume(self._own_records(event["Records"]))
+        if (request := custom_resource.request_in(event)) is not None:
+            return self._deployed(request)
         parsed = parse(event, context.aws_request_id)
         if isinstance(parsed, Malformed):
             raise Permanent(f"the event is malformed: {parsed.reason}")
         return self._run([parsed])
+
+    def _deployed(self, request: Request) -> dict[str, Any]:
+        """Serves the custom resource by which a deployment announces itself, and answers CloudFormation.
+
+        Raises Permanent for an answer that would go elsewhere. Nothing is done then.
+        """
+        region, endpoint = config.region(self._environment), config.endpoint(self._environment)
+        if not custom_resource.may_be_answered(request.url, region, endpoint):
+            raise Permanent(f"an answer goes to CloudFormation's own bucket of {region} only, not to this ResponseURL")
+        outcome = Outcome() if request.type is RequestType.DELETE else self._announced(request)
+        for note in outcome.notes:
+            self._logger.warning("deployed, and a later true-up must finish", extra=bounded({"reason": note}))
+        if outcome.failure is not None:
+            self._logger.error("the deployment cannot work", extra=bounded({"reason": outcome.failure}))
+        put(request.url, custom_resource.answer(request, outcome.failure))
+        return {"failure": outcome.failure, "notes": list(outcome.notes)}
+
+    def _announced(self, request: Request) -> Outcome:
+        """Looks whether the configuration can work, and announces the Region."""
+        started = time.monotonic()
+        try:
+            engine = self.engine()
+        except Permanent as error:
+            return Outcome(str(error))
+        engine.attribution.causes = (request.id,)
+        requirements = Requirements.of(engine.settings)
+        is_update = request.type is RequestType.UPDATE
+        return announcement.announce(
+            requirements,
+            announcement.replaced(requirements, request.before) if is_update else None,
+            engine.existing,
+            lambda: self._run([TrueUp(request.id)]),
+            Patience(
+                has_time=lambda: time.monotonic() - started < announcement.WITHIN,
+                pause=lambda: engine.tasks.sleep(announcement.PAUSE),
+            ),
+        )
 
     def _own_records(self, records: object) -> Sequence[Mapping[str, Any]]:
         """The records, if all of them are of the stack's own queue. Raises Permanent."""
@@ -125,7 +178,14 @@ class Handler:
         """
         started = time.monotonic()
         messages = [Message.read(str(record.get("messageId", "")), str(record.get("body", ""))) for record in records]
-        result = serve(messages, self._run, has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN)
+        result = serve(
+            messages,
+            self._run,
+            has_time=lambda: time.monotonic() - started < ATTEMPT_STARTS_WITHIN,
+            now=time.time,
+        )
+        if result.unserved:
+            count_unserved(self._metrics, len(result.unserved))
         deadline = time.monotonic() + DEAD_LETTERS_WITHIN
         again = [*result.delivered_again, *self._bury(result.dead_letters, deadline)]
         in_order = [message for message in messages if message in again]

@@ -35,6 +35,9 @@ from ringfence.core.errors import RingfenceError
 from ringfence.core.model.rules import Label, Opening
 from ringfence.runtime.log_fields import bounded, cut, stack_of
 
+_UNSERVED = "UnservedMessages"
+"""Messages that were given up or that crashed the engine. A reconcile has none: `count_unserved` counts them."""
+
 _COUNTED = (
     "RulesAdded",
     "RulesRemoved",
@@ -45,6 +48,7 @@ _COUNTED = (
     "WaitingHooks",
     "StaleDoors",
     "UnknownOwners",
+    _UNSERVED,
 )
 
 
@@ -236,6 +240,16 @@ class Telemetry:
             for seconds in self.seconds.get(name, ()):
                 self.metrics.add_metric(name, MetricUnit.Seconds, seconds)
         self.metrics.flush_metrics()
+
+
+def count_unserved(metrics: Metrics, number: int) -> None:
+    """Emits the number of messages of a batch that an operator must look at.
+
+    The metrics of the dead-letter queue itself can come up to 15 minutes late. Source: Amazon SQS Developer Guide,
+    "Monitoring Amazon SQS queues using CloudWatch".
+    """
+    metrics.add_metric(_UNSERVED, MetricUnit.Count, number)
+    metrics.flush_metrics()
 
 
 def _rule(opening: Opening, label: Label | None) -> dict[str, object]:

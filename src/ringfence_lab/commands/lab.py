@@ -58,8 +58,8 @@ def up(
 ) -> None:
     """Run a lab with the cluster `demo` in every Region, with empty groups, until Ctrl-C.
 
-    Prints one line of JSON when it is ready: the endpoint, and the resources of each Region. Any AWS client works with
-    it, with any credentials.
+    Prints one line of JSON when it is ready and every Region knows every other: the endpoint, and the resources of each
+    Region. Any AWS client works with it, with any credentials.
     """
     from ringfence_lab.control.lab import Lab  # noqa: PLC0415  # other commands must not wait for the import of boto3
 
@@ -73,8 +73,10 @@ def up(
             if stopped.is_set():
                 return
             _tell(f"deploying {name}")
-            deployed[name] = asdict(running.deploy(name))
-        typer.echo(json.dumps({"endpoint_url": running.endpoint_url, "cluster": running.cluster, "regions": deployed}))
+            deployed[name] = running.deploy(name)
+        running.introduce(deployed)
+        resources = {name: asdict(of_region) for name, of_region in deployed.items()}
+        typer.echo(json.dumps({"endpoint_url": running.endpoint_url, "cluster": running.cluster, "regions": resources}))
         sys.stdout.flush()
         _tell("ready; press Ctrl-C to stop")
         running.wait(stopped)
@@ -86,12 +88,16 @@ def fault(
     service_or_kind: Annotated[
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
     ],
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="reset, hang, throttle or delay=SECONDS.")] = "",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role or delay=SECONDS.")
+    ] = "",
     port: Port = DEFAULT_PORT,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
-    reset: closes the connection. hang: never answers. throttle: returns a throttling error. delay: answers late.
+    reset: closes the connection. hang: never answers. throttle: returns a throttling error. deny: refuses access.
+    inactive: refuses answers to lifecycle hooks (service autoscaling). new-role: the next function (lambda) or schedule
+    (scheduler) of a stack is refused once, as if its role were new. delay: answers late.
     """
     service = service_or_kind if kind else None
     RunningLab(port=port).fault(region, kind or service_or_kind, service)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ringfence_lab.emulator.call_log import LoggedCall
+from ringfence_lab.emulator.partition import PARTITION
 from ringfence_ops.errors import CommandError
 
 _TIMEOUT = 10
@@ -36,7 +37,7 @@ class RunningLab:
         return f"http://127.0.0.1:{self.port}"
 
     def fault(self, region: str, kind: str, service: str | None = None) -> None:
-        """Sets a fault (`reset`, `hang`, `throttle` or `delay=SECONDS`) for a service, or for the whole Region."""
+        """Sets a fault (see `faults.KINDS`) for a service, or for the whole Region."""
         self._request("PUT", "faults", {"region": region, "service": service, "fault": kind})
 
     def heal(self, region: str | None = None) -> None:
@@ -54,7 +55,7 @@ class RunningLab:
 
     def engine_calls(self, region: str) -> list[LoggedCall]:
         """The calls of the Lambda functions of the Region, to any Region."""
-        return [call for call in self.calls() if call.caller.function.startswith(f"arn:aws:lambda:{region}:")]
+        return [call for call in self.calls() if call.caller.function.startswith(f"arn:{PARTITION}:lambda:{region}:")]
 
     def clear_calls(self) -> None:
         """Clears the log of calls."""

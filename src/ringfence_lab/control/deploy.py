@@ -48,12 +48,15 @@ class LabDeployment:
 
     def deploy(self, region: str) -> Deployed:
         """Deploys a Region. Raises LabError with CloudFormation's reason."""
-        prerequisites = self._create(
-            region,
-            f"{self.cluster}-prerequisites",
-            (self.project / "examples" / "prerequisites.yaml").read_text(),
-            {"ClusterName": self.cluster},
-        )
+        return self.deploy_stack(region, self.deploy_prerequisites(region))
+
+    def deploy_prerequisites(self, region: str) -> dict[str, str]:
+        """Deploys the example's groups in a Region. Returns the stack's outputs. Raises LabError."""
+        template = (self.project / "examples" / "prerequisites.yaml").read_text()
+        return self._create(region, f"{self.cluster}-prerequisites", template, {"ClusterName": self.cluster})
+
+    def deploy_stack(self, region: str, prerequisites: Mapping[str, str]) -> Deployed:
+        """Deploys the Ringfence stack for these groups. Raises LabError with CloudFormation's reason."""
         stack = f"ringfence-{self.cluster}"
         outputs = self._create(
             region,

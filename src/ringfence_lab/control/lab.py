@@ -16,6 +16,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from ringfence.core.model.identifiers import ANNOUNCEMENT
 from ringfence_lab.control.client import LabError, RunningLab
 from ringfence_lab.control.deploy import Deployed, LabDeployment
 from ringfence_lab.emulator.faults import all_regions, check_region
@@ -118,6 +119,19 @@ class Lab(RunningLab):
         if self._artefact is None:
             raise LabError("the lab has not been started")
         return LabDeployment(self.cluster, self.regions, self._artefact, self.client, self.parameters).deploy(region)
+
+    def introduce(self, deployed: Mapping[str, Deployed]) -> None:
+        """Lets every Region know every other, as `ringfence deploy` does: a true-up in each.
+
+        Raises LabError if a Region does not know another one afterwards.
+        """
+        for region, resources in deployed.items():
+            self.client("lambda", region).invoke(FunctionName=resources.function, Payload=b'{"trueup": true}')
+        for region, resources in deployed.items():
+            items = self.client("dynamodb", region).scan(TableName=resources.table, ConsistentRead=True)["Items"]
+            known = {item["region"]["S"] for item in items if item["asg"]["S"] == ANNOUNCEMENT}
+            if unknown := deployed.keys() - known:
+                raise LabError(f"{region} does not know {', '.join(sorted(unknown))} after a true-up in each Region")
 
     @property
     def release_deadline(self) -> int:

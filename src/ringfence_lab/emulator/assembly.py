@@ -14,8 +14,10 @@ from ministack import app
 from ringfence_lab.emulator.aws import installation
 from ringfence_lab.emulator.aws.journeys import Environment
 from ringfence_lab.emulator.aws.timers import Timers
+from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.front import Front
 from ringfence_lab.emulator.ministack import (
+    alarms,
     cloudformation,
     cloudtrail,
     delivery,
@@ -39,7 +41,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     """The front with all services, in an empty account. Call it once in a process."""
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
-    moto = MotoServices()
+    moto, faults = MotoServices(), Faults()
     event_bus = delivery.EventBus(account)
     event_bus.start()
     app._MAIN_LOOP = loop
@@ -49,9 +51,10 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     policy_simulator.install()
     delivery.install()
     functions.install()
-    cloudformation.install(moto)
+    cloudformation.install(moto, faults)
+    alarms.install()
     installation.install(Environment(send_event=event_bus.send, call_later=Timers().call_later, lock=moto.lock))
-    return Front(app.app, identity.caller)
+    return Front(app.app, identity.caller, faults)
 
 
 def stop() -> None:

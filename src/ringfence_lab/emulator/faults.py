@@ -1,4 +1,4 @@
-"""Faults by Region and service, and the error with which each service throttles its callers.
+"""Faults by Region and service, and the errors with which each service throttles and denies its callers.
 
 Pure values; `front` applies them to connections. It must not know connections.
 """
@@ -29,7 +29,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle or delay=SECONDS"
+KINDS = "reset, hang, throttle, deny, inactive, new-role or delay=SECONDS"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -60,13 +60,34 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Deny:
+    """Answers as the service does to a caller without permission: a policy is missing, or not known there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """Answers each CompleteLifecycleAction with the error that no lifecycle action is active, although one is.
+
+    Auto Scaling does that for a moment (PrairieLearn #15586). Other calls are served.
+    """
+
+    action: ClassVar[str] = "CompleteLifecycleAction"
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Delivers the request to the service after so many seconds."""
 
     seconds: float
 
 
-Fault = Reset | Hang | Throttle | Delay
+@dataclass(frozen=True, slots=True)
+class NewRole:
+    """The service does not see the role of the next resource that CloudFormation creates there. Happens once."""
+
+
+ConnectionFault = Reset | Hang | Throttle | Deny | Inactive | Delay
+Fault = ConnectionFault | NewRole
 
 
 def parse(text: str) -> Fault:
@@ -78,6 +99,12 @@ def parse(text: str) -> Fault:
             return Hang()
         case ("throttle", "", ""):
             return Throttle()
+        case ("deny", "", ""):
+            return Deny()
+        case ("new-role", "", ""):
+            return NewRole()
+        case ("inactive", "", ""):
+            return Inactive()
         case ("delay", "=", seconds):
             try:
                 delay = float(seconds)
@@ -115,6 +142,8 @@ class FaultRequest:
 
 def fault_text(fault: Fault) -> str:
     """The fault as it is written on the command line."""
+    if isinstance(fault, NewRole):
+        return "new-role"
     kind = type(fault).__name__.lower()
     return f"{kind}={fault.seconds:g}" if isinstance(fault, Delay) else kind
 
@@ -145,6 +174,8 @@ class Faults:
         check_region(region, self.regions)
         if service is not None and service not in _PROTOCOLS:
             raise BadFault(f"{_shown(service)} is not a service of the lab: use one of {', '.join(_PROTOCOLS)}")
+        if isinstance(fault, Inactive) and service != "autoscaling":
+            raise BadFault("inactive is a fault of the service autoscaling: name that service")
         self._set[region, service] = fault
 
     def heal(self, region: str | None) -> None:
@@ -153,9 +184,18 @@ class Faults:
             check_region(region, self.regions)
         self._set = {key: fault for key, fault in self._set.items() if region not in (None, key[0])}
 
-    def on(self, region: str, service: str) -> Fault | None:
+    def on(self, region: str, service: str) -> ConnectionFault | None:
         """The fault of a call to the service in the Region."""
-        return self._set.get((region, service)) or self._set.get((region, None))
+        found = (self._set.get((region, name)) for name in (service, None))
+        return next((fault for fault in found if fault is not None and not isinstance(fault, NewRole)), None)
+
+    def takes_new_role(self, region: str, service: str) -> bool:
+        """Whether the service does not see the role of a new resource now. It sees the next one."""
+        for name in (service, None):
+            if isinstance(self._set.get((region, name)), NewRole):
+                del self._set[region, name]
+                return True
+        return False
 
     def __iter__(self) -> Iterator[tuple[str, str | None, Fault]]:
         return iter([(*key, fault) for key, fault in self._set.items()])
@@ -172,6 +212,16 @@ class ErrorResponse(NamedTuple):
     status: int
     content_type: str
     body: bytes
+
+
+def inactive() -> ErrorResponse:
+    """Auto Scaling's response to an answer for a lifecycle action that is not active.
+
+    Source: Amazon EC2 Auto Scaling User Guide, "Troubleshoot lifecycle hooks".
+    """
+    error = "<Type>Sender</Type><Code>ValidationError</Code><Message>No active Lifecycle Action found</Message>"
+    body = f"<ErrorResponse><Error>{error}</Error><RequestId>lab</RequestId></ErrorResponse>"
+    return ErrorResponse(400, "text/xml", body.encode())
 
 
 def throttled(service: str) -> ErrorResponse:
@@ -198,4 +248,29 @@ def throttled(service: str) -> ErrorResponse:
                 "sqs": "com.amazonaws.sqs#RequestThrottled",
             }.get(service, "ThrottlingException")
             body = json.dumps({"__type": code, "message": "Rate exceeded"})
+            return ErrorResponse(400, "application/x-amz-json-1.0", body.encode())
+
+
+def denied(service: str) -> ErrorResponse:
+    """The service's own response to a caller without permission.
+
+    Codes: Amazon EC2 API Reference, "Error codes" (`UnauthorizedOperation`); DynamoDB and Lambda, their API references'
+    "Common Errors" (`AccessDeniedException`); Auto Scaling and the other services with the query protocol:
+    `AccessDenied`, as in IAM User Guide, "Troubleshoot access denied error messages".
+    """
+    said = "You are not authorized to perform this operation."
+    match _PROTOCOLS.get(service, "json"):
+        case "ec2":
+            error = f"<Code>UnauthorizedOperation</Code><Message>{said}</Message>"
+            body = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>lab</RequestID></Response>"
+            return ErrorResponse(403, "text/xml", body.encode())
+        case "query":
+            error = f"<Type>Sender</Type><Code>AccessDenied</Code><Message>{said}</Message>"
+            body = f"<ErrorResponse><Error>{error}</Error><RequestId>lab</RequestId></ErrorResponse>"
+            return ErrorResponse(403, "text/xml", body.encode())
+        case "rest-xml":
+            error = f"<Code>AccessDenied</Code><Message>{said}</Message>"
+            return ErrorResponse(403, "application/xml", f"<Error>{error}</Error>".encode())
+        case _:
+            body = json.dumps({"__type": "AccessDeniedException", "message": said})
             return ErrorResponse(400, "application/x-amz-json-1.0", body.encode())

@@ -19,14 +19,18 @@ from ringfence_lab.emulator.call_log import Caller, CallLog, CredentialScope, Lo
 from ringfence_lab.emulator.connection import Application, BadRequest, BodyTooLarge, Connection, Request
 from ringfence_lab.emulator.faults import (
     BadFault,
+    ConnectionFault,
     Delay,
-    Fault,
+    Deny,
     FaultRequest,
     Faults,
     Hang,
+    Inactive,
     Reset,
     Throttle,
+    denied,
     fault_text,
+    inactive,
     throttled,
 )
 from ringfence_lab.emulator.request_filter import Refusal, RequestFilter
@@ -93,6 +97,8 @@ class Front:
             return True
         scope = scope_of(request.headers.get("authorization", ""), request.query)
         fault = self.faults.on(scope.region, scope.service)
+        if isinstance(fault, Inactive) and _action(request) != Inactive.action:
+            fault = None
         started, began = time.time(), time.monotonic()
         try:
             return await self._serve(connection, request, scope, fault)
@@ -102,7 +108,7 @@ class Front:
                 self._log(request, scope, fault, timing, connection.status)
 
     async def _serve(
-        self, connection: Connection, request: Request, scope: CredentialScope, fault: Fault | None
+        self, connection: Connection, request: Request, scope: CredentialScope, fault: ConnectionFault | None
     ) -> bool:
         match fault:
             case None:
@@ -110,8 +116,11 @@ class Front:
             case Delay(seconds):
                 await asyncio.sleep(seconds)
                 await connection.run(self.application, request)
-            case Throttle():
-                answer = throttled(scope.service)
+            case Throttle() | Deny():
+                answer = throttled(scope.service) if fault == Throttle() else denied(scope.service)
+                await connection.answer(answer.status, answer.content_type, answer.body)
+            case Inactive():
+                answer = inactive()
                 await connection.answer(answer.status, answer.content_type, answer.body)
             case Reset():
                 connection.reset()
@@ -124,14 +133,14 @@ class Front:
         return True
 
     def _log(
-        self, request: Request, scope: CredentialScope, fault: Fault | None, timing: "_Timing", status: int
+        self, request: Request, scope: CredentialScope, fault: ConnectionFault | None, timing: "_Timing", status: int
     ) -> None:
         owner, user_agent = self.owner_of(scope.access_key), request.headers.get("user-agent", "")
         self.call_log.record(
             LoggedCall(
                 region=scope.region,
                 service=scope.service,
-                action=action_of(request.method, request.path, request.headers, request.query, request.body),
+                action=_action(request),
                 started=timing.started,
                 milliseconds=round(timing.seconds * 1000, 3),
                 status=status,
@@ -169,6 +178,10 @@ class Front:
         return [
             {"region": region, "service": service, "fault": fault_text(fault)} for region, service, fault in self.faults
         ]
+
+
+def _action(request: Request) -> str:
+    return action_of(request.method, request.path, request.headers, request.query, request.body)
 
 
 async def _refuse(connection: Connection, refusal: Refusal) -> None:

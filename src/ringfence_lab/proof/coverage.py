@@ -13,11 +13,11 @@ from rich.table import Table
 from ringfence_lab.sim.adversary import ACTIONS as FORGERIES
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.services import OPERATIONS
-from ringfence_lab.sim.operators import ACTIONS
-from ringfence_lab.sim.weather import STALE_CALLS
+from ringfence_lab.sim.operators import ALL_ACTIONS
+from ringfence_lab.sim.weather import POLICIES, STALE_CALLS
 
-OUTCOMES = ("ok", *(effect.value for effect in Effect if effect is not Effect.DENY), "Refused", "Conflict")
-"""How a call can end. Other tests cover denied calls: no history heals a policy."""
+OUTCOMES = ("ok", *(effect.value for effect in Effect), "Refused", "Conflict")
+"""How a call can end."""
 
 CAN_BE_REFUSED = frozenset(operation for operation in OPERATIONS if operation.endswith("SecurityGroupIngress"))
 CAN_BE_REFUSED |= {"UpdateSecurityGroupRuleDescriptionsIngress"}
@@ -33,6 +33,7 @@ def counts(coverage: Mapping[str, int]) -> Iterator[tuple[str, list[int | None]]
 def _count(coverage: Mapping[str, int], operation: str, outcome: str) -> int | None:
     possible = {
         Effect.STALE.value: operation in STALE_CALLS,
+        Effect.DENY.value: any(operation in policy for policy in POLICIES),
         "Refused": operation in CAN_BE_REFUSED,
         "Conflict": operation in CAN_CONFLICT,
     }.get(outcome, True)
@@ -55,8 +56,9 @@ HAPPENINGS = (
     "event late",
     "event doubled",
     "correlated lag",
+    "table created",
     "table recreated",
-    *(action.__name__ for action, _ in ACTIONS),
+    *(action.__name__ for action, _ in ALL_ACTIONS),
     *(action.__name__ for action, _ in FORGERIES),
     "siege",
 )

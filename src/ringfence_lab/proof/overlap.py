@@ -234,7 +234,7 @@ def _pending_call(
         case "complete" | "happens", _:
             both = frozenset({("groups", region), ("instances", region)})
             return _PendingCall(operation, region, both, both)
-        case "rules", _:
+        case "rules" | "missing" | "prefix_lists", _:
             return _PendingCall(operation, region, frozenset({("rules", region)}))
         case "authorize" | "revoke", _:
             rules = frozenset({("rules", region)})

@@ -10,7 +10,7 @@ from functools import partial
 
 from ringfence.core.audit_events import RemovalsHeld, RuleRefused
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Permanent, RingfenceError, Several
+from ringfence.core.errors import CannotAdmit, Permanent, RingfenceError, Several
 from ringfence.core.events import TrueUp
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.cloud import Cloud
@@ -19,13 +19,26 @@ from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.admissions import unknown_owners_are_reported
 from ringfence_lab.sim.properties.checker import Checker
-from ringfence_lab.sim.properties.departures import strangers_are_not_admitted
+from ringfence_lab.sim.properties.departures import (
+    ended_instances_have_no_door,
+    open_doors_at_home_are_counted,
+    strangers_are_not_admitted,
+)
+from ringfence_lab.sim.properties.deployments import new_events_outlive_a_denial
 from ringfence_lab.sim.properties.launches import launches_are_answered, launches_are_answered_without_the_table
 from ringfence_lab.sim.properties.violation import Violation
 
 IN_FLIGHT = 3
 """The largest number of invocations that overlap."""
 FUNCTION_TIMEOUT = 30.0
+
+AFTER_AN_UNDISTURBED_RECONCILE = (
+    strangers_are_not_admitted,
+    unknown_owners_are_reported,
+    ended_instances_have_no_door,
+)
+"""The properties of what an invocation leaves, if nothing disturbed it, it was shown every rule, and it holds nothing
+back."""
 
 
 class Invocations:
@@ -82,11 +95,10 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None and not _is_about_true_ups(invocation.error):
+            if invocation.error is not None and not self._is_expected(invocation.error, region):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
-            elif invocation.calls:
-                for what in launches_are_answered(self._checker.context, invocation):
-                    self._violated("launches_are_answered", what)
+            for what in launches_are_answered(self._checker.context, invocation):
+                self._violated("launches_are_answered", what)
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
     def _can_start(self, region: Region) -> bool:
@@ -106,24 +118,47 @@ class Invocations:
 
     def _run(self, invocation: Invocation, work: Callable[[], None], started: int) -> None:
         """Runs the work to its end. `started` is the interference at its start, -1 if it was not alone then."""
+        letters = self._cloud.regions[invocation.home].queue.dead_letters
+        known = len(letters)
         with suppress(RingfenceError):
             work()
         context = self._checker.context
+        for what in new_events_outlive_a_denial(context, letters[known:]):
+            self._violated("new_events_outlive_a_denial", what)
         for what in launches_are_answered_without_the_table(context, invocation):
             self._violated("launches_are_answered_without_the_table", what)
-        alone = started == self.interference
-        if not alone or invocation.killed or invocation.disturbed or invocation.misled:
+        if started == self.interference and not invocation.killed and not invocation.misled:
+            self._check_alone(invocation)
+
+    def _check_alone(self, invocation: Invocation) -> None:
+        """Checks an invocation that nothing overlapped or misled."""
+        context = self._checker.context
+        for what in open_doors_at_home_are_counted(context, invocation):
+            self._violated("open_doors_at_home_are_counted", what)
+        if invocation.disturbed:
             return
-        if invocation.error is not None and not _is_about_true_ups(invocation.error):
+        if invocation.error is not None and not self._is_expected(invocation.error, invocation.home):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
             return
-        for what in launches_are_answered(context, invocation) if invocation.calls else ():
+        for what in launches_are_answered(context, invocation):
             self._violated("launches_are_answered", what)
         if invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
-            for what in strangers_are_not_admitted(context, invocation):
-                self._violated("strangers_are_not_admitted", what)
-            for what in unknown_owners_are_reported(context, invocation):
-                self._violated("unknown_owners_are_reported", what)
+            for check in AFTER_AN_UNDISTURBED_RECONCILE:
+                for what in check(context, invocation):
+                    self._violated(check.__name__, what)
+
+    def _is_expected(self, error: RingfenceError, home: Region) -> bool:
+        """Whether the engine did all of its work: it refused only true-ups that name an unknown group, and reported
+        groups that do not exist or have no port to manage."""
+        if isinstance(error, Several):
+            return all(self._is_expected(each, home) for each in error.errors)
+        region = self._cloud.regions[home]
+        if isinstance(error, CannotAdmit):
+            context = self._checker.context
+            has_ports = all(group.admits_itself() for group in context.security_groups(home))
+            return bool(context.deleted_groups(home)) or not has_ports
+        is_missing = isinstance(error, Permanent) and bool(error.groups) and not error.groups & region.groups.keys()
+        return is_missing or (isinstance(error, Permanent) and isinstance(error.event, TrueUp))
 
     def _time_out(self, invocation: Invocation) -> None:
         if invocation.running:
@@ -132,13 +167,6 @@ class Invocations:
 
     def _violated(self, name: str, what: str) -> None:
         self._checker.violations.append(Violation(name, what))
-
-
-def _is_about_true_ups(error: RingfenceError) -> bool:
-    """Whether the engine did all of its work, and refused only true-ups that name an unknown group."""
-    if isinstance(error, Several):
-        return all(map(_is_about_true_ups, error.errors))
-    return isinstance(error, Permanent) and isinstance(error.event, TrueUp)
 
 
 def _leaves_rules(invocation: Invocation) -> bool:

@@ -4,16 +4,17 @@ Each action does one thing and returns a text for the trace, which is empty if i
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringfence.core.errors import Refused
 from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Power
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
-from ringfence_lab.sim.aws.lifecycle import GroupInstance
+from ringfence_lab.sim.aws.lifecycle import REPLACING, GroupInstance
 from ringfence_lab.sim.aws.region import CloudRegion
 
 OperatorAction = Callable[[CloudRegion, AutoScalingGroup, random.Random], str]
+Actions = Sequence[tuple[OperatorAction, int]]
 
 MOST = 4
 """The largest desired capacity of a group."""
@@ -30,7 +31,7 @@ def change_desired_capacity(_region: CloudRegion, group: AutoScalingGroup, chanc
 
 def terminate_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """TerminateInstanceInAutoScalingGroup."""
-    instance = _random_instance(group, chance, "InService", "Pending:Wait", "Standby")
+    instance = _random_instance(group, chance, "InService", "Pending:Wait", "Standby", *REPLACING)
     if instance is None:
         return ""
     group.terminate(instance.id, decrement=chance.random() < 0.5)
@@ -39,7 +40,7 @@ def terminate_instance(_region: CloudRegion, group: AutoScalingGroup, chance: ra
 
 def lose_instance(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """A Spot interruption, or a termination through EC2."""
-    instance = _random_instance(group, chance, "InService", "Pending:Wait")
+    instance = _random_instance(group, chance, "InService", "Pending:Wait", *REPLACING)
     if instance is None:
         return ""
     group.lose(instance.id)
@@ -57,8 +58,9 @@ def detach_instance(_region: CloudRegion, group: AutoScalingGroup, chance: rando
 
 def attach_instance(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
     """AttachInstances, for an instance that was detached before or for a new one."""
-    instances = region.ec2.instances.values()
-    loose = [instance.id for instance in instances if instance.group is None and instance.power is Power.RUNNING]
+    running = [instance for instance in region.ec2.instances.values() if instance.power is Power.RUNNING]
+    grouped = {id for every in region.groups.values() for id in every.instances}
+    loose = [instance.id for instance in running if instance.group is None and instance.id not in grouped]
     if group.desired >= MOST:
         return ""
     id = chance.choice(loose) if loose else region.ec2.launch().id
@@ -76,6 +78,14 @@ def enter_or_exit_standby(_region: CloudRegion, group: AutoScalingGroup, chance:
         return f"takes {instance.id} out of standby"
     group.enter_standby(instance.id)
     return f"puts {instance.id} into standby"
+
+
+def replace_root_volume(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """StartInstanceRefresh with the strategy ReplaceRootVolume."""
+    instance = _random_instance(group, chance, "InService")
+    if instance is None or not group.replace_root_volume(instance.id):
+        return ""
+    return f"replaces the root volume of {instance.id} of {group.name}"
 
 
 def put_warm_pool(_region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
@@ -141,6 +151,30 @@ def change_rule(region: CloudRegion, _group: AutoScalingGroup, chance: random.Ra
     return f"changes {rule.id} to {ports} [{description}]"
 
 
+def take_self_rules_away(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """Revokes the rules by which the security group admits itself, or makes them again."""
+    if region.security_group.admits_itself():
+        region.take_self_rules_away()
+        return f"lets {region.security_group.id} not admit itself"
+    try:
+        region.give_self_rules_back()
+    except Refused:
+        return ""
+    return f"lets {region.security_group.id} admit itself again"
+
+
+def force_delete_group(region: CloudRegion, group: AutoScalingGroup, chance: random.Random) -> str:
+    """DeleteAutoScalingGroup with `ForceDelete`. EC2 forgets the instances early, or about an hour later."""
+    region.force_delete_group(group.name, shown_for=chance.choice((0.0, 30.0, 3600.0)))
+    return f"deletes {group.name} by force"
+
+
+def delete_security_group(region: CloudRegion, _group: AutoScalingGroup, _chance: random.Random) -> str:
+    """DeleteSecurityGroup, for a group that the engine is configured for. It comes back under another id only."""
+    region.delete_security_group()
+    return f"deletes {region.security_group.id}"
+
+
 ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (change_desired_capacity, 10),
     (terminate_instance, 3),
@@ -148,21 +182,26 @@ ACTIONS: tuple[tuple[OperatorAction, int], ...] = (
     (detach_instance, 2),
     (attach_instance, 3),
     (enter_or_exit_standby, 1),
+    (replace_root_volume, 3),
     (put_warm_pool, 3),
     (associate_elastic_ip, 2),
     (write_rule, 2),
     (delete_rule, 2),
     (change_rule, 1),
 )
+"""Every action that leaves the groups in place, with its weight."""
+
+ALL_ACTIONS = (*ACTIONS, (take_self_rules_away, 1), (force_delete_group, 1), (delete_security_group, 1))
 """Every action with its weight."""
 
-_KINDS, _WEIGHTS = zip(*ACTIONS, strict=True)
 
-
-def act(region: CloudRegion, chance: random.Random) -> tuple[str, str]:
+def act(region: CloudRegion, chance: random.Random, actions: Actions = ALL_ACTIONS) -> tuple[str, str]:
     """Runs one random action in a Region. Returns its name and its text, which may be empty."""
+    if not region.groups or region.security_group.id not in region.security_groups.groups:
+        return "", ""
     group = chance.choice(list(region.groups.values()))
-    action: OperatorAction = chance.choices(_KINDS, _WEIGHTS)[0]
+    kinds, weights = zip(*actions, strict=True)
+    action: OperatorAction = chance.choices(kinds, weights)[0]
     text = action(region, group, chance)
     return action.__name__, f"{region.name}: an operator {text}" if text else ""
 

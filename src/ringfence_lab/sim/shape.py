@@ -15,6 +15,8 @@ from ringfence_lab.sim.cloud import Cloud
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
 SMALL_QUOTA = 16
 """Rules of a security group, in histories in which members do not always find room."""
+TABLE_AGES = (0.0, 100.0, 800.0, 1e6)
+"""Possible ages of a Region's table, in seconds."""
 POOL_SECONDS = 31.0
 """The shortest time of an instance in a warm pool. Assumed: Auto Scaling has to see it stopped or running first."""
 REFUSED_CALLS = (RefusedCall.NOTHING, RefusedCall.NOTHING, RefusedCall.FIRST, RefusedCall.OTHERS)
@@ -37,9 +39,11 @@ def random_cloud(chance: random.Random) -> Cloud:
             group = region.auto_scaling_group(f"{name}-{number}", desired=chance.randrange(3))
             group.proceed_seconds = chance.choice((0.0, 2.0))
             group.pool_seconds = POOL_SECONDS
-            group.lists_warm_pool = chance.random() < 0.5
+            group.inactive_seconds = chance.choice((0.0, 0.0, 0.0, 0.0, 1.5, 20.0))
         region.table.exists = chance.random() < 0.9
-        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 3.0))
+        region.table.created_at -= chance.choice(TABLE_AGES)
+        region.ec2.address_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
+        region.ec2.tag_seconds = chance.choice((0.0, 0.0, 0.0, 1.0, 2.5))
     return cloud
 
 

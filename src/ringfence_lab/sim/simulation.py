@@ -7,7 +7,7 @@ true-ups everything must converge (liveness). The seed determines everything: sh
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.freshness import SETTLED_SECONDS
@@ -16,6 +16,7 @@ from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
+from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
@@ -102,11 +103,12 @@ class History:
         self.chance = chance = random.Random(seed)  # noqa: S311  # a simulation
         self.cloud = random_cloud(chance)
         self.regions = list(self.cloud.regions)
-        self.starts_deployed = len(self.regions) == 2 or chance.random() < 0.5
+        self.starts_deployed = chance.random() < (0.8 if len(self.regions) == 2 else 0.5)
         self.settings = random_settings(chance, self.cloud)
         self.checker = Checker(self.cloud, self.settings)
         self.scheduler = Scheduler(self.cloud.clock, lambda count: int(chance.random() * count))
         self.weather = Weather(self.cloud, chance)
+        self.operator_actions: operators.Actions = operators.ALL_ACTIONS
         self.adversary = Adversary(self.cloud, chance)
         self.invocations = Invocations(
             self.cloud,
@@ -162,7 +164,7 @@ class History:
                 break
 
     def _let_operators_act(self, region: Region) -> str:
-        name, text = operators.act(self.cloud.region(region), self.chance)
+        name, text = operators.act(self.cloud.region(region), self.chance, self.operator_actions)
         self.result.coverage[name] += bool(text)
         self.invocations.interference += 1
         return text
@@ -206,6 +208,15 @@ class History:
         table.recreate()
         self.result.coverage["table recreated"] += 1
         return f"the table of {region} is deleted and created again"
+
+    def _let_region_be_deployed(self, region: Region) -> str:
+        """The table is created. Its engine has not announced the Region yet."""
+        table = self.cloud.region(region).table
+        if table.exists:
+            return ""
+        table.recreate()
+        self.result.coverage["table created"] += 1
+        return f"the table of {region} is created"
 
     def _let_time_pass(self, _region: Region) -> str:
         seconds = self.chance.choice(BUSY if self.invocations.count() else IDLE)
@@ -294,7 +305,8 @@ class History:
         if (group := siege.group_with_room(self.cloud.regions[region])) is None:
             return
         self.result.coverage["siege"] += 1
-        lag = self.chance.choice(LAGS)
+        settles_late = siege.settles_late(self.cloud.regions[region], group)
+        lag = 0.0 if settles_late else self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
             yield from self._settle(region)
@@ -318,16 +330,37 @@ class History:
         Where there is room, foreign rules are left to mirror mode.
         """
         for region in self.cloud.regions.values():
-            region.table.exists = True
+            if not region.table.exists:
+                region.table.recreate()
+            self._replace_security_group(region)
+            if self.adversary.lies:
+                # What was forged about a group that does not exist stays until the configuration names it no more.
+                existing = tuple(region.groups)
+                self.settings[region.name] = replace(self.settings[region.name], auto_scaling_groups=existing)
             mirrors = self.settings[region.name].mode is Mode.MIRROR and self.cloud.quota != SMALL_QUOTA
             for rule in () if mirrors else list(region.security_group.rules.values()):
                 if rule.opening is not None and rule.label(self.cloud.cluster) is None:
                     region.security_group.revoke_by_hand(rule.id)
+            self._give_self_rules_back(region)
             if self.cloud.quota == SMALL_QUOTA:
                 for group in region.groups.values():
                     for id in [id for id, instance in group.instances.items() if instance.state == "Standby"]:
                         group.terminate(id)
                     group.scale_to(min(group.desired, 1))
+
+    def _replace_security_group(self, region: CloudRegion) -> None:
+        """Deploys a Region with another security group, if its own was deleted."""
+        if self.checker.context.deleted_groups(region.name):
+            region.replace_security_group()
+            existing = tuple(region.security_groups.groups)
+            self.settings[region.name] = replace(self.settings[region.name], security_groups=existing)
+
+    def _give_self_rules_back(self, region: CloudRegion) -> None:
+        """Lets a security group admit itself again. An operator has its quota raised if it has no room for that."""
+        group = region.security_group
+        if not group.admits_itself():
+            group.quota += len(self.cloud.managed_ports(self.settings[region.name]))
+            region.give_self_rules_back()
 
     # Results.
 
@@ -367,6 +400,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._let_weather_change: 1,
     History._let_schedule_fire: 1,
     History._let_table_be_recreated: 1,
+    History._let_region_be_deployed: 1,
     History._let_time_pass: 5,
 }
 """What can happen between two calls, with its weight."""

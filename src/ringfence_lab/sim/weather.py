@@ -18,13 +18,26 @@ RATES = (0.0, 0.02, 0.1, 0.25)
 """Possible shares of the calls that meet a fault."""
 
 SERVICES = ("ec2", "dynamodb", "autoscaling")
+NEW_STACKS_IN = 0.1
+"""The share of the histories in which a Region's stack is new, and its engine lacks a policy for a while."""
+POLICIES = (
+    frozenset(
+        {
+            "AuthorizeSecurityGroupIngress",
+            "RevokeSecurityGroupIngress",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+        }
+    ),
+    frozenset({"CompleteLifecycleAction"}),
+)
+"""The calls at home that each of the policies which template.yaml makes beside the hooks allows."""
 LAGS_IN = 0.3
 """The share of the histories in which all describes of a Region sometimes lag behind together."""
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
 OLD_RULES_IN = 0.3
 """The share of the histories in which readings of rules lag behind for up to minutes, group by group."""
-STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances"})
+STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances", "DescribeWarmPool"})
 CLIENT_TIMEOUT = 3.0
 """Seconds after which the client gives up a call that hangs."""
 
@@ -42,9 +55,11 @@ class Weather:
         self._lags = chance.random() < LAGS_IN
         self._lag: dict[Region, float] = {}
         self.rules_lag = chance.random() < OLD_RULES_IN
+        self._missing = chance.choice(POLICIES) if chance.random() < NEW_STACKS_IN else frozenset[str]()
+        self._new_stack = chance.choice(list(cloud.regions))
         self._outage: CallFault | None = None
         self.fates: Counter[str] = Counter()
-        if self._lags or self._stale_rate or (self._rate and self._effects):
+        if self._missing or self._lags or self._stale_rate or (self._rate and self._effects):
             cloud.faults.chance = self._on_call
         if self._event_rate:
             for region in cloud.regions.values():
@@ -65,8 +80,10 @@ class Weather:
         """Lets readings of a security group's rules lag behind, or catch up. Only in some histories."""
         if not self.rules_lag:
             return ""
-        region = self._chance.choice(list(self._cloud.regions.values()))
-        group = self._chance.choice(list(region.security_groups.groups.values()))
+        groups = [group for region in self._cloud.regions.values() for group in region.security_groups.groups.values()]
+        if not groups:
+            return ""
+        group = self._chance.choice(groups)
         seconds = self._chance.choice((0.0, 10.0, 60.0, RULES_REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS))
         group.lag(seconds)
         self.fates["rules lag behind"] += 1
@@ -111,6 +128,8 @@ class Weather:
 
     def _on_call(self, call: Call) -> CallFault | None:
         chance = self._chance
+        if call.operation in self._missing and call.region == call.invocation.home == self._new_stack:
+            return CallFault(effect=Effect.DENY)
         if (lagging := self._on_lagging_call(call)) is not None:
             return lagging
         if self._stale_rate and call.operation in STALE_CALLS and chance.random() < self._stale_rate:
@@ -149,5 +168,6 @@ class Weather:
             f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
             f" stale; {self._event_rate:.0%} of events are lost, late or doubled;"
             f" {'some' if self._lags else 'no'} Regions lag behind;"
-            f" {'some' if self.rules_lag else 'no'} rules are shown late"
+            f" {'some' if self.rules_lag else 'no'} rules are shown late;"
+            f" {self._new_stack} is denied: {', '.join(sorted(self._missing)) or 'nothing'}"
         )

@@ -48,13 +48,11 @@ class Aws:
 
         Raises botocore's errors of profiles and Regions.
         """
-        import boto3  # noqa: PLC0415  # its import takes as long as the rest of a command's start
-        from botocore.config import Config  # noqa: PLC0415  # likewise
+        from botocore.config import Config  # noqa: PLC0415  # its import takes as long as the rest of a command's start
 
         with self._lock:  # boto3's clients are thread-safe, its sessions are not
             if (service, region, patient) not in self._clients:
-                self._session = self._session or boto3.Session(profile_name=self.profile)
-                self._clients[service, region, patient] = self._session.client(
+                self._clients[service, region, patient] = self._boto3_session().client(
                     service,  # type: ignore[call-overload]  # by name
                     region_name=region,
                     endpoint_url=self.endpoint_url,
@@ -68,6 +66,33 @@ class Aws:
                     ),
                 )
             return self._clients[service, region, patient]
+
+    def _boto3_session(self) -> "boto3.Session":
+        """The session, made once. Call it with the lock."""
+        import boto3  # noqa: PLC0415  # its import takes as long as the rest of a command's start
+
+        self._session = self._session or boto3.Session(profile_name=self.profile)
+        return self._session
+
+    def default_region(self) -> Region:
+        """The Region to ask where the operator named none: the one of the environment or the profile, else us-east-1.
+
+        Credentials are valid in one partition only, so it decides in which partition clusters are looked for.
+        """
+        with self._lock:
+            return Region(self._boto3_session().region_name or "us-east-1")
+
+    def partition(self, regions: Iterable[Region]) -> str:
+        """The partition that the Regions are in, as botocore knows it: `aws`, `aws-cn` and others.
+
+        Raises CommandError where they are in several, and botocore's error for a Region of none.
+        """
+        with self._lock:
+            found = {region: self._boto3_session().get_partition_for_region(region) for region in regions}
+        if len(partitions := set(found.values())) != 1:
+            where = ", ".join(f"{region} in {partition}" for region, partition in found.items())
+            raise CommandError(f"all Regions of a cluster are in one partition, and these are in several: {where}")
+        return str(partitions.pop())
 
     def prepare(self, services: Iterable[str], region: Region, *, patient: bool = False) -> None:
         """Makes a client of each service in this thread: the first client of a service reads its model, once for all

@@ -15,6 +15,7 @@ from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import Text
+from ringfence_ops.cloudformation.deployment import AGAIN
 from ringfence_ops.cloudformation.stacks import StackEvent
 
 
@@ -51,10 +52,10 @@ class Progress:
         with self._lock:
             row = self._rows[region]
             row.latest = event
-            row.failed = row.failed or event.status.endswith("_FAILED")
+            row.failed = (row.failed and event.status != AGAIN) or event.status.endswith("_FAILED")
             if event.status.endswith(("_COMPLETE", "_FAILED")):
                 row.done.add(event.resource)
-        if self._live is None and event.status.endswith("_FAILED"):
+        if self._live is None and event.status.endswith(("_FAILED", AGAIN)):
             self._output.say(Text(f"{region}  {event.resource}: {event.status}: {event.reason}"))
 
     @property

@@ -42,6 +42,7 @@ class Bucket:
         return f"s3://{self.name}/{key}"
 
     def _ensure(self) -> None:
+        """Creates the bucket if there is none, and protects it in any case: a deployment repairs what was changed."""
         try:
             self.client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.account)
         except ClientError as error:
@@ -51,21 +52,25 @@ class Bucket:
             if not is_absent_bucket(error):
                 raise
             self._create()
+        self._protect()
 
     def _create(self) -> None:
         constraint = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
         self.client.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else constraint))
+
+    def _protect(self) -> None:
+        owner = {"Bucket": self.name, "ExpectedBucketOwner": self.account}
         self.client.put_public_access_block(
-            Bucket=self.name,
             PublicAccessBlockConfiguration=dict.fromkeys(
                 ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
             ),
+            **owner,
         )
-        self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(self._policy()))
+        self.client.put_bucket_policy(Policy=json.dumps(self._policy()), **owner)
 
     def _policy(self) -> dict[str, Any]:
         """Denies requests without TLS. Source: Amazon S3 User Guide, "Security best practices for Amazon S3"."""
-        arn = f"arn:aws:s3:::{self.name}"
+        arn = f"arn:{self.client.meta.partition}:s3:::{self.name}"
         return {
             "Version": "2012-10-17",
             "Statement": [

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from ringfence.aws.ec2 import AwsSecurityGroups
+from ringfence.core.deployment import CLUSTER_TAG
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact
 from ringfence_ops.cloudformation.bucket import Bucket
-from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, Stack, StackEvent
+from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, RoleNotVisible, Stack, StackEvent
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.errors import CommandError
 
@@ -24,11 +25,11 @@ T = TypeVar("T")
 
 _CODE_URI = re.compile(r"^(\s+CodeUri:) \.$", re.MULTILINE)
 _RUNTIME = re.compile(r"^\s+Runtime: python(\S+)$", re.MULTILINE)
-TAG = "ringfence-cluster"
-"""The tag of the security groups that may be changed. See docs/decisions/0012."""
-
 CHANGE_SET_TIMEOUT, STACK_TIMEOUT = 120.0, 3600.0
 """Seconds within which a change set is created, and within which a stack operation ends."""
+
+AGAIN = "CREATED_AGAIN"
+"""The status of an event that is not CloudFormation's: the stack is created once more."""
 
 RULES_PER_CALL = 100
 """Rules that one call removes."""
@@ -66,22 +67,22 @@ class Deployer:
     def create_change_sets(self, regions: Sequence[Region]) -> Mapping[Region, ChangeSet | Unreachable]:
         """A change set for each Region, not executed. Does not wait for a Region that does not answer.
 
-        Raises CommandError where settings contradict each other.
+        Raises CommandError where settings contradict each other, or the Regions are of several partitions.
         """
         if broken := self.cluster.broken_relations():
             raise CommandError("; ".join(broken))
+        self.aws.partition(self.cluster.region_names)
         code = artefact(self.project)
-        template = (self.project / "template.yaml").read_text()
         self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
+        return self._in_reachable(regions, lambda region: self._change_set(region, code), CHANGE_SET_TIMEOUT)
 
-        def create(region: Region) -> ChangeSet:
-            uri = Bucket(self.aws.client("s3", region, patient=True), self.account, region).put(code)
-            packaged, places = _CODE_URI.subn(rf"\1 {uri}", template)
-            if places != 1:
-                raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, expected one")
-            return self.stack(region).create_change_set(packaged, self.cluster.parameters(region))
-
-        return self._in_reachable(regions, create, CHANGE_SET_TIMEOUT)
+    def _change_set(self, region: Region, code: Path) -> ChangeSet:
+        """A change set that is not executed. Deletes the remains of a creation that failed."""
+        uri = Bucket(self.aws.client("s3", region, patient=True), self.account, region).put(code)
+        packaged, places = _CODE_URI.subn(rf"\1 {uri}", (self.project / "template.yaml").read_text())
+        if places != 1:
+            raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, expected one")
+        return self.stack(region).create_change_set(packaged, self.cluster.parameters(region))
 
     def unreachable(self, regions: Iterable[Region]) -> dict[Region, Unreachable]:
         """The Regions that do not answer now, and why."""
@@ -101,12 +102,22 @@ class Deployer:
     def deploy(
         self, change_sets: Mapping[Region, ChangeSet], on_event: OnStackEvent
     ) -> Mapping[Region, str | Unreachable]:
-        """Tags the security groups and executes the change sets. Returns what was done in each Region."""
+        """Tags the security groups and executes the change sets. Returns what was done in each Region.
+
+        A creation that fails because a service does not see a new role yet is made once more, with the same template
+        and parameters.
+        """
 
         def execute(region: Region) -> str:
             change_set = change_sets[region]
             self._tag(region)
-            self.stack(region).execute(change_set, lambda event: on_event(region, event))
+            stack = self.stack(region)
+            try:
+                stack.execute(change_set, lambda event: on_event(region, event))
+            except RoleNotVisible as error:
+                on_event(region, StackEvent(stack.name, AGAIN, f"a new role is not visible yet: {error}"))
+                again = self._change_set(region, artefact(self.project))
+                stack.execute(again, lambda event: on_event(region, event))
             done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: "unchanged"}
             return done.get(change_set.kind, "created")
 
@@ -114,7 +125,7 @@ class Deployer:
 
     def _tag(self, region: Region) -> None:
         groups = self.cluster.of(region).security_groups
-        tags = [{"Key": TAG, "Value": self.cluster.name}]
+        tags = [{"Key": CLUSTER_TAG, "Value": self.cluster.name}]
         self.aws.client("ec2", region, patient=True).create_tags(Resources=list(groups), Tags=tags)
 
     def destroy(self, regions: Sequence[Region], on_event: OnStackEvent) -> Mapping[Region, str | Unreachable]:

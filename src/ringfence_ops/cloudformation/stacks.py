@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.error_codes import is_absent_stack
+from ringfence.aws.error_codes import is_absent_stack, is_new_role
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.errors import CommandError
 
@@ -58,6 +58,13 @@ class StackEvent:
     resource: str
     status: str
     reason: str
+
+
+class RoleNotVisible(CommandError):
+    """A stack was not created, because a service does not see one of its new roles yet. The same again can work.
+
+    Source: IAM User Guide, "Troubleshoot IAM", "Changes that I make are not always immediately visible".
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,8 @@ class Stack:
     def execute(self, change_set: ChangeSet, on_event: Callable[[StackEvent], None]) -> None:
         """Executes the change set and waits until it ends.
 
-        Raises CommandError with the reason of the resource that failed first.
+        Raises CommandError with the reason of the resource that failed first; RoleNotVisible for a creation that may
+        succeed a moment later.
         """
         if change_set.id is None:
             return
@@ -167,7 +175,9 @@ class Stack:
         self.client.execute_change_set(ChangeSetName=change_set.id, StackName=self.name)
         status = self._wait(on_event, since)
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
+            failure = f"{self.name}: {self._first_failure(since) or status}"
+            is_creation = change_set.kind in (DeploymentKind.CREATE, DeploymentKind.REPLACE)
+            raise RoleNotVisible(failure) if is_creation and is_new_role(failure) else CommandError(failure)
 
     def delete(self, on_event: Callable[[StackEvent], None]) -> None:
         """Deletes the stack and waits until it is gone.

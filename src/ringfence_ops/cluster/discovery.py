@@ -34,7 +34,7 @@ class FoundGroup:
 
 
 def enabled_regions(aws: Aws, asked: Region) -> list[Region]:
-    """The Regions that the account can use, as one of them says."""
+    """The Regions that the account can use, as one of them says: those of its own partition."""
     answer = aws.client("ec2", asked).describe_regions()
     return sorted(Region(one["RegionName"]) for one in answer["Regions"])
 

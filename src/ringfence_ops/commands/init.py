@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 import typer
+from botocore.exceptions import ClientError
 
+from ringfence.aws.error_codes import is_unknown_credentials
 from ringfence.core.configuration.setting_table import TABLE
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import AddressKind
@@ -59,6 +61,7 @@ def init(
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
     name = name or _ask("The cluster's name", "--name", asks=asks)
     regions = [Region(text) for text in dict.fromkeys(region or _ask_regions(run.aws, asks=asks))]
+    run.aws.partition(regions)  # rejects Regions of several partitions
     choice = Choice(auto_scaling_group or [], security_group or [], asks=asks)
     chosen = choice.of(_found(run.aws, regions))
     values = {
@@ -165,12 +168,27 @@ def _ask_regions(aws: Aws, *, asks: bool) -> list[str]:
     """The Regions that the operator names, of those that have Auto Scaling groups. Raises CommandError."""
     if not asks:
         raise CommandError("there is no terminal to ask on: give --region, once for each Region")
-    answers = discover(aws, enabled_regions(aws, Region("us-east-1")))
+    answers = discover(aws, own_regions(aws))
     offered = [region for region, groups in answers.items() if isinstance(groups, list) and groups]
     if not offered:
         raise CommandError("no Region that answers has an Auto Scaling group: create them first, or give --region")
     typed = ask("Regions of the cluster", default=",".join(offered))
     return [region.strip() for region in typed.split(",") if region.strip()]
+
+
+def own_regions(aws: Aws) -> list[Region]:
+    """The Regions of the caller's own partition that the account can use. Raises CommandError."""
+    asked = aws.default_region()
+    try:
+        return enabled_regions(aws, asked)
+    except ClientError as error:
+        if not is_unknown_credentials(error):
+            raise
+        message = (
+            f"AWS does not know these credentials in {asked}: renew them, or set AWS_DEFAULT_REGION to a Region of"
+            " their own partition, such as cn-north-1 or us-gov-west-1"
+        )
+        raise CommandError(message) from error
 
 
 def _parsed(parse: Callable[[str], T], text: str, option: str) -> T:

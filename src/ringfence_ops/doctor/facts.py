@@ -11,6 +11,7 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, Secu
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
+from ringfence.core.rule_count import PrefixLists
 from ringfence_ops.logs.audit_log import LoggedChange, LoggedReconcile
 from ringfence_ops.state.unowned_rules import UnownedRule
 
@@ -95,21 +96,24 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class ScalingGroup:
-    """An Auto Scaling group with its instances' lifecycle states."""
+    """An Auto Scaling group with its instances' lifecycle states. `retains` says that its instance lifecycle policy
+    keeps instances whose termination is abandoned."""
 
     name: str
     maximum: int
     instances: Mapping[InstanceId, str]
     hooks: tuple[Hook, ...]
+    retains: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """A security group with its tags and inbound rules."""
+    """A security group with its tags and inbound rules, and the prefix lists that they reference."""
 
     id: SecurityGroupId
     tags: Mapping[str, str]
     rules: tuple[Rule, ...]
+    prefix_lists: PrefixLists = field(default_factory=dict)
 
 
 class Grant(StrEnum):

@@ -23,6 +23,7 @@ from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Instance
+from ringfence.core.rule_count import prefix_lists_of
 from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.doctor.facts import (
     AccessFacts,
@@ -241,7 +242,9 @@ class Reader:
             instances = {
                 InstanceId(instance["InstanceId"]): instance["LifecycleState"] for instance in group["Instances"]
             }
-            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks)
+            triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
+            retains = triggers.get("TerminateHookAbandon") == "retain"
+            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains)
         return found
 
     def _security_groups(self) -> Mapping[SecurityGroupId, SecurityGroup]:
@@ -251,8 +254,11 @@ class Reader:
             SecurityGroupId(group["GroupId"]): {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
             for group in described["SecurityGroups"]
         }
-        rules = AwsSecurityGroups(ec2, self.region).rules(tuple(tags)) if tags else {}
-        return {id: SecurityGroup(id, tags[id], rules[id]) for id in tags}
+        security_groups = AwsSecurityGroups(ec2, self.region)
+        rules = security_groups.rules(tuple(tags)) if tags else {}
+        lists = prefix_lists_of(rule for group in rules.values() for rule in group)
+        prefix_lists = security_groups.prefix_lists(lists) if lists else {}
+        return {id: SecurityGroup(id, tags[id], rules[id], prefix_lists) for id in tags}
 
     def _instances(self) -> Mapping[InstanceId, Instance]:
         return AwsInstances(self._client("ec2"), self.region).of_groups(self.expected.settings.auto_scaling_groups)

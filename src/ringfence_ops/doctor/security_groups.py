@@ -13,9 +13,9 @@ from ringfence.core.membership import ADDRESSES_LIMIT
 from ringfence.core.model.addresses import AddressKind, is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
-from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence.core.plan import managed_ports
+from ringfence.core.rule_count import count_rules
 from ringfence_ops.doctor.facts import Log, RegionFacts, ScalingGroup, SecurityGroup, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected
@@ -91,7 +91,7 @@ def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
         id
         for group in groups.scaling_groups.values()
         for id, state in group.instances.items()
-        if phase_of(state) is Phase.SERVING
+        if phase_of(state) in (Phase.SERVING, Phase.REPLACING)
     ]
     instances = groups.instances
     yield from _too_many(instances, settings, region)
@@ -160,7 +160,7 @@ def _room(
         per_member = _rules_per_member(settings, ports, family)
         if not per_member:
             continue
-        others = _other_rules(settings, group.rules, ports, family)
+        others = _other_rules(settings, group, ports, family)
         full, rolling = maximum * per_member + others, (maximum + margin) * per_member + others
         figures = f"{group.id} needs {full} of {settings.rules_quota} {family} rules for {maximum} members"
         replacing = f"{rolling} while {margin} more replace others"
@@ -182,15 +182,10 @@ def _rules_per_member(settings: Settings, ports: Sequence[PortRange], family: st
     return len(kinds) * len(ranges)
 
 
-def _other_rules(settings: Settings, rules: Sequence[Rule], ports: Sequence[PortRange], family: str) -> int:
-    """The number of rules of the address family that are not members'. A rule without a CIDR counts in both families.
-
-    Source: Amazon VPC User Guide, "Amazon VPC quotas", security groups."""
+def _other_rules(settings: Settings, group: SecurityGroup, ports: Sequence[PortRange], family: str) -> int:
+    """The number of rules of the address family that are not members', as the quota counts them."""
     is_v6 = family == "IPv6"
-    foreign = [
-        rule
-        for rule in rules
-        if rule.label(settings.cluster) is None and (rule.opening is None or is_ipv6(rule.opening.cidr) is is_v6)
-    ]
+    foreign = (rule for rule in group.rules if rule.label(settings.cluster) is None)
+    count = count_rules(foreign, group.prefix_lists)
     static = [cidr for cidr in settings.static_members if is_ipv6(cidr) is is_v6]
-    return len(foreign) + len(static) * len(ports)
+    return (count.ipv6 if is_v6 else count.ipv4) + len(static) * len(ports)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Permanent
-from ringfence.core.lifecycle import Transition
+from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.runtime import config
 from ringfence_ops.doctor.facts import (
@@ -297,10 +297,22 @@ def _hooks(groups: Mapping[str, ScalingGroup] | Unread, expected: Expected) -> I
         differences = [difference for hook in wanted if (difference := _difference(hook, groups[name].hooks))]
         if differences:
             yield problem("hooks", region, f"{name}: {'; '.join(differences)}", expected.deploy)
+        elif groups[name].retains and wanted[1].default_result == HookResult.ABANDON.value:
+            yield _retained(name, expected)
         else:
             others = len(groups[name].hooks) - len(wanted)
             beside = f", and has {_count(others, 'other hook')}" if others else ""
             yield ok("hooks", region, f"{name} waits for the engine{beside}")
+
+
+def _retained(name: str, expected: Expected) -> Finding:
+    """Source: Amazon EC2 Auto Scaling User Guide, "Configure instance retention"."""
+    message = (
+        f"{name} has an instance lifecycle policy that retains what is abandoned (TerminateHookAbandon), and"
+        " terminate_default_result is ABANDON: an instance whose termination gets no answer runs on"
+    )
+    fix = f'write terminate_default_result = "CONTINUE", then {expected.deploy}'
+    return warning("hooks", expected.region, message, fix)
 
 
 def _difference(wanted: Hook, hooks: Sequence[Hook]) -> str:

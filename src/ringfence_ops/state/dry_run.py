@@ -24,10 +24,11 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
 from ringfence.reconciler.interfaces import (
     AutoScaling,
     HomeServices,
@@ -139,6 +140,10 @@ class DryRunTable:
         """See `interfaces.RosterTable.rows`."""
         return self._with_written(self.real.rows(), None)
 
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`."""
+        return self.real.created_at()
+
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""
         return self._with_written(self.real.rows_of(region), region)
@@ -200,6 +205,14 @@ class DryRunSecurityGroups:
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """See `interfaces.SecurityGroups.rules`."""
         return {group: tuple(self._changed(group, rules)) for group, rules in self.real.rules(groups).items()}
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        return self.real.missing(groups)
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        return self.real.prefix_lists(ids)
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""

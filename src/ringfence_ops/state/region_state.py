@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.lifecycle import WAITING
-from ringfence.core.model.addresses import is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence.core.model.rules import Rule
+from ringfence.core.rule_count import PrefixLists, count_rules
 from ringfence_ops.state.changes import Change
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot
@@ -136,7 +136,9 @@ def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change
             Counter(member.state.value for roster in rosters for member in roster.members.values()),
             Counter(state for states in region.observation.groups.values() for state in states.values()),
         ),
-        groups=[_security_group(id, rules, settings) for id, rules in sorted(region.rules.items())],
+        groups=[
+            _security_group(id, rules, region.prefix_lists, settings) for id, rules in sorted(region.rules.items())
+        ],
         rosters=[_roster(roster, snapshot.regions, home) for roster in rosters],
         waiting=list(_waiting(region)),
         stale_doors=[
@@ -150,13 +152,11 @@ def _region_state(snapshot: Snapshot, settings: Settings, drift: Sequence[Change
     )
 
 
-def _security_group(id: SecurityGroupId, rules: Sequence[Rule], settings: Settings) -> SecurityGroupState:
-    """Source: Amazon VPC User Guide, "Amazon VPC quotas": IPv4 and IPv6 count separately; a rule whose source is a
-    security group or a prefix list counts in both."""
+def _security_group(
+    id: SecurityGroupId, rules: Sequence[Rule], prefix_lists: PrefixLists, settings: Settings
+) -> SecurityGroupState:
     owned = sum(rule.label(settings.cluster) is not None for rule in rules)
-    ipv4 = sum(rule.opening is None or not is_ipv6(rule.opening.cidr) for rule in rules)
-    ipv6 = sum(rule.opening is None or is_ipv6(rule.opening.cidr) for rule in rules)
-    used = max(ipv4, ipv6)
+    used = count_rules(rules, prefix_lists).fuller
     return SecurityGroupState(id, owned, len(rules) - owned, settings.rules_quota - used, settings.rules_quota)
 
 

@@ -91,7 +91,7 @@ class EmulatedAws:
     ) -> None:
         self.events.append(SentEvent(region, source, detail_type, detail, resources))
 
-    def install(self, step_seconds: float = 0.0) -> None:
+    def install(self, step_seconds: float = 0.0, settle_seconds: float = 0.0) -> None:
         """Patches moto."""
         environment = Environment(
             send_event=self.send_event,
@@ -99,6 +99,7 @@ class EmulatedAws:
             lock=self.lock,
             now=self.clock.now,
             step_seconds=step_seconds,
+            settle_seconds=settle_seconds,
         )
         self.quota = install(environment)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.aws.emulated import GROUP, EmulatedAws, client, refused
+from tests.lab.aws.emulated import GROUP, LAUNCHING, EmulatedAws, client, refused
 
 
 def public_address(aws: EmulatedAws, instance_id: str) -> str | None:
@@ -207,3 +207,39 @@ def test_an_unknown_instance_is_refused(aws: EmulatedAws) -> None:
 
     assert code == "InvalidInstanceID.NotFound"
     assert "i-0123456789abcdef0" in message
+
+
+GROUP_TAG = {"Key": "aws:autoscaling:groupName", "Value": GROUP}
+
+
+def test_the_tag_and_the_address_can_come_a_moment_after_the_instance_runs(aws: EmulatedAws) -> None:
+    """flocker #2237."""
+    aws.install(settle_seconds=2)
+    aws.create_group()
+    aws.put_hook("admit", LAUNCHING)
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
+
+    early = aws.instance(instance_id)
+    aws.clock.advance(2)
+    late = aws.instance(instance_id)
+
+    assert early["State"]["Name"] == "running"
+    assert "PublicIpAddress" not in early
+    assert GROUP_TAG not in early.get("Tags", [])
+    assert late["PublicIpAddress"]
+    assert GROUP_TAG in late["Tags"]
+
+
+def test_an_instance_that_left_its_group_before_gets_no_tag_later(aws: EmulatedAws) -> None:
+    aws.install(settle_seconds=2)
+    aws.create_group()
+    aws.scale_to(1)
+    instance_id = aws.only_instance()
+
+    aws.autoscaling.detach_instances(
+        AutoScalingGroupName=GROUP, InstanceIds=[instance_id], ShouldDecrementDesiredCapacity=True
+    )
+    aws.clock.advance(2)
+
+    assert GROUP_TAG not in aws.instance(instance_id).get("Tags", [])

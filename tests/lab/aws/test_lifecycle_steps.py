@@ -41,10 +41,8 @@ def test_a_late_step_does_not_revive_a_finished_journey(aws: EmulatedAws) -> Non
 
 
 def test_an_abandoned_termination_keeps_the_instance_if_the_policy_says_so(aws: EmulatedAws) -> None:
-    aws.create_group(
-        DesiredCapacity=1,
-        InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": "retain"}},
-    )
+    policy = {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
+    aws.create_group(DesiredCapacity=1, InstanceLifecyclePolicy=policy)
     aws.put_hook("release", TERMINATING)
     instance_id = aws.only_instance()
     aws.scale_to(0)
@@ -57,3 +55,5 @@ def test_an_abandoned_termination_keeps_the_instance_if_the_policy_says_so(aws: 
 
     assert retained == {instance_id: "Terminating:Retained"}
     assert aws.states() == {}
+    (group,) = aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert group["InstanceLifecyclePolicy"] == policy

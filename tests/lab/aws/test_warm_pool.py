@@ -5,7 +5,7 @@ Source: Amazon EC2 Auto Scaling User Guide, "Use lifecycle hooks with a warm poo
 
 import pytest
 
-from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws
+from tests.lab.aws.emulated import GROUP, LAUNCHING, TERMINATING, EmulatedAws, refused
 
 
 @pytest.fixture
@@ -45,10 +45,33 @@ def test_a_warmed_instance_is_stopped_and_has_no_public_address(warm: EmulatedAw
 
 
 def test_the_group_shows_the_size_of_its_pool_but_does_not_list_it(warm: EmulatedAws) -> None:
+    """API Reference, DescribeAutoScalingGroups: DescribeWarmPool returns the instances of a warm pool."""
     described = warm.autoscaling.describe_auto_scaling_instances(InstanceIds=list(warm.pool_states()))
 
     assert (warm.states(), warm.group()["WarmPoolSize"]) == ({}, 2)
+    assert warm.group()["WarmPoolConfiguration"]["PoolState"] == "Stopped"
     assert {instance["LifecycleState"] for instance in described["AutoScalingInstances"]} == {"Warmed:Stopped"}
+
+
+def test_a_group_without_a_pool_shows_none(aws: EmulatedAws) -> None:
+    aws.create_group()
+    assert not aws.group().keys() & {"WarmPoolConfiguration", "WarmPoolSize"}
+
+
+def test_a_pool_is_described_in_pages_of_at_most_fifty(aws: EmulatedAws) -> None:
+    """API Reference, DescribeWarmPool, MaxRecords and NextToken."""
+    aws.create_group(MaxSize=52)
+    aws.autoscaling.put_warm_pool(AutoScalingGroupName=GROUP)
+
+    first = aws.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP)
+    second = aws.autoscaling.describe_warm_pool(AutoScalingGroupName=GROUP, NextToken=first["NextToken"])
+
+    pages = [[instance["InstanceId"] for instance in page["Instances"]] for page in (first, second)]
+    assert [len(page) for page in pages] == [50, 2]
+    assert len({*pages[0], *pages[1]}) == 52
+    assert "NextToken" not in second
+    asked = {"AutoScalingGroupName": GROUP, "MaxRecords": 51}
+    assert refused(lambda: aws.autoscaling.describe_warm_pool(**asked))[0] == "ValidationError"
 
 
 def test_scale_out_uses_the_pool_through_the_launch_hook(warm: EmulatedAws) -> None:

@@ -21,6 +21,10 @@ default result ends the wait instead.
 """
 
 
+LATE = 60
+"""Seconds that a schedule may fire late."""
+
+
 @dataclass(frozen=True, slots=True)
 class BrokenRelation:
     """A relation that does not hold: the settings that take part, the first to change first, and what to write."""
@@ -35,15 +39,12 @@ def broken_relations(values: Mapping[str, Any]) -> list[BrokenRelation]:
     `region` is the Region itself. A schedule that is not one takes part in no relation: reading it reports that.
     """
     broken = [found for names in _HEARTBEATS for found in _heartbeat(*names, values)]
-    return broken + list(_alarm_topic(values))
+    return broken + list(_silence(values)) + list(_alarm_topic(values))
 
 
 def _heartbeat(heartbeat: str, wait: str, values: Mapping[str, Any]) -> Iterator[BrokenRelation]:
-    if any(values.get(name) is None for name in (heartbeat, wait, "schedule")):
-        return
-    try:
-        period = schedule.period(values["schedule"])
-    except ValueError:
+    period = _period(values.get("schedule"))
+    if period is None or any(values.get(name) is None for name in (heartbeat, wait)):
         return
     has, waits = values[heartbeat], values[wait]
     if has > waits + period:
@@ -59,6 +60,34 @@ def _heartbeat(heartbeat: str, wait: str, values: Mapping[str, Any]) -> Iterator
     ]
     said += f": write {' or '.join(choices)}" if choices else ": write a schedule with a shorter period"
     yield BrokenRelation((heartbeat, wait, "schedule"), said)
+
+
+def _silence(values: Mapping[str, Any]) -> Iterator[BrokenRelation]:
+    """The alarm for silence must not ring between two true-ups: a schedule can fire 60 seconds late.
+
+    Source: EventBridge Scheduler User Guide, "Schedule types on EventBridge Scheduler".
+    """
+    minutes, expression = values.get("silence_alarm_minutes"), values.get("schedule")
+    period = _period(expression)
+    if minutes is None or period is None or 60 * minutes >= period + LATE:
+        return
+    enough = -(-period // 60) + 2
+    choice = f"silence_alarm_minutes = {enough}"
+    if not _is_allowed("silence_alarm_minutes", enough):
+        choice = "a schedule with a shorter period"
+    said = (
+        f"silence_alarm_minutes must be longer than the period of the schedule {expression} by a minute, which is"
+        f" {period} + {LATE} = {period + LATE} seconds, got {minutes} minutes: write {choice}"
+    )
+    yield BrokenRelation(("silence_alarm_minutes", "schedule"), said)
+
+
+def _period(expression: str | None) -> int | None:
+    """The period of the schedule; None for what is not one."""
+    try:
+        return None if expression is None else schedule.period(expression)
+    except ValueError:
+        return None
 
 
 def _is_allowed(name: str, value: int) -> bool:
@@ -89,4 +118,6 @@ def topic_region(topic: str) -> str:
 
 def _topic_in(topic: str, region: str) -> str:
     parts = topic.split(":")
-    return ":".join([*parts[:3], region, *parts[4:]]) if len(parts) == 6 else f"arn:aws:sns:{region}:<account>:<topic>"
+    if len(parts) != 6:
+        return f"arn:<partition>:sns:{region}:<account>:<topic>"
+    return ":".join([*parts[:3], region, *parts[4:]])

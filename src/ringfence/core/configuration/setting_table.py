@@ -230,8 +230,9 @@ TABLE: Table = (
         section=Section.FAILURE,
         label="Termination hook's default result",
         description=(
-            "What happens to a termination without an answer. Both results terminate the instance; CONTINUE lets other"
-            " hooks finish first."
+            "What happens to a termination without an answer. CONTINUE lets other hooks finish first, and terminates"
+            " the instance. ABANDON terminates it at once, unless the group's instance lifecycle policy retains what is"
+            " abandoned: then the instance runs on, outside of the group's capacity."
         ),
         default="CONTINUE",
         use=Use.STACK,
@@ -275,8 +276,8 @@ TABLE: Table = (
         section=Section.OPERATION,
         label="Schedule of the true-up",
         description=(
-            "How often a true-up runs. It repairs what no event reported, and answers the hooks that still wait. An"
-            " alarm rings after three minutes without a reconcile."
+            "How often a true-up runs. It repairs what no event reported, and answers the hooks that still wait. With a"
+            " longer period than two minutes, raise SilenceAlarmMinutes too."
         ),
         default="rate(1 minute)",
         use=Use.WARNING,
@@ -290,6 +291,18 @@ TABLE: Table = (
         description="The SNS topic of this Region that alarms notify. Without one, alarms notify no one.",
         default="",
         scope=Scope.REGION,
+        use=Use.STACK,
+    ),
+    Setting(
+        name="silence_alarm_minutes",
+        type=Number("minutes", 2, 180),
+        section=Section.OPERATION,
+        label="Silence of the engine that alarms",
+        description=(
+            "The alarm rings when there was a failed reconcile, or none, in each of so many minutes. It must be at"
+            " least a minute longer than the period of the schedule."
+        ),
+        default=3,
         use=Use.STACK,
     ),
     Setting(

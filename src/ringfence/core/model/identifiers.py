@@ -1,4 +1,4 @@
-"""The names of things: Regions, instances, security groups, rules and rosters."""
+"""The names of things: Regions, instances, security groups, rules, prefix lists and rosters."""
 
 from dataclasses import dataclass
 from typing import NewType
@@ -7,6 +7,7 @@ Region = NewType("Region", str)
 InstanceId = NewType("InstanceId", str)
 SecurityGroupId = NewType("SecurityGroupId", str)
 RuleId = NewType("RuleId", str)
+PrefixListId = NewType("PrefixListId", str)
 
 ANNOUNCEMENT = "(region)"
 """In the key of a Region's announcement, this is in the place of the Auto Scaling group. No group has such a name."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ringfence.core.model.addresses import Cidr, is_host, is_static_member
-from ringfence.core.model.identifiers import STATIC, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import STATIC, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 
 _DESCRIBABLE = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
@@ -61,7 +61,8 @@ class Opening:
 class Rule:
     """An inbound rule of a security group.
 
-    `opening` is None if the source is not a CIDR. `source_group` is the group that the rule admits, if any.
+    `opening` is None if the source is not a CIDR. `source_group` is the group that the rule admits, if any, and
+    `prefix_list` the prefix list.
     """
 
     id: RuleId
@@ -70,6 +71,7 @@ class Rule:
     opening: Opening | None
     source_group: SecurityGroupId | None = None
     description: str = ""
+    prefix_list: PrefixListId | None = None
 
     def label(self, cluster: str) -> Label | None:
         """The rule's label if the cluster owns the rule, or None for every foreign rule.

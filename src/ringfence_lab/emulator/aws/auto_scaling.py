@@ -17,7 +17,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses.instances import InstanceResponse
 
-from ringfence_lab.emulator.aws import lifecycle_hooks, warm_pool
+from ringfence_lab.emulator.aws import instance_refresh, lifecycle_hooks, warm_pool
 from ringfence_lab.emulator.aws.groups import Groups
 from ringfence_lab.emulator.aws.seams import replace, wrap
 
@@ -29,6 +29,7 @@ def install(groups: Groups) -> None:
     _install_single_instances(groups)
     _install_health(groups)
     _install_warm_pool(groups)
+    _install_instance_refresh(groups)
     lifecycle_hooks.install(groups.journeys, group_named)
 
 
@@ -138,7 +139,8 @@ def _keep_lifecycle_policy(response: Response) -> None:
     policy = response._get_param("InstanceLifecyclePolicy", None)
     if policy is not None:
         trigger = policy.get("RetentionTriggers", {}).get("TerminateHookAbandon", "terminate")
-        _asked_group(response).retains_abandoned = trigger == "retain"  # type: ignore[attr-defined]  # ours, beside moto's
+        group: Any = _asked_group(response)  # both attributes are ours, beside moto's
+        group.instance_lifecycle_policy, group.retains_abandoned = policy, trigger == "retain"
 
 
 def _install_deletion(groups: Groups) -> None:
@@ -262,6 +264,8 @@ def _install_health(groups: Groups) -> None:
 def _install_warm_pool(groups: Groups) -> None:
     def put(response: Response) -> ActionResult:
         group, asked = _asked_group(response), response._get_params()
+        if groups.refreshes.active(group.name) is not None:
+            raise ValidationError("An instance refresh replaces root volumes, so the group cannot have a warm pool.")
         group.put_warm_pool(
             response._get_int_param("MaxGroupPreparedCapacity"),
             response._get_int_param("MinSize"),
@@ -274,7 +278,9 @@ def _install_warm_pool(groups: Groups) -> None:
     def describe(response: Response) -> ActionResult:
         group = _asked_group(response)
         pooled = [member for member in group.instance_states if warm_pool.is_pooled(member)]
-        return ActionResult({"WarmPoolConfiguration": group.warm_pool, "Instances": pooled})
+        most = response._get_int_param("MaxRecords") or warm_pool.LARGEST_PAGE
+        page, token = warm_pool.page(pooled, most, response._get_param("NextToken"))
+        return ActionResult({"WarmPoolConfiguration": group.warm_pool, "Instances": page, "NextToken": token})
 
     def delete(response: Response) -> ActionResult:
         group = _asked_group(response)
@@ -298,3 +304,19 @@ def _install_warm_pool(groups: Groups) -> None:
 
     replace(Response, put_warm_pool=put, describe_warm_pool=describe, delete_warm_pool=delete)
     replace(Group, instances=property(in_group), warm_pool_size=property(pool_size))
+
+
+def _install_instance_refresh(groups: Groups) -> None:
+    def start(response: Response) -> ActionResult:
+        group = _asked_group(response)
+        instance_refresh.require_replaceable(group, response._get_params())
+        return ActionResult({"InstanceRefreshId": groups.replace_root_volumes(group).id})
+
+    def describe(response: Response) -> ActionResult:
+        wanted = response._get_param("InstanceRefreshIds", [])
+        found = groups.refreshes.of(_asked_group(response).name)
+        return ActionResult(
+            {"InstanceRefreshes": [refresh.described() for refresh in found if not wanted or refresh.id in wanted]}
+        )
+
+    replace(Response, start_instance_refresh=start, describe_instance_refreshes=describe)

@@ -1,7 +1,7 @@
 """The events that Amazon EC2 Auto Scaling sends to EventBridge, field by field.
 
-Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference" and "Warm pool example events and
-patterns". It must not know moto or any state.
+Source: Amazon EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference", "Warm pool example events and
+patterns" and "Instance refresh replace root volume lifecycle events". It must not know moto or any state.
 """
 
 import uuid
@@ -69,6 +69,8 @@ def lifecycle_action(group: str, instance_id: str, route: Route, action: Lifecyc
         "Origin": route.origin.value,
         "Destination": route.destination.value,
     }
+    if route.action is not None:
+        detail["Action"] = route.action
     if action.hook.notification_metadata is not None:
         detail["NotificationMetadata"] = action.hook.notification_metadata
     return detail

@@ -3,12 +3,14 @@
 Sources, all of the Amazon EC2 Auto Scaling User Guide: "Amazon EC2 Auto Scaling instance lifecycle", "Amazon EC2 Auto
 Scaling lifecycle hooks", "Temporarily remove instances from your Auto Scaling group", "Detach or attach instances". By
 the second, attaching, detaching and standby run no hooks. Assumed, because no document says it: an abandoned launch
-ends through the termination hooks and is replaced immediately. Health checks are immediate and have no grace period.
+ends through the termination hooks and is replaced immediately, and so does an abandoned replacement of a root volume.
+Health checks are immediate and have no grace period.
 The caller holds the lock.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import assert_never
 
 from moto.autoscaling.exceptions import ValidationError
@@ -19,10 +21,13 @@ from moto.core.exceptions import ServiceException
 
 from ringfence_lab.emulator.aws import events, launches, lifecycle, warm_pool
 from ringfence_lab.emulator.aws.events import EventSubject, ScalingEvent
+from ringfence_lab.emulator.aws.instance_refresh import InstanceRefresh, InstanceRefreshes
 from ringfence_lab.emulator.aws.journeys import Environment, Journeys
 from ringfence_lab.emulator.aws.lifecycle import Journey, Place, Route, Transition
+from ringfence_lab.emulator.partition import PARTITION
 
-_COUNTED = {"Pending", "Pending:Wait", "Pending:Proceed", "InService"}
+_REPLACING = {"ReplacingRootVolume", "ReplacingRootVolume:Wait", "ReplacingRootVolume:Proceed", "RootVolumeReplaced"}
+_COUNTED = {"Pending", "Pending:Wait", "Pending:Proceed", "InService"} | _REPLACING
 _CAPACITY_CAUSE = "the group changed in response to a difference between desired and actual capacity."
 _REQUEST_CAUSE = "the group changed in response to a user request."
 
@@ -42,6 +47,8 @@ class Groups:
     def __init__(self, environment: Environment) -> None:
         """Starts with no instance under way."""
         self.journeys = Journeys(environment, self._arrived)
+        self.refreshes = InstanceRefreshes()
+        self._environment = environment
         self._send_event = environment.send_event
 
     def reconcile(self, group: Group) -> None:
@@ -117,11 +124,25 @@ class Groups:
             member.lifecycle_state = "InService"
         self.reconcile(group)
 
+    def replace_root_volumes(self, group: Group) -> InstanceRefresh:
+        """Replaces the root volume of each instance in service, one after the other. Raises ValidationError if another
+        refresh is in progress."""
+        in_service = [member.instance_id for member in group.instance_states if member.lifecycle_state == "InService"]
+        refresh = self.refreshes.start(group, in_service)
+        self._refresh_next(group, refresh)
+        return refresh
+
     def remove_all(self, group: Group, members: Iterable[Member]) -> None:
         """Terminates instances without any hook, as ForceDelete does; hooks that hold them end."""
         for member in list(members):
             self.journeys.cancel(member)
             self._remove(group, member, lifecycle.TERMINATE)
+
+    def _refresh_next(self, group: Group, refresh: InstanceRefresh) -> None:
+        in_service = {m.instance_id: m for m in group.instance_states if m.lifecycle_state == "InService"}
+        instance_id = refresh.next(list(in_service))
+        if instance_id is not None:
+            self.journeys.begin(group, in_service[instance_id], lifecycle.REPLACE_ROOT_VOLUME)
 
     def _decrement(self, group: Group, members: Sequence[Member]) -> None:
         """Decrements the desired capacity by the number of the counted instances."""
@@ -151,8 +172,18 @@ class Groups:
             return
         for member in launched:
             member.lifecycle_state = route.state
+            self._settle_later(group, member)
         for member in launched:
             self.journeys.begin(group, member, route)
+
+    def _settle_later(self, group: Group, member: Member) -> None:
+        if self._environment.settle_seconds:
+            launches.unsettle(group, member)
+            self._environment.call_later(self._environment.settle_seconds, partial(self._settle, group, member))
+
+    def _settle(self, group: Group, member: Member) -> None:
+        with self._environment.lock:
+            launches.settle(group, member)
 
     def _scale_in(self, group: Group, count: int) -> None:
         """Terminates the oldest instance of the Availability Zone with the most instances, and repeats that."""
@@ -178,6 +209,12 @@ class Groups:
             self.journeys.begin(group, member, lifecycle.TERMINATE_IN_POOL if pooled else lifecycle.TERMINATE)
 
     def _arrived(self, group: Group, member: Member, journey: Journey) -> None:
+        self._arrive(group, member, journey)
+        refresh = self.refreshes.active(group.name)
+        if refresh is not None and refresh.current == member.instance_id and self.journeys.of(member) is None:
+            self._refresh_next(group, refresh)
+
+    def _arrive(self, group: Group, member: Member, journey: Journey) -> None:
         route = journey.route
         if journey.abandoned and route.transition is Transition.LAUNCHING:
             self._send(group, member, ScalingEvent.LAUNCH_FAILED, route, "Lifecycle action was abandoned.")
@@ -185,6 +222,15 @@ class Groups:
             self.reconcile(group)
             return
         match route.destination:
+            case Place.GROUP if route is lifecycle.REPLACE_ROOT_VOLUME:
+                if journey.abandoned:
+                    self._begin_termination(group, member)
+                    self.reconcile(group)
+                    return
+                member.lifecycle_state = "RootVolumeReplaced"
+                self.journeys.begin(group, member, lifecycle.WITH_NEW_ROOT_VOLUME)
+            case Place.GROUP if route is lifecycle.WITH_NEW_ROOT_VOLUME:
+                member.lifecycle_state = "InService"
             case Place.GROUP:
                 member.lifecycle_state = "InService"
                 self._send(group, member, ScalingEvent.LAUNCHED, route, _CAPACITY_CAUSE)
@@ -221,7 +267,7 @@ class Groups:
 
     def _send_about(self, group: Group, subject: EventSubject, event: ScalingEvent, route: Route, cause: str) -> None:
         detail = events.scaling_activity(event, subject, route, cause)
-        arn = f"arn:aws:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
+        arn = f"arn:{PARTITION}:ec2:{group.region}:{group.account_id}:instance/{subject.instance_id}"
         self._send_event(group.region, events.SOURCE, event.value, detail, [group.arn, arn])
 
 

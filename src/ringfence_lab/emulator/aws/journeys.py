@@ -36,7 +36,8 @@ class Environment:
 
     `send_event` sends an event and does not wait. `call_later` uses the clock that `now` reads. `lock` protects moto:
     it is held around each request, and around each function that `call_later` calls. `step_seconds` is how long a
-    lifecycle state lasts that no hook holds.
+    lifecycle state lasts that no hook holds. `settle_seconds` is how long a new instance lacks its tag and its public
+    address (flocker #2237).
     """
 
     send_event: events.SendEvent
@@ -44,6 +45,7 @@ class Environment:
     lock: Lock
     now: Callable[[], float] = time.monotonic
     step_seconds: float = 0.0
+    settle_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

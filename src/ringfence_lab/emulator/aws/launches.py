@@ -48,6 +48,21 @@ def join(group: Group, instance: Any, state: str) -> Member:
     return member
 
 
+def unsettle(group: Group, member: Member) -> None:
+    """Takes the group's tag and the public addresses from a new instance, as if they were not there yet."""
+    group.ec2_backend.delete_tags([member.instance_id], {ASG_NAME_TAG: group.name})
+    for interface in member.instance.nics.values():
+        interface.stop()
+
+
+def settle(group: Group, member: Member) -> None:
+    """Gives them back, if the instance is still in its group and runs."""
+    if member in group.instance_states and member.instance.is_running():
+        group.ec2_backend.create_tags([member.instance_id], {ASG_NAME_TAG: group.name})
+        for interface in member.instance.nics.values():
+            interface.check_auto_public_ip()
+
+
 def _emptiest_place(group: Group) -> tuple[str | None, str]:
     """A subnet of the group, if it names subnets, and its Availability Zone."""
     taken = Counter(member.availability_zone for member in group.instance_states)

@@ -1,7 +1,8 @@
 """The routes of an instance into and out of an Auto Scaling group, and the hooks that hold it there.
 
 Pure: no clock, no moto. Sources, all of the Amazon EC2 Auto Scaling User Guide: "Amazon EC2 Auto Scaling instance
-lifecycle", "How lifecycle hooks work in Auto Scaling groups", "Use lifecycle hooks with a warm pool".
+lifecycle", "How lifecycle hooks work in Auto Scaling groups", "Use lifecycle hooks with a warm pool", "Replace root
+volumes during instance refresh".
 """
 
 from collections.abc import Callable, Iterable
@@ -36,12 +37,13 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way through the lifecycle. `state` is the lifecycle state at its start."""
+    """A way through the lifecycle. `state` is the lifecycle state at its start; `action` is what its events name."""
 
     transition: Transition
     origin: Place
     destination: Place
     state: str
+    action: str | None = None
 
     @property
     def waiting(self) -> str:
@@ -60,6 +62,10 @@ INTO_POOL = Route(Transition.LAUNCHING, Place.EC2, Place.WARM_POOL, "Warmed:Pend
 OUT_OF_POOL = Route(Transition.LAUNCHING, Place.WARM_POOL, Place.GROUP, "Pending")
 BACK_INTO_POOL = Route(Transition.TERMINATING, Place.GROUP, Place.WARM_POOL, "Warmed:Pending")
 TERMINATE_IN_POOL = Route(Transition.TERMINATING, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
+REPLACE_ROOT_VOLUME = Route(
+    Transition.TERMINATING, Place.GROUP, Place.GROUP, "ReplacingRootVolume", "ReplaceRootVolume"
+)
+WITH_NEW_ROOT_VOLUME = Route(Transition.LAUNCHING, Place.GROUP, Place.GROUP, "Pending", "ReplaceRootVolume")
 
 
 @dataclass(frozen=True, slots=True)

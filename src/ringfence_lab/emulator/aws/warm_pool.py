@@ -4,8 +4,14 @@ Source: Amazon EC2 Auto Scaling User Guide, "Decrease latency for applications w
 It only reads.
 """
 
+from collections.abc import Sequence
+
+from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup as Group
 from moto.autoscaling.models import InstanceState as Member
+
+LARGEST_PAGE = 50
+"""Maximum instances in an answer. Source: Amazon EC2 Auto Scaling API Reference, DescribeWarmPool, MaxRecords."""
 
 _RESTING = {"Warmed:Stopped", "Warmed:Running", "Warmed:Hibernated"}
 
@@ -54,3 +60,17 @@ def wanted_size(group: Group) -> int:
     prepared = pool.max_group_prepared_capacity
     capacity = int(group.max_size or 0) if prepared in (None, -1) else int(prepared or 0)
     return max(int(pool.min_size), capacity - int(group.desired_capacity or 0))
+
+
+def page(members: Sequence[Member], most: int, token: str | None) -> tuple[Sequence[Member], str | None]:
+    """One page of the pool's instances, and the token of the next one. Raises ValidationError for an invalid request.
+
+    The token is the id of the first instance of the page.
+    """
+    if not 1 <= most <= LARGEST_PAGE:
+        raise ValidationError(f"MaxRecords must be between 1 and {LARGEST_PAGE}")
+    ids = [member.instance_id for member in members]
+    if token is not None and token not in ids:
+        raise ValidationError("The token is not valid.")
+    start = 0 if token is None else ids.index(token)
+    return members[start : start + most], next(iter(ids[start + most :]), None)

@@ -11,11 +11,24 @@ from ministack.services import iam, ssm
 from ministack.services.cloudformation import provisioners
 
 from ringfence_lab.emulator import images, resources
+from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.moto_services import MotoServices
 from ringfence_lab.emulator.resources.resource_type import Created, RegionClients, ResourceProperties, ResourceType
 
+_ROLE_REFUSALS = {
+    "AWS::Lambda::Function": (
+        "lambda",
+        "The role defined for the function cannot be assumed by Lambda. (Service: Lambda, Status Code: 400)",
+    ),
+    "AWS::Scheduler::Schedule": (
+        "scheduler",
+        "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+    ),
+}
+"""How a service refuses a role that it does not see yet. Source: see `ringfence.aws.error_codes.is_new_role`."""
 
-def install(moto: MotoServices) -> None:
+
+def install(moto: MotoServices, faults: Faults) -> None:
     """Patches MiniStack. Call it once in a process."""
     for name, resource_type in resources.TYPES.items():
         provisioners._RESOURCE_HANDLERS[name] = _handlers(moto, name, resource_type)
@@ -24,6 +37,9 @@ def install(moto: MotoServices) -> None:
         "update": lambda _id, old, new, stack: _replace_role_policy(old, new, stack),
         "delete": _delete_role_policy,
     }
+    for name, (service, message) in _ROLE_REFUSALS.items():
+        handlers = provisioners._RESOURCE_HANDLERS[name]
+        handlers["create"] = _refusing_new_roles(handlers["create"], faults, service, message)
     provisioners._physical_name = _name_in_region(provisioners._physical_name)
     ssm._PUBLIC_AMI_PARAMETERS = images.PARAMETERS
 
@@ -47,6 +63,17 @@ def _handlers(moto: MotoServices, name: str, resource_type: ResourceType) -> dic
         resource_type.delete(clients(), id, properties)
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+
+
+def _refusing_new_roles(create: Any, faults: Faults, service: str, message: str) -> Any:
+    """The creation of a resource, which fails once if a fault says that the service does not see its role."""
+
+    def create_or_refuse(*arguments: Any, **options: Any) -> Any:
+        if faults.takes_new_role(get_region(), service):
+            raise ValueError(f'Resource handler returned message: "{message}" (HandlerErrorCode: InvalidRequest)')
+        return create(*arguments, **options)
+
+    return create_or_refuse
 
 
 def _name_in_region(name_of: Any) -> Any:

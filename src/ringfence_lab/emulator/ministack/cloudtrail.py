@@ -17,6 +17,7 @@ from ministack.services import cloudtrail
 
 from ringfence_lab.emulator.call_log import scope_of
 from ringfence_lab.emulator.ministack.identity import caller
+from ringfence_lab.emulator.partition import PARTITION
 
 _RULE_ACTIONS = {
     "AuthorizeSecurityGroupIngress",
@@ -65,7 +66,9 @@ def record(headers: Mapping[str, str], body: bytes, answered: bytes) -> None:
 
 
 def _arn(principal: str) -> str:
-    return principal if principal.startswith("arn:") else f"arn:aws:iam::{get_account_id()}:{principal or 'root'}"
+    if principal.startswith("arn:"):
+        return principal
+    return f"arn:{PARTITION}:iam::{get_account_id()}:{principal or 'root'}"
 
 
 def _items(text: str) -> list[dict[str, str]]:

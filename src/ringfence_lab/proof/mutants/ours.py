@@ -4,6 +4,7 @@ from ringfence_lab.proof.mutants.edits import Drop, Find, Replace, SetConstant, 
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _MEMBERSHIP = "comment in membership.py"
+_WITHOUT_GROUP = "comment in without_group.py"
 _RECONCILE = "comment in reconcile.py"
 _ROSTERS = "comment in rosters.py"
 _HOOK_DECISION = "comment in hook_decision.py"
@@ -39,7 +40,7 @@ OURS = (
         "A member that goes into the warm pool leaves no tombstone.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("_has_left", "_.member is not None or _", "False"),),
+        (Replace("_departure", "_.member is not None or _", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",
@@ -47,6 +48,53 @@ OURS = (
         _MEMBERSHIP,
         "core.membership",
         (Replace("pruned", "_ in _ or A < TOMBSTONE_SECONDS", "A < 1"),),
+    ),
+    Mutant(
+        "missing-group-keeps-its-ended",
+        "What EC2 calls terminated stays a member if its group does not exist.",
+        _WITHOUT_GROUP,
+        "core.without_group",
+        (Replace("_has_left", "_.power is Power.TERMINATED or D", "D"),),
+    ),
+    Mutant(
+        "missing-group-forgets-nothing",
+        "What EC2 has forgotten stays a member if its group does not exist.",
+        _WITHOUT_GROUP,
+        "core.without_group",
+        (Replace("decide_without_group", "_ not in _.absent", "True"),),
+    ),
+    Mutant(
+        "no-port-no-plan",
+        "A security group without a port to manage keeps the rules of departed members.",
+        "issue 12, item 7",
+        "reconciler.converge",
+        (
+            Replace(
+                "Convergence._plans",
+                "return [plan_group(G, R[G], W, P, S) for G, P in I]",
+                "return [plan_group(G, R[G], W, P, S) for G, P in I if P]",
+            ),
+        ),
+    ),
+    Mutant(
+        "no-port-no-member",
+        "Without a port to manage, the rules of members are removed too.",
+        "issue 12, item 7",
+        "core.plan",
+        (Replace("plan_group", "W.get(O) if P else D.get(C)", "W.get(O)"),),
+    ),
+    Mutant(
+        "gone-group-admits",
+        "A security group that does not exist counts as one that admits every instance.",
+        "issue 12, item 8",
+        "reconciler.converge",
+        (
+            Replace(
+                "Convergence._pass",
+                "return replace(R, barred=B, gone=G)",
+                "return replace(R, barred=None if G else B, gone=G)",
+            ),
+        ),
     ),
     # Which rosters go to which Region, and when.
     Mutant(
@@ -67,12 +115,12 @@ OURS = (
                 """
                 W = record_pending_releases(Q, S, P, R, I)
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 """,
                 """
                 W = P.rows
                 T
-                A.add_all(complete_hooks(L, W, R, S, settings=G))
+                A.add_all(complete_hooks(L, W, R, S, settings=G, budget=B))
                 W = record_pending_releases(Q, S, P, R, I)
                 """,
             ),
@@ -84,7 +132,7 @@ OURS = (
         _RECONCILE,
         "reconciler.reconcile",
         (
-            Replace("_attempt", "[I for I in A if I.launching]", "A"),
+            Replace("_attempt", "[I for I in A if not I.releases]", "A"),
             Find("_attempt", "W = record_pending_releases(...)"),
             Drop("_attempt", "_.add_all(complete_hooks(_, W, ...))"),
         ),
@@ -130,7 +178,7 @@ OURS = (
         "A termination does not wait for a peer that may still admit the instance.",
         "README, failures",
         "core.hook_decision",
-        (Replace("_termination", "_ < _.release_deadline", "False"),),
+        (Replace("_release_deadline", "return _.release_deadline", "return 0"),),
     ),
     Mutant(
         "failed-region-has-released",

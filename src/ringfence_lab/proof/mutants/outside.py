@@ -34,14 +34,14 @@ OUTSIDE = (
         "If AWS and an event disagree, the decision is made without a second look.",
         "comment in second_look.py",
         "reconciler.second_look",
-        (Replace("observe_and_decide", "_.look_again and _.take()", "False"),),
+        (Replace("observe_and_decide", "_.look_again and _.take_look()", "False"),),
     ),
     Mutant(
         "looks-until-it-agrees",
         "An engine looks again for as long as AWS and an event disagree.",
         "comment in second_look.py",
-        "reconciler.second_look",
-        (Replace("LookBudget.take", "_ >= 0", "True"),),
+        "reconciler.pauses",
+        (Replace("PauseBudget.take_look", "_ >= 0", "True"),),
     ),
     Mutant(
         "forged-token-hides-a-wait",
@@ -49,6 +49,16 @@ OUTSIDE = (
         "comment in hook_completion.py",
         "reconciler.hook_completion",
         (Find("_tokens", "if T is not None: yield T"), Replace("_tokens", "W.listed", "W.listed and T is None")),
+    ),
+    Mutant(
+        "termination-is-a-replacement",
+        "A fresh termination of an instance that is listed as one whose root volume is replaced is let go.",
+        "comment in hook_decision.py",
+        "core.hook_decision",
+        (
+            Replace("_with_event", "isinstance(_, Terminating) and _ and _.stays", "False"),
+            Replace("decide", "_.stays and _ in _.departed", "False"),
+        ),
     ),
     Mutant(
         "termination-event-hides-a-launch",
@@ -68,7 +78,7 @@ OUTSIDE = (
         "A tombstone is kept for an instance that neither the roster nor the group knows.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("_has_left", "return E.is_known", "return True"),),
+        (Replace("_departure", "D = _.is_known", "D = True"),),
     ),
     Mutant(
         "malformed-message-fails-the-batch",
@@ -80,7 +90,7 @@ OUTSIDE = (
             Find("serve", "(*F, *_)"),
             Replace(
                 "serve",
-                "R = _attempt(L, E) if L else BatchResult()",
+                "R = A(L) if L else BatchResult()",
                 """
                 IT
                 if F:
@@ -94,7 +104,14 @@ OUTSIDE = (
         "A true-up that names an unknown group sends the lifecycle events of its batch to the dead-letter queue.",
         "comment in errors.py",
         "core.errors",
-        (Drop("Permanent.reason_for", "if _.event is not None: return _"),),
+        (Drop("Permanent._is_about", "if _.event is not None: return _"),),
+    ),
+    Mutant(
+        "denied-once-is-denied-for-ever",
+        "An event of a new stack, whose policies are not there yet, goes to the dead-letter queue at once.",
+        "comment in errors.py",
+        "core.errors",
+        (Replace("Permanent.reason_for", "self.is_denial and _", "False"),),
     ),
     # Rows.
     Mutant(

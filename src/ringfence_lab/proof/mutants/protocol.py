@@ -177,4 +177,19 @@ PROTOCOL = (
         "reconciler.converge",
         (Replace("Convergence.validate", "all(S.get(K) == V for K, V in _)", "S"),),
     ),
+    # Not one of the five, but a Region that has not announced itself is outside of them.
+    Mutant(
+        "unannounced-peer-is-passed-over",
+        "A peer that has a table, and has not announced itself, is taken for one that has nothing to admit.",
+        "docs/decisions/0022",
+        "reconciler.region_pass",
+        (Drop("RegionPasses._peer_within", "if not (_ or _): ..."),),
+    ),
+    Mutant(
+        "new-peer-is-not-waited-for",
+        "A launch does not wait for a peer that is being deployed.",
+        "docs/decisions/0022",
+        "core.hook_decision",
+        (Drop("_launch_in_peers", "if _ and (_ := _) < _: ..."),),
+    ),
 )

@@ -31,12 +31,13 @@ REPORTED = (
             ),
             Replace(
                 "observe",
-                "I |= _.by_id(_)",
+                "D = _.by_id(_)",
                 """
+                from ringfence.core.observation import Described
                 try:
                     IT
                 except Retry:
-                    pass
+                    D = Described({})
                 """,
             ),
             Replace("observe", "None if R is None else R.result()", "R.result() if R and any(L.values()) else None"),
@@ -83,7 +84,7 @@ REPORTED = (
                 "_complete",
                 """
                 L
-                return None
+                return False
                 """,
                 """
                 L
@@ -177,6 +178,50 @@ REPORTED = (
         "infrahouse 1.5.0",
         "core.membership",
         (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
+    ),
+    Mutant(
+        "warm-pool-waits-for-its-event",
+        "A wait in the warm pool is answered only if its event arrives.",
+        "Auto Scaling API reference, DescribeWarmPool",
+        "core.observation",
+        (Replace("without_contradictions", "{**A, **B}", "A"),),
+    ),
+    Mutant(
+        "inactive-is-believed",
+        "A listed wait that Auto Scaling calls inactive is left to the next true-up.",
+        "PrairieLearn #15586",
+        "reconciler.hook_completion",
+        (Replace("complete_hooks", "I and _.take_answer()", "False"),),
+    ),
+    Mutant(
+        "asks-for-an-address-once",
+        "An instance that has no address yet when its event arrives waits for the next true-up.",
+        "flocker #2237",
+        "core.membership",
+        (Replace("decide_members", "V.look_again or _lacks_an_address(...)", "V.look_again"),),
+    ),
+    Mutant(
+        "root-volume-wait-is-unknown",
+        "The wait for the replacement of a root volume is not in the table, so no listing shows it.",
+        "Auto Scaling User Guide, replace root volume",
+        "core.lifecycle",
+        (
+            SetConstant(
+                "WAITING", "{state: hooks for state, hooks in (IT).items() if not state.startswith('Replacing')}"
+            ),
+        ),
+    ),
+    Mutant(
+        "root-volume-is-a-departure",
+        "An instance whose root volume is replaced leaves the cluster, as one that terminates.",
+        "Auto Scaling User Guide, replace root volume",
+        "core.lifecycle",
+        (
+            SetConstant(
+                "PHASES",
+                "{state: Phase.LEAVING if phase is Phase.REPLACING else phase for state, phase in (IT).items()}",
+            ),
+        ),
     ),
     Mutant(
         "old-address-kept",

@@ -2,6 +2,8 @@
 
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST, Harness
+from ringfence_lab.sim.aws.event_bridge import deliver_immediately
+from ringfence_lab.sim.engine.call_faults import Effect
 
 
 def launch(harness: Harness) -> None:
@@ -61,6 +63,31 @@ def quota_full(harness: Harness) -> None:
     harness.drain(EAST)
 
 
+def root_volumes_replaced(harness: Harness) -> None:
+    """The root volumes of two members are replaced, one after the other. The events of the second are lost."""
+    east, group = harness.region(EAST), harness.group(EAST)
+    first, second = list(group.listed())[:2]
+    group.replace_root_volume(first)
+    harness.drain(EAST)
+    east.events.fate = lambda _event: ()
+    group.replace_root_volume(second)
+    for _ in range(2):  # one true-up for each hook
+        harness.invoke((EAST, TRUE_UP))
+    east.events.fate = deliver_immediately
+
+
+def terminated_at_its_root_volume(harness: Harness) -> None:
+    """An instance is terminated while it waits for the replacement of its root volume, which listings still show."""
+    group = harness.group(EAST)
+    instance = next(iter(group.listed()))
+    group.replace_root_volume(instance)
+    harness.cloud.clock.advance(5)
+    group.terminate(instance, decrement=True)
+    harness.cloud.clock.advance(1)
+    harness.cloud.fault(Effect.STALE, region=EAST, operation="DescribeAutoScalingGroups", seconds=5, times=3)
+    harness.drain(EAST)
+
+
 def warm_pool(harness: Harness) -> None:
     """An instance enters the warm pool, leaves it, returns to it, and terminates in it."""
     group = harness.group(EAST)
@@ -74,12 +101,14 @@ def warm_pool(harness: Harness) -> None:
     harness.drain(EAST)
 
 
-def unlisted_warm_pool(harness: Harness) -> None:
-    """An instance enters a warm pool that DescribeAutoScalingGroups does not list."""
-    group = harness.group(EAST)
-    group.lists_warm_pool = False
-    group.put_warm_pool(1)
-    harness.drain(EAST)
+def lost_events_of_a_warm_pool(harness: Harness) -> None:
+    """An instance enters the warm pool and terminates in it, and no event arrives. DescribeWarmPool shows both."""
+    east, group = harness.region(EAST), harness.group(EAST)
+    east.events.fate = lambda _event: ()
+    for size in (1, 0):
+        group.put_warm_pool(size)
+        harness.invoke((EAST, TRUE_UP))
+    east.events.fate = deliver_immediately
 
 
 def back_into_the_pool_and_out(harness: Harness) -> None:

@@ -63,7 +63,7 @@ def late_answer(harness: Harness) -> None:
     """An answer is so late that the instance waits again by then: it has entered the pool and left it again."""
     east, group = harness.region(EAST), harness.group(EAST)
     group.put_warm_pool(1)
-    (pooled,) = (id for id, state in group.listed().items() if state == "Warmed:Pending:Wait")
+    (pooled,) = (id for id, state in group.pooled().items() if state == "Warmed:Pending:Wait")
     hook = harness.settings[Region(EAST)].launch_hook
     earlier = harness.cloud.invocation(EAST)
     earlier.ended = True

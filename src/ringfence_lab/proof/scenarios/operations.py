@@ -63,3 +63,15 @@ def table_restored(harness: Harness) -> None:
     table.rosters.update(backup)
     launch(harness)
     harness.invoke((EAST, TRUE_UP))
+
+
+def new_peer(harness: Harness) -> None:
+    """A launch and a termination before a peer has announced itself, of which the home table knows nothing either."""
+    harness.cloud.clock.advance(30.0)  # a stack's deployment takes longer
+    for region in (EAST, WEST):
+        harness.region(region).table.recreate()
+    launch(harness)
+    termination(harness)
+    harness.cloud.clock.advance(20)
+    harness.invoke((WEST, TRUE_UP))
+    harness.invoke((EAST, TRUE_UP))

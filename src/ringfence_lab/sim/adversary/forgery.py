@@ -25,8 +25,8 @@ class Forger:
         return self.chance.choice(list(self.cloud.regions))
 
     def group(self, region: Region) -> str:
-        """A group of the Region."""
-        return self.chance.choice(list(self.cloud.regions[region].groups))
+        """A group of the Region, if it has one."""
+        return self.chance.choice(list(self.cloud.regions[region].groups) or [UNKNOWN_GROUP])
 
     def address(self) -> Cidr:
         """An address that no instance has."""

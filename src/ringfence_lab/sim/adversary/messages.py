@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ringfence.core.events import Place
+from ringfence.core.events import Action, Place
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import InstanceId
 from ringfence_lab.sim.adversary.forgery import UNKNOWN_GROUP, AdversaryAction, Forger
@@ -19,6 +19,9 @@ POISON_RATE = 0.3
 """The share of the junk that has the form of an event."""
 PLACES = (None, *(place.value for place in Place), "Nowhere", 7)
 """Possible values of Origin and of Destination; None leaves it out."""
+
+ACTIONS_NAMED = (None, None, Action.REPLACE_ROOT_VOLUME.value, "Explode", 7)
+"""Possible values of Action; None leaves it out."""
 
 JUNK: tuple[str, ...] = (
     "",
@@ -125,10 +128,10 @@ def _event(forger: Forger, region: CloudRegion, instance: InstanceId, times: Seq
         "EC2InstanceId": instance,
         "LifecycleTransition": transition.value,
     }
-    for name in ("Origin", "Destination"):
-        place = chance.choice(PLACES)
-        if place is not None:
-            detail[name] = place
+    for name, values in (("Origin", PLACES), ("Destination", PLACES), ("Action", ACTIONS_NAMED)):
+        value = chance.choice(values)
+        if value is not None:
+            detail[name] = value
     if chance.random() < 0.5:
         detail["LifecycleActionToken"] = f"{chance.randrange(1 << 32):08x}-0000-4000-8000-000000000bad"
     event: dict[str, object] = {

@@ -72,7 +72,7 @@ def forge_ports(forger: Forger, region: CloudRegion) -> str:
 
 def forge_reserved_row(forger: Forger, region: CloudRegion) -> str:
     """A row that is no roster: of a kind that this version does not know, of the guard, or of a Region outside."""
-    if not region.table.exists:
+    if not region.table.exists or not region.security_groups.groups:
         return ""
     group = next(iter(region.security_groups.groups))
     now = int(forger.cloud.clock.now())

@@ -1,8 +1,9 @@
 """An Auto Scaling group: capacity, lifecycle states, hooks with their timers, warm pool, attach, detach, standby.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle", "How lifecycle hooks work", "Use lifecycle hooks
-with a warm pool", "Temporarily remove instances", "Detach or attach instances". Assumed, because no document says it:
-an abandoned launch ends through the termination hooks; attach and the return from standby run no hook.
+with a warm pool", "Temporarily remove instances", "Detach or attach instances", "Replace root volumes during instance
+refresh". Assumed, because no document says it: an abandoned launch ends through the termination hooks, and so does an
+abandoned replacement of a root volume; attach and the return from standby run no hook.
 """
 
 import zlib
@@ -25,8 +26,11 @@ from ringfence_lab.sim.aws.lifecycle import (
     MAXIMUM_WAIT,
     OUT_OF_POOL,
     POOLED,
+    REPLACE_ROOT_VOLUME,
+    REPLACING,
     TERMINATE,
     TERMINATE_IN_POOL,
+    WITH_NEW_ROOT_VOLUME,
     GroupInstance,
     Hook,
     LifecycleAction,
@@ -46,9 +50,10 @@ SendEvent = Callable[[LifecycleAction], None]
 class AutoScalingGroup:
     """One group.
 
-    `proceed_seconds` is how long an intermediate state lasts. `lists_warm_pool`: DescribeAutoScalingGroups also lists
-    the instances of the warm pool. `retains`: an abandoned termination keeps its instance
-    (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the warm pool.
+    `proceed_seconds` is how long an intermediate state lasts. `inactive_seconds` is how long answers to a new wait are
+    refused as inactive, although the wait is listed (PrairieLearn #15586). `retains`: an abandoned termination keeps
+    its instance (`TerminateHookAbandon=retain`). `pool_seconds` is the shortest time that an instance stays in the
+    warm pool.
     """
 
     def __init__(
@@ -67,9 +72,9 @@ class AutoScalingGroup:
         self.warm_pool_size = 0
         self.warm_pool_state = "Warmed:Stopped"
         self.reuses_on_scale_in = False
-        self.lists_warm_pool = True
         self.retains = False
         self.proceed_seconds = 0.0
+        self.inactive_seconds = 0.0
         self.pool_seconds = 0.0
         self.instances: dict[InstanceId, GroupInstance] = {}
         self._ec2 = ec2
@@ -79,11 +84,25 @@ class AutoScalingGroup:
         self._actions = 0
         self._token_prefix = f"{zlib.crc32(f'{ec2.region}/{name}'.encode()):08x}"
         self._rests_until = 0.0
-        self._listed: Past[Mapping[InstanceId, str]] = Past(clock, {})
+        self._states: Past[Mapping[InstanceId, str]] = Past(clock, {})
+        self._has_warm_pool = Past(clock, False)
 
     def listed(self, age: float = 0.0) -> Mapping[InstanceId, str]:
-        """The instances with their states as DescribeAutoScalingGroups returned them `age` seconds ago."""
-        return self._listed.seconds_ago(age)
+        """The instances with their states as DescribeAutoScalingGroups returned them `age` seconds ago: without those
+        of the warm pool. Source: API Reference, DescribeAutoScalingGroups."""
+        return {id: state for id, state in self._states.seconds_ago(age).items() if not _is_pooled(state)}
+
+    def pooled(self, age: float = 0.0) -> Mapping[InstanceId, str]:
+        """The instances of the warm pool with their states as DescribeWarmPool returned them `age` seconds ago."""
+        return {id: state for id, state in self._states.seconds_ago(age).items() if _is_pooled(state)}
+
+    def has_warm_pool(self, age: float = 0.0) -> bool:
+        """Whether DescribeAutoScalingGroups showed a warm pool's configuration `age` seconds ago."""
+        return self._has_warm_pool.seconds_ago(age)
+
+    def states(self) -> Mapping[InstanceId, str]:
+        """The state of every instance now, wherever it is listed."""
+        return self._states.seconds_ago(0)
 
     def complete(
         self,
@@ -98,10 +117,23 @@ class AutoScalingGroup:
         action = waiting.waits.get(hook) if waiting is not None else None
         if waiting is None or action is None or token not in (None, action.token):
             return False
+        if by is not None and self._clock.now() - action.began < self.inactive_seconds:
+            return False
         del waiting.waits[hook]
         to_group = action.route.destination is Place.GROUP
         transition = action.route.transition
-        self._record(ActionCompleted(self._ec2.region, self.name, instance, transition, result, to_group, by))
+        completed = ActionCompleted(
+            region=self._ec2.region,
+            group=self.name,
+            instance=instance,
+            transition=transition,
+            result=result,
+            to_group=to_group,
+            by=by,
+            began=action.began,
+            by_token=token is not None,
+        )
+        self._record(completed)
         if result is HookResult.ABANDON:
             waiting.waits.clear()  # "ABANDON stops any remaining actions, such as other lifecycle hooks"
         if not waiting.waits:
@@ -135,7 +167,11 @@ class AutoScalingGroup:
         self.desired += count
 
     def put_warm_pool(self, size: int, state: str = "Warmed:Stopped", *, reuse_on_scale_in: bool = False) -> None:
-        """PutWarmPool: keeps `size` instances ready beside the group."""
+        """PutWarmPool: keeps `size` instances ready beside the group. Does nothing while a root volume is replaced,
+        because AWS refuses it then."""
+        if any(instance.state in REPLACING for instance in self.instances.values()):
+            return
+        self._has_warm_pool.record(True)
         self.warm_pool_size, self.warm_pool_state, self.reuses_on_scale_in = size, state, reuse_on_scale_in
         pooled = [instance for instance in self.instances.values() if instance.state in POOLED]
         for instance in pooled[size:]:
@@ -146,7 +182,9 @@ class AutoScalingGroup:
         """TerminateInstanceInAutoScalingGroup, or a failed health check. The group replaces the instance, unless the
         desired capacity is decremented."""
         instance = self.instances.get(id)
-        if instance is None or (instance.route is not None and instance.route.transition is Transition.TERMINATE):
+        route = instance.route if instance is not None else None
+        leaves = route is not None and route.transition is Transition.TERMINATE and route is not REPLACE_ROOT_VOLUME
+        if instance is None or leaves:
             return
         if decrement and instance.state in COUNTED:
             self.desired -= 1
@@ -190,6 +228,26 @@ class AutoScalingGroup:
         self.desired += 1
         self._state(instance, "Pending")
         self._later(lambda: self._arrive_if(instance, "Pending", "InService"))
+
+    def replace_root_volume(self, id: InstanceId) -> bool:
+        """StartInstanceRefresh with the strategy ReplaceRootVolume, for one instance in service. False for a group with
+        a warm pool, which AWS refuses."""
+        if self.has_warm_pool():
+            return False
+        self._begin(self.instances[id], REPLACE_ROOT_VOLUME)
+        return True
+
+    def force_delete(self, shown_for: float) -> None:
+        """Ends the group with its outstanding lifecycle actions, and terminates its instances.
+
+        EC2 shows them for so many seconds more.
+        """
+        self.desired = self.warm_pool_size = 0
+        for instance in list(self.instances.values()):
+            instance.waits.clear()
+            instance.route = None
+            self._ec2.terminate(instance.id, shown_for)
+            self._gone(instance)
 
     # What Auto Scaling does by itself.
 
@@ -255,6 +313,9 @@ class AutoScalingGroup:
             self._clock.after(REPLACEMENT_SECONDS, self._fill)
             self._begin(instance, TERMINATE_IN_POOL if route.destination is Place.WARM_POOL else TERMINATE)
             return
+        if abandoned and route is REPLACE_ROOT_VOLUME:
+            self._begin(instance, TERMINATE)
+            return
         if abandoned and self.retains:
             self._state(instance, f"{route.state}:Retained")
             return
@@ -266,6 +327,9 @@ class AutoScalingGroup:
             return  # it is on another route by now
         instance.route = None
         match route.destination:
+            case Place.GROUP if route is REPLACE_ROOT_VOLUME:
+                self._state(instance, "RootVolumeReplaced")
+                self._begin(instance, WITH_NEW_ROOT_VOLUME)
             case Place.GROUP:
                 self._state(instance, "InService")
             case Place.WARM_POOL:
@@ -301,10 +365,9 @@ class AutoScalingGroup:
         self._changed(instance.id, state)
 
     def _changed(self, id: InstanceId, state: str | None) -> None:
-        listing = {
-            instance.id: instance.state
-            for instance in self.instances.values()
-            if self.lists_warm_pool or not instance.state.startswith("Warmed:")
-        }
-        self._listed.record(listing)
+        self._states.record({instance.id: instance.state for instance in self.instances.values()})
         self._record(StateChanged(self._ec2.region, self.name, id, state))
+
+
+def _is_pooled(state: str) -> bool:
+    return state.startswith("Warmed:")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ringfence.core.events import SCHEDULE
 from ringfence.core.lifecycle import Transition
 from ringfence.core.model.identifiers import Region
+from ringfence_lab.emulator.partition import PARTITION
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.lifecycle import LifecycleAction
 
@@ -42,28 +43,31 @@ class EventBridge:
     def lifecycle_action(self, action: LifecycleAction) -> None:
         """Sends the event of an instance that waits for a hook.
 
-        Source: Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference".
+        Sources: Auto Scaling User Guide, "Amazon EC2 Auto Scaling event reference" and "Instance refresh replace root
+        volume lifecycle events".
         """
+        route = action.route
         number = len(self.emitted) + 1
         event = {
             "version": "0",
             "id": f"{self._hash()}-0000-4000-8000-{number:012x}",
-            "detail-type": DETAIL_TYPES[action.route.transition],
+            "detail-type": DETAIL_TYPES[route.transition],
             "source": "aws.autoscaling",
             "account": self._account,
             "time": self._time(),
             "region": self.region,
             "resources": [
-                f"arn:aws:autoscaling:{self.region}:{self._account}:autoScalingGroup:*:autoScalingGroupName/{action.group}"
+                f"arn:{PARTITION}:autoscaling:{self.region}:{self._account}:autoScalingGroup:*:autoScalingGroupName/{action.group}"
             ],
             "detail": {
                 "LifecycleActionToken": action.token,
                 "AutoScalingGroupName": action.group,
                 "LifecycleHookName": action.hook.name,
                 "EC2InstanceId": action.instance,
-                "LifecycleTransition": action.route.transition.value,
-                "Origin": action.route.origin.value,
-                "Destination": action.route.destination.value,
+                "LifecycleTransition": route.transition.value,
+                "Origin": route.origin.value,
+                "Destination": route.destination.value,
+                **({} if route.action is None else {"Action": route.action.value}),
             },
         }
         self.emitted.append(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import RowVersion
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.invocation import Invocation
@@ -66,7 +66,9 @@ class RuleChanged:
 class ActionCompleted:
     """A lifecycle action ended: by an answer, or (`by` is None) by its timeout or because another action abandoned.
 
-    Recorded before it takes effect, while the instance still has its addresses.
+    `by_token`: the answer named the action, not only the instance.
+
+    Recorded before it takes effect, while the instance still has its addresses. `began` is in seconds since the epoch.
     """
 
     region: Region
@@ -76,6 +78,8 @@ class ActionCompleted:
     result: HookResult
     to_group: bool
     by: Invocation | None
+    began: float
+    by_token: bool = False
 
     def __str__(self) -> str:
         answer = self.result.value if self.by else f"{self.result.value}, not by an invocation"
@@ -117,6 +121,17 @@ class AddressReleased:
 
     def __str__(self) -> str:
         return f"{self.address} of {self.instance} goes to a stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDeleted:
+    """A security group was deleted by an operator."""
+
+    region: Region
+    group: SecurityGroupId
+
+    def __str__(self) -> str:
+        return f"{self.group} in {self.region} is deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +196,7 @@ CloudChange = (
     | AddressReturned
     | RowWritten
     | RowDeleted
+    | GroupDeleted
     | ItemPut
     | TableRecreated
 )

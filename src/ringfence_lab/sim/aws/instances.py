@@ -23,7 +23,10 @@ Addresses = dict[AddressKind, tuple[Cidr, ...]]
 
 @dataclass(slots=True)
 class Ec2Instance:
-    """An instance. `elastic`: its public address is an Elastic IP, which it keeps when it stops."""
+    """An instance. `elastic`: its public address is an Elastic IP, which it keeps when it stops.
+
+    `ended` is when it was terminated, in seconds since the epoch.
+    """
 
     id: InstanceId
     group: str | None
@@ -31,6 +34,7 @@ class Ec2Instance:
     addresses: Addresses
     launched: int
     elastic: bool = False
+    ended: float | None = None
 
     def described(self) -> Instance:
         """The instance as DescribeInstances returns it."""
@@ -41,7 +45,8 @@ class Ec2:
     """A Region's instances.
 
     `assigns_public_addresses` is the subnet's setting. `address_seconds` is the delay between the launch and the
-    address. `had` are all addresses that each instance ever had.
+    address, `tag_seconds` the one between the launch and the tag: both may come a moment after the instance runs
+    (flocker #2237). `had` are all addresses that each instance ever had.
     """
 
     def __init__(
@@ -53,6 +58,8 @@ class Ec2:
         self.holders: dict[Cidr, Ec2Instance] = {}
         self.assigns_public_addresses = True
         self.address_seconds = 0.0
+        self.tag_seconds = 0.0
+        self._tags_to_come: dict[InstanceId, str] = {}
         self._number = number
         self._clock = clock
         self._record = record
@@ -67,6 +74,10 @@ class Ec2:
         private, v6 = self._private(self._launched)
         addresses: Addresses = {AddressKind.PRIVATE_IPV4: (private,), AddressKind.IPV6: (v6,)}
         instance = Ec2Instance(id, group, Power.RUNNING, addresses, int(self._clock.now()))
+        if group is not None and self.tag_seconds:
+            instance.group = None
+            self._tags_to_come[id] = group
+            self._clock.after(self.tag_seconds, lambda: self._tag_late(id))
         self.instances[id] = instance
         self.holders[private] = self.holders[v6] = instance
         self.had |= {(id, private), (id, v6)}
@@ -84,8 +95,10 @@ class Ec2:
 
         Source: EC2 User Guide, "Amazon EC2 instance IP addressing".
         """
-        instance = self.instances[id]
-        if instance.power is not Power.RUNNING or (instance.addresses.get(AddressKind.PUBLIC_IPV4) and not elastic):
+        instance = self.instances.get(id)
+        if instance is None or instance.power is not Power.RUNNING:
+            return
+        if instance.addresses.get(AddressKind.PUBLIC_IPV4) and not elastic:
             return
         self._release_public(instance)
         instance.elastic = elastic
@@ -114,8 +127,8 @@ class Ec2:
         self._give(instance, kind, address)
         self._changed(instance)
 
-    def terminate(self, id: InstanceId) -> None:
-        """Terminates the instance and releases its addresses immediately."""
+    def terminate(self, id: InstanceId, shown_for: float = TERMINATED_STAYS_SECONDS) -> None:
+        """Terminates the instance and releases its addresses immediately. It is shown for so many seconds more."""
         instance = self.instances.get(id)
         if instance is None or instance.power is Power.TERMINATED:
             return
@@ -123,9 +136,9 @@ class Ec2:
         for addresses in instance.addresses.values():
             for address in addresses:
                 self.holders.pop(address, None)
-        instance.power, instance.addresses = Power.TERMINATED, {}
+        instance.power, instance.addresses, instance.ended = Power.TERMINATED, {}, self._clock.now()
         self._changed(instance)
-        self._clock.after(TERMINATED_STAYS_SECONDS, lambda: self._forget(id))
+        self._clock.after(shown_for, lambda: self._forget(id))
 
     def stop(self, id: InstanceId) -> None:
         """Stops the instance: its public address is released, unless it is an Elastic IP."""
@@ -145,8 +158,14 @@ class Ec2:
 
     def tag(self, id: InstanceId, group: str | None) -> None:
         """Sets or removes the tag, as Auto Scaling does when it attaches or detaches an instance."""
+        self._tags_to_come.pop(id, None)
         self.instances[id].group = group
         self._changed(self.instances[id])
+
+    def _tag_late(self, id: InstanceId) -> None:
+        group = self._tags_to_come.pop(id, None)
+        if group is not None and id in self.instances:
+            self.tag(id, group)
 
     def of_groups(self, names: Iterable[str], age: float) -> Mapping[InstanceId, Instance]:
         """DescribeInstances by the group's tag, as it answered `age` seconds ago."""

@@ -1,12 +1,12 @@
 """The routes of an instance through the lifecycle of its Auto Scaling group, and the hooks that hold it there.
 
 Sources: Amazon EC2 Auto Scaling User Guide, "Instance lifecycle", "How lifecycle hooks work", "Use lifecycle hooks
-with a warm pool". Pure values: no clock, no group.
+with a warm pool", "Replace root volumes during instance refresh". Pure values: no clock, no group.
 """
 
 from dataclasses import dataclass, field
 
-from ringfence.core.events import Place
+from ringfence.core.events import Action, Place
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId
 
@@ -19,7 +19,10 @@ Source: Auto Scaling User Guide, "How lifecycle hooks work", the global timeout.
 POOLED = ("Warmed:Stopped", "Warmed:Running")
 """The states of an instance that is ready in the warm pool."""
 
-COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")
+REPLACING = ("ReplacingRootVolume", "ReplacingRootVolume:Wait", "ReplacingRootVolume:Proceed", "RootVolumeReplaced")
+"""The states of an instance whose root volume is replaced. It keeps its addresses and its group."""
+
+COUNTED = ("Pending", "Pending:Wait", "Pending:Proceed", "InService", *REPLACING)
 """The states that count for the desired capacity."""
 
 
@@ -41,6 +44,7 @@ class Route:
     origin: Place
     destination: Place
     state: str
+    action: Action | None = None
 
 
 LAUNCH = Route(Transition.LAUNCH, Place.EC2, Place.GROUP, "Pending")
@@ -49,6 +53,10 @@ OUT_OF_POOL = Route(Transition.LAUNCH, Place.WARM_POOL, Place.GROUP, "Pending")
 TERMINATE = Route(Transition.TERMINATE, Place.GROUP, Place.EC2, "Terminating")
 BACK_INTO_POOL = Route(Transition.TERMINATE, Place.GROUP, Place.WARM_POOL, "Warmed:Pending")
 TERMINATE_IN_POOL = Route(Transition.TERMINATE, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
+REPLACE_ROOT_VOLUME = Route(
+    Transition.TERMINATE, Place.GROUP, Place.GROUP, "ReplacingRootVolume", Action.REPLACE_ROOT_VOLUME
+)
+WITH_NEW_ROOT_VOLUME = Route(Transition.LAUNCH, Place.GROUP, Place.GROUP, "Pending", Action.REPLACE_ROOT_VOLUME)
 
 
 @dataclass(frozen=True, slots=True)

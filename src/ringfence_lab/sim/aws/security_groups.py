@@ -10,11 +10,12 @@ from enum import Enum
 from ipaddress import ip_network
 
 from ringfence.core.errors import Permanent, Refusal, Refused
-from ringfence.core.model.addresses import Cidr, is_ipv6
-from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import PrefixListId, Region, RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import DESCRIPTION_LIMIT, Label, Opening, Rule, is_describable
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists, count_rules
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleChanged, RuleMade, RuleRevoked
 from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS, Past
@@ -53,7 +54,10 @@ class Refusals:
 
 
 class SecurityGroup:
-    """One security group with its inbound rules. `quota` is for each address family."""
+    """One security group with its inbound rules. `quota` is for each address family.
+
+    `prefix_lists` are those of the Region.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class SecurityGroup:
         clock: VirtualClock,
         record: Callable[[CloudChange], None],
         quota: int,
+        prefix_lists: PrefixLists | None = None,
     ) -> None:
         self.id = id
         self.region = region
@@ -71,6 +76,8 @@ class SecurityGroup:
         self._record = record
         self._sources: dict[Source, RuleId] = {}
         self._used = [0, 0]  # of IPv4, and of IPv6
+        self._is_deleted = False
+        self._prefix_lists = {} if prefix_lists is None else prefix_lists
         self._made = 0
         self._past: Past[tuple[Rule, ...]] = Past(clock, (), RULES_REMEMBERED_SECONDS)
 
@@ -96,7 +103,7 @@ class SecurityGroup:
         return None if id is None else self.rules[id]
 
     def used(self, *, ipv6: bool) -> int:
-        """The number of rules in the family. A rule whose source is a group or a prefix list counts in both."""
+        """The number of rules in the family, as the quota counts them."""
         return self._used[ipv6]
 
     def authorize(self, additions: Sequence[Addition], by: Invocation | None) -> tuple[Rule, ...]:
@@ -153,6 +160,12 @@ class SecurityGroup:
 
     # Actions of an operator.
 
+    def delete(self) -> None:
+        """DeleteSecurityGroup: it has no rules any more, and gets none."""
+        self.rules.clear()
+        self._sources.clear()
+        self._is_deleted = True
+
     def allow(self, cidr: str, ports: str = "tcp/22", description: str = "by hand") -> RuleId:
         """Adds a rule for a CIDR, in canonical form as EC2 stores it. Raises Refused."""
         parsed, canonical = PortRange.parse(ports), Cidr(str(ip_network(cidr, strict=False)))
@@ -162,9 +175,17 @@ class SecurityGroup:
         """Adds a rule whose source is a security group, such as the group itself. Raises Refused."""
         return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), source_group=group))
 
-    def allow_prefix_list(self, name: str, ports: str) -> RuleId:
-        """Adds a rule whose source is a prefix list; it counts as one rule here. Raises Refused."""
-        return self._by_hand(self._rule(PortRange.parse(ports), None, name))
+    def allow_itself(self, ports: Sequence[PortRange]) -> None:
+        """Adds all rules by which the group admits itself on the ports, or none. Raises Refused."""
+        self._put([replace(self._rule(range_, None, ""), source_group=self.id) for range_ in ports], None)
+
+    def admits_itself(self) -> bool:
+        """Whether the group admits itself on any port."""
+        return any(rule.source_group == self.id for rule in self.rules.values())
+
+    def allow_prefix_list(self, id: PrefixListId, ports: str) -> RuleId:
+        """Adds a rule whose source is a prefix list, which counts as the list's maximum of entries. Raises Refused."""
+        return self._by_hand(replace(self._rule(PortRange.parse(ports), None, ""), prefix_list=id))
 
     def revoke_by_hand(self, id: RuleId) -> None:
         """Removes a rule. Raises Refused."""
@@ -195,6 +216,8 @@ class SecurityGroup:
         return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
 
     def _put(self, rules: Sequence[Rule], by: Invocation | None) -> None:
+        if self._is_deleted:
+            raise Refused(Refusal.NOT_FOUND, f"InvalidGroup.NotFound: {self.id}")
         sources = [_source(rule) for rule in rules]
         if len(set(sources)) < len(rules):
             raise Refused(Refusal.MALFORMED, "InvalidParameterValue: the same permission appears more than once")
@@ -218,7 +241,7 @@ class SecurityGroup:
         for source in map(_source, rules):
             if source in self._sources:
                 return Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
-        for family, more in enumerate(map(sum, zip(*map(_weights, rules), strict=True))):
+        for family, more in enumerate(self._weights(rules)):
             if more and self._used[family] + more > self.quota:
                 used = f"{self._used[family]} and {more} more, of {self.quota}"
                 return Refused(Refusal.QUOTA, f"RulesPerSecurityGroupLimitExceeded: {used}")
@@ -235,8 +258,12 @@ class SecurityGroup:
         return made
 
     def _count(self, rule: Rule, sign: int) -> None:
-        for family, weight in enumerate(_weights(rule)):
+        for family, weight in enumerate(self._weights([rule])):
             self._used[family] += sign * weight
+
+    def _weights(self, rules: Sequence[Rule]) -> tuple[int, int]:
+        count = count_rules(rules, self._prefix_lists)
+        return count.ipv4, count.ipv6
 
     def _check(self, rule: Rule) -> None:
         if len(rule.description) > DESCRIPTION_LIMIT or not is_describable(rule.description):
@@ -248,8 +275,23 @@ class SecurityGroup:
 class SecurityGroupStore:
     """All security groups of a Region."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self.groups: dict[SecurityGroupId, SecurityGroup] = {}
+        self._existing: Past[frozenset[SecurityGroupId]] = Past(clock, frozenset())
+
+    def add(self, group: SecurityGroup) -> None:
+        """CreateSecurityGroup."""
+        self.groups[group.id] = group
+        self._existing.record(frozenset(self.groups))
+
+    def delete(self, id: SecurityGroupId) -> None:
+        """DeleteSecurityGroup, with all its rules. Their addresses are admitted nowhere any more."""
+        self.groups.pop(id).delete()
+        self._existing.record(frozenset(self.groups))
+
+    def existing(self, age: float = 0.0) -> frozenset[SecurityGroupId]:
+        """DescribeSecurityGroups, as it answered `age` seconds ago."""
+        return self._existing.seconds_ago(age)
 
     def described(self, ids: Iterable[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """DescribeSecurityGroupRules, as it answered `age` seconds ago. A group that does not exist has no rules.
@@ -266,11 +308,4 @@ class SecurityGroupStore:
 
 
 def _source(rule: Rule) -> Source:
-    return rule.opening or (rule.ports, rule.source_group or rule.description)
-
-
-def _weights(rule: Rule) -> tuple[int, int]:
-    """How much the rule counts in IPv4 and in IPv6."""
-    if rule.opening is None:
-        return 1, 1
-    return (0, 1) if is_ipv6(rule.opening.cidr) else (1, 0)
+    return rule.opening or (rule.ports, rule.source_group or rule.prefix_list or rule.description)

@@ -38,6 +38,7 @@ class DynamoDbTable:
     def __init__(self, region: Region, now: Callable[[], float], record: Callable[[CloudChange], None]) -> None:
         self.region = region
         self.exists = True
+        self.created_at = now()
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
@@ -59,6 +60,11 @@ class DynamoDbTable:
             {key: roster for key, roster in sorted(self.rosters.items()) if key.region == region},
             {key: bad for key, bad in sorted(self.bad.items()) if key.region == region},
         )
+
+    def describe(self) -> float:
+        """When it was created, in seconds since the epoch. Raises NotDeployed."""
+        self._must_exist()
+        return self.created_at
 
     def replace(self, roster: Roster, version_read: RowVersion, by: Invocation | None) -> None:
         """See `interfaces.RosterTable.replace`."""
@@ -102,8 +108,9 @@ class DynamoDbTable:
         self._record(ItemPut(self.region, key))
 
     def recreate(self) -> None:
-        """Deletes the table and deploys it again, empty."""
+        """Deletes the table, if there is one, and deploys it, empty."""
         self.exists = True
+        self.created_at = self._now()
         for items in (self.rosters, self.bad, self.held, self._as_written):
             items.clear()
         self._record(TableRecreated(self.region))

@@ -62,6 +62,7 @@ class Function:
                 [ReadMessage.read(message.id, message.body) for message in batch],
                 reconcile_events,
                 has_time=lambda: services.clock.now() - started < ATTEMPT_STARTS_WITHIN,
+                now=services.clock.now,
             )
         except Killed:
             return

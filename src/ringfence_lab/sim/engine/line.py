@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from ringfence.core.errors import Permanent, Retry, RingfenceError
+from ringfence.core.errors import Denied, Retry, RingfenceError
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, CallFaults, Effect
@@ -47,7 +47,7 @@ class Line:
     ) -> T:
         """Makes the call. `effect` receives the age, in seconds, of the state that it must answer from.
 
-        Raises what the effect raises, Retry or Permanent because of a fault, and Killed.
+        Raises what the effect raises, Retry or Denied because of a fault, and Killed.
         """
         self._waiting.pause()
         if self._invocation.killed:
@@ -76,7 +76,7 @@ class Line:
             case Effect.THROTTLE:
                 raise Retry(f"{description}: RequestLimitExceeded")
             case Effect.DENY:
-                raise Permanent(f"{description}: UnauthorizedOperation")
+                raise Denied(f"{description}: UnauthorizedOperation")
             case Effect.UNREACHABLE:
                 self._wait(fault.seconds)
                 raise Retry(f"{description} got no answer")

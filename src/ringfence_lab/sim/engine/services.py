@@ -2,23 +2,33 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from ringfence.core.errors import Permanent
 from ringfence.core.lifecycle import HookResult
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
-from ringfence.core.observation import Instance
+from ringfence.core.observation import Described, Instance, without_contradictions
 from ringfence.core.plan import Addition
+from ringfence.core.rule_count import PrefixLists
+from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.line import Line
 from ringfence_lab.sim.invocation import Invocation
 
+T = TypeVar("T")
+
 OPERATIONS = (
     "DescribeAutoScalingGroups",
+    "DescribeWarmPool",
     "DescribeInstances",
     "DescribeSecurityGroupRules",
+    "DescribeSecurityGroups",
+    "DescribeManagedPrefixLists",
     "Scan",
     "Query",
+    "DescribeTable",
     "PutItem",
     "DeleteItem",
     "AuthorizeSecurityGroupIngress",
@@ -40,12 +50,17 @@ class SimulatedAutoScaling:
     def groups(self, names: Sequence[str]) -> Mapping[str, Mapping[InstanceId, str]]:
         """See `interfaces.AutoScaling.groups`."""
         groups = self.region.groups
-        return self.line.call(
-            self.region.name,
-            "autoscaling",
+        shown = self._describe(
             "DescribeAutoScalingGroups",
-            lambda age: {name: groups[name].listed(age) for name in names if name in groups},
+            lambda age: {
+                name: (groups[name].listed(age), groups[name].has_warm_pool(age)) for name in names if name in groups
+            },
         )
+        pools = {name: self._describe("DescribeWarmPool", groups[name].pooled) for name in shown if shown[name][1]}
+        return {name: without_contradictions(listed, pools.get(name, {})) for name, (listed, _) in shown.items()}
+
+    def _describe(self, operation: str, answer: Callable[[float], T]) -> T:
+        return self.line.call(self.region.name, "autoscaling", operation, answer)
 
     def complete(self, group: str, hook: str, instance: InstanceId, token: str | None, result: HookResult) -> bool:
         """See `interfaces.AutoScaling.complete`."""
@@ -53,9 +68,14 @@ class SimulatedAutoScaling:
             self.region.name,
             "autoscaling",
             "CompleteLifecycleAction",
-            lambda _: self.region.groups[group].complete(hook, instance, result, self.invocation, token),
+            lambda _: self._group(group).complete(hook, instance, result, self.invocation, token),
             mutating=True,
         )
+
+    def _group(self, name: str) -> AutoScalingGroup:
+        if name not in self.region.groups:
+            raise Permanent(f"ValidationError: AutoScalingGroup name not found: {name}")
+        return self.region.groups[name]
 
 
 @dataclass(slots=True)
@@ -69,9 +89,11 @@ class SimulatedInstances:
         """See `interfaces.Instances.of_groups`."""
         return self._describe(lambda age: self.region.ec2.of_groups(names, age))
 
-    def by_id(self, ids: Iterable[InstanceId]) -> Mapping[InstanceId, Instance]:
+    def by_id(self, ids: Iterable[InstanceId]) -> Described:
         """See `interfaces.Instances.by_id`."""
-        return self._describe(lambda age: self.region.ec2.by_id(ids, age))
+        wanted = frozenset(ids)
+        found = self._describe(lambda age: self.region.ec2.by_id(wanted, age))
+        return Described(found, wanted - found.keys())
 
     def _describe(self, answer: Callable[[float], Mapping[InstanceId, Instance]]) -> Mapping[InstanceId, Instance]:
         return self.line.call(self.region.name, "ec2", "DescribeInstances", answer)
@@ -95,6 +117,23 @@ class SimulatedSecurityGroups:
         groups = self.region.security_groups.groups
         self.invocation.read_old_rules.update(id for id in ids if id in groups and groups[id].is_shown_late)
         return self.region.security_groups.described(ids, age)
+
+    def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
+        """See `interfaces.SecurityGroups.missing`."""
+        existing = self.region.security_groups.existing
+        return self.line.call(
+            self.region.name, "ec2", "DescribeSecurityGroups", lambda age: frozenset(groups) - existing(age)
+        )
+
+    def prefix_lists(self, ids: Sequence[PrefixListId]) -> PrefixLists:
+        """See `interfaces.SecurityGroups.prefix_lists`."""
+        existing = self.region.prefix_lists
+        return self.line.call(
+            self.region.name,
+            "ec2",
+            "DescribeManagedPrefixLists",
+            lambda _: {id: existing[id] for id in ids if id in existing},
+        )
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
         """See `interfaces.SecurityGroups.authorize`."""
@@ -138,6 +177,10 @@ class SimulatedRosterTable:
     def rows(self) -> Rows:
         """See `interfaces.RosterTable.rows`."""
         return self.line.call(self.region.name, "dynamodb", "Scan", lambda _: self.region.table.scan())
+
+    def created_at(self) -> float:
+        """See `interfaces.RosterTable.created_at`."""
+        return self.line.call(self.region.name, "dynamodb", "DescribeTable", lambda _: self.region.table.describe())
 
     def rows_of(self, region: Region) -> Rows:
         """See `interfaces.RosterTable.rows_of`."""

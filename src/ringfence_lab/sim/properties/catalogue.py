@@ -1,7 +1,8 @@
 """Lists the properties of a change: which checks run on which kind of change, in their order.
 
 More properties are checked when an invocation ends (`launches_are_answered_without_the_table`,
-`strangers_are_not_admitted`, `unknown_owners_are_reported`), and after healing (`convergence`, `siege`).
+`new_events_outlive_a_denial`, `strangers_are_not_admitted`, `unknown_owners_are_reported`,
+`ended_instances_have_no_door`, `open_doors_at_home_are_counted`), and after healing (`convergence`, `siege`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +15,13 @@ from ringfence_lab.sim.properties.departures import (
     new_rules_get_a_second_look,
     terminations_are_released_first,
 )
+from ringfence_lab.sim.properties.deployments import launches_wait_for_new_peers
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
-from ringfence_lab.sim.properties.launches import launches_are_abandoned_only_without_room, launches_are_admitted_first
+from ringfence_lab.sim.properties.launches import (
+    launches_are_abandoned_only_without_room,
+    launches_are_admitted_first,
+    launches_need_an_own_security_group,
+)
 from ringfence_lab.sim.properties.members import (
     members_in_service_stay_admitted,
     rules_are_added_before_others_are_removed,
@@ -45,6 +51,8 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
     LabelChanged: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
     ActionCompleted: (
         launches_are_admitted_first,
+        launches_wait_for_new_peers,
+        launches_need_an_own_security_group,
         launches_are_abandoned_only_without_room,
         terminations_are_released_first,
         new_rules_get_a_second_look,

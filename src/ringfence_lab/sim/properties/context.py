@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.freshness import STALE_SECONDS
+from ringfence.core.hook_decision import STILL_WAITS
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
+from ringfence_lab.sim.aws.lifecycle import REPLACING, WITH_NEW_ROOT_VOLUME
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.invocation import Invocation
 
-IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed"})
+IN_SERVICE = frozenset({"InService", "EnteringStandby", "Standby", "Pending:Proceed", *REPLACING})
 """The states of a member that was admitted."""
 
 LAUNCHING = frozenset({"Pending", "Pending:Wait"})
@@ -38,7 +40,9 @@ class Memory:
     `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
     more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
     another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
-    such a row.
+    such a row. `replacing`: when each instance last waited for the replacement of its root volume.
+    `admits_itself`: when each security group last got or lost a rule by which it admits itself.
+    `known_groups`: when each Region's table first had each security group. `deleted`: when each was deleted.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -50,6 +54,9 @@ class Memory:
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
     removed_by_hand: dict[tuple[SecurityGroupId, Opening], float] = field(default_factory=dict)
     changed_by_hand: dict[RuleId, float] = field(default_factory=dict)
+    admits_itself: dict[SecurityGroupId, float] = field(default_factory=dict)
+    known_groups: dict[tuple[Region, SecurityGroupId], float] = field(default_factory=dict)
+    deleted: dict[SecurityGroupId, float] = field(default_factory=dict)
     returned: dict[Cidr, float] = field(default_factory=dict)
     announced: dict[Region, float] = field(default_factory=dict)
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
@@ -58,6 +65,7 @@ class Memory:
     forgot: dict[Region, float] = field(default_factory=dict)
     forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
     replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
+    replacing: dict[InstanceId, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +104,14 @@ class CheckContext:
         return described.of_kinds(self.settings[home].address_kinds)[:ADDRESSES]
 
     def security_groups(self, region: Region) -> list[SecurityGroup]:
-        """The groups that the Region's engine manages."""
+        """The groups that the Region's engine manages, as far as they exist."""
         groups = self.cloud.regions[region].security_groups.groups
-        return [groups[id] for id in self.settings[region].security_groups]
+        return [groups[id] for id in self.settings[region].security_groups if id in groups]
+
+    def deleted_groups(self, region: Region) -> list[SecurityGroupId]:
+        """The groups that the Region's engine should manage, and that do not exist."""
+        groups = self.cloud.regions[region].security_groups.groups
+        return [id for id in self.settings[region].security_groups if id not in groups]
 
     def state(self, instance: InstanceId) -> str | None:
         """The lifecycle state of an instance in its group, in any Region; None if no group lists it."""
@@ -107,6 +120,32 @@ class CheckContext:
                 if instance in group.instances:
                     return group.instances[instance].state
         return None
+
+    def serves(self, instance: InstanceId) -> bool:
+        """Whether an instance was admitted and stays a member. With a new root volume, it is `Pending` once more."""
+        for region in self.cloud.regions.values():
+            for group in region.groups.values():
+                if (found := group.instances.get(instance)) is not None:
+                    return found.state in IN_SERVICE or (
+                        found.state in LAUNCHING and found.route is WITH_NEW_ROOT_VOLUME
+                    )
+        return False
+
+    def may_seem_replacing(self, instance: InstanceId, by: Invocation) -> bool:
+        """Whether the invocation may have listed the instance while it waited for the replacement of its root volume,
+        though it waits for its termination by now: the same hook holds both, and the instance id names both."""
+        at = self.memory.replacing.get(instance)
+        lag = REMEMBERED_SECONDS if by.misled else 0.0
+        return at is not None and self.now() - at <= STILL_WAITS + lag
+
+    def could_add(self, home: Region, group: SecurityGroup, by: Invocation) -> bool:
+        """Whether the invocation could add rules to a peer's group: its Region knew the group, which had ports."""
+        known = self.memory.known_groups.get((home, group.id))
+        return known is not None and known < by.started and not self.had_no_ports(group, by)
+
+    def had_no_ports(self, group: SecurityGroup, by: Invocation) -> bool:
+        """Whether the group admitted itself on no port at some time during the invocation."""
+        return not group.admits_itself() or self.memory.admits_itself.get(group.id, -1.0) >= by.started
 
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""

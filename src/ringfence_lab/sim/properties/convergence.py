@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import ANNOUNCEMENT, Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import MemberState, Roster, Rows
-from ringfence.core.model.rules import Opening
+from ringfence.core.model.rules import Opening, Rule
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.properties.context import IN_SERVICE, LAUNCHING, CheckContext
 
@@ -22,7 +22,7 @@ def unconverged(context: CheckContext) -> Iterator[str]:
         ports = context.cloud.managed_ports(context.settings[region])
         wanted = {Opening(range_, cidr) for cidrs in members.values() for cidr in cidrs for range_ in ports}
         for group in context.security_groups(region):
-            owned = {rule.opening for rule in group.rules.values() if rule.label(context.cloud.cluster) is not None}
+            owned = {rule.opening for rule in group.rules.values() if _must_have_owner(context, rule)}
             lacking = {opening for opening in wanted if group.admits(opening) is None}
             if owned - wanted:
                 yield f"{group.id} still admits {_sorted(str(opening) for opening in owned - wanted)}"
@@ -45,6 +45,26 @@ def _unmirrored(
             continue
         if rule.opening not in wanted and rule.opening.ports in ports:
             yield f"{group.id} still has {rule}, which mirror mode removes"
+
+
+def _must_have_owner(context: CheckContext, rule: Rule) -> bool:
+    """Whether the rule must go without an owner.
+
+    It need not if its group does not exist and no row of the group does: then nothing says who its members were, and an
+    operator who corrects the configuration decides.
+    """
+    label = rule.label(context.cloud.cluster)
+    if label is None:
+        return False
+    region = context.cloud.regions.get(label.roster.region)
+    return region is None or label.roster in region.table.rosters or not _has_lost_its_group(context, label.roster)
+
+
+def _has_lost_its_group(context: CheckContext, key: RosterKey) -> bool:
+    """Whether the roster is of a group that is configured and does not exist."""
+    region = context.cloud.regions.get(key.region)
+    is_configured = region is not None and key.asg in context.settings[region.name].auto_scaling_groups
+    return region is not None and is_configured and key.asg not in region.groups
 
 
 def _wrong_labels(context: CheckContext, group: SecurityGroup) -> Iterator[str]:
@@ -105,7 +125,7 @@ def _strange_rows(context: CheckContext) -> Iterator[str]:
     for region in context.cloud.regions.values():
         rows = Rows(region.table.rosters, region.table.bad)
         for key in rows.versions():
-            if key.region not in context.settings:
+            if key.region not in context.settings or (key in rows.bad and _has_lost_its_group(context, key)):
                 continue
             if key in rows.bad:
                 yield f"{region.name} has a row {key} that cannot be trusted: {rows.bad[key].reason}"
@@ -116,11 +136,9 @@ def _strange_rows(context: CheckContext) -> Iterator[str]:
 
 
 def _waiting_instances(context: CheckContext) -> Iterator[str]:
-    """Without those that no describe lists and whose event is lost: only their heartbeat ends them."""
     for region in context.cloud.regions.values():
         for group in region.groups.values():
-            listed = group.listed()
-            waiting = [instance.id for instance in group.instances.values() if instance.waits and instance.id in listed]
+            waiting = [instance.id for instance in group.instances.values() if instance.waits]
             if waiting:
                 yield f"{region.name}/{group.name}: {_sorted(waiting)} still waits"
 

@@ -32,6 +32,8 @@ def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> I
         if region != home and not _must_be_current(context, region, change.by):
             continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
+            if region != home and not context.could_add(home, group, change.by):
+                continue
             for opening in openings:
                 lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
                 if lacking and (region == home or _had_room(context, group, opening, change.by)):
@@ -44,13 +46,28 @@ def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by:
     return not shrunk and group.used(ipv6=":" in opening.cidr) < group.quota
 
 
+def launches_need_an_own_security_group(context: CheckContext, change: CloudChange) -> Iterator[str]:
+    """A launch never continues while a security group of its own Region does not exist: it may not be reachable."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
+        return
+    if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
+        return
+    for id in context.deleted_groups(change.region):
+        if context.memory.deleted.get(id, 0.0) < change.by.started and context.openings(change.region, change.instance):
+            yield f"{change.by} continued {change.instance}, and {id} does not exist"
+
+
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have updated the peer before it answered a launch."""
+    announced = context.memory.announced.get(peer)
+    return announced is not None and announced < by.started and could_reach(context, peer, by)
+
+
+def could_reach(context: CheckContext, peer: Region, by: Invocation) -> bool:
+    """Whether nothing kept the invocation from the peer in time, nor from knowing what the tables say of it."""
     late = context.now() - by.started > context.settings[by.home].peer_deadline
     had_table = (by.home, "dynamodb") not in by.disturbed
-    announced = context.memory.announced.get(peer)
-    is_known = announced is not None and announced < by.started
-    return not late and had_table and by.reached(peer) and is_known and not _is_in_doubt(context, peer, by)
+    return not late and had_table and by.reached(peer) and not _is_in_doubt(context, peer, by)
 
 
 def _is_in_doubt(context: CheckContext, peer: Region, by: Invocation) -> bool:
@@ -79,6 +96,9 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
     home = context.cloud.regions[by.home]
     if by.killed or by.misled or by.disturbed != {(by.home, "dynamodb")}:
         return
+    groups = context.security_groups(by.home)
+    if context.deleted_groups(by.home) or any(context.had_no_ports(group, by) for group in groups):
+        return
     of_table = [call for call in context.cloud.calls if call.invocation is by and call.service == "dynamodb"]
     if len(of_table) > 1:
         return
@@ -89,13 +109,19 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
                 continue
             if not context.openings(by.home, instance.id) or _is_labelled_otherwise(context, by.home, instance.id):
                 continue
-            if all(action.began < by.started for action in instance.waits.values()):
+            if all(action.began + group.inactive_seconds < by.started for action in instance.waits.values()):
                 yield f"{by} could not read its table, and did not answer {instance.id}"
 
 
 def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str]:
     """An undisturbed invocation answers every launch that its group lists and that has an address, however old the
-    rules are that it was shown."""
+    rules are that it was shown.
+
+    Exceptions: a Region that can admit nobody, which is an error, and one whose peer may be in the middle of its
+    deployment.
+    """
+    if not by.calls or by.error is not None or _may_wait_for_a_new_peer(context, by):
+        return
     home = context.cloud.regions[by.home]
     unconfirmed = {
         event.label.instance
@@ -108,9 +134,16 @@ def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str
             if instance is None or instance.state != "Pending:Wait" or id in unconfirmed:
                 continue
             launched = home.ec2.instances[id].launched
-            waits = all(action.began < by.started for action in instance.waits.values())
-            if waits and launched <= by.started - SETTLED_SECONDS and context.openings(by.home, id):
+            waits = [action.began + group.inactive_seconds < by.started for action in instance.waits.values()]
+            if all(waits) and launched <= by.started - SETTLED_SECONDS and context.openings(by.home, id):
                 yield f"{by} did not answer {id}"
+
+
+def _may_wait_for_a_new_peer(context: CheckContext, by: Invocation) -> bool:
+    """Whether a peer has a table, and had announced nothing when the invocation began."""
+    announced = context.memory.announced
+    peers = (region for region in context.cloud.regions.values() if region.name != by.home and region.table.exists)
+    return any(announced.get(peer.name, by.started) >= by.started for peer in peers)
 
 
 def _is_labelled_otherwise(context: CheckContext, home: Region, instance: InstanceId) -> bool:

@@ -11,7 +11,7 @@ from ringfence_lab.sim.aws.instances import Ec2Instance
 from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.invocation import Invocation
-from ringfence_lab.sim.properties.context import IN_SERVICE, CheckContext
+from ringfence_lab.sim.properties.context import CheckContext
 
 
 def members_in_service_stay_admitted(context: CheckContext, change: CloudChange) -> Iterator[str]:
@@ -40,9 +40,8 @@ def members_in_service_stay_admitted(context: CheckContext, change: CloudChange)
             continue
         if _was_unknown_to_the_writer(context, change.rule, holder.id):
             continue
-        state = context.state(holder.id)
-        if state in IN_SERVICE:
-            yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {state}"
+        if context.serves(holder.id):
+            yield f"{change.by} revoked {change.rule}, the address of {holder.id} in {context.state(holder.id)}"
 
 
 def _was_misled(context: CheckContext, rule: Rule, by: Invocation) -> bool:

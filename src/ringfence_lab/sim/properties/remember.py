@@ -1,6 +1,7 @@
 """Updates the memory with each change, after the change was checked. It must not know any property."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from ringfence.core.lifecycle import HookResult, Transition
@@ -10,6 +11,7 @@ from ringfence_lab.sim.aws.history import (
     ActionCompleted,
     AddressReturned,
     CloudChange,
+    GroupDeleted,
     ItemPut,
     LabelChanged,
     RowDeleted,
@@ -31,6 +33,7 @@ def remember(context: CheckContext, change: CloudChange) -> None:
 
 
 def _rule_made(context: CheckContext, change: RuleMade) -> None:
+    _self_rule_changed(context, change.rule)
     if change.by is None or change.rule.opening is None:
         return
     context.memory.makers[change.rule.id] = change.by
@@ -56,7 +59,13 @@ def _rule_relabelled(context: CheckContext, change: LabelChanged) -> None:
     _admission_by_rule(context, change.rule)
 
 
+def _self_rule_changed(context: CheckContext, rule: Rule) -> None:
+    if rule.source_group == rule.group:
+        context.memory.admits_itself[rule.group] = context.now()
+
+
 def _rule_revoked(context: CheckContext, change: RuleRevoked) -> None:
+    _self_rule_changed(context, change.rule)
     context.memory.shrunk[change.rule.group] = context.now()
     if change.by is None and change.rule.opening is not None:
         context.memory.removed_by_hand[change.rule.group, change.rule.opening] = context.now()
@@ -75,6 +84,11 @@ def _address_returned(context: CheckContext, change: AddressReturned) -> None:
 
 
 def _state_changed(context: CheckContext, change: StateChanged) -> None:
+    memory, now = context.memory, context.now()
+    if change.state == "ReplacingRootVolume:Wait":
+        memory.replacing[change.instance] = inf
+    elif change.instance in memory.replacing:
+        memory.replacing[change.instance] = min(now, memory.replacing[change.instance])
     _listing_changed(context, (RosterKey(change.region, change.group), change.instance), change.state)
     if change.state not in IN_SERVICE and change.state not in LAUNCHING:
         context.memory.admitted.pop(change.instance, None)
@@ -121,8 +135,15 @@ def _row_deleted(context: CheckContext, change: RowDeleted) -> None:
     _row_replaced(context, change.region, change.key)
 
 
+def _group_deleted(context: CheckContext, change: GroupDeleted) -> None:
+    context.memory.deleted[change.group] = context.now()
+
+
 def _row_written(context: CheckContext, change: RowWritten) -> None:
     _row_replaced(context, change.region, change.key)
+    row = context.cloud.regions[change.region].table.rosters.get(change.key)
+    for group in row.security_groups if row is not None else ():
+        context.memory.known_groups.setdefault((change.region, group), context.now())
     if change.region == change.key.region:
         context.memory.announced.setdefault(change.region, context.now())
         if change.by is not None:
@@ -142,7 +163,7 @@ def _departures_written(context: CheckContext, change: RowWritten) -> None:
 def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
     if change.by is None:
         return
-    if change.transition is Transition.TERMINATE:
+    if change.transition is Transition.TERMINATE and not change.to_group:
         context.memory.released[change.region, change.instance] = context.now()
     elif change.result is HookResult.CONTINUE:
         _admission_by_answer(context, change)
@@ -166,6 +187,7 @@ _UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     RuleChanged: _rule_changed,
     ActionCompleted: _action_completed,
     AddressReturned: _address_returned,
+    GroupDeleted: _group_deleted,
     ItemPut: _item_put,
     RowDeleted: _row_deleted,
     RowWritten: _row_written,

@@ -13,8 +13,11 @@ from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.properties.context import CheckContext
 
-SECONDS_PER_INVOCATION = 3.0
-"""The most that unconfirmed events may delay one invocation. Source: docs/security.md."""
+SECONDS_PER_INVOCATION = 5.0
+"""The most that one invocation may pause. Source: docs/security.md."""
+SOON = 2.5
+"""Seconds within which AWS's answers settle, so that one invocation still serves an instance: addresses, and hooks that
+are not active yet. Less than what an engine waits for."""
 LAGS = (0.0, 0.0, 1.0, 2.9)
 """Possible lags of the describes meanwhile, in seconds: less than what an engine waits for."""
 
@@ -36,14 +39,22 @@ class Siege:
         self._adversary = adversary
 
     def group_with_room(self, region: CloudRegion) -> AutoScalingGroup | None:
-        """A group whose next instance certainly fits, and has its address immediately; None if there is none."""
-        quiet = [group for group in region.groups.values() if not group.warm_pool_size and not group.proceed_seconds]
+        """A group whose next instance certainly fits, and has its address soon; None if there is none."""
+        quiet = [
+            group
+            for group in region.groups.values()
+            if not group.warm_pool_size and not group.proceed_seconds and group.inactive_seconds <= SOON
+        ]
         pooled = any(instance.state.startswith("Warmed:") for group in quiet for instance in group.instances.values())
         everywhere = [group for name in self._context.settings for group in self._context.security_groups(name)]
         full = any(max(group.used(ipv6=False), group.used(ipv6=True)) + 4 > group.quota for group in everywhere)
-        if pooled or full or region.ec2.address_seconds:
+        if pooled or full or region.ec2.address_seconds > SOON:
             return None
         return next((group for group in quiet if not group.reuses_on_scale_in), None)
+
+    def settles_late(self, region: CloudRegion, group: AutoScalingGroup) -> bool:
+        """Whether AWS's answers about a new instance need a moment, even if no describe lags behind."""
+        return bool(group.inactive_seconds or region.ec2.address_seconds)
 
     def moment(self, region: CloudRegion) -> Moment:
         """Now."""
