@@ -95,7 +95,7 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None and not self._is_expected(invocation.error, region):
+            if invocation.error is not None and not self._is_expected(invocation.error, invocation):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
             for what in launches_are_answered(self._checker.context, invocation):
                 self._violated("launches_are_answered", what)
@@ -137,7 +137,7 @@ class Invocations:
             self._violated("open_doors_at_home_are_counted", what)
         if invocation.disturbed:
             return
-        if invocation.error is not None and not self._is_expected(invocation.error, invocation.home):
+        if invocation.error is not None and not self._is_expected(invocation.error, invocation):
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
             return
         for what in launches_are_answered(context, invocation):
@@ -147,16 +147,17 @@ class Invocations:
                 for what in check(context, invocation):
                     self._violated(check.__name__, what)
 
-    def _is_expected(self, error: RingfenceError, home: Region) -> bool:
+    def _is_expected(self, error: RingfenceError, by: Invocation) -> bool:
         """Whether the engine did all of its work: it refused only true-ups that name an unknown group, and reported
-        groups that do not exist or have no port to manage."""
+        groups that do not exist or were shown without a port to manage."""
         if isinstance(error, Several):
-            return all(self._is_expected(each, home) for each in error.errors)
-        region = self._cloud.regions[home]
+            return all(self._is_expected(each, by) for each in error.errors)
+        region = self._cloud.regions[by.home]
         if isinstance(error, CannotAdmit):
             context = self._checker.context
-            has_ports = all(group.admits_itself() for group in context.security_groups(home))
-            return bool(context.deleted_groups(home)) or not has_ports
+            groups = context.security_groups(by.home)
+            had_ports = all(group.admits_itself() and group.id not in by.read_old_rules for group in groups)
+            return bool(context.deleted_groups(by.home)) or not had_ports
         is_missing = isinstance(error, Permanent) and bool(error.groups) and not error.groups & region.groups.keys()
         return is_missing or (isinstance(error, Permanent) and isinstance(error.event, TrueUp))
 

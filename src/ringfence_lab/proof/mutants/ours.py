@@ -19,7 +19,7 @@ OURS = (
         "A departed instance is forgotten at the next observation.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("_tombstones", "{I: A for I, A in _.departed.items() if _}", "{}"),),
+        (Replace("tombstones", "{I: A for I, A in _.departed.items() if _}", "{}"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
@@ -71,8 +71,8 @@ OURS = (
         (
             Replace(
                 "Convergence._plans",
-                "return [plan_group(G, R[G], W, P, S) for G, P in I]",
-                "return [plan_group(G, R[G], W, P, S) for G, P in I if P]",
+                "return [T._plan(G, R[G], W, P) for G, P in I]",
+                "return [T._plan(G, R[G], W, P) for G, P in I if P]",
             ),
         ),
     ),
@@ -91,8 +91,8 @@ OURS = (
         (
             Replace(
                 "Convergence._pass",
-                "return replace(R, barred=B, gone=G)",
-                "return replace(R, barred=None if G else B, gone=G)",
+                "_._barred(G, _)",
+                "None if G else IT",
             ),
         ),
     ),

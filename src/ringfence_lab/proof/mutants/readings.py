@@ -32,7 +32,7 @@ READINGS = (
         "A launch is answered because a reading shows its rule, however old the reading is.",
         "hashicorp/terraform #6325",
         "core.plan",
-        (Replace("plan_group", "L is not None and L == W and (L.roster, L.instance) in D", "False"),),
+        (Replace("plan_group", "P and L is not None and L == W and (L.roster, L.instance) in D", "False"),),
     ),
     Mutant(
         "released-without-the-fence",
