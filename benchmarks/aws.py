@@ -231,6 +231,10 @@ def _scan(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
 
 
+def _describe_table(_: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"Table": {"TableName": request["TableName"], "TableStatus": "ACTIVE", "CreationDateTime": 0.0}}
+
+
 def _query(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
     (home,) = (value["S"] for value in request["ExpressionAttributeValues"].values())
     found = [item for item in _items(region, request["TableName"]) if item["region"]["S"] == home]
@@ -244,4 +248,4 @@ def _put(region: RegionState, request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-_TABLE = {"Scan": _scan, "Query": _query, "PutItem": _put}
+_TABLE = {"DescribeTable": _describe_table, "Scan": _scan, "Query": _query, "PutItem": _put}

@@ -100,9 +100,10 @@ def _region(ports: Any, name: str, region: RegionServices) -> Any:
 
 
 def _counterpart(counterparts: Counterparts, error: Exception) -> Exception:
-    """The other version's error of the same name."""
-    made: type[Exception] = counterparts.classes[type(error).__name__]
-    match type(error).__name__:
+    """The other version's error of the same name, or of the nearest base class that it has."""
+    name = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in counterparts.classes)
+    made: type[Exception] = counterparts.classes[name]
+    match name:
         case "Refused":
             return made(counterparts.of(error.refusal), str(error))  # type: ignore[attr-defined]
         case "Permanent" | "NotDeployed":

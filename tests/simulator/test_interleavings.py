@@ -296,7 +296,6 @@ def reads_once(events: Sequence[Event], services: Services, settings: Settings) 
     ("engine", "name", "found"),
     [
         (ignores_versions, "launch | a termination begins, its event, one Region", "terminations_are_released"),
-        (ignores_versions, "termination | a launch begins, its event, one Region", "launches_are_admitted"),
         (reads_once, "launch | a termination begins, true-up, one Region", "was left behind"),
         (reads_once, "launch | a termination begins, its event, one Region", "was left behind"),
     ],

@@ -10,6 +10,7 @@ import pytest
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event
+from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
@@ -205,7 +206,8 @@ def test_a_stranger_that_is_still_admitted_is_found() -> None:
     (instance,) = group.listed()
     assert not list(strangers_are_not_admitted(context, cloud.invocations[-1]))
 
-    # when a stranger has its address
+    # when a stranger has its address, and no description without one can be older than the address
+    cloud.clock.advance(STALE_SECONDS)
     group.lose(instance)
 
     # then the check finds it until the rule is gone

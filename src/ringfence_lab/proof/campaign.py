@@ -32,14 +32,27 @@ COLLECT_EVERY = 50
 NOT_PLAYED = frozenset(
     {
         "core/configuration/relations.py",
-        *(f"runtime/{name}.py" for name in ("config", "entry", "handler", "log_fields", "telemetry")),
+        "core/deployment.py",
+        *(
+            f"runtime/{name}.py"
+            for name in ("announcement", "config", "custom_resource", "entry", "handler", "log_fields", "telemetry")
+        ),
         *(
             f"aws/{name}.py"
-            for name in ("assembly", "auto_scaling", "clients", "dynamodb", "ec2", "error_codes", "sqs")
+            for name in (
+                "assembly",
+                "auto_scaling",
+                "clients",
+                "dynamodb",
+                "ec2",
+                "error_codes",
+                "presigned_url",
+                "sqs",
+            )
         ),
     }
 )
-"""The parts of the engine that the simulator replaces."""
+"""The parts of the engine that the simulator replaces, and those that a deployment runs."""
 
 
 class FailureKind(Enum):

@@ -100,6 +100,10 @@ class Weather:
         """From now on, describes do not lag behind together."""
         self._lags = False
 
+    def rule_out_new_stacks(self) -> None:
+        """From now on, no permission is missing because a stack is new."""
+        self._missing = frozenset()
+
     def lag(self, region: Region, seconds: float) -> None:
         """Lets all describes of a Region lag behind by so much; 0 lets them catch up. Also after everything healed."""
         self._lag = {region: seconds} if seconds else {}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from ringfence.core.errors import POLICIES_ARE_NEW, NotDeployed
+from ringfence.core.errors import POLICIES_ARE_NEW
 from ringfence.core.events import Launching, Malformed, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import Region
@@ -63,10 +63,5 @@ def _lacking(context: CheckContext, peer: Region, openings: Iterable[Opening], b
 def _is_being_deployed(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have seen a new table that no engine has announced anything in."""
     table = context.cloud.regions[peer].table
-    if any(
-        call.invocation is by and call.region == peer and call.outcome == NotDeployed.__name__
-        for call in context.cloud.calls
-    ):
-        return False  # it asked at the time at which the table was created, or before
-    is_new = table.exists and table.created_at <= by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
+    is_new = table.exists and table.created_at < by.started and context.now() - table.created_at < DEPLOYMENT_SECONDS
     return is_new and peer not in context.memory.announced and could_reach(context, peer, by)
