@@ -102,6 +102,7 @@ def launches_and_terminates(cluster: Cluster) -> None:
         leaving = next(found for id, found in region.instances().items() if id in before)
         assert leaving.address is not None
         with DepartureWatch(cluster.regions.values(), region, leaving.id, leaving.address) as watch:
+            region.let_members_age()
             region.client("autoscaling").terminate_instance_in_auto_scaling_group(
                 InstanceId=leaving.id, ShouldDecrementDesiredCapacity=True
             )

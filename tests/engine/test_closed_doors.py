@@ -6,6 +6,7 @@ import pytest
 
 from ringfence.core.audit_events import RegionFailed, RuleRemoved, StaleDoor
 from ringfence.core.errors import Permanent, Retry
+from ringfence.core.freshness import FENCE_SECONDS, SETTLED_SECONDS
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports
@@ -105,6 +106,7 @@ def test_an_address_that_another_member_has_now_stays_admitted_while_no_port_is_
     first, second = group.listed()
     east.ec2.assign_public_address(first, elastic=True)
     cloud.invoke(EAST, TRUE_UP)
+    cloud.clock.advance(SETTLED_SECONDS)
     address = first_address(east, first)
     take_self_rule_away(east)
     # when
@@ -132,6 +134,27 @@ def test_a_group_deleted_by_force_leaves_no_door_open(cloud: Cloud) -> None:
     assert [admitting(cloud, address) for address in addresses] == [[], []]
     removed = [event for event in invocation.audit_events if isinstance(event, RuleRemoved)]
     assert {(event.region, event.reason) for event in removed} == {(EAST, "departed"), (WEST, "departed")}
+
+
+def test_a_new_member_of_a_group_deleted_by_force_is_released_on_a_second_look(cloud: Cloud) -> None:
+    # given
+    east = cloud.region(EAST)
+    group = east.groups["db"]
+    before = set(group.listed())
+    group.scale_to(3)
+    cloud.poll(EAST)
+    (id,) = set(group.listed()) - before
+    # when
+    east.force_delete_group("db")
+    true_up(cloud, EAST, auto_scaling_groups=("db",))
+    # then
+    assert roster_of(cloud, EAST).fenced.keys() == {id}
+    assert roster_of(cloud, EAST).pending_releases == {EAST: {id}, WEST: {id}}
+    # when
+    cloud.clock.advance(FENCE_SECONDS + 1)
+    true_up(cloud, EAST, auto_scaling_groups=("db",))
+    # then
+    assert roster_of(cloud, EAST).pending_releases == {}
 
 
 def test_a_forgotten_instance_departs_after_two_looks_a_minute_apart(cloud: Cloud) -> None:

@@ -15,7 +15,7 @@ from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
 from ringfence_lab.sim.engine.line import Killed
 from ringfence_lab.sim.invocation import Invocation
-from tests.engine.conftest import EAST, TRUE_UP, WEST
+from tests.engine.conftest import EAST, TRUE_UP, WEST, second_look
 
 MUTATIONS_OF_RULES = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress")
 
@@ -590,6 +590,7 @@ def test_a_launch_event_after_the_termination_does_not_admit_the_address_again(c
     cloud.invoke(EAST, polled_launch)
     group.terminate(instance, decrement=True)
     polled(cloud, EAST)
+    second_look(cloud, EAST)
     assert instance not in group.listed()
     # when
     cloud.invoke(EAST, polled_launch)

@@ -15,7 +15,7 @@ from ringfence.core.model.rosters import VERSION_MARGIN
 from ringfence.core.model.rules import Label
 from ringfence_lab.sim.aws.history import CloudChange, RowDeleted, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.cloud import Cloud
-from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
+from tests.engine.conftest import EAST, TRUE_UP, WEST, second_look, settled
 from tests.engine.outsider import (
     HOSTILE_VERSIONS,
     STRANGER,
@@ -336,6 +336,7 @@ def test_a_row_that_is_spoilt_after_it_was_published_lets_no_departed_instance_g
     cloud.watchers.clear()
     cloud.clock.advance(35)
     cloud.invoke(EAST, TRUE_UP)
+    second_look(cloud, EAST)  # no row says for how long it was a member
     # then
     assert leaving not in group.listed()
     assert_only_members_are_admitted(cloud)

@@ -13,7 +13,7 @@ from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rules import Label
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
+from tests.engine.conftest import EAST, TRUE_UP, WEST, second_look, settled
 
 SOUTH = "ap-southeast-2"
 
@@ -220,6 +220,7 @@ def test_a_listed_region_that_was_never_deployed_holds_no_instance() -> None:
     cloud.poll(EAST)
     group.scale_to(1)
     cloud.poll(EAST)
+    second_look(cloud, EAST)
     # then
     assert sorted(group.listed().values()) == ["InService"]
 

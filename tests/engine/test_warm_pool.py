@@ -9,7 +9,7 @@ from ringfence.core.model.identifiers import InstanceId
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call_faults import Effect
-from tests.engine.conftest import EAST, TRUE_UP
+from tests.engine.conftest import EAST, TRUE_UP, second_look
 from tests.engine.outsider import assert_only_members_are_admitted, drain
 
 
@@ -34,6 +34,7 @@ def test_the_next_true_up_answers_an_instance_of_the_pool_whose_events_are_lost(
     # when it launches into the pool, and when it terminates in it
     group.put_warm_pool(1)
     cloud.invoke(EAST, TRUE_UP)
+    second_look(cloud, EAST)  # no row says for how long it was a member, if it was one
     # then
     assert list(group.pooled().values()) == ["Warmed:Stopped"]
     # when

@@ -52,11 +52,18 @@ class Fleet:
         self.settings = self.settings or {region: self.cloud.settings(region) for region in self.cloud.regions}
         self.checker = Checker(self.cloud, self.settings)
         self.cloud.watchers += [self.checker.watch, self._watch]
+        self._note_versions()
 
     def deploy(self, region: Region, version: Version) -> None:
         """Replaces the engine of a Region, and runs its first true-up."""
         self.versions[region] = version
+        self._note_versions()
         self.true_up(region)
+
+    def _note_versions(self) -> None:
+        old = {region for region, version in self.versions.items() if version is Version.OLD}
+        self.checker.context.know_no_fence.clear()
+        self.checker.context.know_no_fence.update(old)
 
     def true_up(self, region: Region) -> None:
         """The schedule fires, and the function empties its queue."""

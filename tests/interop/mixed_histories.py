@@ -10,6 +10,7 @@ from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.interfaces import Services
 from ringfence_lab.sim import operators
 from ringfence_lab.sim.adversary import Adversary, Level
+from ringfence_lab.sim.aws.security_groups import Refusals
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.deployments import launches_wait_for_new_peers
@@ -44,11 +45,16 @@ class MixedHistory(History):
         steps: Sequence[int] = STEPS,
     ) -> None:
         super().__init__(seed, self._reconcile, traced=traced, without=without, steps=steps)
-        # Version 0.1 believes messages and rows, and a listing that is as old as what EC2 says. An outage of a zone
-        # stops its whole Region.
+        # Version 0.1 believes messages and rows, a listing that is as old as what EC2 says, readings of rules, and that
+        # a refused call changed nothing. It releases new rules on the first clean reading. An outage of a zone stops
+        # its whole Region.
         self.adversary = Adversary(self.cloud, self.chance, Level.ABSENT)
         self.weather.rule_out_lag()
         self.weather.rule_out_zone_outages()
+        self.weather.let_rules_catch_up()
+        for region in self.cloud.regions.values():
+            region.security_group.refusals = Refusals()
+        self.checker.context.know_no_fence.update(self.regions)
         # What it is denied is a dead letter at once.
         self.weather.rule_out_new_stacks()
         # It leaves doors open when a group is gone or has no ports, and takes a new root volume for a departure.

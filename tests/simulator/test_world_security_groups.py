@@ -4,12 +4,12 @@ import pytest
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey
+from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Opening
 from ringfence.core.plan import Addition
 from ringfence.core.rule_count import PrefixList
-from ringfence_lab.sim.aws.security_groups import SecurityGroup
+from ringfence_lab.sim.aws.security_groups import Duplicate, Refusals, RefusedCall, SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 
 TCP = PortRange("tcp", 9042, 9042)
@@ -87,3 +87,58 @@ def test_only_labelled_rules_of_a_cidr_are_owned() -> None:
     owned = region.security_group.allow("198.18.0.1/32", "tcp/9042", description=label)
 
     assert [rule.id for rule in region.owned_rules()] == [owned]
+
+
+REFUSED: tuple[tuple[RefusedCall, set[str]], ...] = (
+    (RefusedCall.NOTHING, set()),  # ubicloud/ubicloud pull request 5551 relies on it
+    (RefusedCall.FIRST, {"198.18.0.2/32"}),
+    (RefusedCall.OTHERS, {"198.18.0.2/32", "198.18.0.3/32"}),  # ministackorg/ministack issue 437
+)
+
+
+@pytest.mark.parametrize(("change", "made"), REFUSED)
+def test_a_refused_call_has_added_what_its_world_says(
+    group: SecurityGroup, change: RefusedCall, made: set[str]
+) -> None:
+    # EC2 API reference, AuthorizeSecurityGroupIngress: it does not say what a refused call has changed.
+    group.authorize([addition("198.18.0.1/32")], None)
+    group.refusals = Refusals(change)
+
+    with pytest.raises(Refused) as refused:
+        group.authorize([addition("198.18.0.2/32"), addition("198.18.0.1/32"), addition("198.18.0.3/32")], None)
+
+    assert refused.value.refusal is Refusal.DUPLICATE
+    admitted = {rule.opening.cidr for rule in group.rules.values() if rule.opening is not None}
+    assert admitted == {"198.18.0.1/32", *made}
+
+
+@pytest.mark.parametrize(("change", "left"), [(change, 2 - len(gone)) for change, gone in REFUSED])
+def test_a_refused_call_has_removed_what_its_world_says(group: SecurityGroup, change: RefusedCall, left: int) -> None:
+    first, second = group.authorize([addition("198.18.0.1/32"), addition("198.18.0.2/32")], None)
+    group.refusals = Refusals(change)
+
+    with pytest.raises(Refused):
+        group.revoke([first.id, RuleId("sgr-unknown"), second.id], None)
+
+    assert sum(rule.opening is not None for rule in group.rules.values()) == left
+
+
+def test_a_refused_call_has_added_as_many_rules_as_there_is_room_for(group: SecurityGroup) -> None:
+    group.refusals = Refusals(RefusedCall.FIRST)
+    with pytest.raises(Refused) as refused:
+        group.authorize([addition(f"198.18.0.{n}/32") for n in range(1, 6)], None)
+    assert refused.value.refusal is Refusal.QUOTA
+    assert group.used(ipv6=False) == group.quota
+
+
+@pytest.mark.parametrize(("duplicate", "answered"), [(Duplicate.NAMED, 2), (Duplicate.OMITTED, 1)])
+def test_a_duplicate_may_be_answered_as_if_it_were_made(
+    group: SecurityGroup, duplicate: Duplicate, answered: int
+) -> None:
+    (existing,) = group.authorize([addition("198.18.0.1/32", "i-0")], None)
+    group.refusals = Refusals(duplicate=duplicate)
+
+    rules = group.authorize([addition("198.18.0.1/32"), addition("198.18.0.2/32")], None)
+
+    assert len(rules) == answered
+    assert group.rules[existing.id].description == existing.description

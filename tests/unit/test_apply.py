@@ -1,6 +1,7 @@
 """Applying a plan: few calls, additions before removals, and a bad rule does not affect the others."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,10 +10,20 @@ from hypothesis import strategies as st
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import RuleId
+from ringfence.core.model.identifiers import RuleId, SecurityGroupId
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
-from ringfence.reconciler.apply import RULES_PER_CALL, Added, Change, NotAdded, Relabelled, Removed, apply
+from ringfence.reconciler.apply import (
+    RULES_PER_CALL,
+    Added,
+    Change,
+    NotAdded,
+    Relabelled,
+    Removed,
+    Standing,
+    Vanished,
+    apply,
+)
 from tests.unit.builders import GROUP, TCP, addition, address, label, removals, rule
 from tests.unit.fakes import FakeSecurityGroups
 
@@ -52,6 +63,14 @@ class Applied:
         return [change.relabelling for change in self.changes if isinstance(change, Relabelled)]
 
     @property
+    def standing(self) -> list[Cidr]:
+        return [change.addition.opening.cidr for change in self.changes if isinstance(change, Standing)]
+
+    @property
+    def vanished(self) -> list[RuleId]:
+        return [change.rule for change in self.changes if isinstance(change, Vanished)]
+
+    @property
     def refused(self) -> list[tuple[Addition, Refused]]:
         return [(change.addition, change.refused) for change in self.changes if isinstance(change, NotAdded)]
 
@@ -65,10 +84,12 @@ def applying(
     plan: Plan,
     applied: Applied | None = None,
     before_call: Callable[[], None] = no_deadline,
+    *,
+    read_again: bool = False,
 ) -> Applied:
     """Applies the plan. What was reported before an error is in `applied`."""
     applied = applied or Applied()
-    for change in apply(plan, groups, before_call):
+    for change in apply(plan, groups, before_call, read_again=read_again):
         applied.changes.append(change)
     return applied
 
@@ -282,3 +303,96 @@ def test_a_plan_relabels_in_one_call_after_all_other_changes() -> None:
 def test_relabelling_a_rule_that_does_not_exist_raises_refused() -> None:
     with pytest.raises(Refused):
         applying(holding([1]), Plan(GROUP, relabellings=(relabelling(2, "i-8"),)))
+
+
+# What no document of EC2 says.
+
+
+@dataclass(slots=True)
+class AnsweringDuplicates(FakeSecurityGroups):
+    """Answers a duplicate as if it were made: with the existing rule (`named`), or without it."""
+
+    named: bool = True
+
+    def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
+        existing = {rule.opening: rule for rule in self.existing.values()}
+        new = [addition for addition in additions if addition.opening not in existing]
+        made = FakeSecurityGroups.authorize(self, group, new) if new else ()
+        found = [existing[addition.opening] for addition in additions if addition.opening in existing]
+        return (*made, *(found if self.named else ()))
+
+
+class NotAtomic(FakeSecurityGroups):
+    """A refused call has changed what it could."""
+
+    def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
+        try:
+            return super().authorize(group, additions)
+        except Refused:
+            for addition in additions if len(additions) > 1 else ():
+                with suppress(Refused):
+                    super().authorize(group, [addition])
+            raise
+
+    def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
+        try:
+            super().revoke(group, rules)
+        except Refused:
+            for id in rules:
+                self.existing.pop(id, None)
+            raise
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_duplicate_that_is_answered_as_if_it_were_made_counts_as_standing(*, named: bool) -> None:
+    groups = AnsweringDuplicates({RuleId("sgr-0007"): rule("sgr-0007", address(7))})
+    groups.named = named
+    applied = applying(groups, Plan(GROUP, additions([7, 8])))
+    assert applied.standing == [address(7)]
+    assert [addition.opening.cidr for addition in applied.added] == [address(8)]
+
+
+def test_a_duplicate_that_no_reading_shows_counts_as_standing_and_does_not_block_the_others() -> None:
+    groups = holding([7])
+    applied = applying(groups, Plan(GROUP, additions([6, 7, 8])), read_again=True)
+    assert applied.standing == [address(7)]
+    assert groups.admitted() == {address(6), address(7), address(8)}
+    assert applied.refused == []
+
+
+def test_a_rule_that_only_an_old_reading_shows_counts_as_gone_and_does_not_block_the_others() -> None:
+    groups = holding([1, 3])
+    applied = applying(groups, Plan(GROUP, (), removals([1, 2, 3]), owned=3), read_again=True)
+    assert applied.vanished == [removals([2])[0].rule]
+    assert groups.existing == {}
+
+
+def test_a_rule_that_does_not_exist_gets_no_new_label() -> None:
+    groups = holding([1])
+    renamed = (relabelling(1, "i-8"), relabelling(2, "i-9"))
+    applied = applying(groups, Plan(GROUP, relabellings=renamed), read_again=True)
+    assert applied.vanished == [renamed[1].rule]
+    assert applied.relabelled == [renamed[0]]
+
+
+@given(
+    existing=st.sets(st.integers(0, 9), max_size=6),
+    hidden=st.sets(st.integers(10, 25), max_size=6),
+    wanted=st.sets(st.integers(10, 25), max_size=10),
+    going=st.sets(st.integers(0, 9), max_size=6),
+    quota=st.integers(6, 16),
+)
+def test_refused_calls_that_change_something_lose_no_rule(
+    existing: set[int], hidden: set[int], wanted: set[int], going: set[int], quota: int
+) -> None:
+    # given a reading that lacks some rules, and shows some that do not exist any more
+    groups = NotAtomic(dict(holding(existing | hidden, quota).existing), quota)
+    plan = Plan(GROUP, additions(sorted(wanted)), removals(sorted(going)), owned=len(existing))
+    # when
+    applied = applying(groups, plan, read_again=True)
+    # then
+    admitted = groups.admitted()
+    without_room = {addition.opening.cidr for addition, why in applied.refused if why.refusal is Refusal.QUOTA}
+    assert {address(n) for n in wanted} <= admitted | without_room
+    assert not {address(n) for n in going} & admitted
+    assert {address(n) for n in (existing | hidden) - going} <= admitted

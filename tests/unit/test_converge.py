@@ -18,7 +18,7 @@ from ringfence.core.plan import GroupPorts
 from ringfence.core.region_result import RegionResult
 from ringfence.core.rule_count import PrefixList
 from ringfence.reconciler.change_report import ChangeReport
-from ringfence.reconciler.converge import PASSES, SECONDS_BETWEEN_LOOKS, Convergence, GuardRecord, RegionAccess
+from ringfence.reconciler.converge import SECONDS_BETWEEN_LOOKS, Convergence, GuardRecord, RegionAccess
 from tests.unit.builders import (
     DB,
     EAST,
@@ -210,19 +210,67 @@ def test_a_pass_accepts_a_rule_that_another_invocation_added_first() -> None:
     assert region.groups.admitted() == {X}
 
 
-def test_rules_that_change_during_every_attempt_raise_retry() -> None:
-    # given a group that has the rule, and never lists it
-    class Unlisted(FakeSecurityGroups):
-        def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
-            self.calls.append(("rules", len(groups)))
-            return {GROUP: ()}
+class Unlisted(FakeSecurityGroups):
+    """Answers every reading as if there were no rules."""
 
-    region = RegionInMemory(Unlisted.holding([rule("sgr-1", X, label(I1))]), rows(roster({I1: X})))
-    region.groups = Unlisted(region.groups.existing)
-    # when / then
-    with pytest.raises(Retry, match="changed during every attempt"):
-        region.run_pass()
-    assert operations(region).count("authorize") == PASSES
+    def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
+        self.calls.append(("rules", len(groups)))
+        return dict.fromkeys(groups, ())
+
+
+def test_a_duplicate_that_no_reading_shows_counts_as_standing_after_one_more_reading() -> None:
+    # given a group that has the rule, and does not list it
+    region = region_with([], rows(roster({I1: X})))
+    region.groups = Unlisted({RuleId("sgr-1"): rule("sgr-1", X, label(I1))})
+    # when
+    result = region.run_pass()
+    # then
+    assert result.admits(DB, I1)
+    assert operations(region) == ["rules", "rows", "authorize", "rules", "rows", "authorize", "rows"]
+
+
+def test_a_rule_that_the_pass_made_is_removed_although_no_reading_shows_it() -> None:
+    # given an instance that departs while its rule is made
+    region = region_with([], rows(roster({I1: X}, version=1)))
+    region.groups = Unlisted()
+    departed = rows(roster(departed={I1: NOW}, version=2))
+
+    def depart() -> None:
+        region.table = departed if region.groups.existing else region.table
+
+    region.on_read = depart
+    # when
+    result = region.run_pass()
+    # then
+    assert region.groups.existing == {}
+    assert result.has_released(DB, I1)
+
+
+def test_a_member_gets_a_new_rule_if_the_one_with_its_address_is_gone_but_still_listed() -> None:
+    # given a reading with a rule that does not exist any more, which named another instance
+    old = rule("sgr-1", X, label(I2))
+
+    class Outdated(FakeSecurityGroups):
+        def rules(self, groups: Sequence[SecurityGroupId]) -> dict[SecurityGroupId, tuple[Rule, ...]]:
+            return {group: (old, *self.existing.values()) for group in groups}
+
+    region = region_with([], rows(roster({I1: X}, departed={I2: NOW})))
+    region.groups = Outdated()
+    # when
+    result = region.run_pass()
+    # then
+    assert result.admits(DB, I1)
+    assert region.groups.admitted() == {X}
+
+
+def test_a_refused_call_may_have_changed_something_so_the_rows_are_read_again() -> None:
+    # given a reading that is older than the group, and rows that change while it is made again
+    region = region_with([rule("sgr-1", X, label(I1))], rows(roster({I1: X})))
+    convergence = replace(region.convergence(), just_published=frozenset({DB}))
+    # when
+    result = convergence.run({GROUP: ()}, rows(roster({I1: X})))
+    # then
+    assert result.changed
 
 
 # The result.

@@ -339,3 +339,12 @@ def test_a_mirror_is_not_stopped_by_a_bad_row_that_is_no_roster_of_the_cluster(b
 )
 def test_a_mirror_removes_no_foreign_rule_until_every_region_has_a_good_row(table: Rows) -> None:
     assert not planned([rule("sgr-9", A3)], table, MIRROR).removals
+
+
+def test_the_rule_of_a_launching_instance_is_not_made_again_while_no_port_is_known() -> None:
+    # given a rule that a reading shows, and that may be gone
+    held, doubted = rows(roster({I1: A1})), {(DB, I1)}
+    shown = [rule("sgr-1", A1, label())]
+    # then
+    assert plan_group(GROUP, shown, held, (TCP,), HOME, doubted=doubted).doubted
+    assert not plan_group(GROUP, shown, held, (), HOME, doubted=doubted).doubted

@@ -29,13 +29,14 @@ ADDRESSES = st.integers(0x36000000, 0x36FFFFFF).map(
     lambda n: host(f"{n >> 24}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}")
 )
 IDS = st.integers(0, 2**68).map(lambda n: InstanceId(f"i-{n:017x}"))
-MEMBERS = st.builds(Member, st.lists(ADDRESSES, max_size=3).map(tuple), st.sampled_from(MemberState), TIMES)
+MEMBERS = st.builds(Member, st.lists(ADDRESSES, max_size=3).map(tuple), st.sampled_from(MemberState), TIMES, TIMES)
 ROSTERS = st.builds(
     Roster,
     key=st.just(KEY),
     version=st.integers(1, NOW + VERSION_MARGIN),
     members=st.dictionaries(IDS, MEMBERS, max_size=5),
     departed=st.dictionaries(IDS, TIMES, max_size=5),
+    fenced=st.dictionaries(IDS, TIMES, max_size=5),
     pending_releases=st.dictionaries(st.just(Region("us-west-2")), st.frozensets(IDS, min_size=1, max_size=3)),
     security_groups=st.lists(st.integers(0, 9).map(lambda n: SecurityGroupId(f"sg-{n:017x}")), max_size=3).map(tuple),
     ports=st.sampled_from([Ports(), Ports.parse("tcp/7000-7001,udp/53")]),

@@ -40,6 +40,9 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 
 C = TypeVar("C", bound=Sized)
 
+NOTHING: Item = {"M": {}}
+"""A map that older rows do not have."""
+
 ORIGINAL = InstanceId("original")
 """The instance of all addresses in a row of the original sample, which names addresses only."""
 
@@ -60,6 +63,8 @@ def to_item(roster: Roster) -> dict[str, Any]:
         "observed": {"BOOL": roster.observed},
         "engine": {"S": roster.engine or __version__},
     }
+    if roster.fenced:
+        item["fenced"] = {"M": {id: {"N": str(at)} for id, at in sorted(roster.fenced.items())}}
     if addresses:
         item["ips"] = {"SS": addresses}
     if roster.groups is not None:
@@ -97,6 +102,10 @@ def from_item(item: Item, now: float) -> Roster:
                 InstanceId(id): _time(value, now)
                 for id, value in _bounded(item["departed"]["M"], DEPARTED_LIMIT, "departed instances").items()
                 if _is_instance_id(id)
+            },
+            fenced={
+                _instance_id(id): _time(value, now)
+                for id, value in _bounded(item.get("fenced", NOTHING)["M"], DEPARTED_LIMIT, "fenced instances").items()
             },
             pending_releases={
                 Region(region): frozenset(InstanceId(id) for id in value["SS"] if _is_instance_id(id))
@@ -197,14 +206,16 @@ def item_size(value: object) -> int:
 
 def _member_value(member: Member) -> dict[str, Any]:
     addresses = {"L": [{"S": address} for address in member.addresses]}
-    return {"M": {"addresses": addresses, "state": {"S": member.state.value}, "since": {"N": str(member.since)}}}
+    times = {"since": {"N": str(member.since)}} | ({"moved": {"N": str(member.moved)}} if member.moved else {})
+    return {"M": {"addresses": addresses, "state": {"S": member.state.value}, **times}}
 
 
 def _member(value: Item, now: float, first: int | None) -> Member:
     """The member, with its first addresses if only so many count, or with all of them."""
     written = _bounded(value["addresses"]["L"][:first], ADDRESSES_LIMIT, "addresses of an instance")
     addresses = tuple(_checked(address["S"]) for address in written)
-    return Member(addresses, MemberState(value["state"]["S"]), _time(value["since"], now))
+    moved = _time(value["moved"], now) if "moved" in value else 0
+    return Member(addresses, MemberState(value["state"]["S"]), _time(value["since"], now), moved)
 
 
 def _version(attribute: Item, now: float) -> int:

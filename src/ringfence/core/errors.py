@@ -138,15 +138,15 @@ class Conflict(Retry):
 class Refusal(Enum):
     """Why a security group refused a call, as far as the next step depends on it."""
 
-    DUPLICATE = "duplicate"  # the rule exists already: the reading is old, read again
-    NOT_FOUND = "not-found"  # the rule does not exist any more: read again
+    DUPLICATE = "duplicate"  # the rule exists already: the reading is old
+    NOT_FOUND = "not-found"  # the rule does not exist any more: the reading is old
     QUOTA = "quota"  # the group has no room
     MALFORMED = "malformed"  # EC2 does not accept one of the rules
     UNCONFIRMED = "unconfirmed"  # AWS does not show the member at the moment, so no call was made
 
 
 class Refused(RingfenceError):
-    """A security group refused a whole call and changed nothing."""
+    """A security group refused a call. No document says whether it changed a part of what was asked."""
 
     def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)

@@ -12,6 +12,24 @@ STALE_SECONDS = 60
 """How long a describe may lag behind an event. AWS gives no bound ("Eventual consistency in the Amazon EC2 API"
 advises a back-off of up to some minutes for new resources). Ours is an assumption, on the side of holding."""
 
+STALE_RULES_SECONDS = 300
+"""How long a reading of security group rules may lag behind a change (S). Source: hashicorp/terraform #6325, which saw
+more than two minutes and retries for five; "Eventual consistency in the Amazon EC2 API" advises to wait as long."""
+
+FUNCTION_SECONDS = 30
+"""The longest that an invocation lives: the function's `Timeout` in the template."""
+ANSWER_SECONDS = 5
+"""How long after its sender's end a call can still take effect: the longest `read_timeout` of our clients."""
+WRITE_SECONDS = 21
+"""The longest that a write at home takes: three attempts of 1 + 5 s, and botocore's pauses of at most 1 + 2 s."""
+
+PLACED_WITHIN = FUNCTION_SECONDS + ANSWER_SECONDS
+"""The longest time between an engine's reading of rows and its last authorize (F)."""
+FENCE_SECONDS = WRITE_SECONDS + PLACED_WITHIN
+"""Seconds after the decision on a departure, after which no engine that read older rows can add a rule any more."""
+SETTLED_SECONDS = STALE_RULES_SECONDS + PLACED_WITHIN
+"""The age of a rule that every reading shows of which an engine may still make use."""
+
 FUTURE_SECONDS = 5
 """How far in the future a time may be before it is not believed: the clocks of AWS's hosts differ a little."""
 

@@ -298,8 +298,7 @@ def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResult
     if member is not None:
         return Hold(waiting, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
-        why = results.home.error or "the guard holds its rules"
-        return Hold(waiting, f"its own Region may still admit it: {why}")
+        return Hold(waiting, f"its own Region may still admit it: {_why_not_released(waiting, roster.key, results)}")
     stale = results.not_released(roster.key, waiting.instance)
     if not stale:
         return Complete(waiting, HookResult.CONTINUE, "released everywhere")
@@ -322,6 +321,14 @@ def _release_deadline(stale: Iterable[Region], results: RegionResults, settings:
     if any(not results.peers[region].is_unannounced for region in stale):
         return settings.release_deadline
     return min(settings.release_deadline, settings.announcement_wait) if results.about_to_announce(stale) else 0
+
+
+def _why_not_released(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> str:
+    if results.home.error is not None:
+        return str(results.home.error)
+    if (roster, waiting.instance) in results.home.fenced:
+        return "its rules are so new that a second look must follow, once no older reading of the rosters is in use"
+    return "the guard holds its rules"
 
 
 def _names(regions: Iterable[Region]) -> str:

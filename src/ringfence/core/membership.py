@@ -8,14 +8,22 @@ membership that AWS still shows. If an event and AWS disagree, the decision asks
 launching instance has no address yet. `_verdict` is the table of all cases.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ringfence import __version__
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
-from ringfence.core.freshness import STALE_SECONDS, is_fresh, is_future, latest_of_each
+from ringfence.core.freshness import (
+    FENCE_SECONDS,
+    SETTLED_SECONDS,
+    STALE_RULES_SECONDS,
+    STALE_SECONDS,
+    is_fresh,
+    is_future,
+    latest_of_each,
+)
 from ringfence.core.lifecycle import INTO_THE_POOL, Phase
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, RosterKey
@@ -111,28 +119,30 @@ def decide_members(
     The observation must include the group. Events of other groups are ignored. `now` is in epoch seconds.
     """
     members: dict[InstanceId, Member] = {}
-    departed = {id: at for id, at in before.departed.items() if not is_future(at, now)}
-    look_again: set[InstanceId] = set()
+    leaving: dict[InstanceId, int] = {}
+    joined, look_again = set[InstanceId](), set[InstanceId]()
     for id, evidence in _evidence(before, observation, events, now).items():
         verdict = _verdict(evidence, now)
         match verdict.phase:
             case Phase.JOINING | Phase.SERVING | Phase.REPLACING:
-                departed.pop(id, None)
+                joined.add(id)
                 members[id] = _member(evidence, now, settings)
             case Phase.UNKNOWN if (kept := _kept(evidence, now)) is not None:
-                members[id] = replace(kept, addresses=_addresses(kept, evidence, now, settings))
+                members[id] = _with_addresses(kept, _addresses(kept, evidence, now, settings), now)
             case Phase.LEAVING | Phase.WARM | Phase.UNKNOWN:
                 if (at := _departure(evidence, verdict.phase, now)) is not None:
-                    departed.setdefault(id, at)
+                    leaving[id] = at
             case _:
                 assert_never(verdict.phase)
         if verdict.look_again or _lacks_an_address(verdict, evidence, members.get(id)):
             look_again.add(id)
+    departed, fenced = tombstones(before, joined, leaving, now)
     roster = Roster(
         key=before.key,
         version=before.version,
         members=members,
         departed=departed,
+        fenced=fenced,
         pending_releases={region: ids for region, ids in before.pending_releases.items() if region in settings.regions},
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
@@ -141,6 +151,23 @@ def decide_members(
         updated_at=before.updated_at,
     )
     return RosterDecision(roster, frozenset(look_again), tuple(_not_admitted(before.key, observation, settings)))
+
+
+def tombstones(
+    before: Roster, joined: Set[InstanceId], leaving: Mapping[InstanceId, int], now: int
+) -> tuple[dict[InstanceId, int], dict[InstanceId, int]]:
+    """The tombstones of the roster now, and which of its departed instances are fenced since when.
+
+    `leaving` says when each instance departed, in epoch seconds. An earlier tombstone of it stays.
+    """
+    departed = {id: at for id, at in before.departed.items() if id not in joined and not is_future(at, now)}
+    fenced = {id: at for id, at in before.fenced.items() if id in departed}
+    for id, left_at in leaving.items():
+        if id not in departed:
+            departed[id] = left_at
+            if not _has_settled(before.members.get(id), before, now):
+                fenced[id] = now
+    return departed, fenced
 
 
 def _departure(evidence: _Evidence, phase: Phase, now: int) -> int | None:
@@ -192,7 +219,7 @@ def delegated_prefixes(instance: Instance, settings: Settings) -> tuple[str, ...
 
 def retired(before: Roster) -> Roster:
     """The roster of a group that the configuration no longer names: no members, and no tombstones that explain it."""
-    return replace(before, members={}, pending_releases={})
+    return replace(before, members={}, fenced={}, pending_releases={})
 
 
 def announced(before: Roster, settings: Settings) -> Roster:
@@ -205,6 +232,7 @@ def announced(before: Roster, settings: Settings) -> Roster:
         before,
         members={},
         departed={},
+        fenced={},
         pending_releases={},
         security_groups=tuple(sorted(settings.security_groups)),
         ports=settings.ports,
@@ -222,7 +250,24 @@ def pruned(roster: Roster, now: int) -> Roster:
     """
     pending = {id for ids in roster.pending_releases.values() for id in ids}
     kept = {id: at for id, at in roster.departed.items() if id in pending or now - at < TOMBSTONE_SECONDS}
-    return roster if len(kept) == len(roster.departed) else replace(roster, departed=kept)
+    watched = {id: at for id, at in roster.fenced.items() if is_watched(at, now)}
+    return replace(roster, departed=kept, fenced=watched)
+
+
+def is_watched(fenced_at: int, now: float) -> bool:
+    """Whether a reading may still hide a rule of an instance whose tombstone was written at that time."""
+    return now - fenced_at < FENCE_SECONDS + STALE_RULES_SECONDS
+
+
+def _has_settled(member: Member | None, roster: Roster, now: int) -> bool:
+    """Whether a member has had its addresses for so long that every engine has seen its rules.
+
+    An engine of version 0.1 does not say when addresses changed, but it wrote the row then.
+    """
+    if member is None:
+        return False
+    changed = max(member.since, member.moved, roster.updated_at if roster.of_0_1 else 0)
+    return now - changed >= SETTLED_SECONDS
 
 
 def _event_time(event: LifecycleEvent | None, now: int) -> int:
@@ -379,8 +424,12 @@ def _member(evidence: _Evidence, now: int, settings: Settings) -> Member:
     if not addresses and before is not None and (before.addresses or before.state is MemberState.BARE):
         state = MemberState.BARE
     if before is not None and before.state is state:
-        return before if before.addresses == addresses else replace(before, addresses=addresses)
+        return _with_addresses(before, addresses, now)
     return Member(addresses, state, _event_time(evidence.event, now) if state is MemberState.WAITING else now)
+
+
+def _with_addresses(member: Member, addresses: tuple[Cidr, ...], now: int) -> Member:
+    return member if member.addresses == addresses else replace(member, addresses=addresses, moved=now)
 
 
 def _addresses(before: Member | None, evidence: _Evidence, now: int, settings: Settings) -> tuple[Cidr, ...]:

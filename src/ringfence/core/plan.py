@@ -5,13 +5,21 @@ command line, the simulator and `apply` all use the same value.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.identifiers import (
+    STATIC,
+    InstanceId,
+    Region,
+    RosterInstance,
+    RosterKey,
+    RuleId,
+    SecurityGroupId,
+)
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import Member, MemberState, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
@@ -87,7 +95,8 @@ class Plan:
 
     `additions` are in the order in which they are to be made. `unconfirmed` are those for instances that may not be
     members at the moment: they are not made. `unknown_owners` are the rules with a label of the cluster that no roster
-    explains and that cannot be removed.
+    explains and that cannot be removed. `doubted` are rules that the reading shows and that may be gone: only EC2's
+    refusal of a duplicate proves that they exist.
     """
 
     group: SecurityGroupId
@@ -97,6 +106,7 @@ class Plan:
     relabellings: tuple[Relabelling, ...] = ()
     unconfirmed: tuple[Addition, ...] = ()
     unknown_owners: tuple[UnknownOwner, ...] = ()
+    doubted: tuple[Addition, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -104,7 +114,7 @@ class Plan:
         return digest(self.group, self.removals)
 
     def __bool__(self) -> bool:
-        return bool(self.additions or self.removals or self.relabellings)
+        return bool(self.additions or self.removals or self.relabellings or self.doubted)
 
 
 def digest(group: SecurityGroupId, removals: Iterable[Removal]) -> str:
@@ -228,9 +238,19 @@ class GroupPorts:
 
 
 def plan_group(
-    group: SecurityGroupId, rules: Iterable[Rule], rows: Rows, ports: tuple[PortRange, ...], scope: Scope
+    group: SecurityGroupId,
+    rules: Iterable[Rule],
+    rows: Rows,
+    ports: tuple[PortRange, ...],
+    scope: Scope,
+    *,
+    hidden: Iterable[Rule] = (),
+    doubted: Collection[RosterInstance] = (),
 ) -> Plan:
     """What the group needs to match the rosters on the given ports, within the scope.
+
+    `hidden` are rules that the reading lacks and that may exist: they are no reason to make no rule, but they may have
+    to go. `doubted` are instances whose rules the reading may still show although they are gone.
 
     Without ports, it is not known which are open. Then nothing is added, and a rule stays if it admits an address of a
     member. What admits no member goes as ever.
@@ -248,8 +268,9 @@ def plan_group(
     removals: list[Removal] = []
     relabellings: list[Relabelling] = []
     unknown_owners: list[UnknownOwner] = []
+    to_prove: list[Addition] = []
     owned = 0
-    for rule in rules:
+    for rule in (*rules, *hidden):
         label = rule.label(scope.cluster)
         owned += label is not None
         if rule.opening is None:
@@ -261,7 +282,10 @@ def plan_group(
             removal = comparison.removal(rule, rule.opening, label)
             removals += [removal] if removal is not None else []
         elif label is not None and label != wanted_label and comparison.may_relabel(label, wanted_label):
-            relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
+            if rule.opening in existing:
+                relabellings.append(Relabelling(rule.opening, rule.id, wanted_label, label))
+        elif ports and label is not None and label == wanted_label and (label.roster, label.instance) in doubted:
+            to_prove.append(Addition(rule.opening, label))
     return Plan(
         group=group,
         additions=tuple(sorted(confirmed, key=comparison.precedence)),
@@ -270,6 +294,7 @@ def plan_group(
         relabellings=tuple(sorted(relabellings)),
         unconfirmed=tuple(sorted(set(lacking) - set(confirmed))),
         unknown_owners=tuple(sorted(unknown_owners)),
+        doubted=tuple(sorted(to_prove)),
     )
 
 

@@ -3,15 +3,12 @@
 Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.core.errors import CannotAdmit, NotAnnounced, Refused, RingfenceError
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster, Rows
-
-RosterInstance = tuple[RosterKey, str]
-"""An instance as a rule's label names it: its roster, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +17,16 @@ class RegionResult:
 
     `error` says why the Region could not be brought up to date. In that case nothing else is known of it. `barred`
     says why no instance can be admitted, although the Region's rules are known and departed instances are released,
-    and `gone` names the security groups that do not exist. The other fields name instances: `lacking` those that
-    are not admitted in every group, each with EC2's refusal; `borrowed` those that a group admits only by a rule
-    that names another instance; `lingering` those whose rules are still there. `doubtful` names the rosters for
-    which a rule names an instance that the roster does not know: that rule may admit any instance's address. `rows`
-    are the rows that the groups agree with, `labelled` the rosters for which the Region has rules, and `changed`
-    says whether a rule was changed.
+    and `gone` names the security groups that do not exist.
+
+    The other fields name instances: `lacking` those that are not admitted in every group, each with EC2's refusal;
+    `borrowed` those that a group admits only by a rule that names another instance; `lingering` those whose rules are
+    still there; `fenced` those that departed so lately that this pass cannot know whether they are released; `late`
+    those whose departure the Region's own table did not have before.
+
+    `doubtful` names the rosters for which a rule names an instance that the roster does not know: that rule may admit
+    any instance's address. `rows` are the rows that the groups agree with, `labelled` the rosters for which the Region
+    has rules, and `changed` says whether a rule was changed.
     """
 
     region: Region
@@ -36,6 +37,8 @@ class RegionResult:
     borrowed: frozenset[RosterInstance] = frozenset()
     lingering: frozenset[RosterInstance] = frozenset()
     doubtful: frozenset[RosterKey] = frozenset()
+    fenced: frozenset[RosterInstance] = frozenset()
+    late: frozenset[RosterInstance] = frozenset()
     rows: Rows | None = None
     labelled: frozenset[RosterKey] = frozenset()
     changed: bool = False
@@ -66,7 +69,7 @@ class RegionResult:
     def has_released(self, roster: RosterKey, instance: str) -> bool:
         """Whether no group of the Region has a rule for the instance."""
         is_certain = self.was_compared_with(roster) and roster not in self.doubtful
-        return is_certain and (roster, instance) not in self.lingering
+        return is_certain and (roster, instance) not in self.lingering | self.fenced | self.late
 
 
 def pending_releases(
@@ -89,3 +92,22 @@ def pending_releases(
         if unreleased:
             pending[region] = unreleased
     return pending
+
+
+def newly_fenced(
+    roster: Roster, earlier: Roster | None, results: Iterable[RegionResult], now: int
+) -> dict[InstanceId, int]:
+    """The fenced instances of the roster after the passes of all Regions. `earlier` is the roster before.
+
+    A fence begins now for an instance of which a reading did not show all rules. It begins again for one whose
+    departure a Region's table did not have, although an earlier invocation knew it.
+    """
+    fenced = dict(roster.fenced)
+    for result in results:
+        for key, instance in result.fenced:
+            if key == roster.key and instance in roster.departed:
+                fenced.setdefault(InstanceId(instance), now)
+        for key, instance in result.late:
+            if key == roster.key and earlier is not None and instance in earlier.fenced:
+                fenced[InstanceId(instance)] = now
+    return fenced

@@ -8,8 +8,8 @@ described, stays.
 
 from dataclasses import replace
 
-from ringfence.core.freshness import STALE_SECONDS, is_future
-from ringfence.core.membership import RosterDecision
+from ringfence.core.freshness import STALE_SECONDS
+from ringfence.core.membership import RosterDecision, tombstones
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
@@ -18,11 +18,11 @@ from ringfence.core.observation import Instance, Observation, Power
 def decide_without_group(before: Roster, observation: Observation, now: int) -> RosterDecision:
     """The members of a group that the observation does not have. `now` is in epoch seconds."""
     members: dict[InstanceId, Member] = {}
-    departed = {id: at for id, at in before.departed.items() if not is_future(at, now)}
+    leaving: dict[InstanceId, int] = {}
     for id, member in before.members.items():
         described = observation.instances.get(id)
         if described is not None and _has_left(described, before.key.asg, member, now):
-            departed.setdefault(id, now)
+            leaving[id] = now
         elif described is not None:
             members[id] = _shown_again(member, now)
         elif id not in observation.absent:
@@ -32,8 +32,9 @@ def decide_without_group(before: Roster, observation: Observation, now: int) -> 
         elif now - member.since < STALE_SECONDS:
             members[id] = member
         else:
-            departed.setdefault(id, member.since)
-    return RosterDecision(replace(before, members=members, departed=departed))
+            leaving[id] = member.since
+    departed, fenced = tombstones(before, frozenset(), leaving, now)
+    return RosterDecision(replace(before, members=members, departed=departed, fenced=fenced))
 
 
 def _has_left(described: Instance, group: str, member: Member, now: int) -> bool:

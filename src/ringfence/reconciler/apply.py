@@ -4,17 +4,19 @@ Calls interfaces. Knows nothing of rosters or of why a rule is wanted. Yields ea
 the caller can report it even if the next call fails.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ringfence.core.errors import Refusal, Refused
 from ringfence.core.model.addresses import is_ipv6
+from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.rules import Rule
 from ringfence.core.plan import Addition, Plan, Relabelling, Removal
 from ringfence.reconciler.interfaces import SecurityGroups
 
 T = TypeVar("T")
+R = TypeVar("R", Removal, Relabelling)
 
 RULES_PER_CALL = 1000
 """Maximum rules per call. Source: ACK EC2 controller, pull request 2186 (not in the API reference)."""
@@ -50,17 +52,35 @@ class NotAdded:
     refused: Refused
 
 
-Change = Added | Removed | Relabelled | NotAdded
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """EC2 says that the rule exists, but shows it in no reading yet. Its label is not known."""
+
+    addition: Addition
 
 
-def apply(plan: Plan, security_groups: SecurityGroups, before_call: Callable[[], None]) -> Iterator[Change]:
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A rule that was to be changed does not exist any more, although a reading shows it."""
+
+    rule: RuleId
+
+
+Change = Added | Removed | Relabelled | NotAdded | Standing | Vanished
+
+
+def apply(
+    plan: Plan, security_groups: SecurityGroups, before_call: Callable[[], None], *, read_again: bool = False
+) -> Iterator[Change]:
     """Adds, then removes, then relabels. Removes first only what makes room that the additions lack.
 
     `before_call` may raise an error to stop between calls. Raises Refused with DUPLICATE or NOT_FOUND if the group no
-    longer has the rules that the plan was made from: read them again. A rule that EC2 refuses for itself (no room,
-    malformed) does not keep the others out.
+    longer has the rules that the plan was made from: read them again. If they were read again (`read_again`), the
+    reading itself may be old, and EC2's refusals of single rules are the answer. A refused call may have changed
+    something nevertheless. A rule that EC2 refuses for itself (no room, malformed) does not keep the others out.
     """
-    application = _Application(plan, security_groups, before_call)
+    application = _Application(plan, security_groups, before_call, read_again)
+    yield from application.prove(plan.doubted)
     yield from application.add(plan.additions, room_follows=bool(plan.removals))
     yield from application.remove()
     yield from application.add(application.take_those_without_room(), room_follows=False)
@@ -75,6 +95,7 @@ class _Application:
     plan: Plan
     security_groups: SecurityGroups
     before_call: Callable[[], None]
+    read_again: bool
     refused: list[NotAdded] = field(default_factory=list)
 
     def add(self, additions: Sequence[Addition], *, room_follows: bool) -> Iterator[Change]:
@@ -89,20 +110,40 @@ class _Application:
             if not batch:
                 continue
             try:
-                rules = self._authorize(batch)
+                yield from self._authorized(batch)
             except Refused as refused:
-                if refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND):
+                if self._is_outdated(refused):
                     raise
                 if refused.refusal is Refusal.QUOTA and room_follows:
                     self.refused.extend(NotAdded(addition, refused) for addition in batch)
                 elif len(batch) > 1:
-                    pending[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                    pending[:0] = _halves(batch)
+                elif refused.refusal is Refusal.DUPLICATE:
+                    yield Standing(batch[0])
                 else:
                     self.refused.append(NotAdded(batch[0], refused))
                     if refused.refusal is Refusal.QUOTA:
                         no_room[is_ipv6(batch[0].opening.cidr)] = refused
-            else:
-                yield from (Added(addition, rule) for addition, rule in zip(batch, rules, strict=True))
+
+    def prove(self, doubted: Sequence[Addition]) -> Iterator[Change]:
+        """Makes the rules that a reading shows although they are gone. EC2 refuses those that exist as duplicates."""
+        pending = _batches(doubted)
+        while pending:
+            batch = pending.pop(0)
+            try:
+                yield from self._authorized(batch)
+            except Refused as refused:
+                if len(batch) > 1:
+                    pending[:0] = _halves(batch)
+                elif refused.refusal is Refusal.DUPLICATE:
+                    yield Standing(batch[0])
+                else:
+                    why = Refused(Refusal.UNCONFIRMED, f"only a reading that may be old shows its rule: {refused}")
+                    self.refused.append(NotAdded(batch[0], why))
+
+    def _is_outdated(self, refused: Refused) -> bool:
+        """Whether a call was refused because the rules are not as they were read, so that they must be read again."""
+        return not self.read_again and refused.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND)
 
     def _without_refused_families(
         self, batch: Sequence[Addition], no_room: Mapping[bool, Refused]
@@ -123,25 +164,52 @@ class _Application:
 
     def remove(self) -> Iterator[Change]:
         """Removes the rules."""
-        for batch in _batches(self.plan.removals):
-            self.before_call()
-            self.security_groups.revoke(self.plan.group, [removal.rule for removal in batch])
-            yield from map(Removed, batch)
+        yield from self._change_each(self.plan.removals, self._revoked)
 
     def relabel(self) -> Iterator[Change]:
         """Gives the rules their new labels."""
-        for batch in _batches(self.plan.relabellings):
-            self.before_call()
-            labels = {relabelling.rule: relabelling.label for relabelling in batch}
-            self.security_groups.relabel(self.plan.group, labels)
-            yield from map(Relabelled, batch)
+        yield from self._change_each(self.plan.relabellings, self._relabelled)
 
-    def _authorize(self, batch: Sequence[Addition]) -> list[Rule]:
-        """The rules made, in the order of the batch."""
+    def _change_each(self, items: Sequence[R], change: Callable[[Sequence[R]], Iterable[Change]]) -> Iterator[Change]:
+        """Changes existing rules. If EC2 does not know one of a batch, changes each half."""
+        pending = _batches(items)
+        while pending:
+            batch = pending.pop(0)
+            self.before_call()
+            try:
+                yield from change(batch)
+            except Refused as refused:
+                if self._is_outdated(refused) or refused.refusal is not Refusal.NOT_FOUND:
+                    raise
+                if len(batch) > 1:
+                    pending[:0] = _halves(batch)
+                else:
+                    yield Vanished(batch[0].rule)
+
+    def _authorized(self, batch: Sequence[Addition]) -> list[Change]:
+        """What was made, in the order of the batch. A rule that EC2 does not name, or under another label, existed."""
         self.before_call()
         made = {rule.opening: rule for rule in self.security_groups.authorize(self.plan.group, batch)}
-        return [made[addition.opening] for addition in batch]
+        changes: list[Change] = []
+        for addition in batch:
+            rule = made.get(addition.opening)
+            is_ours = rule is not None and rule.description == str(addition.label)
+            changes.append(Added(addition, rule) if rule is not None and is_ours else Standing(addition))
+        return changes
+
+    def _revoked(self, batch: Sequence[Removal]) -> list[Change]:
+        self.security_groups.revoke(self.plan.group, [removal.rule for removal in batch])
+        return list(map(Removed, batch))
+
+    def _relabelled(self, batch: Sequence[Relabelling]) -> list[Change]:
+        labels = {relabelling.rule: relabelling.label for relabelling in batch}
+        self.security_groups.relabel(self.plan.group, labels)
+        return list(map(Relabelled, batch))
 
 
 def _batches(items: Sequence[T]) -> list[Sequence[T]]:
     return [items[start : start + RULES_PER_CALL] for start in range(0, len(items), RULES_PER_CALL)]
+
+
+def _halves(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[: len(items) // 2], items[len(items) // 2 :]]

@@ -27,7 +27,7 @@ from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Plan, Reason, Removal
 from ringfence.core.rule_count import PrefixLists, count_rules
-from ringfence.reconciler.apply import Added, Change, NotAdded, Relabelled, Removed
+from ringfence.reconciler.apply import Added, Change, NotAdded, Relabelled, Removed, Standing, Vanished
 from ringfence.reconciler.interfaces import Clock
 
 
@@ -59,6 +59,8 @@ class ChangeReport:
             case NotAdded(addition=addition, refused=refused):
                 refusal = refused.refusal.value
                 self.audit(RuleRefused(self.region, group, addition.opening, addition.label, refusal, str(refused)))
+            case Standing() | Vanished():
+                pass  # this invocation changed nothing
             case _:
                 assert_never(change)
 

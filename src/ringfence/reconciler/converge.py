@@ -11,17 +11,20 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import CannotAdmit, Permanent, Refusal, Refused, Retry, RingfenceError
+from ringfence.core.freshness import FENCE_SECONDS
 from ringfence.core.guard import guard, recorded_rules
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
-from ringfence.core.model.rules import Label, Rule
+from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
-from ringfence.core.region_result import RegionResult, RosterInstance
+from ringfence.core.region_result import RegionResult
 from ringfence.core.rule_count import PrefixLists, prefix_lists_of
-from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, apply
+from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
+from ringfence.reconciler.own_changes import OwnChanges
 
 PASSES = 4
 """Maximum passes per Region. After that, the next delivery or the next true-up continues."""
@@ -80,6 +83,9 @@ class Convergence:
 
     `groups` maps each security group to the ports that it is managed on. With `add_only`, nothing is removed or
     relabelled, whatever the rows say. `just_published` names the rosters of which no newer version can exist.
+    `leaving` are the instances that departed just now, with their last known addresses. `late` are those whose
+    departure the Region's table did not have before.
+    `launching` are the instances that are to be answered as admitted: that a reading shows their rules is no proof.
     """
 
     region: Region
@@ -90,17 +96,27 @@ class Convergence:
     report: ChangeReport
     add_only: bool = False
     just_published: frozenset[RosterKey] = field(default_factory=frozenset)
+    launching: frozenset[RosterInstance] = field(default_factory=frozenset)
+    leaving: Mapping[RosterInstance, tuple[Cidr, ...]] = field(default_factory=dict)
+    late: frozenset[RosterInstance] = field(default_factory=frozenset)
+    own_changes: OwnChanges = field(default_factory=OwnChanges)
 
     def run(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
-        """One pass, and more if EC2 says that the rules changed meanwhile.
+        """One pass, and more if EC2 says that the rules are not as they were read.
 
-        `rules` and `rows` are what was read already. The rows may be older than the rules. Raises Retry, Permanent.
+        The second pass takes EC2's refusals as the answer, because its reading may be old, too. `rules` and `rows` are
+        what was read already. The rows may be older than the rules. Raises Retry, Permanent.
         """
+        read_again = False
         for _ in range(PASSES):
             try:
-                return self._pass(rules, rows)
+                result = self._pass(rules, rows, read_again=read_again)
             except Refused:
-                rules = rows = None
+                read_again, rules, rows = True, None, None
+            else:
+                return replace(
+                    result, changed=result.changed or read_again
+                )  # a refused call may have changed something
         raise Retry(f"the rules of {', '.join(self.groups)} in {self.region} changed during every attempt")
 
     def validate(self, result: RegionResult) -> RegionResult:
@@ -115,8 +131,9 @@ class Convergence:
             result = self.run(None, None)
         raise Retry(f"the rosters in {self.region} changed during every pass")
 
-    def _pass(self, rules: Rules | None, rows: Rows | None) -> RegionResult:
+    def _pass(self, rules: Rules | None, rows: Rows | None, *, read_again: bool) -> RegionResult:
         given = rules is not None and rows is not None
+        read_at = None if rules is not None else self.report.clock.now()
         rules = self._rules() if rules is None else rules
         rows = rows if rows is not None and given else self._rows()
         plans = self._plans(rules, rows)
@@ -126,7 +143,7 @@ class Convergence:
         for plan in plans:
             self.report.unknown_owners(plan)
             self.report.refused_ports(plan.group, self.groups[plan.group].refused(plan.group, rules[plan.group]))
-        applied = [self._apply(plan) for plan in plans]
+        applied = [self._apply(plan, read_again=read_again) for plan in plans]
         unmanaged = [group for group, ports in self._ports(rules).items() if not ports]
         gone = self._gone([done for done in applied if done.failed is not None], unmanaged, rules)
         applied = [done for done in applied if done.plan.group not in gone]
@@ -134,14 +151,45 @@ class Convergence:
         prefix_lists = self._prefix_lists(rule for group in changes for rule in rules[group])
         for group, made in changes.items():
             self.report.quota(group, rules[group], made, prefix_lists)
-        plans = [plan for plan in plans if plan.group not in gone]
-        result = replace(self._result(plans, applied, rows), labelled=self._labelled(rules, changes))
-        barred = self._barred(gone, [group for group in unmanaged if group not in gone])
-        return replace(result, barred=barred, gone=gone)
+        return replace(
+            self._result([plan for plan in plans if plan.group not in gone], applied, rows),
+            labelled=self._labelled(rules, changes),
+            fenced=self._fenced(rows, read_at)
+            | self._not_shown({group: rules[group] for group in changes})
+            | _vanished(applied, rows),
+            late=self.late,
+            barred=self._barred(gone, [group for group in unmanaged if group not in gone]),
+            gone=gone,
+        )
+
+    def _fenced(self, rows: Rows, read_at: float | None) -> frozenset[RosterInstance]:
+        """The departed instances for which this reading of the rules came too early."""
+        return frozenset(
+            (key, id)
+            for key, roster in rows.of(self.scope.home).items()
+            for id, at in roster.fenced.items()
+            if read_at is None or read_at < at + FENCE_SECONDS
+        )
+
+    def _not_shown(self, rules: Rules) -> frozenset[RosterInstance]:
+        """The instances that departed just now although the reading does not show all of their rules.
+
+        Either they never had the rules, or the rules were made again so lately that the reading is older. The rules are
+        those of the groups that exist.
+        """
+        missing = set[RosterInstance]()
+        for group in rules:
+            shown = {(group, rule.opening) for rule in rules[group]} | self.own_changes.removed
+            for range_ in self.groups[group].managed(group, rules[group]):
+                for instance, addresses in self.leaving.items():
+                    openings = [Opening(range_, cidr) for cidr in addresses if range_.suits(cidr)]
+                    if any((group, opening) not in shown for opening in openings):
+                        missing.add(instance)
+        return frozenset(missing)
 
     def _rules(self) -> Rules:
         self.access.before_call()
-        return self.access.security_groups.rules(tuple(self.groups))
+        return self.own_changes.without_gone(self.access.security_groups.rules(tuple(self.groups)))
 
     def _rows(self) -> Rows:
         self.access.before_call()
@@ -149,7 +197,12 @@ class Convergence:
 
     def _plans(self, rules: Rules, rows: Rows) -> list[Plan]:
         """A plan for each group. One without ports to manage has removals only."""
-        return [plan_group(group, rules[group], rows, ports, self.scope) for group, ports in self._ports(rules).items()]
+        return [self._plan(group, rules[group], rows, ports) for group, ports in self._ports(rules).items()]
+
+    def _plan(self, group: SecurityGroupId, rules: Sequence[Rule], rows: Rows, ports: tuple[PortRange, ...]) -> Plan:
+        hidden, proved = self.own_changes.hidden(group, rules), self.own_changes.proved(group)
+        plan = plan_group(group, rules, rows, ports, self.scope, hidden=hidden, doubted=self.launching)
+        return replace(plan, doubted=tuple(rule for rule in plan.doubted if rule.opening not in proved))
 
     def _ports(self, rules: Rules) -> Mapping[SecurityGroupId, tuple[PortRange, ...]]:
         """The ports to manage in each group."""
@@ -162,9 +215,10 @@ class Convergence:
         wants, because its home Region may not want it any more.
         """
         removes = bool(plan.removals or plan.relabellings)
-        return removes or any(addition.label.roster not in self.just_published for addition in plan.additions)
+        additions = (*plan.additions, *plan.doubted)
+        return removes or any(addition.label.roster not in self.just_published for addition in additions)
 
-    def _apply(self, plan: Plan) -> _Applied:
+    def _apply(self, plan: Plan, *, read_again: bool) -> _Applied:
         plan = replace(plan, removals=(), relabellings=()) if self.add_only else plan
         now = int(self.report.clock.now())
         earlier = self.guard.held_before.get(plan.group)
@@ -173,8 +227,9 @@ class Convergence:
             return _Applied(plan)
         guarded = guard(plan, earlier, self.guard.confirmed, self.guard.limits, now)
         self.report.held(guarded)
+        observes = self.scope.mode is Mode.OBSERVE
         try:
-            changes = self._observed(guarded.plan) if self.scope.mode is Mode.OBSERVE else self._changed(guarded.plan)
+            changes = self._observed(guarded.plan) if observes else self._changed(guarded.plan, read_again)
         except Permanent as error:
             return _Applied(plan, failed=error)
         record = guarded.record(now)
@@ -187,12 +242,19 @@ class Convergence:
         self.report.not_applied(plan)
         return ()
 
-    def _changed(self, plan: Plan) -> tuple[Change, ...]:
-        """Applies the plan. Each change is reported as soon as it is made."""
+    def _changed(self, plan: Plan, read_again: bool) -> tuple[Change, ...]:
+        """Applies the plan. Each change is reported as soon as it is made.
+
+        Raises Refused if a rule that a member needs does not exist any more.
+        """
         changes = []
-        for change in apply(plan, self.access.security_groups, self.access.before_call):
+        for change in apply(plan, self.access.security_groups, self.access.before_call, read_again=read_again):
+            self.own_changes.note(plan.group, change)
             self.report.change(plan.group, change)
             changes.append(change)
+        vanished = {change.rule for change in changes if isinstance(change, Vanished)}
+        if any(relabelling.rule in vanished for relabelling in plan.relabellings):
+            raise Refused(Refusal.NOT_FOUND, "a rule that a member needs does not exist any more")
         return tuple(changes)
 
     def _gone(
@@ -277,6 +339,17 @@ class Convergence:
             rows=rows,
             changed=any(done.changed for done in applied),
         )
+
+
+def _vanished(applied: Sequence[_Applied], rows: Rows) -> frozenset[RosterInstance]:
+    """The instances of which the reading showed a rule that did not exist any more: it may have been made again.
+
+    Without those that are fenced already.
+    """
+    ids = {change.rule for done in applied for change in done.changes if isinstance(change, Vanished)}
+    removals = [removal for done in applied for removal in done.plan.removals if removal.rule in ids]
+    named = {_named_by(removal.label) for removal in removals if removal.label is not None}
+    return frozenset(named - {(key, id) for key, roster in rows.rosters.items() for id in roster.fenced})
 
 
 def _named_by(label: Label) -> RosterInstance:

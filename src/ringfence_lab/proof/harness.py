@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from ringfence.core.errors import RingfenceError
+from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
@@ -68,6 +69,7 @@ class Harness:
         self.cloud.watchers += [self.checker.watch, self._watch]
         for name in self.cloud.regions:  # the true-up of the last Region finds all rosters
             self.cloud.invoke(name, TRUE_UP)
+        self.cloud.clock.advance(SETTLED_SECONDS)  # its members have had their rules for long
         for recorded in (self.cloud.calls, self.cloud.history, self.changes):
             recorded.clear()
         self.scheduler = Scheduler(self.cloud.clock, choose)

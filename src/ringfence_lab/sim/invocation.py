@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.errors import RingfenceError
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import Region, SecurityGroupId
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -15,7 +15,8 @@ class Invocation:
     """One run of one Region's engine.
 
     `disturbed` holds each service of a Region that failed or delayed a call. `misled` is true once a describe was
-    stale. `audit_events` is what the engine reports. `started` is in seconds since the epoch. `calls` counts the calls.
+    stale. `read_old_rules` are the security groups whose rules were shown as they were earlier.
+    `audit_events` is what the engine reports. `started` is in seconds since the epoch. `calls` counts the calls.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Invocation:
     audit_events: list[AuditEvent] = field(default_factory=list)
     disturbed: set[tuple[Region, str]] = field(default_factory=set)
     misled: bool = False
+    read_old_rules: set[SecurityGroupId] = field(default_factory=set)
     killed: bool = False
     ended: bool = False
     error: RingfenceError | None = None

@@ -25,7 +25,7 @@ from ringfence_lab.sim.properties.departures import (
     strangers_are_not_admitted,
 )
 from ringfence_lab.sim.properties.deployments import new_events_outlive_a_denial
-from ringfence_lab.sim.properties.launches import launches_are_answered_without_the_table
+from ringfence_lab.sim.properties.launches import launches_are_answered, launches_are_answered_without_the_table
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.properties.zones import zone_outages_stop_nothing_else
 
@@ -38,7 +38,8 @@ AFTER_AN_UNDISTURBED_RECONCILE = (
     unknown_owners_are_reported,
     ended_instances_have_no_door,
 )
-"""The properties of what an invocation leaves, if nothing disturbed it and it holds nothing back."""
+"""The properties of what an invocation leaves, if nothing disturbed it, it was shown every rule, and it holds nothing
+back."""
 
 
 class Invocations:
@@ -95,8 +96,10 @@ class Invocations:
         while batch := queue.receive():
             invocation = self._cloud.invocation(region)
             self._function(region).consume(invocation, self._cloud.engine_services(region, invocation), batch)
-            if invocation.error is not None and not self._is_expected(invocation.error, region):
+            if invocation.error is not None and not self._is_expected(invocation.error, invocation):
                 self._violated("works_when_all_is_well", f"{invocation}: {invocation.error}")
+            for what in launches_are_answered(self._checker.context, invocation):
+                self._violated("launches_are_answered", what)
             yield f"{invocation} takes {len(batch)} messages, the last one a true-up"
 
     def _can_start(self, region: Region) -> bool:
@@ -132,7 +135,7 @@ class Invocations:
     def _check_alone(self, invocation: Invocation) -> None:
         """What must hold after an invocation with which no other one and no operator interfered."""
         context = self._checker.context
-        failed = invocation.error is not None and not self._is_expected(invocation.error, invocation.home)
+        failed = invocation.error is not None and not self._is_expected(invocation.error, invocation)
         if failed:
             for what in zone_outages_stop_nothing_else(context, invocation):
                 self._violated("zone_outages_stop_nothing_else", what)
@@ -142,21 +145,25 @@ class Invocations:
             return
         if failed:
             self._violated("works_when_left_alone", f"{invocation}: {invocation.error}")
-        elif invocation.calls and not _leaves_rules(invocation):
+            return
+        for what in launches_are_answered(context, invocation):
+            self._violated("launches_are_answered", what)
+        if invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
             for check in AFTER_AN_UNDISTURBED_RECONCILE:
                 for what in check(context, invocation):
                     self._violated(check.__name__, what)
 
-    def _is_expected(self, error: RingfenceError, home: Region) -> bool:
+    def _is_expected(self, error: RingfenceError, by: Invocation) -> bool:
         """Whether the engine did all of its work: it refused only true-ups that name an unknown group, and reported
-        groups that do not exist or have no port to manage."""
+        groups that do not exist or were shown without a port to manage."""
         if isinstance(error, Several):
-            return all(self._is_expected(each, home) for each in error.errors)
-        region = self._cloud.regions[home]
+            return all(self._is_expected(each, by) for each in error.errors)
+        region = self._cloud.regions[by.home]
         if isinstance(error, CannotAdmit):
             context = self._checker.context
-            has_ports = all(group.admits_itself() for group in context.security_groups(home))
-            return bool(context.deleted_groups(home)) or not has_ports
+            groups = context.security_groups(by.home)
+            had_ports = all(group.admits_itself() and group.id not in by.read_old_rules for group in groups)
+            return bool(context.deleted_groups(by.home)) or not had_ports
         is_missing = isinstance(error, Permanent) and bool(error.groups) and not error.groups & region.groups.keys()
         return is_missing or (isinstance(error, Permanent) and isinstance(error.event, TrueUp))
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
+from ringfence_lab.sim.aws.security_groups import Duplicate, Refusals, RefusedCall
 from ringfence_lab.sim.cloud import Cloud
 
 NAMES = ("us-east-1", "us-west-2", "eu-west-1")
@@ -18,6 +19,8 @@ TABLE_AGES = (0.0, 100.0, 800.0, 1e6)
 """Possible ages of a Region's table, in seconds."""
 POOL_SECONDS = 31.0
 """The shortest time of an instance in a warm pool. Assumed: Auto Scaling has to see it stopped or running first."""
+REFUSED_CALLS = (RefusedCall.NOTHING, RefusedCall.NOTHING, RefusedCall.FIRST, RefusedCall.OTHERS)
+DUPLICATES = (Duplicate.REFUSED, Duplicate.REFUSED, Duplicate.REFUSED, Duplicate.NAMED, Duplicate.OMITTED)
 MODES = (Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.OWNED, Mode.MIRROR)
 
 
@@ -29,7 +32,9 @@ def random_cloud(chance: random.Random) -> Cloud:
         quota=chance.choice((60, 60, 60, SMALL_QUOTA)),
         chance=chance,
     )
+    refusals = Refusals(chance.choice(REFUSED_CALLS), chance.choice(DUPLICATES))
     for number, region in enumerate(cloud.regions.values()):
+        region.security_group.refusals = refusals
         for name in ("db",) if chance.random() < 0.8 else ("db", "web"):
             group = region.auto_scaling_group(f"{name}-{number}", desired=chance.randrange(3))
             group.proceed_seconds = chance.choice((0.0, 2.0))
@@ -60,4 +65,5 @@ def shape_text(cloud: Cloud, settings_of: Mapping[Region, Settings]) -> str:
         sizes = [f"{group.name} at {group.desired}" for group in cloud.regions[region].groups.values()]
         kinds = sorted(kind.value for kind in settings.address_kinds)
         shapes.append(f"{region}: {', '.join(sizes)}, {settings.mode.value}, {', '.join(kinds)}")
-    return f"{'; '.join(shapes)}; quota {cloud.quota}"
+    refusals = next(iter(cloud.regions.values())).security_group.refusals
+    return f"{'; '.join(shapes)}; quota {cloud.quota}; {refusals}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import Region
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim import operators
@@ -21,6 +22,7 @@ from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
+from ringfence_lab.sim.properties.departures import doors_left_open
 from ringfence_lab.sim.properties.siege import LAGS, Siege
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.shape import SMALL_QUOTA, random_cloud, random_settings, shape_text
@@ -39,6 +41,8 @@ ROUNDS_TO_CONVERGE = 8
 """Rounds of true-ups after healing. A member that no group lists counts as gone after a minute, a tombstone expires
 after a minute, and the guard wants a second look; then each Region has to learn of the other Regions'."""
 ROUND_SECONDS = 61.0
+ROUNDS_TO_OUTLIVE_READINGS = 7
+"""Rounds after which every reading shows what was done before them, and one more in which the engine acts on it."""
 
 SIEGES_IN = 0.3
 """The share of the histories with an adversary in which it also fills a queue at the end."""
@@ -46,6 +50,7 @@ SIEGES_IN = 0.3
 LIVENESS = frozenset(
     {
         "converges",
+        "launches_are_answered",
         "quiet_once_converged",
         "served_whatever_lies_in_the_queue",
         "works_when_all_is_well",
@@ -54,7 +59,7 @@ LIVENESS = frozenset(
 )
 """The properties that require that something good happens. All others require that nothing bad ever happens."""
 
-HEALS = LIVENESS - {"works_when_left_alone"}
+HEALS = LIVENESS - {"works_when_left_alone", "launches_are_answered"}
 """The properties that hold even after rows were forged that no engine can tell from a Region's own."""
 
 TRUE_UP = {"trueup": True}
@@ -184,6 +189,9 @@ class History:
         self.invocations.interference += 1
         return self.weather.change_lag()
 
+    def _let_rules_lag(self, _region: Region) -> str:
+        return self.weather.change_rules_lag()
+
     def _let_weather_change(self, _region: Region) -> str:
         return self.weather.change()
 
@@ -234,10 +242,25 @@ class History:
                 self.cloud.clock.advance(1.0)
             yield ""
         self._make_room()
+        yield from self._outlive_old_readings()
         yield from self._converge("after healing")
         if not self._violated():
             yield from self._quiet()
             yield from self._siege()
+
+    def _outlive_old_readings(self) -> Iterator[str]:
+        """Rounds of true-ups while readings of rules still lag behind, until they show what was done before."""
+        if not self.weather.rules_lag:
+            return
+        for _ in range(ROUNDS_TO_OUTLIVE_READINGS):
+            self.cloud.clock.advance(ROUND_SECONDS)
+            yield self.weather.change_rules_lag()
+            for region in self.cloud.regions:
+                yield from self._true_up(region)
+        for what in doors_left_open(self.checker.context):
+            self.checker.violations.append(Violation("doors_are_closed_in_time", what))
+            yield "a door stays open"
+        self.weather.let_rules_catch_up()
 
     def _converge(self, when: str) -> Iterator[str]:
         """Rounds of true-ups until everything has converged."""
@@ -289,6 +312,7 @@ class History:
         lag = 0.0 if settles_late else self.chance.choice(LAGS)
         self.weather.lag(region, lag)
         for desired in (group.desired + 1, group.desired):
+            yield from self._settle(region)
             before = siege.moment(self.cloud.regions[region])
             yield siege.begin(self.cloud.regions[region], group, desired, lags=lag > 0)
             yield from self.invocations.drain(region)
@@ -297,6 +321,11 @@ class History:
                 yield f"the siege holds, at a lag of {lag} s"
         self.weather.lag(region, 0.0)
         yield from self._converge("after the siege")
+
+    def _settle(self, region: Region) -> Iterator[str]:
+        """Time passes until all members have had their rules for so long that a termination needs one look."""
+        self.cloud.clock.advance(SETTLED_SECONDS)
+        yield from self._true_up(region)
 
     def _make_room(self) -> None:
         """Deploys every Region, and makes room for all members, as operators do.
@@ -370,6 +399,7 @@ HAPPENINGS: Mapping[Callable[[History, Region], str], int] = {
     History._true_up_by_hand: 2,
     History._let_adversary_act: 4,
     History._let_describes_lag: 1,
+    History._let_rules_lag: 3,
     History._let_weather_change: 1,
     History._let_zone_fail: 1,
     History._let_schedule_fire: 1,

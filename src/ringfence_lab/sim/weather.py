@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ringfence.core.model.identifiers import Region
 from ringfence_lab.sim.aws.event_bridge import IMMEDIATELY, deliver_immediately
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.engine.call import Call
 from ringfence_lab.sim.engine.call_faults import CallFault, Effect
@@ -34,6 +35,8 @@ LAGS_IN = 0.3
 """The share of the histories in which all describes of a Region sometimes lag behind together."""
 LAGS = (3.0, 10.0, 10.0, 60.0)
 """Possible bounds on such a lag, in seconds. The engine allows for a minute."""
+OLD_RULES_IN = 0.3
+"""The share of the histories in which readings of rules lag behind for up to minutes, group by group."""
 STALE_CALLS = frozenset({"DescribeAutoScalingGroups", "DescribeInstances", "DescribeWarmPool"})
 REFUSALS = (Effect.FAIL, Effect.UNREACHABLE, Effect.DENY)
 """What a call that depends on a failing zone can meet. EC2's documents do not say how it fails, so a permanent error
@@ -54,6 +57,7 @@ class Weather:
         self._event_rate = chance.choice((0.0, 0.1, 0.5))
         self._lags = chance.random() < LAGS_IN
         self._lag: dict[Region, float] = {}
+        self.rules_lag = chance.random() < OLD_RULES_IN
         self._missing = chance.choice(POLICIES) if chance.random() < NEW_STACKS_IN else frozenset[str]()
         self._new_stack = chance.choice(list(cloud.regions))
         self._outage: CallFault | None = None
@@ -80,6 +84,26 @@ class Weather:
     def rule_out_zone_outages(self) -> None:
         """From now on, no zone fails alone."""
         self._zones_fail = False
+
+    def change_rules_lag(self) -> str:
+        """Lets readings of a security group's rules lag behind, or catch up. Only in some histories."""
+        if not self.rules_lag:
+            return ""
+        groups = [group for region in self._cloud.regions.values() for group in region.security_groups.groups.values()]
+        if not groups:
+            return ""
+        group = self._chance.choice(groups)
+        seconds = self._chance.choice((0.0, 10.0, 60.0, RULES_REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS))
+        group.lag(seconds)
+        self.fates["rules lag behind"] += 1
+        return f"for {seconds:.0f} s, {group.id} is shown as it is now"
+
+    def let_rules_catch_up(self) -> None:
+        """From now on, all readings of rules are right."""
+        self.rules_lag = False
+        for region in self._cloud.regions.values():
+            for group in region.security_groups.groups.values():
+                group.lag(0.0)
 
     def rule_out_lag(self) -> None:
         """From now on, describes do not lag behind together."""
@@ -173,5 +197,6 @@ class Weather:
             f"{self._rate:.0%} of calls meet one of: {effects or 'nothing'}; {self._stale_rate:.0%} of describes are"
             f" stale; {self._event_rate:.0%} of events are lost, late or doubled;"
             f" {'some' if self._lags else 'no'} Regions lag behind;"
+            f" {'some' if self.rules_lag else 'no'} rules are shown late;"
             f" {self._new_stack} is denied: {', '.join(sorted(self._missing)) or 'nothing'}"
         )

@@ -30,3 +30,7 @@ class RosterKey:
 
     def __str__(self) -> str:
         return f"{self.region}/{self.asg}"
+
+
+RosterInstance = tuple[RosterKey, str]
+"""An instance as a rule's label names it: its roster, and its id."""

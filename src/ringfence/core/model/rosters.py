@@ -21,11 +21,15 @@ class MemberState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An instance of the cluster with its known addresses. `since` is when its state began, in epoch seconds."""
+    """An instance of the cluster with its known addresses. `since` is when its state began, in epoch seconds.
+
+    `moved` is when its addresses last changed within that state, or 0.
+    """
 
     addresses: tuple[Cidr, ...]
     state: MemberState
     since: int
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Roster:
     """The members of one Auto Scaling group as its home Region publishes them, at a version.
 
     `departed` has a tombstone for each instance that left: the time at which that was first known, in epoch seconds.
+    `fenced` says when the tombstone was written, for an instance whose rules are so new that a reading may not show
+    them, or an older invocation may still make one.
     `pending_releases` names, for each peer Region, the departed instances whose release there is not confirmed.
     `observed` says that no engine may change the Region's security groups: the Region is in observe mode.
 
@@ -56,6 +62,7 @@ class Roster:
     engine: str = ""
     updated_at: int = 0
     of_0_1: bool = False
+    fenced: Mapping[InstanceId, int] = field(default_factory=dict)
 
     def addresses(self) -> Iterator[tuple[Cidr, InstanceId]]:
         """Every address that must be admitted, with the instance that has it."""
@@ -68,6 +75,7 @@ class Roster:
         return (
             self.members == other.members
             and self.departed == other.departed
+            and self.fenced == other.fenced
             and self.pending_releases == other.pending_releases
             and self.security_groups == other.security_groups
             and self.ports == other.ports

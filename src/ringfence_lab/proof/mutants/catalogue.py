@@ -7,7 +7,8 @@ from ringfence_lab.proof.mutants.ours import OURS
 from ringfence_lab.proof.mutants.outside import OUTSIDE
 from ringfence_lab.proof.mutants.predecessor import PREDECESSOR
 from ringfence_lab.proof.mutants.protocol import PROTOCOL
+from ringfence_lab.proof.mutants.readings import READINGS
 from ringfence_lab.proof.mutants.reported import REPORTED
 
-MUTANTS = (*PREDECESSOR, *PROTOCOL, *REPORTED, *OURS, *OUTSIDE)
+MUTANTS = (*PREDECESSOR, *PROTOCOL, *REPORTED, *OURS, *OUTSIDE, *READINGS)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

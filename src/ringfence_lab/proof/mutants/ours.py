@@ -20,7 +20,7 @@ OURS = (
         "A departed instance is forgotten at the next observation.",
         _MEMBERSHIP,
         "core.membership",
-        (Replace("decide_members", "{I: A for I, A in _.departed.items() if _}", "{}"),),
+        (Replace("tombstones", "{I: A for I, A in _.departed.items() if _}", "{}"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
@@ -72,8 +72,8 @@ OURS = (
         (
             Replace(
                 "Convergence._plans",
-                "return [plan_group(G, R[G], W, P, S) for G, P in I]",
-                "return [plan_group(G, R[G], W, P, S) for G, P in I if P]",
+                "return [T._plan(G, R[G], W, P) for G, P in I]",
+                "return [T._plan(G, R[G], W, P) for G, P in I if P]",
             ),
         ),
     ),
@@ -92,8 +92,8 @@ OURS = (
         (
             Replace(
                 "Convergence._pass",
-                "return replace(R, barred=B, gone=G)",
-                "return replace(R, barred=None if G else B, gone=G)",
+                "_._barred(G, _)",
+                "None if G else IT",
             ),
         ),
     ),

@@ -49,7 +49,7 @@ PREDECESSOR = (
         "A refused authorize is ignored, and the hook is answered with CONTINUE.",
         _SAMPLE,
         "reconciler.apply",
-        (Replace("_Application.add", "if _.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise", "continue"),),
+        (Replace("_Application.add", "if _._is_outdated(E): raise", "continue"),),
     ),
     Mutant(
         "duplicate-drops-the-batch",
@@ -59,7 +59,7 @@ PREDECESSOR = (
         (
             Replace(
                 "_Application.add",
-                "if E.refusal in (Refusal.DUPLICATE, Refusal.NOT_FOUND): raise",
+                "if _._is_outdated(E): raise",
                 "if E.refusal is Refusal.DUPLICATE: continue",
             ),
         ),
@@ -71,13 +71,13 @@ PREDECESSOR = (
         "reconciler.apply",
         (
             Replace(
-                "_Application.remove",
+                "_Application._revoked",
                 "_.revoke(...)",
                 """
                 try:
                     IT
                 except Exception:
-                    continue
+                    return []
                 """,
             ),
         ),

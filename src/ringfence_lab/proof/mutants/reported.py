@@ -74,7 +74,7 @@ REPORTED = (
         "A Region whose rules changed during an attempt (Duplicate, NotFound) counts as up to date.",
         "CAPA #5438, #2795",
         "reconciler.converge",
-        (Replace("Convergence.run", "_ = _ = None", "return RegionResult(self.region)"),),
+        (Replace("Convergence.run", "_, _, _ = True, None, None", "return RegionResult(self.region)"),),
     ),
     Mutant(
         "expired-token-is-an-error",

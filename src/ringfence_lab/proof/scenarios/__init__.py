@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ringfence_lab.proof.harness import Harness
-from ringfence_lab.proof.scenarios import capacity, failures, forgeries, operations
+from ringfence_lab.proof.scenarios import capacity, failures, forgeries, operations, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ SCENARIOS = (
     Scenario("stale listing after a termination", failures.stale_listing),
     Scenario("stale listing after a termination and a launch", failures.stale_listing_after_a_launch),
     Scenario("description from before the address", failures.description_before_the_address),
+    Scenario("launch, its rule shown late", readings.launch_shown_late, answered=True),
+    Scenario("back out of the warm pool, the first rule shown late", readings.return_shown_late),
+    Scenario("termination right after the launch", readings.new_instance_terminates, answered=True),
     Scenario("revokes throttled", failures.revokes_throttled),
     Scenario("describes throttled for minutes", failures.describes_throttled),
     Scenario("outage of a zone for minutes", failures.zone_outage, answered=True),

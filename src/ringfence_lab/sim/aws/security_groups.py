@@ -1,12 +1,12 @@
-"""A Region's security groups: atomic calls, no two equal rules, separate counts for IPv4 and IPv6.
+"""A Region's security groups: no two equal rules, separate counts for IPv4 and IPv6.
 
 Sources: Amazon VPC User Guide, "Amazon VPC quotas"; EC2 API reference, AuthorizeSecurityGroupIngress,
-RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. Assumed: one
-duplicate or one invalid rule fails the whole call.
+RevokeSecurityGroupIngress and UpdateSecurityGroupRuleDescriptionsIngress. What they leave open, `Refusals` states.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum
 from ipaddress import ip_network
 
 from ringfence.core.errors import Permanent, Refusal, Refused
@@ -18,11 +18,39 @@ from ringfence.core.plan import Addition
 from ringfence.core.rule_count import PrefixLists, count_rules
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.aws.history import CloudChange, LabelChanged, RuleChanged, RuleMade, RuleRevoked
-from ringfence_lab.sim.aws.past import Past
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS, Past
 from ringfence_lab.sim.invocation import Invocation
 
 Source = Opening | tuple[PortRange, str]
 """The identity of a rule in its group: ports with a CIDR, a group or a prefix list. EC2 allows one rule for each."""
+
+
+class RefusedCall(Enum):
+    """What a refused call has changed. No document says it: ubicloud #5551 saw nothing, ministack #437 the others."""
+
+    NOTHING = "nothing"
+    FIRST = "what came before the first rule that was refused"
+    OTHERS = "all rules but those that were refused"
+
+
+class Duplicate(Enum):
+    """How a call is answered that adds a rule which exists. The API reference has an error for it, and emulators of it
+    accept the call."""
+
+    REFUSED = "the call is refused"
+    NAMED = "as if it were made: with the existing rule"
+    OMITTED = "as if it were made: without the rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How EC2 refuses calls, as far as its documents leave that open."""
+
+    change: RefusedCall = RefusedCall.NOTHING
+    duplicate: Duplicate = Duplicate.REFUSED
+
+    def __str__(self) -> str:
+        return f"refused calls change {self.change.value}; duplicates: {self.duplicate.value}"
 
 
 class SecurityGroup:
@@ -43,6 +71,7 @@ class SecurityGroup:
         self.id = id
         self.region = region
         self.quota = quota
+        self.refusals = Refusals()
         self.rules: dict[RuleId, Rule] = {}
         self._record = record
         self._sources: dict[Source, RuleId] = {}
@@ -50,11 +79,23 @@ class SecurityGroup:
         self._is_deleted = False
         self._prefix_lists = {} if prefix_lists is None else prefix_lists
         self._made = 0
-        self._past: Past[tuple[Rule, ...]] = Past(clock, ())
+        self._past: Past[tuple[Rule, ...]] = Past(clock, (), RULES_REMEMBERED_SECONDS)
 
     def described(self, age: float = 0.0) -> tuple[Rule, ...]:
-        """The rules as they were `age` seconds ago."""
+        """The rules as they were `age` seconds ago, or even earlier if readings lag behind."""
         return self._past.seconds_ago(age)
+
+    def lag(self, seconds: float) -> None:
+        """From now on, for so long, readings show the present rules. 0 lets them catch up.
+
+        Source: hashicorp/terraform #6325, which saw more than two minutes.
+        """
+        self._past.lag(seconds)
+
+    @property
+    def is_shown_late(self) -> bool:
+        """Whether readings do not show the rules as they are."""
+        return self.described() != tuple(self.rules.values())
 
     def admits(self, opening: Opening) -> Rule | None:
         """The rule with exactly this source and these ports, if there is one."""
@@ -66,36 +107,56 @@ class SecurityGroup:
         return self._used[ipv6]
 
     def authorize(self, additions: Sequence[Addition], by: Invocation | None) -> tuple[Rule, ...]:
-        """Adds all of the rules or none. Raises Refused."""
+        """Adds the rules. Raises Refused; then it has added what `refusals` says."""
+        existing: list[Rule] = []
+        if self.refusals.duplicate is not Duplicate.REFUSED:
+            found = [self.admits(wanted.opening) for wanted in additions]
+            existing = [rule for rule in found if rule is not None]
+            additions = [wanted for wanted, rule in zip(additions, found, strict=True) if rule is None]
         made = [self._rule(wanted.opening.ports, wanted.opening, str(wanted.label)) for wanted in additions]
         self._put(made, by)
-        return tuple(made)
+        return (*made, *(existing if self.refusals.duplicate is Duplicate.NAMED else ()))
 
     def revoke(self, ids: Sequence[RuleId], by: Invocation | None) -> None:
-        """Removes all of the rules or none. Raises Refused.
+        """Removes the rules. Raises Refused if one is unknown; then it has removed what `refusals` says.
 
-        Atomic, as in a VPC that is not the default one; a default VPC ignores an unknown rule.
+        A VPC that is not the default one refuses the call; a default VPC ignores an unknown rule.
         """
-        unknown = [id for id in ids if id not in self.rules]
-        if unknown:
-            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
-        for id in dict.fromkeys(ids):
+        known, refused = self._known(ids)
+        for id in known:
             rule = self.rules.pop(id)
             del self._sources[_source(rule)]
             self._count(rule, -1)
             self._record(RuleRevoked(self.region, rule, by))
         self._past.record(tuple(self.rules.values()))
+        if refused is not None:
+            raise refused
 
     def relabel(self, labels: Mapping[RuleId, Label], by: Invocation | None) -> None:
-        """Changes the descriptions of all of the rules or of none. Raises Refused."""
-        unknown = [id for id in labels if id not in self.rules]
-        if unknown:
-            raise Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
-        for id, label in labels.items():
+        """Changes the descriptions. Raises Refused if a rule is unknown; then it has changed what `refusals` says."""
+        known, refused = self._known(labels)
+        for id in known:
             was = self.rules[id]
-            self.rules[id] = replace(was, description=str(label))
+            self.rules[id] = replace(was, description=str(labels[id]))
             self._record(LabelChanged(self.region, self.rules[id], was, by))
         self._past.record(tuple(self.rules.values()))
+        if refused is not None:
+            raise refused
+
+    def _known(self, ids: Iterable[RuleId]) -> tuple[list[RuleId], Refused | None]:
+        """The rules that a call changes, and how it is refused, if one of them is unknown."""
+        ids = list(dict.fromkeys(ids))
+        unknown = [id for id in ids if id not in self.rules]
+        if not unknown:
+            return ids, None
+        refused = Refused(Refusal.NOT_FOUND, f"InvalidSecurityGroupRuleId.NotFound: {', '.join(unknown)}")
+        match self.refusals.change:
+            case RefusedCall.NOTHING:
+                return [], refused
+            case RefusedCall.FIRST:
+                return ids[: ids.index(unknown[0])], refused
+            case RefusedCall.OTHERS:
+                return [id for id in ids if id in self.rules], refused
 
     # Actions of an operator.
 
@@ -154,29 +215,47 @@ class SecurityGroup:
         self._made += 1
         return Rule(RuleId(f"sgr-{self.id[3:]}-{self._made:04x}"), self.id, ports, opening, None, description)
 
-    def _put(self, made: Sequence[Rule], by: Invocation | None) -> None:
+    def _put(self, rules: Sequence[Rule], by: Invocation | None) -> None:
         if self._is_deleted:
             raise Refused(Refusal.NOT_FOUND, f"InvalidGroup.NotFound: {self.id}")
-        for rule in made:
-            self._check(rule)
-        sources = [_source(rule) for rule in made]
-        if len(set(sources)) < len(made):
+        sources = [_source(rule) for rule in rules]
+        if len(set(sources)) < len(rules):
             raise Refused(Refusal.MALFORMED, "InvalidParameterValue: the same permission appears more than once")
-        for source in sources:
-            if source in self._sources:
-                raise Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
-        for family, more in enumerate(self._weights(made)):
-            if more and self._used[family] + more > self.quota:
-                raise Refused(
-                    Refusal.QUOTA,
-                    f"RulesPerSecurityGroupLimitExceeded: {self._used[family]} and {more} more, of {self.quota}",
-                )
-        for source, rule in zip(sources, made, strict=True):
+        refused = self._refusal(rules)
+        for rule in rules if refused is None else self._made_nevertheless(rules):
             self.rules[rule.id] = rule
-            self._sources[source] = rule.id
+            self._sources[_source(rule)] = rule.id
             self._count(rule, 1)
             self._record(RuleMade(self.region, rule, by))
         self._past.record(tuple(self.rules.values()))
+        if refused is not None:
+            raise refused
+
+    def _refusal(self, rules: Sequence[Rule]) -> Refused | None:
+        """Why the rules cannot be added together."""
+        try:
+            for rule in rules:
+                self._check(rule)
+        except Refused as refused:
+            return refused
+        for source in map(_source, rules):
+            if source in self._sources:
+                return Refused(Refusal.DUPLICATE, f"InvalidPermission.Duplicate: {source}")
+        for family, more in enumerate(self._weights(rules)):
+            if more and self._used[family] + more > self.quota:
+                used = f"{self._used[family]} and {more} more, of {self.quota}"
+                return Refused(Refusal.QUOTA, f"RulesPerSecurityGroupLimitExceeded: {used}")
+        return None
+
+    def _made_nevertheless(self, rules: Sequence[Rule]) -> list[Rule]:
+        """The rules that a refused call adds."""
+        made: list[Rule] = []
+        for rule in rules if self.refusals.change is not RefusedCall.NOTHING else ():
+            if self._refusal([rule]) is None and self._refusal([*made, rule]) is None:
+                made.append(rule)
+            elif self.refusals.change is RefusedCall.FIRST:
+                break
+        return made
 
     def _count(self, rule: Rule, sign: int) -> None:
         for family, weight in enumerate(self._weights([rule])):

@@ -125,8 +125,14 @@ class SimulatedSecurityGroups:
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """See `interfaces.SecurityGroups.rules`."""
-        answer = self.region.security_groups.described
-        return self.line.call(self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: answer(groups, age))
+        return self.line.call(
+            self.region.name, "ec2", "DescribeSecurityGroupRules", lambda age: self._described(groups, age)
+        )
+
+    def _described(self, ids: Sequence[SecurityGroupId], age: float) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
+        groups = self.region.security_groups.groups
+        self.invocation.read_old_rules.update(id for id in ids if id in groups and groups[id].is_shown_late)
+        return self.region.security_groups.described(ids, age)
 
     def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
         """See `interfaces.SecurityGroups.missing`."""

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, LabelChanged, RowWritten, RuleMade, RuleRevoked
 from ringfence_lab.sim.properties.admissions import only_managed_ports_are_opened, only_members_are_admitted
 from ringfence_lab.sim.properties.context import CheckContext
-from ringfence_lab.sim.properties.departures import departed_instances_stay_out, terminations_are_released_first
+from ringfence_lab.sim.properties.departures import (
+    departed_instances_stay_out,
+    new_rules_get_a_second_look,
+    terminations_are_released_first,
+)
 from ringfence_lab.sim.properties.deployments import launches_wait_for_new_peers
 from ringfence_lab.sim.properties.foreign_rules import foreign_rules_keep_their_descriptions, foreign_rules_stay
 from ringfence_lab.sim.properties.launches import (
@@ -52,6 +56,7 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
         launches_need_an_own_security_group,
         launches_are_abandoned_only_without_room,
         terminations_are_released_first,
+        new_rules_get_a_second_look,
         peer_deadlines_are_kept,
     ),
     RowWritten: (versions_only_grow, rows_are_written_by_their_home, tombstones_name_instances_of_their_group),

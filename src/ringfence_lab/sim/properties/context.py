@@ -13,7 +13,7 @@ from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Opening, Rule
 from ringfence_lab.sim.aws.lifecycle import REPLACING, WITH_NEW_ROOT_VOLUME
-from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS
+from ringfence_lab.sim.aws.past import REMEMBERED_SECONDS, RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.aws.security_groups import SecurityGroup
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.invocation import Invocation
@@ -31,7 +31,8 @@ ADDRESSES = 64
 class Memory:
     """What is remembered of earlier changes. All times are in seconds since the epoch.
 
-    `makers`: the invocation that made each rule, `made`: when. `writers`: the invocation that last wrote each
+    `makers`: the invocation that made each rule, `made`: when. `made_for`: when a rule was last made for an
+    instance. `departures`: when its departure was written at home. `writers`: the invocation that last wrote each
     roster at home. `admitted`: the openings of each live member that rules admit. `shrunk`: when each security
     group last lost a rule. `removed_by_hand`: when an operator removed an opening. `changed_by_hand`: when an
     operator changed a rule. `returned`: when an address returned to the instance that had released it. `announced`:
@@ -46,6 +47,8 @@ class Memory:
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
     made: dict[RuleId, float] = field(default_factory=dict)
+    made_for: dict[InstanceId, float] = field(default_factory=dict)
+    departures: dict[tuple[RosterKey, InstanceId], float] = field(default_factory=dict)
     writers: dict[RosterKey, Invocation] = field(default_factory=dict)
     admitted: dict[InstanceId, set[tuple[SecurityGroupId, Opening]]] = field(default_factory=dict)
     shrunk: dict[SecurityGroupId, float] = field(default_factory=dict)
@@ -69,13 +72,15 @@ class Memory:
 class CheckContext:
     """The cloud, the settings of each Region's engine, and the memory.
 
-    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1.
+    `keep_strange_rows` are the Regions whose engine deletes no rows, because it is of version 0.1. `know_no_fence` are
+    those whose engine releases new rules on the first clean reading, for the same reason.
     """
 
     cloud: Cloud
     settings: Mapping[Region, Settings]
     memory: Memory = field(default_factory=Memory)
     keep_strange_rows: set[Region] = field(default_factory=set)
+    know_no_fence: set[Region] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Remembers the instances that the groups list already."""
@@ -146,11 +151,12 @@ class CheckContext:
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""
         at = self.memory.removed_by_hand.get((group.id, opening))
-        return at is not None and at >= by.started - REMEMBERED_SECONDS
+        return at is not None and at >= by.started - RULES_REMEMBERED_SECONDS
 
     def just_changed_by_hand(self, rule: Rule, by: Invocation) -> bool:
         """Whether an operator changed the rule so late that the invocation cannot know: it removes rules by id."""
-        return self.memory.changed_by_hand.get(rule.id, -1.0) >= by.started
+        earliest = by.started - (RULES_REMEMBERED_SECONDS if rule.group in by.read_old_rules else 0.0)
+        return self.memory.changed_by_hand.get(rule.id, -1.0) >= earliest
 
     def has_anothers_label(self, rule: Rule, instance: InstanceId) -> bool:
         """Whether someone who can also remove the rule gave it another label than the instance's."""
@@ -158,6 +164,16 @@ class CheckContext:
         if rule.id not in self.memory.changed_by_hand:
             return False
         return label is None or label.instance != instance or (label.roster, instance) not in self.memory.listed
+
+    def has_new_rules(self, key: RosterKey, instance: InstanceId) -> bool:
+        """Whether an engine made a rule for the instance, and its group listed it first, so lately that a reading may
+        not show the rule, or that an invocation may still make it again."""
+        if key.region in self.know_no_fence:
+            return False
+        listed = self.memory.listed.get((key, instance))
+        return (
+            instance in self.memory.made_for and listed is not None and self.now() - listed < RULES_REMEMBERED_SECONDS
+        )
 
     def just_returned(self, cidr: Cidr) -> bool:
         """Whether an instance released the address and received it again so recently that an invocation may still act

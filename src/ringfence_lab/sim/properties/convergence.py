@@ -6,6 +6,8 @@ It knows AWS's actual state, never what the engine assumes about it.
 from collections.abc import Collection, Iterable, Iterator
 
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.guard import recorded_rules
+from ringfence.core.membership import is_watched
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.ports import PortRange
@@ -94,10 +96,9 @@ def _members(context: CheckContext, region: Region) -> set[Cidr]:
 def _table_differences(context: CheckContext) -> Iterator[str]:
     tables = {region.name: region.table.rosters for region in context.cloud.regions.values()}
     for region in context.cloud.regions.values():
-        for group in context.security_groups(region.name):  # a peer that needs nothing lets its held removals expire
-            held = region.table.held.get(group.id)
-            if held is not None and held.rules:
-                yield f"{region.name} still holds {len(held.rules)} rules of {held.group}"
+        for group in _examined_groups(context, region.name):
+            if held := recorded_rules(region.table.held.get(group.id), int(context.now())):
+                yield f"{region.name} still holds {len(held)} rules of {group.id}"
     for home, rosters in tables.items():
         for key, roster in rosters.items():
             if key.region != home:
@@ -106,6 +107,17 @@ def _table_differences(context: CheckContext) -> Iterator[str]:
                 if key not in rows or rows[key].version != roster.version:
                     yield f"{name} does not hold {key} at version {roster.version}"
             yield from _unsettled(roster)
+
+
+def _examined_groups(context: CheckContext, home: Region) -> Iterator[SecurityGroup]:
+    """The groups that a true-up of the Region compares with the rosters: its own ones and, while a reading may still
+    hide a rule, those of its peers. What is held for others expires: a peer that needs nothing is left alone."""
+    rosters = context.cloud.regions[home].table.rosters
+    own = [roster for key, roster in rosters.items() if key.region == home]
+    watches = any(is_watched(at, context.now()) for roster in own for at in roster.fenced.values())
+    for region in context.cloud.regions:
+        if watches or region == home:
+            yield from context.security_groups(region)
 
 
 def _unsettled(roster: Roster) -> Iterator[str]:

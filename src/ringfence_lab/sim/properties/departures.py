@@ -11,6 +11,7 @@ from ringfence.core.model.rosters import MemberState
 from ringfence.core.model.rules import Label, Rule
 from ringfence_lab.sim.aws.addresses import is_invented
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange, RuleMade
+from ringfence_lab.sim.aws.past import RULES_REMEMBERED_SECONDS
 from ringfence_lab.sim.invocation import Invocation
 from ringfence_lab.sim.properties.context import CheckContext
 
@@ -33,9 +34,7 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
         for group in context.security_groups(region):
             for opening in context.openings(home, change.instance):
                 rule = group.admits(opening)
-                if rule is None or rule.label(context.cloud.cluster) is None or _was_restored(context, rule, change.by):
-                    continue
-                if context.has_anothers_label(rule, change.instance) or _is_of_another(context, rule, change):
+                if rule is None or _is_excused(context, rule, change, change.by):
                     continue
                 roster = context.cloud.regions[home].table.rosters.get(RosterKey(home, change.group))
                 since = roster.departed.get(change.instance) if roster is not None else None
@@ -53,6 +52,15 @@ def _is_departure(context: CheckContext, change: ActionCompleted, by: Invocation
     return leaves and (change.by_token or not context.may_seem_replacing(change.instance, by))
 
 
+def _is_excused(context: CheckContext, rule: Rule, change: ActionCompleted, by: Invocation) -> bool:
+    """Whether the invocation could not know of the rule, or must not remove it."""
+    if rule.label(context.cloud.cluster) is None or _was_restored(context, rule, by):
+        return True
+    if rule.group in by.read_old_rules:
+        return True  # an old reading did not show it: `doors_left_open`
+    return context.has_anothers_label(rule, change.instance) or _is_of_another(context, rule, change)
+
+
 def _is_of_another(context: CheckContext, rule: Rule, change: ActionCompleted) -> bool:
     """Whether the rule is of another instance, whose address the one that terminates got, and waits for a second look:
     AWS does not show the other one, for too short a time to be gone, or the guard holds the rule."""
@@ -66,11 +74,32 @@ def _is_of_another(context: CheckContext, rule: Rule, change: ActionCompleted) -
 def _was_restored(context: CheckContext, rule: Rule, by: Invocation) -> bool:
     """Whether another, overlapping invocation added the rule again: one that validates later, or that cannot, because
     it was killed or its table failed. The redelivery of its messages repairs that."""
-    maker = context.memory.makers.get(rule.id)
+    maker, label = context.memory.makers.get(rule.id), rule.label(context.cloud.cluster)
     if maker is None or maker is by:
         return False
+    if label is not None and context.has_new_rules(label.roster, InstanceId(label.instance)):
+        return False  # then its release waits until no such invocation is left
     had_no_table = (maker.home, "dynamodb") in maker.disturbed
     return maker.running or maker.killed or maker.number > by.number or (had_no_table and _overlaps(context, maker, by))
+
+
+FENCE = 35.0
+"""The longest time between an engine's reading of rows and its last authorize: a function lives for 30 s, and what it
+sent last takes effect within 5 s."""
+
+
+def new_rules_get_a_second_look(context: CheckContext, change: CloudChange) -> Iterator[str]:
+    """The termination of an instance with new rules continues only so long after its departure was written that no
+    invocation can make a rule for it any more."""
+    if not isinstance(change, ActionCompleted) or change.by is None or not _is_departure(context, change, change.by):
+        return
+    key = RosterKey(change.region, change.group)
+    if context.was_forged(change.region, key, change.by) or not context.has_new_rules(key, change.instance):
+        return
+    written = context.memory.departures.get((key, change.instance))
+    waited = 0.0 if written is None else context.now() - written
+    if waited < FENCE:
+        yield f"{change.by} released {change.instance}, which has new rules, {waited:.0f} s after its departure"
 
 
 def _overlaps(context: CheckContext, earlier: Invocation, by: Invocation) -> bool:
@@ -90,8 +119,28 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
         return
     instance = InstanceId(label.instance)
     released = context.memory.released.get((by.home, instance))
-    if released is not None and released < by.started and context.state(instance) is None:
+    began_later = released is not None and (released < by.started or context.has_new_rules(label.roster, instance))
+    if released is not None and began_later and context.state(instance) is None:
         yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
+
+
+CLOSED_WITHIN = RULES_REMEMBERED_SECONDS + 61.0
+"""Seconds within which a door that an old reading hid is closed: until every reading shows it, and one true-up more."""
+
+
+def doors_left_open(context: CheckContext) -> Iterator[str]:
+    """The owned rules of instances that were released, and are gone, for so long that every reading has shown them."""
+    now, memory = context.now(), context.memory
+    for (home, instance), released in memory.released.items():
+        if now - released <= CLOSED_WITHIN or context.state(instance) is not None:
+            continue
+        for region in context.cloud.regions:
+            for group in context.security_groups(region):
+                for rule in group.rules.values():
+                    label = rule.label(context.cloud.cluster)
+                    is_old = now - memory.made.get(rule.id, now) > CLOSED_WITHIN
+                    if label is not None and label.instance == instance and label.roster.region == home and is_old:
+                        yield f"{rule} stands {now - released:.0f} s after the release of {instance}"
 
 
 def ended_instances_have_no_door(context: CheckContext, by: Invocation) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from ringfence.core.audit_events import RuleRefused
+from ringfence.core.errors import Refusal
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.model.rules import Opening
@@ -109,6 +111,39 @@ def launches_are_answered_without_the_table(context: CheckContext, by: Invocatio
                 continue
             if all(action.began + group.inactive_seconds < by.started for action in instance.waits.values()):
                 yield f"{by} could not read its table, and did not answer {instance.id}"
+
+
+def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str]:
+    """An undisturbed invocation answers every launch that its group lists and that has an address, however old the
+    rules are that it was shown.
+
+    Exceptions: a Region that can admit nobody, which is an error, and one whose peer may be in the middle of its
+    deployment.
+    """
+    if not by.calls or by.error is not None or _may_wait_for_a_new_peer(context, by):
+        return
+    home = context.cloud.regions[by.home]
+    unconfirmed = {
+        event.label.instance
+        for event in by.audit_events
+        if isinstance(event, RuleRefused) and event.refusal == Refusal.UNCONFIRMED.value
+    }
+    for group in home.groups.values():
+        for id in group.listed():
+            instance = group.instances.get(id)
+            if instance is None or instance.state != "Pending:Wait" or id in unconfirmed:
+                continue
+            launched = home.ec2.instances[id].launched
+            waits = [action.began + group.inactive_seconds < by.started for action in instance.waits.values()]
+            if all(waits) and launched <= by.started - SETTLED_SECONDS and context.openings(by.home, id):
+                yield f"{by} did not answer {id}"
+
+
+def _may_wait_for_a_new_peer(context: CheckContext, by: Invocation) -> bool:
+    """Whether a peer has a table, and had announced nothing when the invocation began."""
+    announced = context.memory.announced
+    peers = (region for region in context.cloud.regions.values() if region.name != by.home and region.table.exists)
+    return any(announced.get(peer.name, by.started) >= by.started for peer in peers)
 
 
 def _is_labelled_otherwise(context: CheckContext, home: Region, instance: InstanceId) -> bool:

@@ -38,6 +38,9 @@ def _rule_made(context: CheckContext, change: RuleMade) -> None:
         return
     context.memory.makers[change.rule.id] = change.by
     context.memory.made[change.rule.id] = context.now()
+    label = change.rule.label(context.cloud.cluster)
+    if label is not None:
+        context.memory.made_for[InstanceId(label.instance)] = context.now()
     _admission_by_rule(context, change.rule)
 
 
@@ -145,6 +148,16 @@ def _row_written(context: CheckContext, change: RowWritten) -> None:
         context.memory.announced.setdefault(change.region, context.now())
         if change.by is not None:
             context.memory.writers[change.key] = change.by
+        _departures_written(context, change)
+
+
+def _departures_written(context: CheckContext, change: RowWritten) -> None:
+    roster, known = context.cloud.regions[change.region].table.rosters.get(change.key), context.memory.departures
+    departed = roster.departed if roster is not None else {}
+    for key, id in [written for written in known if written[0] == change.key and written[1] not in departed]:
+        del known[key, id]
+    for id in departed:
+        known.setdefault((change.key, id), context.now())
 
 
 def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
