@@ -75,3 +75,5 @@ def new_peer(harness: Harness) -> None:
     harness.cloud.clock.advance(20)
     harness.invoke((WEST, TRUE_UP))
     harness.invoke((EAST, TRUE_UP))
+    harness.cloud.clock.advance(61)  # no row said for how long it had been a member
+    harness.invoke((EAST, TRUE_UP))
