@@ -145,8 +145,10 @@ class CheckContext:
         return known is not None and known < by.started and not self.had_no_ports(group, by)
 
     def had_no_ports(self, group: SecurityGroup, by: Invocation) -> bool:
-        """Whether the group admitted itself on no port at some time during the invocation."""
-        return not group.admits_itself() or self.memory.admits_itself.get(group.id, -1.0) >= by.started
+        """Whether the group admitted itself on no port at some time during the invocation, or was shown so late that it
+        may have seemed to."""
+        earliest = by.started - (RULES_REMEMBERED_SECONDS if group.id in by.read_old_rules else 0.0)
+        return not group.admits_itself() or self.memory.admits_itself.get(group.id, -1.0) >= earliest
 
     def just_removed_by_hand(self, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
         """Whether an operator removed the rule so late that the invocation cannot know."""

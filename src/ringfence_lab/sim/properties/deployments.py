@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ringfence.core.errors import POLICIES_ARE_NEW
 from ringfence.core.events import Launching, Malformed, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.rules import Opening
 from ringfence.reconciler.region_pass import DEPLOYMENT_SECONDS
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
@@ -32,7 +32,10 @@ def new_events_outlive_a_denial(context: CheckContext, buried: Sequence[Message]
 
 
 def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> Iterator[str]:
-    """A launch waits for a peer that is being deployed to admit it, until the time for that is over."""
+    """A launch waits for a peer that is being deployed to admit it, until the time for that is over.
+
+    A peer that its own Region's table knows is not waited for: only the peer's table was made again.
+    """
     if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
         return
     if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
@@ -43,7 +46,8 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
     if waited >= context.settings[change.region].announcement_wait - SECONDS:
         return
     for region in context.cloud.regions:
-        if region == change.region or not _is_being_deployed(context, region, change.by):
+        is_known = RosterKey(region, ANNOUNCEMENT) in context.cloud.regions[change.region].table.rosters
+        if region == change.region or is_known or not _is_being_deployed(context, region, change.by):
             continue
         for lacking in _lacking(context, region, context.openings(change.region, change.instance), change.by):
             yield f"{change.by} continued {change.instance} after {waited:.0f} s: {lacking}"
