@@ -65,6 +65,14 @@ def table_restored(harness: Harness) -> None:
     harness.invoke((EAST, TRUE_UP))
 
 
+def termination_without_ports(harness: Harness) -> None:
+    """An instance terminates while its own security group admits itself on no port."""
+    region = harness.region(EAST)
+    region.take_self_rules_away()
+    termination(harness)
+    region.give_self_rules_back()
+
+
 def new_peer(harness: Harness) -> None:
     """A launch and a termination before a peer has announced itself, of which the home table knows nothing either."""
     harness.cloud.clock.advance(30.0)  # a stack's deployment takes longer
