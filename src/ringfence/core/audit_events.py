@@ -5,7 +5,7 @@ Pure. The reconcile reports each fact as it happens, so that a crash loses none.
 
 from dataclasses import dataclass
 
-from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.lifecycle import Transition
 from ringfence.core.lifecycle_decision import Decision, Reason, answer_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Opening
@@ -177,9 +177,9 @@ class HookCompleted:
     waited: Waited | None
 
     @property
-    def result(self) -> HookResult:
-        """The answer."""
-        return answer_of(self.decision)
+    def result(self) -> str:
+        """The answer, as Auto Scaling names it."""
+        return answer_of(self.decision).value
 
 
 @dataclass(frozen=True, slots=True)

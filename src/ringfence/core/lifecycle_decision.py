@@ -23,6 +23,19 @@ def answer_of(decision: Decision) -> HookResult:
     return HookResult.ABANDON if decision is Decision.ABANDONED else HookResult.CONTINUE
 
 
+MESSAGES = {
+    Decision.HELD: "instance held",
+    Decision.ADMITTED: "instance admitted",
+    Decision.RELEASED: "instance released",
+    Decision.LET_GO: "instance let go",
+    Decision.ABANDONED: "launch abandoned",
+}
+"""The message of the log for each decision."""
+
+INACTIVE = "hook was not active any more"
+"""The message for an answer that came too late: someone else gave one, or the hook timed out."""
+
+
 class Reason(Enum):
     """Why a decision was made, as a program recognizes it. The sentence for people has the details."""
 

@@ -33,7 +33,7 @@ from ringfence.core.audit_events import (
     ZoneNotDescribed,
 )
 from ringfence.core.errors import RingfenceError
-from ringfence.core.lifecycle_decision import Decision, Reason
+from ringfence.core.lifecycle_decision import INACTIVE, MESSAGES, Decision, Reason
 from ringfence.core.model.rules import Label, Opening
 from ringfence.runtime.log_fields import bounded, cut, stack_of
 
@@ -53,18 +53,6 @@ _COUNTED = (
     _UNSERVED,
 )
 
-
-MESSAGES = {
-    Decision.HELD: "instance held",
-    Decision.ADMITTED: "instance admitted",
-    Decision.RELEASED: "instance released",
-    Decision.LET_GO: "instance let go",
-    Decision.ABANDONED: "launch abandoned",
-}
-"""The messages of the log for each decision about a waiting instance."""
-
-INACTIVE = "hook was not active any more"
-"""The message for an answer that came too late: someone else gave one, or the hook timed out."""
 
 _TIMED = {Decision.ADMITTED: "AdmissionSeconds", Decision.RELEASED: "ReleaseSeconds"}
 """The metric of how long an instance waited, for the decisions that have one."""
@@ -239,7 +227,7 @@ class Telemetry:
         self.counts["WaitingHooks"] = len(self.waiting)
 
     def _hook_completed(self, event: HookCompleted) -> None:
-        fields = _decided(event, event.decision) | {"result": event.result.value}
+        fields = _decided(event, event.decision) | {"result": event.result}
         self._log(MESSAGES[event.decision] if event.was_active else INACTIVE, **fields)
         self.waiting.pop((event.group, event.instance), None)
         self.counts["WaitingHooks"] = len(self.waiting)
