@@ -366,6 +366,16 @@ def test_a_new_member_does_not_keep_an_address_that_moved_to_another_instance() 
     assert (after[I1].addresses, after[I2].addresses) == ((), (A1,))
 
 
+def test_a_new_member_keeps_an_address_that_a_description_shows_on_a_departed_instance() -> None:
+    # given a description from before the other instance ended and EC2 gave its address to the new one
+    before = roster({I1: member(A1, since=NOW - 1)}, departed={I2: NOW - 5})
+    seen = observed({I1: "InService"}, TAGGED_WITHOUT_ADDRESS, instance(I2, A1))
+    # when
+    after = decided(before, seen).roster.members
+    # then
+    assert after[I1].addresses == (A1,)
+
+
 def test_a_missing_member_gets_its_new_address() -> None:
     before = roster({I1: member(A1, state=MemberState.MISSING, since=NOW - 30)})
     seen = observed({}, instance(I1, address(2)))

@@ -43,7 +43,7 @@ class _Evidence:
 
     `departed_at` is its tombstone, in epoch seconds. `absent` says that EC2 does not know the instance, which is more
     than not being described. `cannot_be_described` says that EC2 was asked for it and did not answer, so that EC2 may
-    know it. `instances` are all instances that EC2 describes.
+    know it. `others` are the instances that EC2 describes and that have not departed.
     """
 
     group: str
@@ -54,7 +54,7 @@ class _Evidence:
     described: Instance | None
     absent: bool
     waits_on_its_way_into_the_pool: bool
-    instances: Iterable[Instance]
+    others: Iterable[Instance]
     cannot_be_described: bool = False
 
     @property
@@ -81,8 +81,8 @@ class _Evidence:
         return self.described is not None and self.described.group != self.group
 
     def shows(self, address: Cidr) -> bool:
-        """Whether EC2 shows the address on any instance."""
-        return any(address in addresses for other in self.instances for addresses in other.addresses.values())
+        """Whether EC2 shows the address on an instance that may have it now."""
+        return any(address in addresses for other in self.others for addresses in other.addresses.values())
 
     @property
     def runs(self) -> bool:
@@ -279,6 +279,7 @@ def _evidence(
 ) -> Mapping[InstanceId, _Evidence]:
     """What is known of every instance that the roster, the group's listing or an event names, sorted by id."""
     group = before.key.asg
+    others = _still_there(before, observation)
     latest = {event.instance: event for event in latest_of_each(events, now) if event.group == group}
     fresh = {id: event for id, event in latest.items() if is_fresh(event, now)}
     return {
@@ -291,11 +292,17 @@ def _evidence(
             described=observation.instances.get(id),
             absent=id in observation.absent,
             waits_on_its_way_into_the_pool=observation.groups[group].get(id) == INTO_THE_POOL,
-            instances=observation.instances.values(),
+            others=others,
             cannot_be_described=id in observation.undescribed,
         )
         for id in sorted({*before.members, *observation.groups[group], *latest})
     }
+
+
+def _still_there(before: Roster, observation: Observation) -> list[Instance]:
+    """The described instances without the departed ones: a description may be older than a departure, and AWS gives the
+    address of an instance that ended to another."""
+    return [instance for id, instance in observation.instances.items() if id not in before.departed]
 
 
 def _verdict(evidence: _Evidence, now: int) -> _Verdict:

@@ -188,10 +188,10 @@ class RegionPasses:
         if not announced:
             its_rows = table.rows_of(region)
             announced = announced_groups(region, its_rows)
-            _refuse_unreadable(region, its_rows)
-            if not (self.rosters.rows.of(region) or its_rows.of(region)):
+            unreadable = any(key.region == region for key in its_rows.bad)
+            if not its_rows.of(region) and (unreadable or not self.rosters.rows.of(region)):
                 check()
-                raise self._not_announced(region)
+                raise self._not_announced(region, unreadable=unreadable)
         if not announced:
             return RegionPass(RegionResult(region))  # it is in observe mode
         convergence = self._peer_convergence(region, announced, late, check)
@@ -199,11 +199,15 @@ class RegionPasses:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
 
-    def _not_announced(self, region: Region) -> NotAnnounced:
-        """A Region whose engine never ran. It will start from its table, which has our rosters now."""
+    def _not_announced(self, region: Region, *, unreadable: bool) -> NotAnnounced:
+        """A Region whose engine never ran, or whose rows are unreadable. It will start from its table, which has our
+        rosters now."""
         age = self.services.clock.now() - self._services(region).table.created_at()
         said = f"{region} has a table of {max(0.0, age):.0f} s, and has not announced its security groups yet"
-        return NotAnnounced(f"{said}: run `ringfence doctor` if it stays so", is_new=age < DEPLOYMENT_SECONDS)
+        if unreadable:
+            said = f"no row of {region} in its own table can be trusted, so its security groups are not known"
+        said = f"{said}: run `ringfence doctor` if it stays so"
+        return NotAnnounced(said, is_new=age < DEPLOYMENT_SECONDS, may_have=unreadable)
 
     def _with_newer_groups(self, done: RegionPass, region: Region) -> RegionPass:
         """The pass over the groups that the peer has itself announced, if a group that our own table names is gone.
@@ -342,15 +346,6 @@ def strange_rows(request: Request, rows: Rows) -> list[RosterKey]:
     names = {*request.settings.auto_scaling_groups, ANNOUNCEMENT}
     own = [key for key in rows.versions() if key.region == request.home and key.asg not in names]
     return [key for key in sorted(own) if rows.version_read(key) != 0]
-
-
-def _refuse_unreadable(region: Region, rows: Rows) -> None:
-    """Raises Retry if a Region has rows of its own in its table, and none of them can be trusted.
-
-    Then it is not known which security groups it has. That is not the same as a Region whose engine never ran.
-    """
-    if any(key.region == region for key in rows.bad) and not rows.of(region):
-        raise Retry(f"no row of {region} in its own table can be trusted, so its security groups are not known")
 
 
 def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:
