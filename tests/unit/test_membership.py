@@ -8,7 +8,7 @@ import pytest
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.lifecycle import PHASES, Phase
-from ringfence.core.membership import RosterDecision, decide_members
+from ringfence.core.membership.decision import RosterDecision, decide_members
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
