@@ -13,7 +13,7 @@ from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Rows
 from ringfence.core.plan import GroupPorts
-from ringfence.reconciler.region_pass import announced_groups
+from ringfence.reconciler.table_rows import announced_groups
 from ringfence_ops.doctor.facts import RegionFacts, Unread
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.doctor.stack import Expected

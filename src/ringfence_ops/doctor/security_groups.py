@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ringfence.core.configuration.settings import PrivateAddresses, Settings
 from ringfence.core.lifecycle import Phase, phase_of
-from ringfence.core.membership import ADDRESSES_LIMIT, admitted_of, delegated_prefixes, reachable_by
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT, admitted_of, delegated_prefixes, reachable_by
 from ringfence.core.model.addresses import AddressKind, is_ipv6
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
