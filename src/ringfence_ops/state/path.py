@@ -196,7 +196,7 @@ Tags = Mapping[str, str]
 class PathFacts:
     """All that was read of the path of a Region.
 
-    `engine_grants` are those of the function's role, by action and Region. `reconciles` are the last ones, oldest first;
+    `engine_grants` are those of the function's role, by action and Region. `reconciles` are the last, oldest first;
     None if there is no log.
     """
 
