@@ -210,6 +210,7 @@ class PathReader:
             target.get("RoleArn", ""),
             target.get("Input", ""),
             target.get("SqsParameters", {}).get("MessageGroupId", ""),
+            is_bounded="StartDate" in described or "EndDate" in described,
         )
 
     def _queue(self, name: str) -> Queue:
