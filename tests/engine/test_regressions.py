@@ -38,6 +38,7 @@ LONG = (24, 48, 80)
         21912,  # a rule got the label of an invented member of a Region whose announcement was spoilt
         22354,  # likewise by a description of an instance that was still stopped in its warm pool
         28058,  # a listing that still showed a new member in its warm pool removed it
+        3272,  # a description from before an instance ended took its address from the instance that has it now
         33789,  # a forged launch into the warm pool removed a member that its group did not list yet
     ],
 )

@@ -72,6 +72,21 @@ def test_a_peer_that_does_not_announce_itself_in_time_is_a_debt_that_is_reported
     assert address(cloud, instance) in cloud.region(WEST).admitted()
 
 
+def test_a_launch_waits_for_a_new_peer_whose_only_row_cannot_be_read(cloud: Cloud) -> None:
+    # given a row that another caller wrote while the peer was being deployed
+    key = {"region": {"S": WEST}, "asg": {"S": "evil"}}
+    cloud.region(WEST).table.put_item({**key, "version": {"S": "1"}})
+    # when
+    instance = launched(cloud)
+    # then
+    assert state(cloud, instance) == "Pending:Wait"
+    # when nothing replaces it in time
+    cloud.clock.advance(120)
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert state(cloud, instance) == "InService"
+
+
 def test_a_table_that_has_been_there_for_long_holds_no_launch(cloud: Cloud) -> None:
     # given
     cloud.clock.advance(DEPLOYMENT_SECONDS)

@@ -18,7 +18,8 @@ from ringfence.core.freshness import (
 )
 from ringfence.core.hook_decision import Hold, RegionResults, WaitingInstance, decide
 from ringfence.core.lifecycle import Transition
-from ringfence.core.membership import decide_members, is_watched, pruned
+from ringfence.core.membership.decision import decide_members
+from ringfence.core.membership.tombstones import is_watched, pruned
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.region_result import RegionResult, newly_fenced, pending_releases

@@ -8,7 +8,7 @@ import pytest
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.lifecycle import PHASES, Phase
-from ringfence.core.membership import RosterDecision, decide_members
+from ringfence.core.membership.decision import RosterDecision, decide_members
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power
@@ -364,6 +364,16 @@ def test_a_new_member_does_not_keep_an_address_that_moved_to_another_instance() 
     after = decided(roster({I1: member(A1, since=NOW - 1)}), seen).roster.members
     # then
     assert (after[I1].addresses, after[I2].addresses) == ((), (A1,))
+
+
+def test_a_new_member_keeps_an_address_that_a_description_shows_on_a_departed_instance() -> None:
+    # given a description from before the other instance ended and EC2 gave its address to the new one
+    before = roster({I1: member(A1, since=NOW - 1)}, departed={I2: NOW - 5})
+    seen = observed({I1: "InService"}, TAGGED_WITHOUT_ADDRESS, instance(I2, A1))
+    # when
+    after = decided(before, seen).roster.members
+    # then
+    assert after[I1].addresses == (A1,)
 
 
 def test_a_missing_member_gets_its_new_address() -> None:

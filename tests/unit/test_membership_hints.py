@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.freshness import FUTURE_SECONDS, STALE_SECONDS
 from ringfence.core.lifecycle import PHASES, Phase
-from ringfence.core.membership import RosterDecision, decide_members
+from ringfence.core.membership.decision import RosterDecision, decide_members
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Roster
 from ringfence.core.observation import Instance, Observation, Power

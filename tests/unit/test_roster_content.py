@@ -11,7 +11,9 @@ from ringfence.core.configuration.settings import Mode, PrivateAddresses
 from ringfence.core.events import Launching, LifecycleEvent, Terminating
 from ringfence.core.freshness import STALE_SECONDS
 from ringfence.core.lifecycle import PHASES
-from ringfence.core.membership import ADDRESSES_LIMIT, TOMBSTONE_SECONDS, announced, decide_members, pruned, retired
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT
+from ringfence.core.membership.decision import announced, decide_members, retired
+from ringfence.core.membership.tombstones import TOMBSTONE_SECONDS, pruned
 from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.ports import Ports

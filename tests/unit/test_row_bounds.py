@@ -22,7 +22,7 @@ from ringfence.aws.roster_item import (
 )
 from ringfence.core.errors import Unsafe
 from ringfence.core.freshness import FUTURE_SECONDS
-from ringfence.core.membership import ADDRESSES_LIMIT
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId
 from ringfence.core.model.rosters import VERSION_MARGIN, HeldRemovals, RawVersion
 from tests.unit.builders import EAST, GROUP, I1, I2, NOW, WEST, address

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ringfence import __version__
 from ringfence.core.errors import Permanent, Unsafe
 from ringfence.core.freshness import is_future
-from ringfence.core.membership import ADDRESSES_LIMIT
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT
 from ringfence.core.model.addresses import Cidr, host
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.ports import Ports

@@ -115,12 +115,14 @@ class NotDeployed(Permanent):
 class NotAnnounced(RingfenceError):
     """The Region has a table, and its engine has not announced yet which security groups it has.
 
-    `is_new` says that the table is so young that its deployment is probably in progress.
+    `is_new` says that the table is so young that its deployment is probably in progress. `may_have` says that the table
+    has rows of the Region that cannot be read, so that the Region may have announced them.
     """
 
-    def __init__(self, message: str, *, is_new: bool) -> None:
+    def __init__(self, message: str, *, is_new: bool, may_have: bool = False) -> None:
         super().__init__(message)
         self.is_new = is_new
+        self.may_have = may_have
 
 
 class Conflict(Retry):

@@ -50,8 +50,8 @@ class RegionResult:
 
     @property
     def is_unannounced(self) -> bool:
-        """Whether the Region has a table, and nobody knows its security groups."""
-        return isinstance(self.error, NotAnnounced)
+        """Whether the Region has a table, and no row in it could name its security groups."""
+        return isinstance(self.error, NotAnnounced) and not self.error.may_have
 
     @property
     def problem(self) -> RingfenceError | None:

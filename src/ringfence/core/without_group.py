@@ -9,7 +9,8 @@ described, stays.
 from dataclasses import replace
 
 from ringfence.core.freshness import STALE_SECONDS
-from ringfence.core.membership import RosterDecision, tombstones
+from ringfence.core.membership.decision import RosterDecision
+from ringfence.core.membership.tombstones import tombstones
 from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence.core.observation import Instance, Observation, Power

@@ -12,8 +12,8 @@ from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Observation
 from ringfence.reconciler.interfaces import Rules, SecurityGroups, Services, Started
-from ringfence.reconciler.region_pass import announced_groups
 from ringfence.reconciler.request import Request
+from ringfence.reconciler.table_rows import announced_groups
 from ringfence.reconciler.zones import Describer, Description
 
 

@@ -12,9 +12,9 @@ from functools import partial
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import Conflict, NotAnnounced, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.membership import is_watched
+from ringfence.core.membership.tombstones import is_watched
 from ringfence.core.model.addresses import Cidr
-from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterInstance, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.plan import GroupPorts, Scope
@@ -23,6 +23,13 @@ from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.converge import Convergence, GuardRecord, RegionAccess
 from ringfence.reconciler.interfaces import RegionServices, Rules, Services, Started, run_concurrently
 from ringfence.reconciler.request import Request
+from ringfence.reconciler.table_rows import (
+    announced_groups,
+    overtaken,
+    refuse_if_overtaken,
+    replaced_rows,
+    strange_rows,
+)
 
 DEPLOYMENT_SECONDS = 15 * 60
 """A table that is younger than this is of a deployment that may be in progress. The other resources of a stack take
@@ -171,7 +178,7 @@ class RegionPasses:
             held, offered = Rows(), self.rosters.changed
         else:
             held = table.rows_of(home)
-            _refuse_if_overtaken(region, own, held)
+            refuse_if_overtaken(region, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
         late = self.rosters.departed_without(held) & {(key, id) for key, roster in own.items() for id in roster.fenced}
@@ -179,7 +186,7 @@ class RegionPasses:
         for key, roster in sorted(offered.items(), key=lambda item: (item[0].is_announcement, item[0])):
             check()
             if (version := table.offer(roster)) > roster.version:
-                raise _overtaken(region, {key: version})
+                raise overtaken(region, {key: version})
         strange = strange_rows(self.request, self.rosters.rows) or strange_rows(self.request, held)
         if not (offered or self._waited_for or pending or strange):
             return RegionPass(RegionResult(region))
@@ -188,10 +195,10 @@ class RegionPasses:
         if not announced:
             its_rows = table.rows_of(region)
             announced = announced_groups(region, its_rows)
-            _refuse_unreadable(region, its_rows)
-            if not (self.rosters.rows.of(region) or its_rows.of(region)):
+            unreadable = any(key.region == region for key in its_rows.bad)
+            if not its_rows.of(region) and (unreadable or not self.rosters.rows.of(region)):
                 check()
-                raise self._not_announced(region)
+                raise self._not_announced(region, unreadable=unreadable)
         if not announced:
             return RegionPass(RegionResult(region))  # it is in observe mode
         convergence = self._peer_convergence(region, announced, late, check)
@@ -199,11 +206,15 @@ class RegionPasses:
             return _run(convergence, None, None)
         return _run(convergence, early_rules.result(), Rows(rosters={**held.rosters, **offered}))
 
-    def _not_announced(self, region: Region) -> NotAnnounced:
-        """A Region whose engine never ran. It will start from its table, which has our rosters now."""
+    def _not_announced(self, region: Region, *, unreadable: bool) -> NotAnnounced:
+        """A Region whose engine never ran, or whose rows are unreadable. It will start from its table, which has our
+        rosters now."""
         age = self.services.clock.now() - self._services(region).table.created_at()
         said = f"{region} has a table of {max(0.0, age):.0f} s, and has not announced its security groups yet"
-        return NotAnnounced(f"{said}: run `ringfence doctor` if it stays so", is_new=age < DEPLOYMENT_SECONDS)
+        if unreadable:
+            said = f"no row of {region} in its own table can be trusted, so its security groups are not known"
+        said = f"{said}: run `ringfence doctor` if it stays so"
+        return NotAnnounced(said, is_new=age < DEPLOYMENT_SECONDS, may_have=unreadable)
 
     def _with_newer_groups(self, done: RegionPass, region: Region) -> RegionPass:
         """The pass over the groups that the peer has itself announced, if a group that our own table names is gone.
@@ -262,8 +273,8 @@ class RegionPasses:
         for key, bad in rows.bad.items():
             if key in own:
                 raise Retry(f"another caller changed the row of {key} in {region}: {bad.reason}")
-        if replaced := _replaced(own, rows):
-            raise _overtaken(region, replaced)
+        if replaced := replaced_rows(own, rows):
+            raise overtaken(region, replaced)
         return rows
 
     def _home_groups(self) -> dict[SecurityGroupId, GroupPorts]:
@@ -318,77 +329,6 @@ def scope_in(region: Region, settings: Settings) -> Scope:
         static_members=settings.static_members,
         mode=settings.mode,
     )
-
-
-def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]:
-    """A Region's security groups with the ports that each is managed on, as the Region announces them.
-
-    A Region without an announcement, of version 0.1, announces them with each roster. Empty if the Region is in observe
-    mode.
-    """
-    announcement, rosters = rows.announcement(region), list(rows.of(region).values())
-    if announcement is not None:
-        # A Region that went back to version 0.1 left its announcement behind: its newer rosters say what it has.
-        newer = [roster for roster in rosters if roster.of_0_1 and roster.updated_at > announcement.updated_at]
-        rosters = [announcement, *newer]
-    return {group: roster.ports for roster in rosters if not roster.observed for group in roster.security_groups}
-
-
-def strange_rows(request: Request, rows: Rows) -> list[RosterKey]:
-    """The rows in our Region's key range that are of none of its groups: retired ones, and rows that we never wrote.
-
-    A row of the original sample, which has no version, stays until a group of its name is configured.
-    """
-    names = {*request.settings.auto_scaling_groups, ANNOUNCEMENT}
-    own = [key for key in rows.versions() if key.region == request.home and key.asg not in names]
-    return [key for key in sorted(own) if rows.version_read(key) != 0]
-
-
-def _refuse_unreadable(region: Region, rows: Rows) -> None:
-    """Raises Retry if a Region has rows of its own in its table, and none of them can be trusted.
-
-    Then it is not known which security groups it has. That is not the same as a Region whose engine never ran.
-    """
-    if any(key.region == region for key in rows.bad) and not rows.of(region):
-        raise Retry(f"no row of {region} in its own table can be trusted, so its security groups are not known")
-
-
-def _refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:
-    """Raises Conflict if a peer has a newer row of ours than we do, or a different one at the same version.
-
-    Then another invocation wrote it, or the home table was made again and counts from the start. A row that cannot be
-    trusted must be replaced by a newer one, too.
-    """
-    versions = {}
-    for key, version in held.versions().items():
-        if key not in own or version < own[key].version:
-            continue
-        if version > own[key].version:
-            versions[key] = version
-        elif key in held.bad or not held.rosters[key].says_the_same_as(own[key]):
-            versions[key] = version + 1
-    if versions:
-        raise _overtaken(region, versions)
-
-
-def _replaced(own: Mapping[RosterKey, Roster], rows: Rows) -> dict[RosterKey, int]:
-    """Our rows that another caller replaced at the same version, each with the version that the next one must have.
-
-    A newer roster may be another invocation's, and the validation deals with it. An announcement changes only with the
-    deployment: a newer one that differs is not what we announce.
-    """
-    replaced = {}
-    for key, roster in own.items():
-        found = rows.rosters.get(key)
-        if found is None or found.says_the_same_as(roster):
-            continue
-        if found.version == roster.version or (key.is_announcement and found.version > roster.version):
-            replaced[key] = found.version + 1
-    return replaced
-
-
-def _overtaken(region: Region, versions: Mapping[RosterKey, int]) -> Conflict:
-    return Conflict(f"{region} has a newer roster: {', '.join(map(str, versions))}", versions)
 
 
 def _run(convergence: Convergence, rules: Rules | None, rows: Rows | None) -> RegionPass:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from ringfence.core.audit_events import RosterPublished, RowRejected
 from ringfence.core.errors import Conflict, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.membership import RosterDecision, announced, decide_members, pruned, retired
+from ringfence.core.membership.decision import RosterDecision, announced, decide_members, retired
+from ringfence.core.membership.tombstones import pruned
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import VERSION_MARGIN, Roster, Rows, RowVersion
 from ringfence.core.observation import Observation

@@ -13,8 +13,8 @@ from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.interfaces import Services
-from ringfence.reconciler.region_pass import strange_rows
 from ringfence.reconciler.request import Request
+from ringfence.reconciler.table_rows import strange_rows
 
 
 def delete_strange_rows(

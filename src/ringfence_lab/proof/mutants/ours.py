@@ -3,7 +3,7 @@
 from ringfence_lab.proof.mutants.edits import Drop, Find, Replace, SetConstant, Swap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-_MEMBERSHIP = "comment in membership.py"
+_MEMBERSHIP = "comment in membership"
 _WITHOUT_GROUP = "comment in without_group.py"
 _RECONCILE = "comment in reconcile.py"
 _ROSTERS = "comment in rosters.py"
@@ -19,35 +19,35 @@ OURS = (
         "forgets-tombstones",
         "A departed instance is forgotten at the next observation.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.tombstones",
         (Replace("tombstones", "{I: A for I, A in _.departed.items() if _}", "{}"),),
     ),
     Mutant(
         "stale-listing-beats-tombstone",
         "A listing that may be older than an instance's departure makes the instance a member again.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.verdict",
         (Replace("_departed_lately", "_ <= STALE_SECONDS or R", "R"),),
     ),
     Mutant(
         "never-comes-back",
         "A tombstone outranks every listing as long as it is kept.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.verdict",
         (Replace("_departed_lately", "_ <= STALE_SECONDS or _", "True"),),
     ),
     Mutant(
         "pool-goer-has-no-tombstone",
         "A member that goes into the warm pool leaves no tombstone.",
         _MEMBERSHIP,
-        "core.membership",
-        (Replace("_departure", "_.member is not None or _", "False"),),
+        "core.membership.tombstones",
+        (Replace("departure", "_.member is not None or _", "False"),),
     ),
     Mutant(
         "tombstones-pruned-at-once",
         "A tombstone is removed with the next write, even that of an instance which a peer may still admit.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.tombstones",
         (Replace("pruned", "_ in _ or A < TOMBSTONE_SECONDS", "A < 1"),),
     ),
     Mutant(
@@ -193,7 +193,7 @@ OURS = (
         "older-description-removes-an-address",
         "A description without an address removes the address of a new member.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.addresses",
         (Replace("_may_be_older", "P or _", "P"),),
     ),
     Mutant(
@@ -260,10 +260,10 @@ OURS = (
         "undescribed-members-leave",
         "An instance of a zone that EC2 does not describe counts as terminated.",
         _ZONES,
-        "core.membership",
+        "core.membership.verdict",
         (
-            Find("_verdict", "_, _, _ = E.event, E.listed, E.described"),
-            Replace("_verdict", "D is not None and D.power is Power.TERMINATED", "E.cannot_be_described or (IT)"),
+            Find("verdict_on", "_, _, _ = E.event, E.listed, E.described"),
+            Replace("verdict_on", "D is not None and D.power is Power.TERMINATED", "E.cannot_be_described or (IT)"),
         ),
     ),
     Mutant(

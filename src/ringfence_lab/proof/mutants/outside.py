@@ -4,7 +4,7 @@ from ringfence_lab.proof.mutants.edits import Drop, Find, Replace
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _SECURITY = "docs/security.md"
-_MEMBERSHIP = "comment in membership.py"
+_MEMBERSHIP = "comment in membership"
 _ROWS = "comment in roster_item.py"
 
 OUTSIDE = (
@@ -13,17 +13,17 @@ OUTSIDE = (
         "trusts-launch-events",
         "A launch event alone makes its instance a member.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.verdict",
         (Replace("_unlisted", "L and isinstance(_, Launching) and _ and _.has_tag", "L"),),
     ),
     Mutant(
         "trusts-termination-events",
         "A termination event alone ends the membership of an instance that its group lists.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.verdict",
         (
             Replace(
-                "_verdict",
+                "verdict_on",
                 "if _departed_lately(E, N): return V",
                 "if _departed_lately(E, N) or _ends_membership(E.event): return V",
             ),
@@ -77,8 +77,8 @@ OUTSIDE = (
         "strangers-get-tombstones",
         "A tombstone is kept for an instance that neither the roster nor the group knows.",
         _MEMBERSHIP,
-        "core.membership",
-        (Replace("_departure", "D = _.is_known", "D = True"),),
+        "core.membership.tombstones",
+        (Replace("departure", "D = _.is_known", "D = True"),),
     ),
     Mutant(
         "malformed-message-fails-the-batch",
@@ -184,8 +184,8 @@ OUTSIDE = (
         "no-limit-of-addresses",
         "All addresses of an instance are admitted, however many it has.",
         _MEMBERSHIP,
-        "core.membership",
-        (Replace("_addresses", "A[:ADDRESSES_LIMIT]", "A"),),
+        "core.membership.addresses",
+        (Replace("addresses_of", "A[:ADDRESSES_LIMIT]", "A"),),
     ),
     Mutant(
         "invented-row-stays",
@@ -205,7 +205,7 @@ OUTSIDE = (
         "pool-event-removes-a-member",
         "An event of the warm pool ends the membership of an instance that its group does not list.",
         _MEMBERSHIP,
-        "core.membership",
+        "core.membership.verdict",
         (Replace("_unlisted", "P and _.member is None", "P"),),
     ),
     Mutant(

@@ -93,8 +93,8 @@ PREDECESSOR = (
         "undescribed-is-no-member",
         "An instance that could not be described counts as one without an address.",
         _SAMPLE,
-        "core.membership",
-        (Replace("_addresses", "D is not None and not M", "D is None or not M"),),
+        "core.membership.addresses",
+        (Replace("addresses_of", "D is not None and not M", "D is None or not M"),),
     ),
     Mutant(
         "unconditional-writes",

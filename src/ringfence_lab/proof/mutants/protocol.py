@@ -81,7 +81,7 @@ PROTOCOL = (
         "rule 2, versioned",
         "reconciler.region_pass",
         (
-            Drop("RegionPasses._peer_within", "_refuse_if_overtaken(...)"),
+            Drop("RegionPasses._peer_within", "refuse_if_overtaken(...)"),
             Replace("RegionPasses._peer_within", "(V := T.offer(R)) > R.version", "(V := T.offer(R)) < 0"),
         ),
     ),
@@ -183,7 +183,7 @@ PROTOCOL = (
         "A peer that has a table, and has not announced itself, is taken for one that has nothing to admit.",
         "docs/decisions/0022",
         "reconciler.region_pass",
-        (Drop("RegionPasses._peer_within", "if not (_ or _): ..."),),
+        (Drop("RegionPasses._peer_within", "if not _ and (_ or not _): ..."),),
     ),
     Mutant(
         "new-peer-is-not-waited-for",

@@ -45,7 +45,7 @@ READINGS = (
         "one-clean-reading-counts",
         "No instance is fenced: one clean reading releases it, however new its rules are.",
         "hashicorp/terraform #6325",
-        "core.membership",
+        "core.membership.tombstones",
         (Replace("_has_settled", "_ - _ >= _", "True"),),
     ),
 )

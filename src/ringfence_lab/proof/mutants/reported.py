@@ -8,7 +8,7 @@ REPORTED = (
         "unlisted-is-gone",
         "A member that its group does not list is released immediately: one stale describe revokes live rules.",
         "ALBC #3637, #2578; CAPA #2143",
-        "core.membership",
+        "core.membership.decision",
         (Replace("_kept", "replace(_, state=MemberState.MISSING, since=_)", "None"),),
     ),
     Mutant(
@@ -100,7 +100,7 @@ REPORTED = (
         "released-by-its-described-address",
         "An instance is released only while EC2 still describes its address, which it may not after termination.",
         "infrahouse #33",
-        "core.membership",
+        "core.membership.decision",
         (
             Wrap(
                 "decide_members",
@@ -168,7 +168,7 @@ REPORTED = (
         "destination-not-read",
         "Every launching instance counts as on its way into the group, even one on its way into the warm pool.",
         "infrahouse 1.5.0",
-        "core.membership",
+        "core.membership.verdict",
         (
             Replace("_passes_through_the_pool", "_.destination is Place.WARM_POOL", "False"),
             Replace("_enters_the_group", "L and _", "L"),
@@ -178,7 +178,7 @@ REPORTED = (
         "origin-not-read",
         "An instance that leaves the warm pool stays departed as long as its tombstone is fresh.",
         "infrahouse 1.5.0",
-        "core.membership",
+        "core.membership.verdict",
         (Replace("_has_departed", "isinstance(_, Launching) and _.origin is Place.WARM_POOL and _", "False"),),
     ),
     Mutant(
@@ -199,7 +199,7 @@ REPORTED = (
         "asks-for-an-address-once",
         "An instance that has no address yet when its event arrives waits for the next true-up.",
         "flocker #2237",
-        "core.membership",
+        "core.membership.decision",
         (Replace("decide_members", "V.look_again or _lacks_an_address(...)", "V.look_again"),),
     ),
     Mutant(
@@ -229,10 +229,10 @@ REPORTED = (
         "old-address-kept",
         "The address that an Elastic IP replaced stays admitted.",
         "alternat #159",
-        "core.membership",
+        "core.membership.addresses",
         (
             Replace(
-                "_addresses",
+                "addresses_of",
                 "if A or B is None: return A",
                 "if A or B is None: return tuple(sorted({*(B.addresses if B is not None else ()), *A}))",
             ),
@@ -249,12 +249,13 @@ REPORTED = (
         "private-instead-of-public",
         "The private address is admitted, whatever kinds are configured.",
         "Priam #370",
-        "core.membership",
+        "core.membership.addresses",
         (
             Wrap(
-                "_addresses",
+                "addresses_of",
                 """
                 def mutant(original, before, evidence, now, settings):
+                    from dataclasses import replace
                     from ringfence.core.configuration.settings import AddressKind
                     private = frozenset({AddressKind.PRIVATE_IPV4})
                     return original(before, evidence, now, replace(settings, address_kinds=private))

@@ -22,7 +22,7 @@ from ringfence.aws.roster_item import (
     to_item,
 )
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
-from ringfence.core.membership import ADDRESSES_LIMIT
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Roster, Rows, RowVersion
 from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.guard import recorded_rules
-from ringfence.core.membership import is_watched
+from ringfence.core.membership.tombstones import is_watched
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.ports import PortRange
