@@ -289,6 +289,7 @@ REASONS = {
     "departed": "left",
     "no-member": "no member",
     "unknown-instance": "unknown",
+    "unknown-address": "no address",
     "port-not-managed": "port",
     "foreign": "foreign",
 }

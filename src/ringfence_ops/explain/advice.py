@@ -116,7 +116,12 @@ def _instances(found: FullExplanation) -> Iterator[Advice]:
     """What to do about an instance that waits at a hook, or that was sent away for want of room."""
     for instance, (region, state) in sorted(found.waiting.items()):
         run = found.last_run(instance)
-        if run is None or run.last.decision is not Decision.HELD:
+        if run is not None and not run.last.was_active:
+            why = (
+                f"Auto Scaling says that {instance}'s hook is not active, and lists it as waiting; to answer again now"
+            )
+            yield Advice(why, f"ringfence sync {region}")
+        elif run is None or run.last.decision is not Decision.HELD:
             why = f"{instance} waits in {state}, and the log has no decision about this wait yet; to decide now"
             yield Advice(why, f"ringfence sync {region}")
         elif run.last.reason == Reason.GUARDED.value:
