@@ -140,10 +140,17 @@ def test_a_launch_that_was_sent_away_for_room_is_not_right_while_the_group_is_fu
 def test_a_region_that_cannot_be_relied_on_makes_nothing_right(state: State) -> None:
     cut = standing(WEST, [StandingReason(state, "rule", "the rule is disabled", "aws events enable-rule")])
     explanation = found(standings={WEST: cut})
-    (piece,) = advice(explanation)
-    assert "the rule is disabled" in piece.why
-    assert "aws events enable-rule" in piece.why
+    assert [(piece.why, piece.command) for piece in advice(explanation)] == [
+        (f"{WEST} is {state}: the rule is disabled", "aws events enable-rule")
+    ]
     assert not explanation.is_right
+
+
+def test_a_remedy_that_is_no_single_command_is_told_as_it_is() -> None:
+    fix = "create the group, then ringfence deploy us-west-2"
+    cut = standing(WEST, [StandingReason(State.FAILING, "groups", "sg-1 does not exist", fix)])
+    (piece,) = advice(found(standings={WEST: cut}))
+    assert (piece.why, piece.command) == (f"{WEST} is failing: sg-1 does not exist: {fix}", None)
 
 
 def test_a_region_that_waits_for_something_else_changes_nothing_for_the_subject() -> None:
