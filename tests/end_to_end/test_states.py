@@ -113,12 +113,14 @@ def healthy(slow_cluster: Cluster, operator: Operator) -> Cluster:
 
 
 def test_right_after_the_deployment_nothing_is_said_to_differ(operator: Operator) -> None:
+    # The first calls load every service of the lab, which takes its time on a busy machine.
+    eventually(lambda: operator.command("status").code != 1, 60)
     for name in ("status", "plan", "doctor"):
         printed = operator.command(name)
         assert printed.code in (0, 2)
         assert "differ" not in printed.text
         assert "failing" not in printed.text
-        assert printed.code == 0 or "first true-up" in printed.text, printed.text
+        assert printed.code == 0 or "true-up is due by" in printed.text, printed.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,11 @@ TABLE = {
 }
 
 
+def says_in_sync(printed: Printed) -> bool:
+    """Whether a command says that nothing is wrong anywhere."""
+    return any(words in printed.text for words in ("All in sync", "In sync: nothing to do", "no problem found"))
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, operator: Operator) -> None:
     row = TABLE[name]
@@ -262,7 +269,7 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
     for command in ("status", "plan", "doctor"):
         assert row.says in printed[command].text, (command, printed)
         assert printed[command].code == row.code, (command, printed)
-        assert "n sync:" not in printed[command].text
+        assert not says_in_sync(printed[command])
     code, says = row.synced or (row.code, row.says)
     assert (printed["sync"].code, says in printed["sync"].text) == (code, True), printed
     # and when it is healed
@@ -320,7 +327,7 @@ def test_what_the_operator_may_not_see_is_unknown(healthy: Cluster, operator: Op
                 # then
                 assert printed.code == code, (command, printed)
                 assert says in printed.text, (command, printed)
-                assert "n sync:" not in printed.text
+                assert not says_in_sync(printed)
 
 
 def test_right_after_an_update_of_the_stack_the_first_true_up_is_awaited_with_its_time(

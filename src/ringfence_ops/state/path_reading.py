@@ -311,7 +311,8 @@ class PathReader:
             "aws:ResourceTag/ringfence-cluster": self.expected.settings.cluster,
             _LEADING_KEYS: self.region,  # the engine writes only the rows of its own Region
         }
-        response = self.client_of("iam", region).simulate_principal_policy(
+        # IAM is one for all Regions: a peer that does not answer must not hide what is allowed here.
+        response = self._client("iam").simulate_principal_policy(
             PolicySourceArn=role,
             ActionNames=list(actions),
             ResourceArns=list(resources),
