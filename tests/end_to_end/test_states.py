@@ -20,7 +20,8 @@ from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.main import app
 from ringfence_ops.state.standing import State
-from tests.end_to_end import breakages as broken
+from tests.end_to_end.breakages import events, function, groups, table
+from tests.end_to_end.breakages.breakage import Breakage, fault
 from tests.end_to_end.clusters import EAST, WEST, Cluster
 from tests.labs import eventually, session_of_role
 from tests.ops.commands import cluster_file
@@ -127,14 +128,15 @@ def test_right_after_the_deployment_nothing_is_said_to_differ(operator: Operator
 class Row:
     """A breakage of the east, how the east stands, and the words that `status`, `plan` and `doctor` print of it.
 
-    `synced` is what `sync` prints afterwards, with its exit code: the same words by default, and nothing where the
+    None of them prints `never`. `synced` is what `sync` prints afterwards, with its exit code: the same words by default, and nothing where the
     true-up healed it.
     """
 
-    breaks: broken.Breakage
+    breaks: Breakage
     state: State
     says: str
     code: int = 2
+    never: str = "in sync: nothing to do"
     synced: tuple[int, str] | None = None
 
 
@@ -142,110 +144,108 @@ HEALED = (0, "")
 FAILING, LACKING, OPEN, WAITING, UNKNOWN = State.FAILING, State.LACKING, State.OPEN, State.WAITING, State.UNKNOWN
 
 TABLE = {
-    "rule disabled": Row(broken.rule_disabled, FAILING, "the EventBridge rule ringfence-demo is disabled"),
-    "rule deleted": Row(broken.rule_deleted, FAILING, "the EventBridge rule ringfence-demo does not exist"),
-    "rule with another pattern": Row(broken.rule_with_another_pattern, FAILING, "has another pattern"),
-    "rule without target": Row(broken.rule_without_target, FAILING, "does not send to the queue"),
-    "target with an input": Row(broken.target_with_input, FAILING, "its target has an input of its own"),
+    "rule disabled": Row(events.rule_disabled, FAILING, "the EventBridge rule ringfence-demo is disabled"),
+    "rule deleted": Row(events.rule_deleted, FAILING, "the EventBridge rule ringfence-demo does not exist"),
+    "rule with another pattern": Row(events.rule_with_another_pattern, FAILING, "has another pattern"),
+    "rule without target": Row(events.rule_without_target, FAILING, "does not send to the queue"),
+    "target with an input": Row(events.target_with_input, FAILING, "its target has an input of its own"),
     "schedule disabled": Row(
-        broken.schedule_with(State="DISABLED"), FAILING, "the schedule ringfence-demo is disabled"
+        events.schedule_with(State="DISABLED"), FAILING, "the schedule ringfence-demo is disabled"
     ),
-    "schedule deleted": Row(broken.schedule_deleted, FAILING, "the schedule ringfence-demo does not exist"),
+    "schedule deleted": Row(events.schedule_deleted, FAILING, "the schedule ringfence-demo does not exist"),
     "schedule slower": Row(
-        broken.schedule_with(ScheduleExpression="rate(1 day)"), FAILING, "runs rate(1 day) instead of rate(1 hour)"
+        events.schedule_with(ScheduleExpression="rate(1 day)"), FAILING, "runs rate(1 day) instead of rate(1 hour)"
     ),
     "schedule sends something else": Row(
-        broken.schedule_with(target={"Input": "{}"}), FAILING, "sends something else than a true-up"
+        events.schedule_with(target={"Input": "{}"}), FAILING, "sends something else than a true-up"
     ),
     "mapping disabled": Row(
-        broken.mapping_with(Enabled=False), FAILING, "the function's mapping to ringfence-demo.fifo"
+        events.mapping_with(Enabled=False), FAILING, "the function's mapping to ringfence-demo.fifo"
     ),
-    "mapping with another batch": Row(broken.mapping_with(BatchSize=1), FAILING, "has the batch size 1 instead of 10"),
+    "mapping with another batch": Row(events.mapping_with(BatchSize=1), FAILING, "has the batch size 1 instead of 10"),
     "mapping without single failures": Row(
-        broken.mapping_with(FunctionResponseTypes=[]), FAILING, "does not report single messages"
+        events.mapping_with(FunctionResponseTypes=[]), FAILING, "does not report single messages"
     ),
-    "queue policy removed": Row(broken.queue_with(Policy=""), FAILING, "does not let EventBridge send"),
-    "queue without dead-letter queue": Row(broken.queue_with(RedrivePolicy=""), FAILING, "has no dead-letter queue"),
+    "queue policy removed": Row(events.queue_with(Policy=""), FAILING, "does not let EventBridge send"),
+    "queue without dead-letter queue": Row(events.queue_with(RedrivePolicy=""), FAILING, "has no dead-letter queue"),
     "queue shows messages again": Row(
-        broken.queue_with(VisibilityTimeout="0"), FAILING, "shows a message again after 0 s"
+        events.queue_with(VisibilityTimeout="0"), FAILING, "shows a message again after 0 s"
     ),
     "dead-letter queue deleted": Row(
-        broken.queue_deleted("ringfence-demo-dead.fifo"), FAILING, "the queue ringfence-demo-dead.fifo does not exist"
+        events.queue_deleted("ringfence-demo-dead.fifo"), FAILING, "the queue ringfence-demo-dead.fifo does not exist"
     ),
-    "queue deleted": Row(broken.queue_deleted("ringfence-demo.fifo"), FAILING, "ringfence-demo.fifo does not exist"),
-    "dead letter": Row(broken.dead_letter, FAILING, "1 event could not be handled"),
+    "queue deleted": Row(events.queue_deleted("ringfence-demo.fifo"), FAILING, "ringfence-demo.fifo does not exist"),
+    "dead letter": Row(events.dead_letter, FAILING, "1 event could not be handled"),
     "function never runs": Row(
-        broken.never_runs, FAILING, "never runs: its reserved concurrency is 0", synced=(1, "failed")
+        function.never_runs, FAILING, "never runs: its reserved concurrency is 0", synced=(1, "failed")
     ),
     "function with other settings": Row(
-        broken.function_with({"RINGFENCE_PORTS": "tcp/1"}),
+        function.function_with({"RINGFENCE_PORTS": "tcp/1"}),
         FAILING,
         "its settings differ from the cluster file's: ports",
     ),
     "function with a bad setting": Row(
-        broken.function_with({"RINGFENCE_MODE": "no"}), FAILING, "RINGFENCE_MODE", synced=(1, "RINGFENCE_MODE")
+        function.function_with({"RINGFENCE_MODE": "no"}), FAILING, "RINGFENCE_MODE", synced=(1, "RINGFENCE_MODE")
     ),
     "function with a short time-out": Row(
-        broken.function_with(Timeout=3), FAILING, "its time-out is 3 s instead of 30 s"
+        function.function_with(Timeout=3), FAILING, "its time-out is 3 s instead of 30 s"
     ),
-    "function with other code": Row(broken.other_code, WAITING, "the engine's code is not the same"),
-    "function with another role": Row(broken.another_role, FAILING, "the engine may not", synced=(1, "failed")),
+    "function with other code": Row(function.other_code, WAITING, "the engine's code is not the same"),
+    "function with another role": Row(function.another_role, FAILING, "the engine may not", synced=(1, "failed")),
     "role without an action": Row(
-        broken.role_without_scan, FAILING, "the engine may not dynamodb:Scan in us-east-1", synced=(1, "failed")
+        function.role_without_scan, FAILING, "the engine may not dynamodb:Scan in us-east-1", synced=(1, "failed")
     ),
-    "last reconcile failed": Row(broken.last_reconcile_failed, FAILING, "the last reconcile failed", synced=HEALED),
+    "last reconcile failed": Row(function.last_reconcile_failed, FAILING, "the last reconcile failed", synced=HEALED),
     "log group deleted": Row(
-        broken.log_group_deleted, FAILING, "the log group /aws/lambda/ringfence-demo does not exist"
+        function.log_group_deleted, FAILING, "the log group /aws/lambda/ringfence-demo does not exist"
     ),
-    "hook deleted": Row(broken.hook_deleted, FAILING, "has no hook ringfence-demo-launch"),
+    "hook deleted": Row(groups.hook_deleted, FAILING, "has no hook ringfence-demo-launch"),
     "hook with a short heartbeat": Row(
-        broken.hook_with(HeartbeatTimeout=60), FAILING, "has heartbeat 60 instead of 7200"
+        groups.hook_with(HeartbeatTimeout=60), FAILING, "has heartbeat 60 instead of 7200"
     ),
     "hook that abandons": Row(
-        broken.hook_with(DefaultResult="ABANDON"), FAILING, "default result ABANDON instead of CONTINUE"
+        groups.hook_with(DefaultResult="ABANDON"), FAILING, "default result ABANDON instead of CONTINUE"
     ),
-    "tag lost": Row(broken.tag_lost, FAILING, "lacks the tag ringfence-cluster"),
-    "tag of another cluster": Row(broken.tag_of_another_cluster, FAILING, "has the tag ringfence-cluster=other"),
-    "self rule revoked": Row(broken.self_rule_revoked, FAILING, "admits itself on no port"),
-    "member not admitted": Row(broken.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
+    "tag lost": Row(groups.tag_lost, FAILING, "lacks the tag ringfence-cluster"),
+    "tag of another cluster": Row(groups.tag_of_another_cluster, FAILING, "has the tag ringfence-cluster=other"),
+    "self rule revoked": Row(groups.self_rule_revoked, FAILING, "admits itself on no port"),
+    "member not admitted": Row(groups.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
     "rule of a departed instance": Row(
-        broken.rules_made(EAST, broken.rule_of_a_departed_instance), OPEN, "1 rule to remove", synced=HEALED
+        groups.rules_made(EAST, groups.rule_of_a_departed_instance), OPEN, "1 rule to remove", synced=HEALED
     ),
     "network with a label": Row(
-        broken.rules_made(EAST, broken.network_of_no_member), OPEN, "admits 10.99.0.0/16 on tcp/443"
+        groups.rules_made(EAST, groups.network_of_no_member), OPEN, "admits 10.99.0.0/16 on tcp/443"
     ),
     "removals held": Row(
-        broken.rules_made(EAST, broken.leftovers(12)), WAITING, "the guard holds 12 removals", synced=(2, "12 removals")
+        groups.rules_made(EAST, groups.leftovers(12)), WAITING, "the guard holds 12 removals", synced=(2, "12 removals")
     ),
-    "full group": Row(broken.full_group, LACKING, "is full: 60 of 60, 1 launch held"),
-    "instance at a hook": Row(broken.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(0, "2 added")),
+    "full group": Row(groups.full_group, LACKING, "is full: 60 of 60, 1 launch held", never="with CONTINUE"),
+    "instance at a hook": Row(groups.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(0, "2 added")),
     "row that is malformed": Row(
-        broken.row_with({"members": {"S": "x"}}, broken.own_row), FAILING, "cannot be trusted", synced=HEALED
+        table.row_with({"members": {"S": "x"}}, table.own_row), FAILING, "cannot be trusted", synced=HEALED
     ),
     "row of the future": Row(
-        broken.row_with({"version": {"N": "99999999999"}}, broken.own_row), FAILING, "cannot be trusted", synced=HEALED
+        table.row_with({"version": {"N": "99999999999"}}, table.own_row), FAILING, "cannot be trusted", synced=HEALED
     ),
     "row of no Region": Row(
-        broken.row_with({"version": {"N": "7"}}, broken.row_of_no_region), WAITING, "eu-north-1/db is of no group"
+        table.row_with({"version": {"N": "7"}}, table.row_of_no_region), WAITING, "eu-north-1/db is of no group"
     ),
     "engine of another version": Row(
-        broken.row_with({"engine": {"S": "0.0.9"}}, broken.announcement), WAITING, "has version 0.0.9", synced=HEALED
+        table.row_with({"engine": {"S": "0.0.9"}}, table.announcement), WAITING, "has version 0.0.9", synced=HEALED
     ),
     "table deleted": Row(
-        broken.table_made_again(None), FAILING, "the table ringfence-demo does not exist", synced=(1, "failed")
+        table.table_made_again(None), FAILING, "the table ringfence-demo does not exist", synced=(1, "failed")
     ),
     "table with other keys": Row(
-        broken.table_made_again(("id", "asg")), FAILING, "ringfence-demo has other keys", synced=(1, "failed")
+        table.table_made_again(("id", "asg")), FAILING, "ringfence-demo has other keys", synced=(1, "failed")
     ),
     "a service throttles": Row(
-        broken.fault(EAST, "throttle", "scheduler"), UNKNOWN, "not checked: GetSchedule: ThrottlingException"
+        fault(EAST, "throttle", "scheduler"), UNKNOWN, "not checked: GetSchedule: ThrottlingException"
     ),
-    "a service denies": Row(broken.fault(EAST, "deny", "events"), UNKNOWN, "not checked: DescribeRule"),
-    "EC2 throttles": Row(
-        broken.fault(EAST, "throttle", "ec2"), UNKNOWN, "unreachable: ", code=1, synced=(1, "us-east-1")
-    ),
+    "a service denies": Row(fault(EAST, "deny", "events"), UNKNOWN, "not checked: DescribeRule"),
+    "EC2 throttles": Row(fault(EAST, "throttle", "ec2"), UNKNOWN, "unreachable: ", code=1, synced=(1, "us-east-1")),
     "Region does not answer": Row(
-        broken.fault(EAST, "reset"), UNKNOWN, "unreachable: ", code=1, synced=(1, "us-east-1 failed: ")
+        fault(EAST, "reset"), UNKNOWN, "unreachable: ", code=1, synced=(1, "us-east-1 failed: ")
     ),
 }
 
@@ -270,6 +270,7 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
         assert row.says in printed[command].text, (command, printed)
         assert printed[command].code == row.code, (command, printed)
         assert not says_in_sync(printed[command])
+        assert row.never not in printed[command].text, (command, printed)
     code, says = row.synced or (row.code, row.says)
     assert (printed["sync"].code, says in printed["sync"].text) == (code, True), printed
     # and when it is healed
