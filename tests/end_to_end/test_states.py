@@ -128,8 +128,8 @@ def test_right_after_the_deployment_nothing_is_said_to_differ(operator: Operator
 class Row:
     """A breakage of the east, how the east stands, and the words that `status`, `plan` and `doctor` print of it.
 
-    None of them prints `never`. `synced` is what `sync` prints afterwards, with its exit code: the same words by default, and nothing where the
-    true-up healed it.
+    None of them prints `never`. `synced` is what `sync` prints afterwards, with its exit code: the same words by
+    default, and nothing where the true-up healed it.
     """
 
     breaks: Breakage

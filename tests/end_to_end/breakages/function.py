@@ -32,6 +32,7 @@ def function_with(variables: dict[str, str] | None = None, **changes: Any) -> Br
         kept = {name: before[name] for name in ("Timeout", "Handler", "Role")}
         wanted = {"Variables": before["Environment"]["Variables"]}
         functions.update_function_configuration(FunctionName=NAME, Environment=wanted, **kept)
+        east.true_up()  # a function that was just changed waits for its first one
 
     return changed
 
@@ -49,6 +50,7 @@ def other_code(east: Observer) -> Iterator[None]:
     functions.update_function_code(FunctionName=NAME, ZipFile=changed.getvalue())
     yield
     functions.update_function_code(FunctionName=NAME, ZipFile=archive)
+    east.true_up()
 
 
 @in_east
@@ -72,6 +74,7 @@ def another_role(east: Observer) -> Iterator[None]:
     functions.update_function_configuration(FunctionName=NAME, Role=made)
     yield
     functions.update_function_configuration(FunctionName=NAME, Role=before)
+    east.true_up()
     iam.delete_role(RoleName="some-other-role")
 
 
