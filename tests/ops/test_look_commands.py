@@ -284,7 +284,7 @@ BAD_INPUT: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     (("status",), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 1, "there are no AWS credentials"),
     (("--endpoint-url", "http://127.0.0.1:1", "plan"), {}, 1, "no Region answers"),
     (("status", "--watch"), {}, 1, "--watch needs a terminal"),
-    (("sync", "us-west-1"), {}, 1, "did you mean us-west-2?"),
+    (("sync", "us-west-1"), {}, 64, "did you mean us-west-2?"),
     (("plan", "us-west-1"), {}, 64, "unexpected extra argument"),
 ]
 

@@ -19,7 +19,7 @@ from rich.segment import Segment
 
 from ringfence_ops.cli import completion
 from ringfence_ops.cli.text import Text, visible
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,6 +37,10 @@ WIDTH_WITHOUT_TERMINAL = 160
 
 class _Console(Console):
     """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal."""
+
+    def on_broken_pipe(self) -> None:
+        """What reads the output has ended: the command ends too. Rich would end the process."""
+        raise BrokenPipeError
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
@@ -80,6 +84,10 @@ class Output:
         if self.as_json:
             sys.stdout.write(_json(document, indent=2))
 
+    def show_version(self, version: str) -> None:
+        """Prints the version of the program."""
+        typer.echo(f"ringfence {visible(version)}")
+
     def line(self, document: "DataclassInstance") -> None:
         """Prints one of many results for programs: JSON on one line."""
         sys.stdout.write(_json(document))
@@ -122,9 +130,9 @@ def ask(question: str, default: str | None = None) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Whether the operator agrees. Raises CommandError where there is no terminal to ask on and `--yes` is missing."""
+    """Whether the operator agrees. Raises WrongUsage where there is no terminal to ask on and `--yes` is missing."""
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise CommandError("there is no terminal to ask on: give --yes to continue without being asked")
+        raise WrongUsage("there is no terminal to ask on: give --yes to continue without being asked")
     return typer.confirm(visible(question), err=True)

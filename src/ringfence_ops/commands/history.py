@@ -17,7 +17,7 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.decision_rows import WORDS, decision_item, decision_row
 from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, LoggedDecisionItem
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import (
     DONE,
@@ -91,9 +91,9 @@ def history(
         start, end = times.parse(since, now), None if until is None else times.parse(until, now)
         subjects = [Subject.parse(text) for text in (*(instance or ()), *(address or ()))]
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise WrongUsage(str(error)) from None
     if follow and until is not None:
-        raise CommandError("--follow has no end: give it without --until")
+        raise WrongUsage("--follow has no end: give it without --until")
     instances = frozenset(subject.instance for subject in subjects if subject.instance)
     selected = EntryFilter(
         ChangeFilter(

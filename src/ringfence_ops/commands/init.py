@@ -22,7 +22,7 @@ from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def init(
     cluster = Cluster(name, tuple(chosen.values()), values)
     text = cluster_text.written(cluster)
     cluster_file.parse(text, run.path)  # rejects a wrong name before anything is written
-    run.path.write_text(text)
+    run.path.write_text(text, encoding="utf-8")
     message = Text.assemble((str(run.path), "bold"), " is written. Check it, then run `ringfence deploy`.")
     output.show(document(str(run.path), cluster), message)
 
@@ -117,7 +117,7 @@ class Choice:
         names = [group.name for groups in found.values() for group in groups]
         for name in self.named_groups:
             if name not in names:
-                raise CommandError(f"no Region named has an Auto Scaling group {name}{nearest(name, names)}")
+                raise WrongUsage(f"no Region named has an Auto Scaling group {name}{nearest(name, names)}")
         return {region: self._region(region, groups) for region, groups in found.items()}
 
     def _region(self, region: Region, found: Sequence[FoundGroup]) -> RegionOfCluster:
@@ -147,7 +147,7 @@ class Choice:
             return [offered[0][0]]
         if not self.asks:
             found = "; ".join(shown for _, shown in offered)
-            raise CommandError(f"{title}: there are {found}: name them with {option}")
+            raise WrongUsage(f"{title}: there are {found}: name them with {option}")
         output = Output()
         output.say(f"{title}:")
         for number, (_, shown) in enumerate(offered, 1):
@@ -162,14 +162,14 @@ class Choice:
 
 def _ask(question: str, option: str, *, asks: bool) -> str:
     if not asks:
-        raise CommandError(f"there is no terminal to ask on: give {option}")
+        raise WrongUsage(f"there is no terminal to ask on: give {option}")
     return ask(question)
 
 
 def _ask_regions(aws: Aws, *, asks: bool) -> list[str]:
     """The Regions that the operator names, of those that have Auto Scaling groups. Raises CommandError."""
     if not asks:
-        raise CommandError("there is no terminal to ask on: give --region, once for each Region")
+        raise WrongUsage("there is no terminal to ask on: give --region, once for each Region")
     answers = discover(aws, own_regions(aws))
     offered = [region for region, groups in answers.items() if isinstance(groups, list) and groups]
     if not offered:
@@ -197,4 +197,4 @@ def _parsed(parse: Callable[[str], T], text: str, option: str) -> T:
     try:
         return parse(text)
     except ValueError as error:
-        raise CommandError(f"{option}: {error}") from None
+        raise WrongUsage(f"{option}: {error}") from None

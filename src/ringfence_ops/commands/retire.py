@@ -24,7 +24,7 @@ from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.deploy import DeployReport, interrupted
 from ringfence_ops.documents.retire import RetireDocument
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 from ringfence_ops.state.changes import GuardHold, guard_holds
 from ringfence_ops.state.retired_rows import delete_rows
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
@@ -73,7 +73,7 @@ def retire(
         raise typer.Exit(2)
     _carry_out(run, output, retirement)
     if not retirement.failed:
-        run.path.write_text(shorter)
+        run.path.write_text(shorter, encoding="utf-8")
         output.say(f"{run.path} no longer names {retired}.")
     _say_result(output, retirement)
     output.show_document(retirement.document())
@@ -84,8 +84,8 @@ def _without(run: CommandRun, cluster: Cluster, retired: Region) -> tuple[Cluste
     """The cluster without the Region, the file's text, and the text without the Region. Raises CommandError."""
     rest = replace(cluster, regions=tuple(region for region in cluster.regions if region.region != retired))
     if not rest.regions:
-        raise CommandError(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
-    text = run.path.read_text()
+        raise WrongUsage(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
+    text = cluster_file.text_of(run.path)
     shorter = cluster_file.without(text, retired)
     if cluster_file.parse(shorter, run.path) != rest:
         raise CommandError(
