@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # Sets $$python in a recipe's shell, or ends the recipe with the one line that tools/find-python prints.
 FIND_PYTHON = python="$(PYTHON)"; [ -n "$$python" ] || python=$$(tools/find-python) || exit 1
-INSTALL = -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes
+INSTALL = tools/install.py
 
 # What `make docs` writes in these files stands between `[[[cog` and `[[[end]]]`.
 DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
@@ -20,32 +20,41 @@ help: ## Show this list
 
 # A new environment where another Python is asked for: one environment never holds two versions.
 $(VENV)/pyvenv.cfg: .python-version tools/find-python
-	@$(FIND_PYTHON); echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+	@$(FIND_PYTHON); echo "1 of 4: making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/pyvenv.cfg requirements/development.txt
-	@echo "Installing what the project needs: some minutes where nothing is in pip's cache"
-	$(BIN)/python $(INSTALL) -r requirements/development.txt
+	@echo "2 of 4: installing what the project needs: some minutes where nothing is in pip's cache"
+	@$(BIN)/python $(INSTALL) requirements/development.txt
 	@touch $@
 
 $(VENV)/.ready: $(VENV)/.installed pyproject.toml
-	@echo "Installing the command and building the Lambda artefact"
+	@echo "3 of 4: installing the command"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "4 of 4: building the Lambda artefact, which takes up to a minute"
 	@$(BIN)/python -m ringfence_ops.cloudformation.artefact
 	@touch $@
+	@echo "Ready: $(BIN)/ringfence --help, or make demo"
 
 # The SAM CLI pins another botocore than the emulators do, so it has an environment of its own.
 $(VENV)/sam/.ready: $(VENV)/pyvenv.cfg requirements/sam.txt
 	@echo "Installing the SAM CLI"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/sam
-	$(VENV)/sam/bin/python $(INSTALL) -r requirements/sam.txt
+	@$(VENV)/sam/bin/python $(INSTALL) requirements/sam.txt
 	@touch $@
 
 # Only the plots of the documentation need what draws them.
 $(VENV)/plots/.ready: $(VENV)/pyvenv.cfg requirements/plots.txt
 	@echo "Installing what draws the plots"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/plots
-	$(VENV)/plots/bin/python $(INSTALL) -r requirements/plots.txt
+	@$(VENV)/plots/bin/python $(INSTALL) requirements/plots.txt
+	@touch $@
+
+# The AWS CLI pins another botocore too. It runs the commands of docs/lab.md in a test.
+$(VENV)/awscli/.ready: $(VENV)/pyvenv.cfg requirements/awscli.txt
+	@echo "Installing the AWS CLI"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/awscli
+	@$(VENV)/awscli/bin/python $(INSTALL) requirements/awscli.txt
 	@touch $@
 
 set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
@@ -90,7 +99,7 @@ unit: set-up
 
 # conftest.py says which tests stay in one process. Tests on a lab wait more than they compute, hence one process more than a
 # small machine has cores.
-everything: set-up $(VENV)/sam/.ready
+everything: set-up $(VENV)/sam/.ready $(VENV)/awscli/.ready
 	$(BIN)/pytest -n 3
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
@@ -111,6 +120,7 @@ lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest vers
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
 	$(LOCK) pyproject.toml --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
 	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
+	$(LOCK) requirements/awscli.in --python-version 3.11 -o requirements/awscli.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 
 # Without headers and annotations: they would name the machine's paths and package index.

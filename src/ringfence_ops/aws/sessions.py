@@ -66,6 +66,7 @@ class Aws:
     endpoint_url: str | None = None
     _session: "boto3.Session | None" = None
     _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
+    _caller: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, region: Region, *, patient: bool = False) -> Any:
@@ -146,7 +147,9 @@ class Aws:
         """
 
         def account(region: Region) -> str:
-            return str(self.client("sts", region).get_caller_identity()["Account"])
+            identity = self.client("sts", region).get_caller_identity()
+            self._caller = str(identity["Arn"])
+            return str(identity["Account"])
 
         tasks = [_Task(lambda region=region: account(region)) for region in regions]  # type: ignore[misc]  # bound in the loop
         deadline = time.monotonic() + REGION_TIMEOUT
@@ -161,6 +164,11 @@ class Aws:
                 return answer
         reasons = sorted({answer.reason for answer in answers if isinstance(answer, Unreachable)})
         raise CommandError(f"no Region answers: {'; '.join(reasons)}")
+
+    def caller(self, region: Region) -> str:
+        """The ARN of who calls: `account` may have learnt it, otherwise the Region says. Raises botocore's errors."""
+        self._caller = self._caller or str(self.client("sts", region).get_caller_identity()["Arn"])
+        return self._caller
 
     def each_region(
         self, regions: Iterable[Region], work: Callable[[Region], T], seconds: float = REGION_TIMEOUT

@@ -5,13 +5,13 @@ Rich detects whether there is a terminal, its width, and whether colour is wante
 """
 
 import json
-import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -31,12 +31,26 @@ Regions = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
-WIDTH_WITHOUT_TERMINAL = 160
-"""Columns where there is no terminal: wide, so that a result that is searched by line stays on one line."""
+WIDTH_WITHOUT_TERMINAL = 10_000
+"""Columns where there is no terminal: a result that is searched by line stays on one line. Above `text.LIMIT`."""
+
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+"""Blanks at the end of a line, before what ends its colour."""
 
 
 class _Console(Console):
-    """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal."""
+    """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal.
+
+    Where there is no terminal, it neither wraps nor pads lines.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.file.isatty():
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write(_PADDING.sub(r"\1", captured.get()))
 
     def on_broken_pipe(self) -> None:
         """What reads the output has ended: the command ends too. Rich would end the process."""
@@ -44,14 +58,13 @@ class _Console(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
-            is_shown = segment.control or segment.text.isprintable()
+            is_shown = segment.control or segment.text.isprintable() or not segment.text.strip(" \n")
             yield segment if is_shown else Segment(_lines(segment.text), segment.style)
 
 
 def _console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    is_wide = not stream.isatty() and "COLUMNS" not in os.environ
-    width = WIDTH_WITHOUT_TERMINAL if is_wide else None
+    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
@@ -89,7 +102,7 @@ class Output:
         typer.echo(f"ringfence {visible(version)}")
 
     def line(self, document: "DataclassInstance") -> None:
-        """Prints one of many results for programs: JSON on one line."""
+        """Prints one of many results for programs, at once: JSON on one line."""
         sys.stdout.write(_json(document))
         sys.stdout.flush()
 

@@ -18,6 +18,7 @@ from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.commands.deploy import interrupted
 from ringfence_ops.documents.destroy import DestroyDocument, DestroyedRegionItem
 from ringfence_ops.errors import WrongUsage
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.region_state import region_states
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
 
@@ -156,7 +157,7 @@ class DestroyReport:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for region, outcome in self.outcomes.items():
-            removed = f"; {self.removed[region]} rules removed" if region in self.removed else ""
+            removed = f"; {counted(self.removed[region], 'rule')} removed" if region in self.removed else ""
             left = f"; {self.left[region]} of Ringfence's own rules are left" if self.left.get(region) else ""
             yield Text.assemble((region, "bold"), f"  {outcome}{removed}{left}")
         for region, reason in self.failed.items():

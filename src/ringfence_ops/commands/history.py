@@ -20,7 +20,10 @@ from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, L
 from ringfence_ops.errors import WrongUsage
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import (
+    BY_HAND,
+    DEPLOYED,
     DONE,
+    SCHEDULED,
     ChangeFilter,
     EntryFilter,
     LoggedAction,
@@ -31,6 +34,7 @@ from ringfence_ops.logs.audit_log import (
 from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
 from ringfence_ops.logs.following import FollowedRuns
 from ringfence_ops.logs.following import follow as follow_log
+from ringfence_ops.plurals import counted
 
 _SIGNS = {
     LoggedAction.ADDED: ("+", "green"),
@@ -39,6 +43,8 @@ _SIGNS = {
     LoggedAction.WOULD_ADD: ("(+)", "dim green"),
     LoggedAction.WOULD_REMOVE: ("(-)", "dim red"),
 }
+
+_HEADERS = ("time", "  address", "instance", "why", "ports and Regions", "cause")
 
 _WIDE = 112
 """Columns from which there is room for the cause of a change."""
@@ -253,16 +259,19 @@ class HistoryReport:
         days: dict[str, list[list[Text]]] = {}
         for at, row in sorted(dated, key=lambda one: one[0]):
             days.setdefault(times.day(at), []).append(row)
-        fixed = widths([row for rows in days.values() for row in rows], 4)
+        headers = _HEADERS[: None if is_wide else -1]
+        fixed = widths([row for rows in days.values() for row in rows], 4, headers)
         for day, rows in days.items():
             if day != self.after:
                 yield Text(f"{day} (UTC)", style="bold")
-            yield columns(rows, fixed)
+            yield columns(rows, fixed, headers if day != self.after else ())
         if not self.totals:
             return
         added = sum(change.action is LoggedAction.ADDED for change in self.changes)
         removed = sum(change.action is LoggedAction.REMOVED for change in self.changes)
-        totals = f"{added} rules added, {removed} removed" if self.changes else "no rule was added or removed"
+        totals = (
+            f"{counted(added, 'rule')} added, {removed} removed" if self.changes else "no rule was added or removed"
+        )
         if counts := Counter(WORDS[run.last.decision] for run in self.runs if run.last.was_active):
             totals += "; instances: " + ", ".join(f"{count} {word}" for word, count in counts.items())
         yield Text(totals, style="dim")
@@ -312,9 +321,12 @@ REASONS = {
 def cause(causes: Sequence[str]) -> str:
     """What started the reconcile, as short as it can be recognised."""
     if not causes:
-        return ""
+        return "an unknown cause"
     more = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
-    first = causes[0]
-    if first.startswith("schedule"):
-        return f"schedule{more}"
+    first = next((cause for cause in causes if cause.startswith(BY_HAND)), causes[0])
+    if first.startswith(BY_HAND):
+        return f"hand ({first.removeprefix(BY_HAND)}){more}"
+    for known in (SCHEDULED, DEPLOYED):
+        if first.startswith(known):
+            return f"{known}{more}"
     return f"event {first.partition('-')[0]}{more}"

@@ -23,6 +23,7 @@ from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
 from ringfence_ops.errors import CommandError, WrongUsage
+from ringfence_ops.plurals import counted
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ class Choice:
             raise CommandError(f"{region} has no Auto Scaling group: create one first, or omit the Region")
         groups = [group for group in found if group.name in self.named_groups] or self._pick(
             f"Auto Scaling groups of the cluster in {region}",
-            [(group, f"{group.name}, {group.instances} instances") for group in found],
+            [(group, f"{group.name}, {counted(group.instances, 'instance')}") for group in found],
             "--auto-scaling-group",
         )
         self.kinds |= frozenset(kind for group in groups for kind in group.kinds)

@@ -25,6 +25,7 @@ from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.deploy import DeployReport, interrupted
 from ringfence_ops.documents.retire import RetireDocument
 from ringfence_ops.errors import CommandError, WrongUsage
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.changes import GuardHold, guard_holds
 from ringfence_ops.state.retired_rows import delete_rows
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
@@ -153,17 +154,19 @@ class Retirement:
                 case TrueUpResult(failure=str(failure)):
                     self.failed[region] = failure
                 case TrueUpResult(counts=counts):
-                    self.done.append(f"{region}: {counts.removed} rules removed")
+                    self.done.append(f"{region}: {counted(counts.removed, 'rule')} removed")
                 case int(removed):
-                    self.done.append(f"{region}: {removed} rules removed")
+                    self.done.append(f"{region}: {counted(removed, 'rule')} removed")
                 case _:
                     self.done.append(f"{region}: {answer}")
         return not self.failed
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Text.assemble((self.retired, "bold"), "  leaves: its stack is deleted")
-        yield Text(f"  - {self.rules.own_groups} rules that Ringfence made in its own groups", style="red")
-        yield Text(f"  - {len(self.rules.elsewhere)} rules of its members in the other Regions' groups", style="red")
+        yield Text(f"  - {counted(self.rules.own_groups, 'rule')} that Ringfence made in its own groups", style="red")
+        yield Text(
+            f"  - {counted(len(self.rules.elsewhere), 'rule')} of its members in the other Regions' groups", style="red"
+        )
         yield Text()
         yield DeployReport(self.change_sets, {})
         for line in self.diff:
@@ -239,7 +242,7 @@ def _delete_rows(run: CommandRun, retirement: Retirement, *, only_bad: bool = Fa
 
     answers = run.aws.each_region(rest.region_names, delete, RULES_TIMEOUT)
     return {
-        region: answer if isinstance(answer, Unreachable) else f"{answer} rows of {retired} deleted"
+        region: answer if isinstance(answer, Unreachable) else f"{counted(answer, 'row')} of {retired} deleted"
         for region, answer in answers.items()
         if answer != 0
     }
