@@ -70,7 +70,7 @@ class Terminal:
 @contextmanager
 def watching(operator: Shell, *arguments: str, lines: int = 24) -> Iterator[Terminal]:
     environment = {**operator.environment, "TERM": "xterm-256color"}
-    process = pexpect.spawn(
+    process: pexpect.spawn[bytes] = pexpect.spawn(
         COMMAND,
         ["status", "--watch", *arguments],
         cwd=str(operator.directory),

@@ -10,13 +10,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
 from ringfence_lab.commands import proofs
 from ringfence_lab.commands.fault_words import in_words, removed
 from ringfence_lab.control.client import DEFAULT_PORT, RunningLab
 from ringfence_ops.aws.sessions import check_endpoint
 from ringfence_ops.cli.command_run import CommandRun
+from ringfence_ops.cli.terminal import console
 from ringfence_ops.errors import WrongUsage
 
 app = typer.Typer(
@@ -161,7 +161,7 @@ def demo(
     from ringfence_lab.demo.chapters import play  # noqa: PLC0415  # boto3, as above
     from ringfence_lab.demo.views import JsonView, TerminalView  # noqa: PLC0415  # the same
 
-    passed = play(JsonView(sys.stdout.write) if as_json else TerminalView(Console(soft_wrap=not sys.stdout.isatty())))
+    passed = play(JsonView(sys.stdout.write) if as_json else TerminalView(console(markup=True)))
     raise typer.Exit(0 if passed else 1)
 
 

@@ -62,10 +62,11 @@ class _Console(Console):
             yield segment if is_shown else Segment(_lines(segment.text), segment.style)
 
 
-def _console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, markup: bool = False, quiet: bool = False) -> Console:
+    """A console on standard output, or on standard error. `markup` is for texts of ours alone."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
-    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return _Console(stderr=stderr, highlight=False, markup=markup, emoji=False, width=width, quiet=quiet)
 
 
 def _lines(text: str) -> str:
@@ -78,8 +79,8 @@ class Output:
     """What a command prints. With `as_json`, the result is a document for programs."""
 
     as_json: bool = False
-    results: Console = field(default_factory=_console)
-    messages: Console = field(default_factory=lambda: _console(stderr=True))
+    results: Console = field(default_factory=console)
+    messages: Console = field(default_factory=lambda: console(stderr=True))
 
     def show(self, document: "DataclassInstance", report: RenderableType) -> None:
         """Prints the result: the document for programs, or the report for people."""
