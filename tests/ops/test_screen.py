@@ -90,7 +90,8 @@ def test_a_plan_is_in_the_order_of_addresses_and_says_how_many_rules() -> None:
     )
     # when
     planned = changes(CLUSTER, [*added, gone], {})
-    shown = piped(PlanReport(Snapshot(CLUSTER, NOW, {}, {}, {EAST: DryRunResult((*added, gone), failure=None)}, {})))
+    result = DryRunResult((*added, gone), failure=None)
+    shown = piped(PlanReport(Snapshot(CLUSTER, NOW, {}, {}, {EAST: result}, {}), []))
     # then
     hosts = [change.opening.cidr.split(".")[3] for change in planned if change.opening is not None]
     assert hosts == ["9/32", "10/32", "100/32", "1/32"]
