@@ -12,7 +12,7 @@ INSTALL = tools/install.py
 DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
 COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
-.PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance \
+.PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance site site-serve site-look \
 	docs docs-measured lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
@@ -57,6 +57,13 @@ $(VENV)/awscli/.ready: $(VENV)/pyvenv.cfg requirements/awscli.txt
 	@$(VENV)/awscli/bin/python $(INSTALL) requirements/awscli.txt
 	@touch $@
 
+# The documentation site has an environment of its own, with the tools of the dependency group `documentation`.
+$(VENV)/site/.ready: $(VENV)/pyvenv.cfg requirements/documentation.txt
+	@echo "Installing what builds the documentation site"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/site
+	@$(VENV)/site/bin/python $(INSTALL) requirements/documentation.txt
+	@touch $@
+
 set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
 
 demo: set-up ## Play the whole story on a private AWS on this machine
@@ -92,6 +99,7 @@ types: set-up ## Check static types
 
 documents: set-up
 	$(BIN)/python tools/generate_schemas.py --check
+	$(BIN)/python tools/draw_diagrams.py --check
 	$(COG) --check --diff --check-fail-msg="run: make docs" $(DOCUMENTS)
 
 unit: set-up
@@ -99,7 +107,7 @@ unit: set-up
 
 # conftest.py says which tests stay in one process. Tests on a lab wait more than they compute, hence one process more than a
 # small machine has cores.
-everything: set-up $(VENV)/sam/.ready $(VENV)/awscli/.ready
+everything: set-up $(VENV)/sam/.ready $(VENV)/awscli/.ready $(VENV)/site/.ready
 	$(BIN)/pytest -n 3
 
 conformance: set-up ## Hold a real account to what the tests assume of AWS: PROFILE= REGION= PEER_REGION= [YES=1] [PART=]
@@ -108,6 +116,7 @@ conformance: set-up ## Hold a real account to what the tests assume of AWS: PROF
 
 docs: set-up ## Write the generated parts of the documents
 	$(BIN)/python tools/generate_schemas.py
+	$(BIN)/python tools/draw_diagrams.py
 	$(COG) -r $(DOCUMENTS)
 
 docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes: the demo, the screens, the benchmarks
@@ -115,11 +124,22 @@ docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes:
 	$(BIN)/python -m benchmarks --write
 	$(VENV)/plots/bin/python tools/draw_plots.py
 
+site: $(VENV)/site/.ready ## Build the documentation site in dist/site, and stop at a broken link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs build --strict
+
+site-serve: $(VENV)/site/.ready ## Serve the documentation site on http://127.0.0.1:8000 while it is written
+	NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs serve
+
+# Debian's Chromium, at the width of a phone and of a desk. Screenshots are in dist/site-screens.
+site-look: site ## Look at the documentation site in a browser
+	$(VENV)/site/bin/python tools/look_at_site.py dist/site dist/site-screens
+
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
 	$(LOCK) pyproject.toml --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
 	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
+	$(LOCK) --group documentation --python-version 3.11 -o requirements/documentation.txt
 	$(LOCK) requirements/awscli.in --python-version 3.11 -o requirements/awscli.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 

@@ -89,7 +89,7 @@ def site_target(target: str, source: str, known: set[str]) -> str | None:
     page = PAGES.get(wanted) or wanted.removeprefix("docs/")
     if page == "decisions":
         page = "decisions/index.md"
-    if page not in known and not wanted.startswith("docs/"):
+    if page not in known and (PROJECT / wanted).is_file() and not wanted.startswith("docs/"):
         return None
     relative = posixpath.relpath(page, posixpath.dirname(source) or ".")
     return f"{relative}{mark}{anchor}"
