@@ -128,7 +128,7 @@ def test_what_the_guard_holds_is_removed_only_with_the_digest_of_the_plan(
         plan = operator.run("plan")
         document = operator.document("plan")
         assert plan.code == 2
-        assert "12 held" in plan.output
+        assert "12 rules held" in plan.output
         assert f"ringfence sync --confirm {document['digest']}" in plan.output
         assert {change["action"] for change in document["changes"]} == {"hold"}
         # when another plan is confirmed
