@@ -42,6 +42,9 @@ class Printed:
     code: int
     text: str
 
+    def __repr__(self) -> str:
+        return f"{self.code}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
@@ -264,15 +267,15 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
         printed = {command: operator.command(command) for command in ("status", "plan", "doctor")}
         printed["sync"] = operator.command("sync", EAST)
     # then
-    assert f"{EAST} {row.state}" in printed["status"].text, printed
-    assert f"{EAST} is {row.state}" in printed["plan"].text, printed
+    assert f"{EAST} {row.state}" in printed["status"].text, "\n".join(map(str, printed.values()))
+    assert f"{EAST} is {row.state}" in printed["plan"].text, "\n".join(map(str, printed.values()))
     for command in ("status", "plan", "doctor"):
-        assert row.says in printed[command].text, (command, printed)
-        assert printed[command].code == row.code, (command, printed)
+        assert row.says in printed[command].text, f"{command}: {printed}"
+        assert printed[command].code == row.code, f"{command}: {printed}"
         assert not says_in_sync(printed[command])
-        assert row.never not in printed[command].text, (command, printed)
+        assert row.never not in printed[command].text, f"{command}: {printed}"
     code, says = row.synced or (row.code, row.says)
-    assert (printed["sync"].code, says in printed["sync"].text) == (code, True), printed
+    assert (printed["sync"].code, says in printed["sync"].text) == (code, True), "\n".join(map(str, printed.values()))
     # and when it is healed
     healed = operator.command("status")
     assert healed.code == 0, healed.text
