@@ -127,19 +127,23 @@ def member_not_admitted(cluster: Cluster) -> Iterator[None]:
 
 @contextmanager
 def full_group(cluster: Cluster) -> Iterator[None]:
-    """The east's group is full of foreign rules, and an instance launches."""
+    """The east's group is full of foreign rules, and an instance waits at its hook.
+
+    No other instance is launched in its place, when it is sent away.
+    """
     east = cluster.regions[EAST]
     ec2, group = east.client("ec2"), east.security_group
     # The quota counts the rule that names the group itself, too.
     free = 60 - len(east.rules()) - 1
     foreign = [(f"203.0.113.{number}/32", "by hand") for number in range(free)]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(*foreign)])
-    east.scale_to(2)
-    eventually(lambda: "Pending:Wait" in east.lifecycle_states().values(), 30)
-    yield
-    ids = [rule["SecurityGroupRuleId"] for rule in east.rules() if rule["Description"] == "by hand"]
-    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
-    settle(cluster)
+    launch = {"AutoScalingGroupName": east.auto_scaling_group, "ScalingProcesses": ["Launch"]}
+    with instance_at_hook(cluster):
+        east.client("autoscaling").suspend_processes(**launch)
+        yield
+        ids = [rule["SecurityGroupRuleId"] for rule in east.rules() if rule["Description"] == "by hand"]
+        ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
+        east.client("autoscaling").resume_processes(**launch)
 
 
 @contextmanager
