@@ -13,7 +13,6 @@ from io import StringIO
 import pytest
 import typer
 
-from ringfence.core.model.identifiers import Region
 from ringfence_lab.control.lab import Lab
 from ringfence_lab.demo.observer import Observer
 from ringfence_ops.aws.sessions import Aws
@@ -408,10 +407,12 @@ def test_a_deleted_function_mapping_security_group_and_stack_are_failing(healthy
     # the function
     functions.delete_function(FunctionName="ringfence-demo")
     is_said("the function ringfence-demo does not exist", 1)
-    # the stack
-    cloudformation = east.client("cloudformation")
-    cloudformation.delete_stack(StackName="ringfence-demo")
-    eventually(lambda: "not deployed" in operator.command("status").text, 60)
+    # a stack that cannot be deleted, because what is in it has gone before
+    east.client("cloudformation").delete_stack(StackName="ringfence-demo")
+    eventually(lambda: "ringfence-demo is DELETE_FAILED" in operator.command("status").text, 60)
+    is_said("ringfence-demo is DELETE_FAILED", 1)
+    # and a whole stack, in the other Region
+    healthy.regions[WEST].client("cloudformation").delete_stack(StackName="ringfence-demo")
+    eventually(lambda: "ringfence-demo is not deployed" in operator.command("status").text, 60)
     is_said("ringfence-demo is not deployed", 1)
-    printed = operator.command("sync", EAST)
-    assert f"`ringfence deploy {Region(EAST)}` creates it" in printed.text
+    assert f"`ringfence deploy {WEST}` creates it" in operator.command("sync", WEST).text
