@@ -143,7 +143,7 @@ def test_a_wrong_answer_is_answered_with_its_rule_and_asked_for_again(two_region
         terminal.sendline("demo")
         terminal.expect("Regions of the cluster")
         terminal.sendline("us-esat-1")
-        terminal.expect(f"us-esat-1 is no Region that this account can use; did you mean us-")
+        terminal.expect("us-esat-1 is no Region that this account can use; did you mean us-")
         terminal.expect("Regions of the cluster")
         terminal.sendline(EAST)
         terminal.expect("is written")
