@@ -154,7 +154,7 @@ def test_deploy_takes_no_group_from_another_cluster_and_says_how_it_is_handed_ov
     # given
     tag(account, WEST, OTHER)
     # when
-    refused = operator.run("deploy", "--yes", "--json", COLUMNS="1000")
+    refused = operator.run("deploy", "--yes", "--json")
     # then
     message = refused.document()["failed"][WEST]
     group = account.regions[WEST].security_group
@@ -175,7 +175,7 @@ def test_where_the_other_cluster_has_a_stack_its_group_is_taken_out_there_first(
     # given another cluster's file that names our groups
     edit(operator, f'name = "{NAME}"', f'name = "{OTHER}"')
     # when
-    refused = operator.run("deploy", EAST, "--yes", COLUMNS="1000")
+    refused = operator.run("deploy", EAST, "--yes", COLUMNS="80")
     # then
     assert refused.code == 1
     assert f"belongs to the cluster {NAME}" in refused.output
@@ -193,7 +193,7 @@ def test_a_group_that_is_given_away_while_deploy_waits_for_its_answer_is_not_tak
     assert operator.run("deploy", WEST, "--out", "plan.json").code == 2
     # when
     tag(account, WEST, OTHER)
-    ran = operator.run("deploy", "plan.json", COLUMNS="1000")
+    ran = operator.run("deploy", "plan.json", COLUMNS="80")
     # then
     assert ran.code == 1
     assert f"belongs to the cluster {OTHER}" in ran.output

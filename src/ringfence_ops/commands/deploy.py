@@ -1,7 +1,6 @@
 """`ringfence deploy`: creates the stacks of a cluster, or updates them."""
 
 import shlex
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.padding import Padding
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
-from ringfence_ops.cli import completion, times
+from ringfence_ops.cli import completion
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.progress import Progress
@@ -22,8 +21,7 @@ from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN
-from ringfence_ops.cloudformation.plan_file import check_writable, plan_named, write_plan
-from ringfence_ops.cloudformation.saved_plan import SavedPlan
+from ringfence_ops.cloudformation.plan_file import hold_to, plan_named, write_plan
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.documents.deploy import (
@@ -34,7 +32,7 @@ from ringfence_ops.documents.deploy import (
     StackItem,
     TagChangeItem,
 )
-from ringfence_ops.errors import CommandError, Interrupted, WrongUsage
+from ringfence_ops.errors import Interrupted
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
 
 EXAMPLES = """\b
@@ -87,11 +85,7 @@ def deploy(
     out of date.
     """
     run, output = command_run(context), Output(as_json=as_json)
-    saved = plan_named(regions or ())
-    if out is not None:
-        check_writable(out)
-    if saved is not None and (out is not None or dry_run):
-        raise WrongUsage("a plan is deployed as it is: omit --out and --dry-run")
+    saved = plan_named(regions or (), out, dry_run=dry_run)
     cluster = run.cluster()
     named = list(saved.stacks) if saved is not None else regions or cluster.region_names
     chosen = [cluster.of(Region(region)).region for region in named]
@@ -110,19 +104,14 @@ def deploy(
     )
     if note := deployer.python_mismatch():
         output.say(Text(note, style="dim"))
-    if saved is not None and (moved := saved.moved(deployer.cluster.name, deployer.account, report.change_sets)):
-        deployer.discard(report.change_sets)
-        raise CommandError(
-            f"nothing was deployed, because the plan is out of date: {'; '.join(moved)}: make a new one with"
-            " `ringfence deploy --out FILE`"
-        )
+    hold_to(saved, deployer, report.change_sets)
     if dry_run or out is not None or report.failed:
         deployer.discard(report.change_sets)
         output.show(report.document(), report)
+        for region, reason in report.failed.items():
+            output.show_unwrapped(Text.assemble((region, "bold"), "  ", (reason, "red")))
         if out is not None and not report.failed:
-            write_plan(
-                out, SavedPlan.of(cluster.name, deployer.account, times.timestamp(time.time()), report.change_sets)
-            )
+            write_plan(out, deployer, report.change_sets)
             output.say(f"The plan is in {out}. `ringfence deploy {shlex.quote(str(out))}` deploys it.")
         elif report.failed and not dry_run:
             output.say("Nothing was deployed. To deploy only the other Regions, name them.")
@@ -225,8 +214,6 @@ class DeployReport:
                 yield Padding(columns(rows, 1), (0, 0, 1 if not change_set.changes else 0, 2))
             if change_set.changes:
                 yield Padding(columns(list(_rows(change_set)), 2), (0, 0, 1, 2))
-        for region, reason in self.failed.items():
-            yield Text.assemble((region, "bold"), "  ", (reason, "red"))
 
 
 _KINDS = {

@@ -83,6 +83,8 @@ def retire(
     retirement.diff = tuple(diff)
     retirement.history_file = file
     output.show_report(retirement)
+    if leave_stack:
+        output.show_unwrapped(retirement.left_stack)
     if not (yes or (not as_json and confirm(f"Retire {retired}?", yes=yes))):
         retirement.deployer.discard(retirement.change_sets)
         output.show_document(retirement.document())
@@ -205,13 +207,17 @@ class Retirement:
         else:
             yield Text(f"  · {own} rules that Ringfence made in its own groups stay")
             yield Text(f"  {self.retired} answers: without --leave-stack, its stack is deleted too", style="yellow")
+
+    @property
+    def left_stack(self) -> Text:
+        """What the stack that is left does, and the command that deletes it."""
         stack = f"ringfence-{self.deployer.cluster.name}"
-        yield Text(
-            "  While its stack stands, its engine puts its members' rules back into the other Regions' groups whenever"
-            " it runs. Delete it as soon as the Region answers:",
+        text = Text(
+            f"While the stack in {self.retired} stands, its engine puts its members' rules back into the other Regions'"
+            " groups whenever it runs. Delete it as soon as the Region answers:",
             style="yellow",
         )
-        yield Text(f"  aws cloudformation delete-stack --region {self.retired} --stack-name {stack}", style="cyan")
+        return text.line(f"aws cloudformation delete-stack --region {self.retired} --stack-name {stack}", "cyan")
 
 
 def _retirement(
