@@ -56,7 +56,7 @@ def deploy(
     regions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[REGION]...|PLAN",
+            metavar="REGION|PLAN",
             help="By default all Regions. Or a plan that --out has written.",
             autocompletion=completion.regions,
         ),
