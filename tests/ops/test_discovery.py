@@ -144,4 +144,4 @@ def test_what_was_not_asked_for_is_not_described() -> None:
     groups = found(account, only=["a"])
 
     assert ids(groups["a"]) == {CLUSTER}
-    assert "b" in groups
+    assert groups["b"].problem == "it was not asked for"
