@@ -18,6 +18,7 @@ from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import HomeServices, Services
 from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
+from ringfence.reconciler.request import Request
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.engine.tasks import Immediate
 from tests.unit.builders import (
@@ -318,14 +319,14 @@ def test_a_failed_answer_is_returned_and_not_tried_again() -> None:
 def test_observe_mode_answers_the_hook_of_every_event(event: LifecycleEvent) -> None:
     hook = event.hook
     engine = Engine(WaitingHooks(hook))
-    let_all_go([event], engine.services(), settings(mode=Mode.OBSERVE))
+    let_all_go(Request([event], settings(mode=Mode.OBSERVE)), engine.services())
     assert engine.hooks.answers == [(hook, event.token)]
     assert engine.completed() == [True]
 
 
 def test_observe_mode_reports_an_answer_that_failed() -> None:
     engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
-    let_all_go([launching()], engine.services(), settings(mode=Mode.OBSERVE))
+    let_all_go(Request([launching()], settings(mode=Mode.OBSERVE)), engine.services())
     assert engine.audit == [Problem("throttled")]
 
 

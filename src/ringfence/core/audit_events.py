@@ -6,6 +6,7 @@ Pure. The reconcile reports each fact as it happens, so that a crash loses none.
 from dataclasses import dataclass
 
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rules import Label, Opening
 
 
@@ -200,6 +201,14 @@ class ZoneNotDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseSeen:
+    """The home Region is paused, or it was resumed just now. `is_news` says that the last reconcile did not know."""
+
+    pause: Pause
+    is_news: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that an operator must fix. The rest of the reconcile went on."""
 
@@ -224,5 +233,6 @@ AuditEvent = (
     | StaleDoor
     | EventIgnored
     | ZoneNotDescribed
+    | PauseSeen
     | Problem
 )

@@ -16,6 +16,7 @@ from ringfence.core.audit_events import (
     EventIgnored,
     HookCompleted,
     HookHeld,
+    PauseSeen,
     Problem,
     QuotaUsed,
     RegionFailed,
@@ -66,6 +67,7 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     not_described: dict[str, str] = field(default_factory=dict)
+    paused: str = ""
 
     def record(self, event: AuditEvent) -> None:
         """Logs one audit event and counts it."""
@@ -82,6 +84,8 @@ class Telemetry:
                 self._record_instance(event)
             case ZoneNotDescribed():
                 self._zone_not_described(event)
+            case PauseSeen():
+                self._pause_seen(event)
             case _:
                 assert_never(event)
 
@@ -105,6 +109,8 @@ class Telemetry:
             "problems": [cut(problem) for problem in self.problems],
             "seconds": round(reconcile_seconds, 3),
         }
+        if self.paused:
+            summary["paused"] = self.paused
         if error is None:
             self._log("reconciled", **summary)
         else:
@@ -210,6 +216,13 @@ class Telemetry:
             known = f"what is known of its {len(event.instances)} instances stays"
             self._problem(f"zone {zone} not described, {known}", **{**_flat(event), "zone": zone})
         self.not_described |= dict.fromkeys(event.instances, zone)
+
+    def _pause_seen(self, event: PauseSeen) -> None:
+        pause = event.pause
+        self.paused = "" if pause.is_over else cut(str(pause))
+        if event.is_news:
+            said = "resumed" if pause.is_over else "paused"
+            self._log(said, region=pause.region, by=pause.by, why=pause.reason, since=pause.since)
 
     def _hook_completed(self, event: HookCompleted) -> None:
         said = "instance let go on" if event.was_active else "hook was not active any more"
