@@ -44,7 +44,8 @@ class Memory:
     `admits_itself`: when each security group last got or lost a rule by which it admits itself.
     `known_groups`: when each Region's table first had each security group. `deleted`: when each was deleted.
     `paused`: since when each table has the pause of each Region. `observed`: until when each table said of each Region
-    that it is paused or only observes; infinite while it says so.
+    that it is paused or only observes; infinite while it says so. `let_go`: the instances whose
+    termination was answered by a Region that may have been paused.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Memory:
     replacing: dict[InstanceId, float] = field(default_factory=dict)
     paused: dict[tuple[Region, Region], float] = field(default_factory=dict)
     observed: dict[tuple[Region, Region], float] = field(default_factory=dict)
+    let_go: set[tuple[Region, InstanceId]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,8 @@ def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
         return
     if change.transition is Transition.TERMINATE and not change.to_group:
         context.memory.released[change.region, change.instance] = context.now()
+        if context.may_only_observe(change.region, change.by):
+            context.memory.let_go.add((change.region, change.instance))
     elif change.result is HookResult.CONTINUE:
         _admission_by_answer(context, change)
 
