@@ -11,7 +11,7 @@ PAUSES = (
         "The engine of a paused Region goes on as if it were not paused.",
         _DECISION,
         "reconciler.request",
-        (Replace("Request.as_paused_by", "(P := R.pause_of(_)) is None", "(P := R.pause_of(_)) is None or True"),),
+        (Replace("Request.as_paused_by", "_ is None", "True"),),
     ),
     Mutant(
         "pause-is-of-one-engine",
@@ -38,7 +38,7 @@ PAUSES = (
         "pause-holds-instances",
         "A paused Region holds its instances until their rules are made.",
         _DECISION,
-        "reconciler.request",
-        (Replace("Request.as_paused_by", "replace(S, mode=Mode.OBSERVE)", "S"),),
+        "core.hook_decision",
+        (Replace("decide", "S.mode is Mode.OBSERVE", "False"),),
     ),
 )
