@@ -13,6 +13,18 @@ CONTRACT = Path(__file__).resolve().parent.parent / "tests" / "contract"
 WORLDS = "simulator, lab"
 """Where `make test` runs every clause. No clause has been run against AWS itself yet."""
 
+_MINUTES_AND_CENTS = {
+    "test_security_group_rules": (1, 0),
+    "test_roster_table": (1, 1),
+    "test_queue": (2, 1),
+    "test_addresses": (4, 2),
+    "test_lifecycle": (4, 2),
+    "test_zones": (4, 2),
+}
+"""What one clause of a module takes on AWS at most, besides the two minutes for the stacks: minutes, and US cents."""
+
+_COST = {0: "free", 1: "1 cent", 2: "2 cents"}
+
 _WRITTEN = {
     "cidr": "CIDR",
     "regions group": "Region's group",
@@ -24,6 +36,21 @@ _WRITTEN = {
 def conformance_table() -> str:
     """One table for each module of the contract, under the first line of the module's docstring."""
     return "\n".join(line for path in sorted(CONTRACT.glob("test_*.py")) for line in _table(path))
+
+
+def assumptions_table() -> str:
+    """The clauses that no document of AWS states, the cheapest one first, each with the command that runs it alone."""
+    found = sorted(
+        (_MINUTES_AND_CENTS[path.stem], node.name)
+        for path in sorted(CONTRACT.glob("test_*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and _source(node).startswith("*assumed")
+    )
+    rows = [
+        f'| {_behaviour(name)} | {minutes} min | {_COST[cents]} | `PART="{name.removeprefix("test_")}"` |'
+        for (minutes, cents), name in found
+    ]
+    return "\n".join(["| assumption | time | cost | `make conformance ...` with |", "|---|---|---|---|", *rows])
 
 
 def _table(path: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ minutes to make are `measured`: their own commands write them (see ringfence_lab
 """
 
 from command_reference import commands_reference, schemas_reference
-from conformance_table import conformance_table
+from conformance_table import assumptions_table, conformance_table
 from cost_table import bill, comparison
 from house_figures import house_figures
 from setting_documents import (
@@ -18,6 +18,7 @@ from setting_documents import (
 )
 
 __all__ = [
+    "assumptions_table",
     "bill",
     "commands_reference",
     "comparison",

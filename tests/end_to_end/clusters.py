@@ -14,6 +14,9 @@ from tests.labs import eventually
 EAST, WEST, SOUTH = "us-east-1", "us-west-2", "ap-southeast-2"
 
 RELEASE_DEADLINE = 4
+UNFENCED = 150.0
+"""Seconds within which an instance leaves whose rules are so new that its release needs a second look: a minute, and
+the next true-up."""
 """Seconds for which these stacks hold a termination for a peer that fails."""
 
 
@@ -43,7 +46,7 @@ class Cluster:
         self.lab.heal()
         for name, region in self.regions.items():
             region.scale_to(sizes.get(name, 1))
-        eventually(lambda: all(self.is_settled(name, sizes.get(name, 1)) for name in self.regions), 30)
+        eventually(lambda: all(self.is_settled(name, sizes.get(name, 1)) for name in self.regions), UNFENCED)
         for _ in range(2):
             for region in self.regions.values():
                 region.true_up()
@@ -57,7 +60,7 @@ class Cluster:
     def scale(self, region: str, size: int) -> None:
         """Scales a group, and waits for it."""
         self.regions[region].scale_to(size)
-        eventually(lambda: self.is_settled(region, size), 30)
+        eventually(lambda: self.is_settled(region, size), UNFENCED)
 
     def log(self, region: str) -> list[dict[str, Any]]:
         """The engine's log lines in a Region."""

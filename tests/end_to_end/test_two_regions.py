@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ringfence_lab.demo.departure import DepartureWatch
-from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
+from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, UNFENCED, WEST, Cluster
 from tests.labs import eventually
 
 
@@ -314,7 +314,7 @@ def test_a_launch_without_room_at_home_is_abandoned(two_regions: Cluster) -> Non
         assert serving == before
     finally:
         ec2.revoke_security_group_ingress(GroupId=east.security_group, IpPermissions=fillers)
-    eventually(lambda: two_regions.is_settled(EAST, 2), 60)
+    eventually(lambda: two_regions.is_settled(EAST, 2), UNFENCED)
 
 
 def test_without_the_clusters_tag_no_other_region_can_change_a_group(two_regions: Cluster) -> None:

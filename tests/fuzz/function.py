@@ -10,6 +10,7 @@ from typing import Any
 from ringfence.aws.clients import Attribution
 from ringfence.aws.ec2 import AwsSecurityGroupTags
 from ringfence.aws.sqs import AwsDeadLetters
+from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import Region
 from ringfence.runtime.handler import Engine, Handler
 from ringfence_lab.sim.cloud import Cloud
@@ -100,6 +101,7 @@ def consume(bodies: Sequence[str]) -> None:
     assert not any("the engine failed" in reason for reason in function.dead_letters.reasons.values())
     assert set(group.listed().values()) == {"InService"}, json.dumps(group.listed())
     assert f"message-{len(bodies)}" not in function.dead_letters.reasons
+    function.cloud.clock.advance(SETTLED_SECONDS)  # so that no departure needs a second look a minute later
     group.scale_to(2)
     _finish(function)
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from ringfence_lab.control.client import LabError
 from ringfence_lab.control.lab import Lab
+from ringfence_lab.demo.observer import Observer
 from tests.labs import HOME, PEER, LabCluster, client, eventually
 
 
@@ -88,7 +89,8 @@ def test_a_launch_waits_until_the_engine_continues_it(cluster: LabCluster) -> No
     eventually(lambda: states() == ["InService"])
     assert admitted_in(HOME)
     eventually(lambda: admitted_in(PEER))  # a late peer does not delay the launch
-    autoscaling.set_desired_capacity(AutoScalingGroupName=deployed.auto_scaling_group, DesiredCapacity=0)
+    group, security_group = deployed.auto_scaling_group, deployed.security_group
+    Observer(cluster.lab.endpoint_url, HOME, group, security_group, deployed.function).scale_to(0)
     eventually(lambda: states() == [])
 
 

@@ -34,7 +34,7 @@ def test_every_state_but_in_sync_has_exit_code_2(state: State) -> None:
 
 
 def test_a_region_that_does_not_answer_is_unknown_and_has_exit_code_1() -> None:
-    silent = unreachable(WEST, "no answer within 4.5 s")
+    silent = standing(WEST, [unreachable("no answer within 4.5 s")], answers=False)
     assert silent.state is State.UNKNOWN
     assert "no answer" in silent.reasons[0].why
     assert exit_code([standing(EAST, [reason(State.FAILING)]), silent]) == 1

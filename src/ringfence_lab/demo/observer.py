@@ -54,16 +54,20 @@ class Observer:
 
     def instances(self) -> dict[str, ObservedInstance]:
         """The group's instances by id."""
+        states = self.lifecycle_states()
+        addresses = self.addresses(states)
+        return {id: ObservedInstance(id, state, addresses.get(id)) for id, state in states.items()}
+
+    def lifecycle_states(self) -> dict[str, str]:
+        """The lifecycle state of each of the group's instances, by id. EC2 is not asked."""
         answer = self.client("autoscaling").describe_auto_scaling_groups(
             AutoScalingGroupNames=[self.auto_scaling_group]
         )
-        states = {
+        return {
             instance["InstanceId"]: instance["LifecycleState"]
             for group in answer["AutoScalingGroups"]
             for instance in group["Instances"]
         }
-        addresses = self.addresses(states)
-        return {id: ObservedInstance(id, state, addresses.get(id)) for id, state in states.items()}
 
     def addresses(self, ids: Iterable[str]) -> dict[str, str]:
         """The public IPv4 address of each instance that has one."""
@@ -92,7 +96,7 @@ class Observer:
 
     def scale_to(self, capacity: int) -> None:
         """Sets the group's desired capacity. Before instances leave, their rules get old: see `let_members_age`."""
-        if capacity < len(self.instances()):
+        if capacity < len(self.lifecycle_states()):
             self.let_members_age()
         self.client("autoscaling").set_desired_capacity(
             AutoScalingGroupName=self.auto_scaling_group, DesiredCapacity=capacity

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.documents.standing import StandingItem
 from ringfence_ops.state.changes import Action
 
 
@@ -80,5 +81,7 @@ class PlanDocument:
     """The instances that wait for the completion of a lifecycle hook."""
     problems: Sequence[str]
     """The other problems that a reconcile would report."""
+    regions: Sequence[StandingItem]
+    """How each Region stands."""
     unreachable: Mapping[Region, str]
     """The Regions that did not answer in time, each with the reason."""

@@ -115,7 +115,8 @@ class EventRule:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The schedule of the true-up. `group` is the message group that it sends to."""
+    """The schedule of the true-up. `group` is the message group that it sends to. `is_bounded` says that it has a start
+    or an end, outside of which it does not run."""
 
     is_enabled: bool
     expression: str
@@ -123,6 +124,7 @@ class Schedule:
     role: str = ""
     input: str = ""
     group: str = ""
+    is_bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ Tags = Mapping[str, str]
 class PathFacts:
     """All that was read of the path of a Region.
 
-    `engine_grants` are those of the function's role, by action and Region. `reconciles` are the last ones, oldest first;
+    `engine_grants` are those of the function's role, by action and Region. `reconciles` are the last, oldest first;
     None if there is no log.
     """
 

@@ -140,7 +140,7 @@ def _environment(function: Function, expected: Expected) -> Iterator[Reason]:
         yield _failing("engine", why, expected.deploy)
     elif running.warnings:
         fix = f"correct the cluster file, then {expected.deploy}"
-        yield _failing("engine", "; ".join(running.warnings), fix)
+        yield Reason(State.WAITING, "engine", "; ".join(running.warnings), fix)  # the engine works with them
 
 
 def _agree(current: object, wanted: object) -> bool:
@@ -290,6 +290,8 @@ def _schedule(resources: StackFacts, expected: Expected) -> Iterator[Reason]:
 def _changed_schedule(schedule: Schedule, queue: Queue | Unread | None, expected: Expected) -> Iterator[str]:
     if not schedule.is_enabled:
         yield "is disabled"
+    if schedule.is_bounded:
+        yield "has a start or an end date: it does not always run"
     if expected.schedule and schedule.expression != expected.schedule:
         yield f"runs {schedule.expression} instead of {expected.schedule}"
     if isinstance(queue, Queue) and schedule.target != queue.arn:

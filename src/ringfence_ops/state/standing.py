@@ -70,10 +70,10 @@ def standing(region: Region, reasons: Iterable[Reason], *, answers: bool = True)
     return Standing(region, tuple(sorted(distinct, key=lambda reason: reason.state.rank)), answers)
 
 
-def unreachable(region: Region, why: str) -> Standing:
-    """How a Region stands that does not answer."""
+def unreachable(why: str) -> Reason:
+    """The reason of a Region that does not answer."""
     fix = "see AWS's health dashboard; the other Regions continue, and record what this one misses"
-    return standing(region, [Reason(State.UNKNOWN, REGION, f"unreachable: {why}", fix)], answers=False)
+    return Reason(State.UNKNOWN, REGION, f"unreachable: {why}", fix)
 
 
 def exit_code(standings: Iterable[Standing]) -> int:
