@@ -4,7 +4,7 @@ Calls interfaces. Decides nothing. The announcement tells whether the pause is n
 that the Region observes, or that it does not.
 """
 
-from ringfence.core.audit_events import PauseSeen, Problem
+from ringfence.core.audit_events import PauseSeen
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.identifiers import ANNOUNCEMENT, RosterKey
 from ringfence.reconciler.interfaces import Services
@@ -13,12 +13,7 @@ from ringfence.reconciler.request import Request
 
 
 def report_pause(request: Request, services: Services, rosters: PublishedRosters) -> None:
-    """Reports the pause of the home Region, the end of one, and each pause that cannot be read."""
-    for region in request.settings.regions:
-        pause = rosters.before.pauses.get(region)
-        if pause is not None and pause.problem:
-            fix = f"it counts as a pause: `ringfence resume {region}` ends it"
-            services.audit(Problem(f"the pause of {region} cannot be read, {pause.problem}: {fix}"))
+    """Reports the pause of the home Region, while it lasts, and the end of one."""
     pause = rosters.before.pauses.get(request.home)
     if pause is None:
         return

@@ -220,6 +220,8 @@ class Telemetry:
     def _pause_seen(self, event: PauseSeen) -> None:
         pause = event.pause
         self.paused = "" if pause.is_over else cut(str(pause))
+        if pause.problem:
+            self._problem(f"the pause cannot be read, and counts: {pause.problem}", region=pause.region)
         if event.is_news:
             said = "resumed" if pause.is_over else "paused"
             self._log(said, region=pause.region, by=pause.by, why=pause.reason, since=pause.since)

@@ -178,7 +178,10 @@ class _Content:
         observed = len(self.planned) - len(changes)
         if observed:
             why = f"{_count(observed, 'rule')} would be changed"
-            yield Reason(State.OBSERVED, "rules", why, self._owned())
+            if self.seen.rows.pause_of(self.region) is not None:
+                yield Reason(State.PAUSED, "rules", why, f"ringfence resume {self.region}")
+            else:
+                yield Reason(State.OBSERVED, "rules", why, self._owned())
         moving = {id for region in self.sight.snapshot.regions for id in self._moving(region)}
         removed = [change for change in changes if change.action is Action.REMOVE]
         added = [change for change in changes if change.action is Action.ADD]
