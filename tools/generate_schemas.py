@@ -27,8 +27,8 @@ def generated() -> dict[Path, str]:
     files = {}
     for module in pkgutil.iter_modules(documents.__path__):
         found = _dataclasses(f"{documents.__name__}.{module.name}")
-        (document,) = [cls for name, cls in found.items() if name.endswith("Document")]
-        files[SCHEMAS / f"{module.name}.json"] = json.dumps(_schema(document), indent=2) + "\n"
+        for document in [cls for name, cls in found.items() if name.endswith("Document")]:
+            files[SCHEMAS / f"{module.name}.json"] = json.dumps(_schema(document), indent=2) + "\n"
     return files
 
 

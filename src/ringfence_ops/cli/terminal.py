@@ -82,6 +82,7 @@ class Output:
     def line(self, document: "DataclassInstance") -> None:
         """Prints one of many results for programs: JSON on one line."""
         sys.stdout.write(_json(document))
+        sys.stdout.flush()
 
     def say(self, message: RenderableType) -> None:
         """Prints what is not part of the result: progress, or a warning."""
