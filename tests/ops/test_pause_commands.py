@@ -6,6 +6,7 @@ import pytest
 
 from ringfence.aws.pause_item import PAUSE, pause_key
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.state.pauses import TIMEOUT
 from tests.end_to_end.clusters import EAST, WEST, Cluster
 from tests.labs import eventually
 from tests.ops.commands import HANGING_REGION_SECONDS, Shell
@@ -18,6 +19,7 @@ OPERATOR = "arn:aws:"
 def _resumed(two_regions: Cluster) -> Iterator[None]:
     """No pause outlives its test."""
     yield
+    two_regions.lab.heal()
     for region in two_regions.regions.values():
         for paused in two_regions.regions:
             region.client("dynamodb").delete_item(TableName=TABLE, Key=pause_key(Region(paused)))
@@ -105,7 +107,8 @@ def test_a_region_that_does_not_answer_is_named_with_what_follows(two_regions: C
     assert done.code == 1
     assert f"the table of {WEST} could not be written" in done.output
     assert f"run `ringfence pause {EAST}` again" in done.output
-    assert done.seconds < HANGING_REGION_SECONDS
+    assert f"To go on: ringfence resume {EAST}\n" in done.output
+    assert done.seconds < HANGING_REGION_SECONDS + TIMEOUT
     assert pauses_in(two_regions, EAST) == {EAST}
 
 
@@ -114,3 +117,25 @@ def test_a_reason_that_is_too_long_is_refused_before_anything_is_written(two_reg
     assert done.code != 0
     assert "256" in done.errors
     assert not pauses_in(two_regions, EAST)
+
+
+def test_every_screen_says_who_paused_a_region(two_regions: Cluster, operator: Shell) -> None:
+    # given a paused Region in which a reconcile would change a rule
+    operator.run("pause", EAST, "--reason", "incident 4711")
+    two_regions.scale(EAST, 2)
+    # when
+    screens = {name: operator.run(name) for name in ("status", "plan", "sync", "doctor")}
+    # then
+    for name, screen in screens.items():
+        assert screen.code == 2, (name, screen)
+        assert "incident 4711" in screen.output, name
+        assert f"ringfence resume {EAST}" in screen.output, name
+    assert "nothing is changed" in screens["plan"].output
+    history = operator.run("history")
+    assert "incident 4711" in history.output
+    # when
+    operator.run("resume", EAST)
+    # then
+    eventually(lambda: operator.run("status").code == 0, 60)
+    pauses = operator.document("history")["pauses"]
+    assert [pause["turn"] for pause in pauses][-2:] == ["paused", "resumed"]

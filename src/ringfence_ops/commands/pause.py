@@ -192,7 +192,8 @@ class PauseReport:
                 yield Text(f"  reconciled: {counts.added} added, {counts.removed} removed, {counts.held} held")
 
     def _next(self) -> Iterator[Text]:
-        names = " ".join(self.written) if len(self.written) < len(self.tables.rows) else ""
+        of_all = len(self.tables.rows) + len(self.tables.missing) + len(self.tables.unreachable)
+        names = " ".join(self.written) if len(self.written) < of_all else ""
         if any(not done.pause.is_over and not done.was_so for done in self.written.values()):
             by = times.time_of_day(self.at + FUNCTION_SECONDS + 5)
             yield Text(f"A reconcile that began before this may go on until {by} UTC.", style="dim")
