@@ -3,7 +3,7 @@
 from ringfence_lab.proof.mutants.edits import Drop, Replace
 from ringfence_lab.proof.mutants.mutation import Mutant
 
-_DECISION = "decision 21"
+_DECISION = "decision 27"
 
 PAUSES = (
     Mutant(
