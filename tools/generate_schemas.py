@@ -27,8 +27,11 @@ def generated() -> dict[Path, str]:
     files = {}
     for module in pkgutil.iter_modules(documents.__path__):
         found = _dataclasses(f"{documents.__name__}.{module.name}")
-        for document in [cls for name, cls in found.items() if name.endswith("Document")]:
-            files[SCHEMAS / f"{module.name}.json"] = json.dumps(_schema(document), indent=2) + "\n"
+        named = [cls for name, cls in found.items() if name.endswith("Document")]
+        if not named:
+            continue  # parts of several documents
+        (document,) = named
+        files[SCHEMAS / f"{module.name}.json"] = json.dumps(_schema(document), indent=2) + "\n"
     return files
 
 
