@@ -15,8 +15,7 @@ from ringfence_ops.cli.standing_text import standing_lines
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.history import address
-from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument
-from ringfence_ops.documents.standing import standing_items
+from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument, standing_items
 from ringfence_ops.state.changes import Action, Change, digest, guard_holds
 from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.snapshot import Snapshot

@@ -18,7 +18,7 @@ from ringfence_ops.cli.standing_text import reason_text, state_text
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.plan import SIGNS, change_item
-from ringfence_ops.documents.standing import reason_items
+from ringfence_ops.documents.plan import reason_items
 from ringfence_ops.documents.status import (
     BadRowItem,
     ReconcileItem,

@@ -15,7 +15,7 @@ from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.plan import change_item, diff
-from ringfence_ops.documents.standing import standing_items
+from ringfence_ops.documents.plan import standing_items
 from ringfence_ops.documents.sync import SyncDocument, TrueUpItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.state.changes import Change, GuardHold, digest, guard_holds

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.documents.plan import ChangeItem
-from ringfence_ops.documents.standing import ReasonItem
+from ringfence_ops.documents.plan import ChangeItem, ReasonItem
 from ringfence_ops.state.standing import State
 
 

@@ -17,6 +17,9 @@ SLACK = 60
 PERIODS = 3
 """A Region in which no reconcile succeeded for so many periods of its schedule is failing."""
 
+DEPLOYMENT_SECONDS = 15 * 60
+"""A change of the function so long after the stack's is none of the deployment."""
+
 PART = "true-ups"
 
 
@@ -49,26 +52,23 @@ def _failure(last: LoggedReconcile | None) -> str:
 
 
 def first_due(path: PathFacts, expected: Expected, at: float) -> float | None:
-    """When the first true-up after the deployment is due at the latest; None if it has run, or is overdue.
-
-    A deployment begins when its stack is changed, and ends when the function is: with the schedule, which follows it,
-    a period may go by.
-    """
+    """When the first true-up after the deployment is due at the latest; None if it has run, or is overdue."""
     if isinstance(path.reconciles, Unread) or path.reconciles is None:
         return None
-    deployed = max(_changes(path), default=0.0)
+    deployed = _deployed_at(path)
     succeeded = _last_success(path.reconciles)
     due = deployed + PERIODS * expected.period + SLACK
     is_new = not (succeeded is not None and succeeded.at >= deployed)
     return due if deployed and is_new and at < due else None
 
 
-def _changes(path: PathFacts) -> Iterator[float]:
-    resources = path.resources
-    if isinstance(resources.stack, DeployedStack):
-        yield resources.stack.changed_at
-    if isinstance(resources.function, Function):
-        yield resources.function.changed_at
+def _deployed_at(path: PathFacts) -> float:
+    """When the last deployment ended, as far as it can be seen: it begins with the stack, and changes the function
+    some time later. 0 if nothing tells."""
+    stack, function = path.resources.stack, path.resources.function
+    began = stack.changed_at if isinstance(stack, DeployedStack) else 0.0
+    changed = function.changed_at if isinstance(function, Function) else 0.0
+    return changed if began <= changed <= began + DEPLOYMENT_SECONDS else began
 
 
 def next_due(path: PathFacts, expected: Expected) -> float | None:
