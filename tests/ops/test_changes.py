@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
+from ringfence.core.audit_events import (
+    AuditEvent,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import Rows
@@ -60,9 +68,9 @@ def test_a_change_in_observe_mode_is_marked() -> None:
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_one_engine_observes_and_another_one_does_is_done(order: int) -> None:
     # given the engine of a paused Region, and that of the group's own Region
-    events = [RuleWanted(EAST, GROUP, OPENING, label()), ADDED][::order]
+    events: list[AuditEvent] = [RuleWanted(EAST, GROUP, OPENING, label()), ADDED]
     # then
-    (change,) = changes(CLUSTER, events, {})
+    (change,) = changes(CLUSTER, events[::order], {})
     assert (change.action, change.observed) == (Action.ADD, False)
 
 

@@ -131,6 +131,9 @@ def test_every_screen_says_who_paused_a_region(two_regions: Cluster, operator: S
         assert "incident 4711" in screen.output, name
         assert f"ringfence resume {EAST}" in screen.output, name
     assert "nothing is changed" in screens["plan"].output
+    for instance in two_regions.regions[EAST].instances().values():
+        if instance.address not in two_regions.regions[EAST].admitted():
+            assert f"ringfence resume {EAST}" in operator.run("explain", instance.id).output
     history = operator.run("history")
     assert "incident 4711" in history.output
     # when
