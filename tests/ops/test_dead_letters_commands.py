@@ -179,7 +179,10 @@ def test_a_region_that_does_not_answer_is_named(two_regions: Cluster, east: Queu
     assert done.seconds < HANGING_REGION_SECONDS
 
 
-@pytest.mark.parametrize("arguments", [("send-back",), ("discard",), ("discard", "12345678", "--all"), ("show",)])
+WRONG = [("send-back",), ("discard",), ("discard", "12345678", "--all"), ("show",), ("--json", "show", "12345678")]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_an_id_or_all_is_needed(operator: Shell, arguments: tuple[str, ...]) -> None:
     done = operator.run("dead-letters", *arguments)
     assert done.code == 64

@@ -56,6 +56,8 @@ def list_letters(context: typer.Context, *, regions: InRegions = None, as_json: 
     Exit code 0 if there is none, 2 if there are some, 1 if a Region does not answer.
     """
     if context.invoked_subcommand is not None:
+        if regions or as_json:
+            raise typer.BadParameter(f"give the options after `{context.invoked_subcommand}`")
         return
     run, output = command_run(context), Output(as_json=as_json)
     report = _read(run, regions, output)
@@ -161,18 +163,18 @@ def _handle(
     id: str | None,
     outcome: Literal["sent back", "discarded"],
 ) -> None:
-    """Sends back or discards the letter with this id, or all that were sent before the command began."""
-    cluster, before = run.cluster(), report.at
+    """Sends back or discards the letter with this id, or all that were there when the command began."""
+    cluster = run.cluster()
     named = None if id is None else report.only(id)
     regions = report.regions if named is None else [named.region]
-
-    def wanted(letter: DeadLetter) -> bool:
-        return letter.sent_at <= before if named is None else letter.id == named.id
 
     def handle(region: Region) -> Handled:
         queue = DeadLetterQueue.open(run.aws, cluster.name, region)
         act: Callable[..., Handled] = queue.send_back if outcome == "sent back" else queue.discard
-        return act(wanted, None if named is None else 1)
+        if named is not None:
+            return act(lambda letter: letter.id == named.id, 1)
+        # What is sent back and fails again comes back as another letter: without this, there might be no end.
+        return act(lambda letter: letter.sent_at < queue.opened_at + 1)
 
     done = HandledReport(report.at, outcome, failed=dict(report.failed) if named is None else {})
     with output.working(f"dead letters of {', '.join(regions)}"):

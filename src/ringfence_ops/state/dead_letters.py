@@ -22,6 +22,7 @@ from ringfence.aws.error_codes import is_absent
 from ringfence.core.events import Ignored, Launching, Malformed, Terminating, TrueUp
 from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.runtime.batch import Message
+from ringfence_ops.aws.answer_time import answered_at
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.errors import CommandError
 
@@ -109,27 +110,29 @@ Wanted = Callable[[DeadLetter], bool]
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterQueue:
-    """The dead-letter queue of a Region, and the queue that its messages came from."""
+    """The dead-letter queue of a Region, and the queue that its messages came from.
+
+    `opened_at` is when it was opened, in epoch seconds by AWS's clock.
+    """
 
     client: "SQSClient"
     region: Region
     cluster: str
     url: str
     source_url: str
+    opened_at: float
 
     @classmethod
     def open(cls, aws: Aws, cluster: str, region: Region) -> "DeadLetterQueue":
         """The queue. Raises CommandError where there is none, and botocore's errors."""
         client, name = aws.client("sqs", region), f"ringfence-{cluster}"
         try:
-            urls = [
-                client.get_queue_url(QueueName=queue)["QueueUrl"] for queue in (f"{name}-dead.fifo", f"{name}.fifo")
-            ]
+            dead, events = (client.get_queue_url(QueueName=queue) for queue in (f"{name}-dead.fifo", f"{name}.fifo"))
         except ClientError as error:
             if is_absent(error):
                 raise CommandError(f"a queue of {name} does not exist: ringfence deploy {region}") from error
             raise
-        return cls(client, region, cluster, *urls)
+        return cls(client, region, cluster, dead["QueueUrl"], events["QueueUrl"], answered_at(events))
 
     def read(self) -> Letters:
         """The dead letters. Each is visible again afterwards."""

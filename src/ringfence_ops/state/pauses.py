@@ -4,10 +4,8 @@ Each Region's engine reads its own table only. So a pause is written into every 
 engine, and the others', which stop theirs from changing the Region's security groups. Knows no terminal.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
 from ringfence.aws.assembly import region_services, table_name
 from ringfence.aws.pause_item import pause_to_item
@@ -15,6 +13,7 @@ from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rosters import Rows
+from ringfence_ops.aws.answer_time import answered_at
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.errors import CommandError
 from ringfence_ops.state.pause_reasons import knows_pauses
@@ -75,12 +74,7 @@ def author(aws: Aws, regions: Sequence[Region]) -> Author:
 
 def _author(aws: Aws, region: Region) -> Author:
     response = aws.client("sts", region).get_caller_identity()
-    try:
-        date = response["ResponseMetadata"]["HTTPHeaders"]["date"]
-        at = parsedate_to_datetime(date).timestamp()
-    except (KeyError, TypeError, ValueError):
-        at = time.time()
-    return Author(str(response["Arn"]), int(at))
+    return Author(str(response["Arn"]), int(answered_at(response)))
 
 
 def read_tables(aws: Aws, cluster: str, regions: Sequence[Region]) -> Tables:

@@ -193,7 +193,7 @@ def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
         context.memory.released[change.region, change.instance] = context.now()
         if context.may_only_observe(change.region, change.by):
             context.memory.let_go.add((change.region, change.instance))
-    elif change.result is HookResult.CONTINUE:
+    elif change.result is HookResult.CONTINUE and not context.may_only_observe(change.region, change.by):
         _admission_by_answer(context, change)
 
 
