@@ -28,6 +28,6 @@ class Pause:
     def __str__(self) -> str:
         """In one line, for the log and for reports: who, since when, and why."""
         at = f"{datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M:%S} UTC" if self.since else "an unknown time"
-        verb, preposition = ("resumed", "at") if self.is_over else ("paused", "since")
+        what = "was resumed at" if self.is_over else "is paused since"
         why = f": {self.reason}" if self.reason else ""
-        return f"{self.region} is {verb} {preposition} {at} by {self.by or 'an unknown caller'}{why}"
+        return f"{self.region} {what} {at} by {self.by or 'an unknown caller'}{why}"
