@@ -10,7 +10,7 @@ from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.pauses import Pause
-from ringfence.core.model.rosters import Rows
+from ringfence.core.model.rosters import Roster, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,16 @@ class Request:
     """One attempt at a reconcile.
 
     `minimum_versions` maps a roster's key to the version that our next row must reach, because a peer has a row with
-    that version or a different one at ours. `pause` is the pause of the home Region: then the settings are those of
-    observe mode, and `mode_without_pause` is what it interrupts.
+    that version or a different one at ours. `copies` are the rosters that a peer has of groups of ours that do not
+    exist, and that the home table lacks: it was made again.
+    `pause` is the pause of the home Region: then the settings are those of observe mode, and `mode_without_pause` is
+    what it interrupts.
     """
 
     events: Sequence[LifecycleEvent | TrueUp]
     settings: Settings
     minimum_versions: Mapping[RosterKey, int] = field(default_factory=dict)
+    copies: Mapping[RosterKey, Roster] = field(default_factory=dict)
     pause: Pause | None = None
     mode_without_pause: Mode | None = None
 

@@ -33,7 +33,7 @@ from ringfence_ops.documents.status import (
 from ringfence_ops.errors import CommandError
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.changes import Action
-from ringfence_ops.state.path_reading import KnownGrants
+from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.snapshot import Snapshot

@@ -18,8 +18,8 @@ from ringfence.core.rule_count import count_rules
 from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.logs.audit_log import LoggedAction
-from ringfence_ops.state.content_reasons import QUOTA
 from ringfence_ops.state.path import Expected, ScalingGroup, Unread
+from ringfence_ops.state.rule_reasons import QUOTA
 
 PUT_BACK = 3
 """How many times a rule is put back within a day before another tool is suspected."""

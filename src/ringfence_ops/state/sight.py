@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.path import Expected, PathFacts, Queue, StackFacts, Table, Unread
-from ringfence_ops.state.path_reading import SERVICES, KnownGrants, PathReader
+from ringfence_ops.state.path_reading import SERVICES, PathReader
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot, take_snapshot
 
 TIMEOUT = 10.0

@@ -4,7 +4,7 @@
 at its worst reason, and it is in sync only if everything was seen and no reason was found. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,9 @@ class State(StrEnum):
         """0 for the worst."""
         return list(State).index(self)
 
+
+SHOWN = 5
+"""Maximum reasons of one kind in a Region; one more says how many there are."""
 
 REGION = "Region"
 """The part of the one reason of a Region that does not answer."""
@@ -70,6 +73,16 @@ def standing(region: Region, reasons: Iterable[Reason], *, answers: bool = True)
     return Standing(region, tuple(sorted(distinct, key=lambda reason: reason.state.rank)), answers)
 
 
+def unseen(part: str, why: str) -> Reason:
+    """The part could not be read, so it is not judged."""
+    return Reason(State.UNKNOWN, part, f"not checked: {why}", "grant the permission to read it, or try again")
+
+
+def failing(part: str, why: str, fix: str) -> Reason:
+    """The engine does not work, or gets no events, because of the part."""
+    return Reason(State.FAILING, part, why, fix)
+
+
 def unreachable(why: str) -> Reason:
     """The reason of a Region that does not answer."""
     fix = "see AWS's health dashboard; the other Regions continue, and record what this one misses"
@@ -82,3 +95,15 @@ def exit_code(standings: Iterable[Standing]) -> int:
     if not all(one.answers for one in standings):
         return 1
     return 0 if all(one.state is State.IN_SYNC for one in standings) else 2
+
+
+def some(part: str, reasons: Sequence[Reason]) -> Iterator[Reason]:
+    """The first few reasons of a kind, and how many more there are."""
+    yield from reasons[:SHOWN]
+    if (more := len(reasons) - SHOWN) > 0:
+        yield Reason(reasons[SHOWN].state, part, f"and {more} more", reasons[SHOWN].fix)
+
+
+def count(number: int, noun: str, several: str = "") -> str:
+    """A number with its noun, such as `1 rule` or `2 rules`."""
+    return f"{number} {noun if number == 1 else several or noun + 's'}"

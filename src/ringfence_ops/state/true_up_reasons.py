@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.path import DeployedStack, Expected, Function, PathFacts, Unread
-from ringfence_ops.state.path_reasons import unseen
-from ringfence_ops.state.standing import Reason, State
+from ringfence_ops.state.standing import Reason, State, unseen
 
 SLACK = 60
 """Seconds that a schedule may be late. Source: EventBridge Scheduler User Guide, "Schedule types": 60 s."""
@@ -28,7 +27,7 @@ def true_up_reasons(path: PathFacts, expected: Expected, at: float) -> Iterator[
     if path.resources.stack is None:
         return  # nothing runs here
     if isinstance(path.reconciles, Unread):
-        yield unseen(PART, path.reconciles)
+        yield unseen(PART, path.reconciles.reason)
         return
     if path.reconciles is None:
         why = f"the log group /aws/lambda/{expected.name} does not exist, so nothing shows whether the engine runs"
