@@ -150,7 +150,7 @@ def test_an_answer_that_came_too_late_is_shown_only_if_no_other_one_counted() ->
 def test_a_run_is_said_with_its_time_and_its_reason() -> None:
     (run,) = runs([held(0, waited_seconds=5.0), held(60)])
     assert sentence(run, NOW + 90).startswith("held since 07:59:55 UTC")
-    assert sentence(run, NOW + 90).endswith("UTC, for 65 s so far: no-address at 60")
+    assert sentence(run, NOW + 90).endswith("UTC, 65 s until the last look: no-address at 60")
     (gone,) = runs([answered(0, Decision.ABANDONED, waited_seconds=7.0)])
     assert "sent away (ABANDON) at" in sentence(gone, NOW)
     assert "after 7 s at its hook: admitted everywhere" in sentence(gone, NOW)

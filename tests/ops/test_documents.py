@@ -17,6 +17,7 @@ from ringfence.core.model.identifiers import InstanceId, RosterKey, RuleId
 from ringfence.core.model.rules import Opening
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.commands import adopt, doctor, explain, history
+from ringfence_ops.commands.explain_report import ExplainReport
 from ringfence_ops.explain.full_explanation import FullExplanation
 from ringfence_ops.logs.audit_log import LoggedAction, LoggedChange, LoggedMember, LoggedRule
 from ringfence_ops.logs.cloudtrail import ApiCall
@@ -120,7 +121,7 @@ def test_a_document_contains_what_was_found() -> None:
 def report(explanation: FullExplanation) -> str:
     output = StringIO()
     with redirect_stdout(output):
-        Output().show_report(explain.ExplainReport(explanation))
+        Output().show_report(ExplainReport(explanation))
     return output.getvalue()
 
 

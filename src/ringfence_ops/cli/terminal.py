@@ -73,6 +73,7 @@ class Output:
         """Prints a report for people, and nothing for programs."""
         if not self.as_json:
             self.results.print(report)
+            self.results.file.flush()
 
     def show_document(self, document: "DataclassInstance") -> None:
         """Prints a document for programs, and nothing for people."""

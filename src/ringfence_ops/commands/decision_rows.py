@@ -65,7 +65,7 @@ def sentence(run: DecisionRun, now: float) -> str:
     """A run as a predicate: `held since 15:04:05 UTC, 3 min ago: ...`."""
     if run.last.decision is Decision.HELD:
         began = run.first.at if run.began is None else run.began
-        told = "" if run.last.at - began < 1 else f", for {times.age(run.last.at - began)} so far"
+        told = "" if run.last.at - began < 1 else f", {times.age(run.last.at - began)} until the last look"
         return f"held since {at(began, now)}{told}: {run.last.why}"
     answer = "ABANDON" if run.last.decision is Decision.ABANDONED else "CONTINUE"
     late = "" if run.last.was_active else ", too late: its hook was answered already, or had timed out"

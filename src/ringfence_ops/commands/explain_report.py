@@ -115,10 +115,10 @@ def _identities(explanation: Explanation, now: float) -> Iterator[Text]:
 
 
 def _waits(found: FullExplanation) -> Iterator[Text]:
-    """Why the subject's instances are held, and what the last answer to their hooks was."""
-    latest = {run.last.instance: run for run in found.runs()}
-    for instance, run in latest.items():
-        waits = InstanceId(instance) in found.waiting
+    """Why the subject's instances are held, and what the last answer to each of their hooks was."""
+    latest = {(run.last.instance, run.last.transition): run for run in found.runs()}
+    for (instance, _), run in sorted(latest.items(), key=lambda one: one[1].last.at):
+        waits = InstanceId(instance) in found.waiting and run == found.last_run(InstanceId(instance))
         if run.last.decision is Decision.HELD and not waits:
             said = f"was {sentence(run, found.now)}; it waits no more: its hook was answered otherwise, or timed out"
         elif run.last.decision is Decision.HELD:
@@ -127,7 +127,7 @@ def _waits(found: FullExplanation) -> Iterator[Text]:
             said = f"was {sentence(run, found.now)}"
         yield Text.assemble((instance, "bold"), f" {said}", style=STYLES[run.last.decision])
     for instance, (_, state) in found.waiting.items():
-        if instance not in latest:
+        if found.last_run(instance) is None:
             yield Text.assemble((instance, "bold"), f" waits in {state}", style="yellow")
 
 

@@ -134,13 +134,15 @@ def _follow(
 ) -> None:
     """Prints one look at the logs after another, until Ctrl-C. A Region that does not answer is named once."""
     said: dict[Region, str] = {}
-    shown = FollowedRuns()
+    shown, day = FollowedRuns(), None
     for news in follow_log(read, since, time.time, time.sleep):
         if as_lines:
             for entry in news.entries:
                 output.line(entry_item(entry))
         elif entries := shown.news(news.entries):
-            output.show_report(HistoryReport(entries, totals=False))
+            report = HistoryReport(entries, totals=False, after=day)
+            output.show_report(report)
+            day = report.last_day
         for region, reason in news.unreachable.items():
             if said.get(region) != reason:
                 output.say(f"{region}'s log was not read: {reason}")
@@ -244,12 +246,22 @@ def grouped(changes: Iterable[LoggedChange]) -> list[ChangeGroup]:
 class HistoryReport:
     """The changes and decisions for people, by day, as wide as the terminal."""
 
-    def __init__(self, entries: Sequence[LoggedEntry | DecisionRun], *, totals: bool = True) -> None:
+    def __init__(
+        self, entries: Sequence[LoggedEntry | DecisionRun], *, totals: bool = True, after: str | None = None
+    ) -> None:
+        """`after` is the day that stands above it already."""
         self.pauses = [entry for entry in entries if isinstance(entry, LoggedPause)]
         self.changes = [entry for entry in entries if isinstance(entry, LoggedChange)]
         self.runs = [entry for entry in entries if isinstance(entry, DecisionRun)]
         self.runs += runs(entry for entry in entries if isinstance(entry, LoggedDecision))
         self.totals = totals
+        self.after = after
+
+    @property
+    def last_day(self) -> str | None:
+        """The day of the latest entry."""
+        times_of_all = [one.at for one in (*self.changes, *self.pauses)] + [run.first.at for run in self.runs]
+        return times.day(max(times_of_all)) if times_of_all else self.after
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_wide = options.max_width >= _WIDE
@@ -261,7 +273,8 @@ class HistoryReport:
             days.setdefault(times.day(at), []).append(row)
         fixed = widths([row for rows in days.values() for row in rows], 4)
         for day, rows in days.items():
-            yield Text(f"{day} (UTC)", style="bold")
+            if day != self.after:
+                yield Text(f"{day} (UTC)", style="bold")
             yield columns(rows, fixed)
         if not self.totals:
             return
@@ -316,6 +329,7 @@ REASONS = {
     "departed": "left",
     "no-member": "no member",
     "unknown-instance": "unknown",
+    "unknown-address": "no address",
     "port-not-managed": "port",
     "foreign": "foreign",
 }

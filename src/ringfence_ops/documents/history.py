@@ -36,7 +36,8 @@ class LoggedChangeItem:
     causes: Sequence[str]
     """The ids of the events and true-ups that the reconcile handled."""
     reason: str | None
-    """Why the rule was removed: departed, no-member, unknown-instance, port-not-managed or foreign."""
+    """Why the rule was removed: departed, no-member, unknown-instance, unknown-address, port-not-managed or
+    foreign."""
     drift: bool
     """Whether the change repaired what another tool or person had changed."""
     stale_seconds: float | None

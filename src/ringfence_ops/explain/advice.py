@@ -4,6 +4,7 @@ word for word.
 Pure. The state of a Region and its remedy are those of `state`, so that every command says the same.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
@@ -97,6 +98,9 @@ def _room(region: Region, group: SecurityGroupId, found: FullExplanation) -> Ite
         yield Advice(why, "ringfence doctor")
 
 
+_COMMAND = re.compile(r"(?:ringfence|aws) (?:[^,;:]|[,;:](?! ))+")
+"""A remedy that is one command, and no sentence that has one in it."""
+
 _DOCTOR_KNOWS = frozenset(
     {
         Reason.REGION_FAILED,
@@ -116,7 +120,12 @@ def _instances(found: FullExplanation) -> Iterator[Advice]:
     """What to do about an instance that waits at a hook, or that was sent away for want of room."""
     for instance, (region, state) in sorted(found.waiting.items()):
         run = found.last_run(instance)
-        if run is None or run.last.decision is not Decision.HELD:
+        if run is not None and not run.last.was_active:
+            why = (
+                f"Auto Scaling says that {instance}'s hook is not active, and lists it as waiting; to answer again now"
+            )
+            yield Advice(why, f"ringfence sync {region}")
+        elif run is None or run.last.decision is not Decision.HELD:
             why = f"{instance} waits in {state}, and the log has no decision about this wait yet; to decide now"
             yield Advice(why, f"ringfence sync {region}")
         elif run.last.reason == Reason.GUARDED.value:
@@ -135,7 +144,9 @@ def _regions(found: FullExplanation) -> Iterator[Advice]:
     for region, reason in found.doubts():
         if reason.part == REGION:
             continue  # it is said that the Region was not checked
-        yield Advice(f"{region} is {reason.state}: {reason.why}: {reason.fix}" if reason.fix else reason.why)
+        why, fix = f"{region} is {reason.state}: {reason.why}", reason.fix
+        is_command = _COMMAND.fullmatch(fix) is not None
+        yield Advice(why if is_command or not fix else f"{why}: {fix}", fix if is_command else None)
 
 
 def commands(pieces: Iterable[Advice]) -> list[str]:
