@@ -260,7 +260,8 @@ class HistoryReport:
     @property
     def last_day(self) -> str | None:
         """The day of the latest entry."""
-        times_of_all = [one.at for one in (*self.changes, *self.pauses)] + [run.first.at for run in self.runs]
+        times_of_all = [change.at for change in self.changes] + [pause.at for pause in self.pauses]
+        times_of_all += [run.first.at for run in self.runs]
         return times.day(max(times_of_all)) if times_of_all else self.after
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
