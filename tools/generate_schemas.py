@@ -27,10 +27,7 @@ def generated() -> dict[Path, str]:
     files = {}
     for module in pkgutil.iter_modules(documents.__path__):
         found = _dataclasses(f"{documents.__name__}.{module.name}")
-        named = [cls for name, cls in found.items() if name.endswith("Document")]
-        if not named:
-            continue  # parts of several documents
-        (document,) = named
+        (document,) = [cls for name, cls in found.items() if name.endswith("Document")]
         files[SCHEMAS / f"{module.name}.json"] = json.dumps(_schema(document), indent=2) + "\n"
     return files
 

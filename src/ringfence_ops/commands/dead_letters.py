@@ -28,7 +28,7 @@ Examples:
   ringfence dead-letters discard --all
 """
 
-READING, HANDLING = 15.0, 120.0
+READING, HANDLING = 10.0, 120.0
 """Seconds that reading the queues, and handling all their messages, may take."""
 
 SHORT = 8
