@@ -80,6 +80,20 @@ def test_a_true_up_lets_go_what_waited_when_the_region_was_paused(cloud: Cloud) 
     assert OPERATOR in answer.why
 
 
+def test_a_true_up_lets_go_a_launch_that_no_rule_can_admit(cloud: Cloud) -> None:
+    # given a launch without an address, whose event was lost
+    east = cloud.region(EAST)
+    east.ec2.assigns_public_addresses = False
+    group = east.groups["db"]
+    group.scale_to(3)
+    east.queue.delete(east.queue.receive())
+    pause(cloud, EAST)
+    # when
+    cloud.invoke(EAST, TRUE_UP)
+    # then
+    assert set(group.listed().values()) == {"InService"}
+
+
 def test_a_failing_describe_holds_no_instance_of_a_paused_region(cloud: Cloud) -> None:
     pause(cloud, EAST)
     cloud.fault(Effect.FAIL, region=EAST, operation="DescribeAutoScalingGroups")

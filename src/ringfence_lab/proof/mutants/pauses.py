@@ -34,11 +34,4 @@ PAUSES = (
         "core.model.rosters",
         (Replace("Rows.pause_of", "P is None or P.is_over", "P is None"),),
     ),
-    Mutant(
-        "pause-holds-instances",
-        "A paused Region holds its instances until their rules are made.",
-        _DECISION,
-        "core.hook_decision",
-        (Replace("decide", "S.mode is Mode.OBSERVE", "False"),),
-    ),
 )
