@@ -19,7 +19,7 @@ from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.main import app
 from ringfence_ops.state.standing import State
-from tests.end_to_end.breakages import events, function, groups, table
+from tests.end_to_end.breakages import events, function, groups, pauses, table
 from tests.end_to_end.breakages.breakage import Breakage, fault
 from tests.end_to_end.clusters import EAST, WEST, Cluster
 from tests.labs import eventually, session_of_role
@@ -145,6 +145,7 @@ class Row:
 HEALED = (0, "")
 NOT_RUN = (None, "")  # an instance that is sent away is held until its release is proved, which takes minutes
 FAILING, LACKING, OPEN, WAITING, UNKNOWN = State.FAILING, State.LACKING, State.OPEN, State.WAITING, State.UNKNOWN
+PAUSED = State.PAUSED
 
 TABLE = {
     "rule disabled": Row(events.rule_disabled, FAILING, "the EventBridge rule ringfence-demo is disabled"),
@@ -238,6 +239,17 @@ TABLE = {
     "row of no Region": Row(
         table.row_with({"version": {"N": "7"}}, table.row_of_no_region), WAITING, "the row eu-north-1/db"
     ),
+    "paused": Row(pauses.paused_in(EAST, WEST), PAUSED, "incident 4711"),
+    "paused in its own table only": Row(
+        pauses.paused_in(EAST),
+        PAUSED,
+        "the table of us-west-2 lacks the pause, so its engine may still change rules",
+        synced=(2, "incident 4711"),  # its engine announces it
+    ),
+    "paused in a peer's table only": Row(
+        pauses.paused_in(WEST), PAUSED, "only in the table of us-west-2, so its own engine goes on"
+    ),
+    "pause that cannot be read": Row(pauses.unreadable, PAUSED, "paused since an unknown time by an unknown caller"),
     "engine of another version": Row(
         table.row_with({"engine": {"S": "0.0.9"}}, table.announcement), WAITING, "has version 0.0.9", synced=HEALED
     ),
