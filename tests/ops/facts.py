@@ -7,8 +7,10 @@ from typing import Any
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence_ops.doctor.access import check_access
+from ringfence_ops.doctor.alarms import check_alarms
 from ringfence_ops.doctor.facts import (
     AccessFacts,
+    AlarmFacts,
     DeployedStack,
     EventRule,
     EventSource,
@@ -18,6 +20,7 @@ from ringfence_ops.doctor.facts import (
     Hook,
     Log,
     Queue,
+    QuotaFacts,
     RegionFacts,
     ScalingGroup,
     Schedule,
@@ -25,12 +28,15 @@ from ringfence_ops.doctor.facts import (
     StackFacts,
     Table,
     TableContent,
+    Topic,
 )
 from ringfence_ops.doctor.finding import Finding
+from ringfence_ops.doctor.room import check_room
 from ringfence_ops.doctor.rows import check_rows
-from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import KEYS, Expected, check_stack
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.alarms import Alarm, AlarmState, alarm_names
 from tests.unit.builders import (
     DB,
     EAST,
@@ -49,6 +55,8 @@ from tests.unit.builders import (
     settings,
 )
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"
+ALARMS = {name: Alarm(name, AlarmState.OK, NOW, actions=(TOPIC,)) for name in alarm_names("demo")}
 QUEUE, DEAD = "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo", "arn:dead"
 PARAMETERS = {
     "Regions": "us-east-1,us-west-2",
@@ -58,6 +66,7 @@ PARAMETERS = {
     "LaunchDefaultResult": "CONTINUE",
     "TerminateHeartbeat": "900",
     "TerminateDefaultResult": "CONTINUE",
+    "AlarmTopic": TOPIC,
 }
 ENVIRONMENT = {
     "RINGFENCE_CLUSTER": "demo",
@@ -130,13 +139,15 @@ HEALTHY = RegionFacts(
         engine_grants={("dynamodb:Query", WEST): Grant.ALLOWED},
     ),
     content=TableContent(ROWS),
+    alarms=AlarmFacts(ALARMS, Topic(("email ops@example.com",))),
+    quotas=QuotaFacts(60, 5),
 )
 
 
 def facts(**changes: Any) -> RegionFacts:
     """The east's facts: healthy, except for the changes, each by the name of its part."""
     changed: dict[str, Any] = {}
-    for part in ("resources", "groups", "access", "content"):
+    for part in ("resources", "groups", "access", "content", "alarms", "quotas"):
         values = getattr(HEALTHY, part)
         named = {field.name: changes.pop(field.name) for field in fields(values) if field.name in changes}
         changed[part] = replace(values, **named)
@@ -146,5 +157,6 @@ def facts(**changes: Any) -> RegionFacts:
 def findings_of(region: RegionFacts, expected: Expected = EXPECTED) -> list[Finding]:
     """The findings of all checks of one Region."""
     found = [*check_stack(region, expected), *check_groups(region, expected), *check_access(region, expected)]
+    found += check_alarms(region, expected)
     found += check_rows([region], {expected.region: expected, WEST: EXPECTED_WEST})
     return [*found, *check_room([region], [expected])]

@@ -27,6 +27,7 @@ from ringfence_lab.emulator.ministack import (
     leading_keys,
     policy_simulator,
     service_quotas,
+    subscriptions,
 )
 from ringfence_lab.emulator.moto_services import SERVICES, MotoServices
 
@@ -57,6 +58,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     cloudformation.install(moto, faults)
     alarms.install()
     alarm_actions.install()
+    subscriptions.install()
     quota = installation.install(
         Environment(
             send_event=event_bus.send,

@@ -19,6 +19,7 @@ from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.cluster.quota_notes import quota_notes
 from ringfence_ops.documents.deploy import DeployDocument, ResourceChangeItem, StackItem
 from ringfence_ops.errors import Interrupted
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
@@ -56,7 +57,7 @@ def deploy(
     Exit code 0 if every Region is deployed, 2 if changes were shown and not made, 1 if a Region failed.
     """
     run, output = command_run(context), Output(as_json=as_json)
-    cluster = run.cluster()
+    cluster = run.measured(run.cluster())
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
     deployer = Deployer(
         run.aws,
@@ -71,6 +72,8 @@ def deploy(
         {region: answer for region, answer in answers.items() if isinstance(answer, ChangeSet)},
         {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)},
     )
+    for line in quota_notes(cluster, run.unread_quotas, chosen):
+        output.say(Text(line, style="dim"))
     if note := deployer.python_mismatch():
         output.say(Text(note, style="dim"))
     if dry_run or report.failed:

@@ -17,6 +17,7 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.plan import SIGNS, change_item
 from ringfence_ops.documents.status import (
+    AlarmItem,
     BadRowItem,
     ReconcileItem,
     RegionItem,
@@ -29,6 +30,7 @@ from ringfence_ops.documents.status import (
 )
 from ringfence_ops.errors import CommandError
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.changes import Action
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
@@ -175,6 +177,12 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     for zone in region.failing_zones:
         named = f"{zone.zone or 'no group lists them'}, {len(zone.instances)} instances"
         yield "unknown", Text(f"{named} that EC2 does not describe: {zone.error}", style="yellow")
+    alarms = region.engine.alarms
+    for alarm in alarms.ringing:
+        line = f"{alarm.name} rings, {times.age(now - alarm.since)}: {alarm.reason}"
+        yield "alarm", Text(line, style="red").line(alarm.description, "dim")
+    if alarms.unread is not None:
+        yield "alarms", Text(f"not known whether one rings: {alarms.unread}", style="yellow")
     if region.engine.queued:
         yield "queue", Text(f"{region.engine.queued} messages")
     if region.engine.dead_letters:
@@ -245,10 +253,17 @@ def _region_item(region: RegionState) -> RegionItem:
         drift=[change_item(change) for change in region.drift],
         queued=region.engine.queued,
         dead_letters=region.engine.dead_letters,
+        alarms=_alarm_items(region.engine.alarms),
         last_reconcile=None
         if reconcile is None
         else ReconcileItem(times.timestamp(reconcile.at), list(reconcile.causes), reconcile.failure),
     )
+
+
+def _alarm_items(alarms: AlarmsSeen) -> list[AlarmItem] | None:
+    if alarms.unread is not None:
+        return None
+    return [AlarmItem(alarm.name, times.timestamp(alarm.since), alarm.reason) for alarm in alarms.ringing]
 
 
 def _unknown_owner_item(unowned: UnownedRule) -> UnknownOwnerItem:

@@ -13,6 +13,7 @@ from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence.core.rule_count import PrefixLists
 from ringfence_ops.logs.audit_log import LoggedChange, LoggedReconcile
+from ringfence_ops.state.alarms import Alarm
 from ringfence_ops.state.unowned_rules import UnownedRule
 
 
@@ -97,13 +98,15 @@ class Hook:
 @dataclass(frozen=True, slots=True)
 class ScalingGroup:
     """An Auto Scaling group with its instances' lifecycle states. `retains` says that its instance lifecycle policy
-    keeps instances whose termination is abandoned."""
+    keeps instances whose termination is abandoned. `surplus_percent` is the percentage by which it may exceed its size
+    while it replaces instances: by its instance maintenance policy, or an instance refresh in progress."""
 
     name: str
     maximum: int
     instances: Mapping[InstanceId, str]
     hooks: tuple[Hook, ...]
     retains: bool = False
+    surplus_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,34 @@ class TableContent:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaFacts:
+    """The account's quotas: rules in a security group, and security groups of a network interface. None if they were
+    not read."""
+
+    rules: int | Unread | None = None
+    groups: int | Unread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """An SNS topic: its confirmed subscriptions, and those that wait for confirmation, as `protocol endpoint`."""
+
+    confirmed: tuple[str, ...]
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFacts:
+    """The cluster's alarms in the Region that exist, by name, and the topic that the cluster file names for them.
+
+    `alarms` is None if they were not read, and `topic` if there is none.
+    """
+
+    alarms: Mapping[str, Alarm] | Unread | None = None
+    topic: Topic | Unread | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RegionFacts:
     """All that was read of a Region at `at` (epoch seconds)."""
 
@@ -183,6 +214,8 @@ class RegionFacts:
     log: Log | Unread | None
     access: AccessFacts = field(default_factory=AccessFacts)
     content: TableContent = field(default_factory=TableContent)
+    alarms: AlarmFacts = field(default_factory=AlarmFacts)
+    quotas: QuotaFacts = field(default_factory=QuotaFacts)
 
     @property
     def unreachable(self) -> str | None:

@@ -25,8 +25,12 @@ from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Instance
 from ringfence.core.rule_count import prefix_lists_of
 from ringfence_ops.aws.errors import in_one_line
+from ringfence_ops.aws.quotas import GROUPS, RULES, read_quota
+from ringfence_ops.doctor.alarm_reading import read_topic
+from ringfence_ops.doctor.alarms import topic_of
 from ringfence_ops.doctor.facts import (
     AccessFacts,
+    AlarmFacts,
     DeployedStack,
     EventRule,
     EventSource,
@@ -36,6 +40,7 @@ from ringfence_ops.doctor.facts import (
     Hook,
     Log,
     Queue,
+    QuotaFacts,
     RegionFacts,
     ScalingGroup,
     Schedule,
@@ -49,6 +54,7 @@ from ringfence_ops.doctor.stack import Expected, period
 from ringfence_ops.logs.audit_log import AuditLog, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.logs.json_values import ID_LIMIT, text_of
+from ringfence_ops.state.alarms import Alarm, read_alarms
 from ringfence_ops.state.region_snapshot import observe
 from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
@@ -58,12 +64,15 @@ SERVICES = (
     "autoscaling",
     "cloudformation",
     "cloudtrail",
+    "cloudwatch",
     "dynamodb",
     "events",
     "iam",
     "lambda",
     "logs",
     "scheduler",
+    "service-quotas",
+    "sns",
     "sqs",
     "sts",
 )
@@ -77,6 +86,9 @@ _DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRange
 """The rule of the dry runs: the discard port, for an address reserved for documentation (RFC 5737)."""
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
+_REFRESHING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
+"""The states in which an instance refresh may still replace instances."""
+
 _LEADING_KEYS = "dynamodb:LeadingKeys"
 _IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 
@@ -113,6 +125,8 @@ class Reader:
             )
             (log,) = start(log=self._log).values()
             access = start(skew=self._skew, own_grants=self._own_grants)
+            alarms = start(alarms=self._alarms, topic=lambda: read_topic(self.client_of, topic_of(self.expected)))
+            quotas = start(rules=lambda: self._quota(RULES), groups=lambda: self._quota(GROUPS))
             unowned = pool.submit(self._part, lambda: self._unowned(rows.result(), groups["security_groups"].result()))
             deployed = function.result()
             if isinstance(deployed, Function):
@@ -125,6 +139,8 @@ class Reader:
             log.result(),
             AccessFacts(**_results(access)),
             TableContent(rows.result(), unowned.result() or ()),
+            AlarmFacts(**_results(alarms)),
+            QuotaFacts(**_results(quotas)),
         )
 
     @property
@@ -148,6 +164,12 @@ class Reader:
 
     def _client(self, service: str) -> Any:
         return self.client_of(service, self.region)
+
+    def _alarms(self) -> Mapping[str, Alarm]:
+        return {alarm.name: alarm for alarm in read_alarms(self.client_of, self.region, self.expected.settings.cluster)}
+
+    def _quota(self, code: str) -> int:
+        return read_quota(self.client_of, self.region, code)
 
     def _stack(self) -> DeployedStack | None:
         try:
@@ -245,8 +267,27 @@ class Reader:
             }
             triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
             retains = triggers.get("TerminateHookAbandon") == "retain"
-            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains)
+            surplus = max(0, self._most_healthy(group) - 100)
+            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains, surplus)
         return found
+
+    def _most_healthy(self, group: Mapping[str, Any]) -> int:
+        """The greatest percentage of its size that the group may have while it replaces instances.
+
+        Source: EC2 Auto Scaling API Reference, InstanceMaintenancePolicy and RefreshPreferences. An instance refresh
+        whose preferences cannot be read counts as one that allows no more than the policy.
+        """
+        percentages: list[int] = [group.get("InstanceMaintenancePolicy", {}).get("MaxHealthyPercentage", 100)]
+        with suppress(ClientError):
+            refreshes = self._client("autoscaling").describe_instance_refreshes(
+                AutoScalingGroupName=group["AutoScalingGroupName"]
+            )["InstanceRefreshes"]
+            percentages += [
+                refresh.get("Preferences", {}).get("MaxHealthyPercentage", 100)
+                for refresh in refreshes
+                if refresh["Status"] in _REFRESHING
+            ]
+        return max(percentages)
 
     def _security_groups(self) -> Mapping[SecurityGroupId, SecurityGroup]:
         ec2, ids = self._client("ec2"), self.expected.settings.security_groups
