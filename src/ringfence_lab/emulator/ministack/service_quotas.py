@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, router
 from ministack.core.responses import get_account_id, get_region
 
 from ringfence_lab.emulator.aws.security_groups import RulesQuota
@@ -36,6 +36,8 @@ Answer = tuple[int, dict[str, str], bytes]
 def install(rules: RulesQuota) -> None:
     """Adds the service to MiniStack, and its actions to MiniStack's IAM. Call it once in a process."""
     app.SERVICE_HANDLERS[_SERVICE] = ServiceQuotas(rules).handle
+    # Without a pattern, MiniStack would read the model of every service of botocore first, which takes seconds.
+    router.SERVICE_PATTERNS[_SERVICE] = {"target_prefixes": ["ServiceQuotas"]}
     iam_actions.SERVICE_TO_IAM_NAMESPACE[_SERVICE] = _SERVICE
 
 
