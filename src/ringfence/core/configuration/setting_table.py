@@ -275,8 +275,8 @@ TABLE: Table = (
         section=Section.SAFETY,
         label="Quota of inbound rules for a security group",
         description=(
-            "The account's quota of inbound rules for a security group and an address family. The quota alarm rings at"
-            " 90 percent of it."
+            "The account's quota of inbound rules for a security group and an address family. ringfence deploy reads it"
+            " from Service Quotas, unless the cluster file says it. The quota alarm rings at 90 percent of it."
         ),
         default=60,
     ),
