@@ -16,6 +16,7 @@ from ringfence.core.audit_events import (
     EventIgnored,
     HookCompleted,
     HookHeld,
+    MembersCounted,
     Problem,
     QuotaUsed,
     RegionFailed,
@@ -39,18 +40,21 @@ from ringfence.runtime.log_fields import bounded, cut, stack_of
 _UNSERVED = "UnservedMessages"
 """Messages that were given up or that crashed the engine. A reconcile has none: `count_unserved` counts them."""
 
-_COUNTED = (
+_FIELDS = (
     "RulesAdded",
     "RulesRemoved",
     "RulesHeld",
     "RulesRefused",
+    "RulesWanted",
+    "RulesUnwanted",
     "DriftHealed",
     "PeersUnreachable",
     "WaitingHooks",
     "StaleDoors",
-    "UnknownOwners",
-    _UNSERVED,
+    "MembersWanted",
+    "MembersAdmitted",
 )
+"""Counts that are fields of the line with the metrics, and no metrics: a metric costs 0.30 dollars a month."""
 
 
 @dataclass(slots=True)
@@ -76,6 +80,9 @@ class Telemetry:
                 self._record_no_change(event)
             case QuotaUsed():
                 self.quota_percent = max(self.quota_percent, 100 * event.rules / event.quota)
+            case MembersCounted():
+                self.counts["MembersWanted"] = event.wanted
+                self.counts["MembersAdmitted"] = event.admitted
             case RosterPublished() | RowRejected() | RegionFailed() | Problem():
                 self._record_progress(event)
             case HookCompleted() | HookHeld() | StaleDoor() | EventIgnored():
@@ -237,20 +244,22 @@ class Telemetry:
         self._warn(message, **fields)
 
     def _emit(self, reconcile_seconds: float, failed: bool) -> None:
-        """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end."""
-        for name in _COUNTED:
-            self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
+        """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end.
+
+        What no alarm watches and CloudWatch need not keep for years is a field of the same line.
+        """
+        for name in _FIELDS:
+            self.metrics.add_metadata(name, self.counts[name])
+        self.metrics.add_metadata("InstancesNotDescribed", len(self.not_described))
+        self.metrics.add_metadata("ReconcileSeconds", round(reconcile_seconds, 3))
+        self.metrics.add_metadata("Succeeded", int(not failed))
         self.metrics.add_metric("Errors", MetricUnit.Count, int(failed))
-        self.metrics.add_metric("ReconcileSeconds", MetricUnit.Seconds, reconcile_seconds)
+        self.metrics.add_metric(_UNSERVED, MetricUnit.Count, 0)
+        self.metrics.add_metric("UnknownOwners", MetricUnit.Count, self.counts["UnknownOwners"])
         self.metrics.add_metric(
             "StaleDoorSeconds", MetricUnit.Seconds, max(self.seconds.get("StaleDoorSeconds", [0.0]))
         )
         self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
-        for name in ("RulesWanted", "RulesUnwanted"):
-            if self.counts[name]:
-                self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
-        if self.not_described:
-            self.metrics.add_metric("InstancesNotDescribed", MetricUnit.Count, len(self.not_described))
         for name in ("AdmissionSeconds", "ReleaseSeconds"):
             for seconds in self.seconds.get(name, ()):
                 self.metrics.add_metric(name, MetricUnit.Seconds, seconds)
