@@ -17,7 +17,20 @@ from ringfence_ops.cli.extensions import ExtensibleGroup, missing
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import visible
 from ringfence_ops.cluster.cluster_file import NAME
-from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
+from ringfence_ops.commands import (
+    adopt,
+    dashboard,
+    deploy,
+    destroy,
+    doctor,
+    explain,
+    history,
+    init,
+    plan,
+    retire,
+    status,
+    sync,
+)
 from ringfence_ops.errors import CommandError, Interrupted
 
 WRONG_USAGE = 64
@@ -56,6 +69,7 @@ app.command(epilog=sync.EXAMPLES)(sync.sync)
 app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=dashboard.EXAMPLES)(dashboard.dashboard)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)

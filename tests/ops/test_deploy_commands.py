@@ -1,5 +1,6 @@
 """`deploy`, `destroy` and `retire` as the real command, in an account that has only the groups to manage."""
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_the_real_quota_is_deployed_unless_the_file_says_another(account: Cluste
     edit(deployed, f'name = "{NAME}"', f'name = "{NAME}"\nrules_quota = 70')
     assert "RulesQuota" not in deployed.run("deploy", WEST, "--yes").errors
     assert quota_of_stack(account, WEST) == "70"
+
+
+def test_a_dashboard_of_a_region_is_part_of_its_stack_if_the_file_says_so(account: Cluster, deployed: Shell) -> None:
+    cloudwatch = account.regions[WEST].client("cloudwatch")
+    assert cloudwatch.list_dashboards()["DashboardEntries"] == []
+    edit(deployed, f'name = "{NAME}"', f'name = "{NAME}"\ndashboard = "region"')
+    assert deployed.run("deploy", WEST, "--yes").code == 0
+    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    assert entry["DashboardName"] == f"ringfence-{NAME}-{WEST}"
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"])
+    assert body["widgets"][0]["properties"]["alarms"][0].endswith(f":alarm:ringfence-{NAME}-errors")
 
 
 def test_ctrl_c_says_what_continues_and_the_same_command_shows_the_result(account: Cluster, deployed: Shell) -> None:

@@ -55,6 +55,7 @@ _ABSENT = {
     "ResourceNotFoundException",  # DynamoDB, Lambda, EventBridge, EventBridge Scheduler, CloudWatch Logs
     "QueueDoesNotExist",
     "NotFound",  # SNS
+    "ResourceNotFound",  # CloudWatch
     "AWS.SimpleQueueService.NonExistentQueue",
 }
 _ABSENT_BUCKET = {"404", "NoSuchBucket", "NotFound"}  # a HEAD request has no body, so its status is the code

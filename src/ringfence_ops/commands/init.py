@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, TypeVar
 
 import typer
@@ -21,6 +21,7 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
+from ringfence_ops.commands.alarm_topics import AlarmTopics
 from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
 from ringfence_ops.errors import CommandError
 
@@ -30,6 +31,7 @@ EXAMPLES = """\b
 Examples:
   ringfence init                                              # asks
   ringfence init --name prod --region us-east-1 --region eu-west-1
+  ringfence init --name prod --region us-east-1 --alarm-topic arn:aws:sns:us-east-1:123456789012:operators
   ringfence init --name prod --region us-east-1 --auto-scaling-group cassandra-a --auto-scaling-group cassandra-b
 """
 
@@ -44,6 +46,10 @@ def init(
     ] = None,
     security_group: Annotated[
         list[str] | None, typer.Option(help="A security group for Ringfence to manage. Can be repeated.")
+    ] = None,
+    alarm_topic: Annotated[
+        list[str] | None,
+        typer.Option(help="The ARN of an SNS topic that the alarms of its Region notify. One for each Region."),
     ] = None,
     ports: Annotated[str, typer.Option(help="auto, or a list such as tcp/7000-7001,tcp/9042.")] = "auto",
     mode: Annotated[str, typer.Option(help="owned, mirror or observe.")] = "owned",
@@ -64,6 +70,9 @@ def init(
     run.aws.partition(regions)  # rejects Regions of several partitions
     choice = Choice(auto_scaling_group or [], security_group or [], asks=asks)
     chosen = choice.of(_found(run.aws, regions))
+    topics = AlarmTopics(run.aws, alarm_topic or [], asks=asks).of(regions)
+    for own, topic in topics.items():
+        chosen[own] = replace(chosen[own], values={**chosen[own].values, "alarm_topic": topic})
     values = {
         **shared_defaults(TABLE),
         "ports": _parsed(Ports.parse, ports, "--ports"),
@@ -88,7 +97,12 @@ def document(path: str, cluster: Cluster) -> InitDocument:
         name=cluster.name,
         address_kinds=sorted(kind.value for kind in cluster.address_kinds),
         regions=[
-            ClusterRegionItem(region.region, list(region.auto_scaling_groups), list(region.security_groups))
+            ClusterRegionItem(
+                region.region,
+                list(region.auto_scaling_groups),
+                list(region.security_groups),
+                region.values["alarm_topic"] or None,
+            )
             for region in cluster.regions
         ],
     )

@@ -329,6 +329,18 @@ TABLE: Table = (
         use=Use.STACK,
     ),
     Setting(
+        name="dashboard",
+        type=Text(allowed=("none", "region")),
+        section=Section.OPERATION,
+        label="Dashboard",
+        description=(
+            "region adds a CloudWatch dashboard of the Region to its stack. CloudWatch charges 3 dollars a month for"
+            " each beyond the first three of an account. ringfence dashboard makes one of the whole cluster."
+        ),
+        default="none",
+        use=Use.STACK,
+    ),
+    Setting(
         name="log_retention_days",
         # Source: CloudWatch Logs API, PutRetentionPolicy.
         type=Number(
