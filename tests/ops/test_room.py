@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, Cidr
@@ -14,6 +15,7 @@ from ringfence_ops.doctor.facts import DeployedStack, RegionFacts, ScalingGroup,
 from ringfence_ops.doctor.finding import Finding, Severity, worst
 from ringfence_ops.doctor.room import as_deployed, check_room
 from ringfence_ops.doctor.stack import Expected
+from ringfence_ops.doctor.surplus_reading import surplus_percent
 from tests.ops.facts import EXPECTED, PARAMETERS, SELF, facts, security_group
 from tests.unit.builders import EAST, GROUP, I1, I2, NOW, WEST, WEST_DB, address, roster, rows, rule, settings
 
@@ -120,3 +122,41 @@ def test_the_quota_of_the_stack_is_expected_where_nothing_else_tells_it() -> Non
     assert (expected.settings.rules_quota, expected.parameters["RulesQuota"]) == (100, "100")
     assert as_deployed(EXPECTED, facts(stack=None)) == EXPECTED
     assert found(facts(region=EAST, security_groups=security_group()))
+
+
+class Refreshes:
+    """An Auto Scaling that knows instance refreshes, or does not tell."""
+
+    def __init__(self, *refreshes: tuple[str, int | None], denied: bool = False) -> None:
+        self.refreshes, self.denied = refreshes, denied
+
+    def describe_instance_refreshes(self, **_asked: str) -> dict[str, Any]:
+        if self.denied:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeInstanceRefreshes")
+        return {
+            "InstanceRefreshes": [
+                {"Status": status, "Preferences": {} if most is None else {"MaxHealthyPercentage": most}}
+                for status, most in self.refreshes
+            ]
+        }
+
+
+@pytest.mark.parametrize(
+    ("policy", "autoscaling", "surplus"),
+    [
+        (None, Refreshes(), 0),
+        (120, Refreshes(), 20),
+        (-1, Refreshes(), 0),  # the policy was cleared
+        (None, Refreshes(("InProgress", 150)), 50),
+        (None, Refreshes(("InProgress", None)), 0),
+        (None, Refreshes(("Successful", 200), ("Cancelled", 200)), 0),
+        (110, Refreshes(("InProgress", 200), denied=True), 10),
+    ],
+)
+def test_the_surplus_is_that_of_the_policy_or_of_a_refresh_in_progress(
+    policy: int | None, autoscaling: Refreshes, surplus: int
+) -> None:
+    group: dict[str, Any] = {"AutoScalingGroupName": "db"}
+    if policy is not None:
+        group["InstanceMaintenancePolicy"] = {"MaxHealthyPercentage": policy}
+    assert surplus_percent(autoscaling, group) == surplus

@@ -51,6 +51,7 @@ from ringfence_ops.doctor.facts import (
     Unread,
 )
 from ringfence_ops.doctor.stack import Expected, period
+from ringfence_ops.doctor.surplus_reading import surplus_percent
 from ringfence_ops.logs.audit_log import AuditLog, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.logs.json_values import ID_LIMIT, text_of
@@ -86,9 +87,6 @@ _DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRange
 """The rule of the dry runs: the discard port, for an address reserved for documentation (RFC 5737)."""
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
-_REFRESHING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
-"""The states in which an instance refresh may still replace instances."""
-
 _LEADING_KEYS = "dynamodb:LeadingKeys"
 _IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 
@@ -267,27 +265,9 @@ class Reader:
             }
             triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
             retains = triggers.get("TerminateHookAbandon") == "retain"
-            surplus = max(0, self._most_healthy(group) - 100)
+            surplus = surplus_percent(autoscaling, group)
             found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains, surplus)
         return found
-
-    def _most_healthy(self, group: Mapping[str, Any]) -> int:
-        """The greatest percentage of its size that the group may have while it replaces instances.
-
-        Source: EC2 Auto Scaling API Reference, InstanceMaintenancePolicy and RefreshPreferences. An instance refresh
-        whose preferences cannot be read counts as one that allows no more than the policy.
-        """
-        percentages: list[int] = [group.get("InstanceMaintenancePolicy", {}).get("MaxHealthyPercentage", 100)]
-        with suppress(ClientError):
-            refreshes = self._client("autoscaling").describe_instance_refreshes(
-                AutoScalingGroupName=group["AutoScalingGroupName"]
-            )["InstanceRefreshes"]
-            percentages += [
-                refresh.get("Preferences", {}).get("MaxHealthyPercentage", 100)
-                for refresh in refreshes
-                if refresh["Status"] in _REFRESHING
-            ]
-        return max(percentages)
 
     def _security_groups(self) -> Mapping[SecurityGroupId, SecurityGroup]:
         ec2, ids = self._client("ec2"), self.expected.settings.security_groups
