@@ -89,6 +89,7 @@ def test_on_a_terminal_it_asks_for_the_rest(two_regions: Cluster, operator: Shel
             cwd=str(operator.directory),
             env={**operator.environment, "TERM": "xterm", "NO_COLOR": "1"},
             encoding="utf-8",
+            dimensions=(40, 200),
             timeout=40,
         )
         terminal.expect("The cluster's name")
