@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from ringfence_ops.doctor.alarms import check_alarms
-from ringfence_ops.doctor.facts import RegionFacts, Topic, Unread
+from ringfence_ops.doctor.facts import RegionFacts, Topic
 from ringfence_ops.doctor.finding import Finding, Severity
-from ringfence_ops.doctor.stack import Expected
 from ringfence_ops.state.alarms import ALARMS as NAMES
 from ringfence_ops.state.alarms import Alarm, AlarmsSeen, AlarmState
+from ringfence_ops.state.path import Expected, Unread
 from tests.ops.facts import ALARMS, EXPECTED, TOPIC, facts
 from tests.ops.test_region_state import ENGINE, screen, snapshot, state
 from tests.stack.test_alarms import resources
@@ -27,9 +27,10 @@ def found(region: RegionFacts, **parameters: str) -> list[Finding]:
     return [finding for finding in check_alarms(region, expected) if finding.severity is not Severity.OK]
 
 
-def changed(**of: Alarm) -> dict[str, Alarm]:
+def changed(**of: Alarm) -> tuple[Alarm, ...]:
     """The alarms, some of them changed, by the last part of their names."""
-    return ALARMS | {f"ringfence-demo-{name.replace('_', '-')}": alarm for name, alarm in of.items()}
+    named = ALARMS | {f"ringfence-demo-{name.replace('_', '-')}": alarm for name, alarm in of.items()}
+    return tuple(named.values())
 
 
 def test_the_alarms_that_are_expected_are_those_of_the_template() -> None:
@@ -49,7 +50,7 @@ def without_data() -> Alarm:
 
 
 def test_an_alarm_that_was_deleted_is_found() -> None:
-    fewer = {name: alarm for name, alarm in ALARMS.items() if name != ERRORS}
+    fewer = tuple(alarm for name, alarm in ALARMS.items() if name != ERRORS)
     (finding,) = found(facts(alarms=fewer))
     assert (finding.severity, finding.message) == (Severity.PROBLEM, f"{ERRORS} does not exist")
     assert finding.fix == "ringfence deploy us-east-1"
@@ -75,7 +76,7 @@ def test_an_alarm_that_rings_is_a_warning_with_what_its_description_says() -> No
 
 
 def test_a_cluster_file_without_a_topic_is_a_warning() -> None:
-    (finding,) = found(facts(topic=None, alarms=ALARMS), AlarmTopic="")
+    (finding,) = found(facts(topic=None), AlarmTopic="")
     assert (finding.severity, finding.message) == (
         Severity.WARNING,
         "there is no alarm_topic: alarms notify no one",
@@ -109,7 +110,7 @@ def test_a_topic_that_notifies_no_one_is_found(topic: Topic | Unread | None, sev
 def test_alarms_that_could_not_be_read_are_not_judged_and_without_a_stack_nothing_is_said() -> None:
     (finding,) = found(facts(alarms=Unread("denied")))
     assert (finding.severity, finding.message) == (Severity.WARNING, "not checked: denied")
-    assert found(facts(stack=None, alarms={})) == []
+    assert found(facts(stack=None, alarms=())) == []
 
 
 def test_status_shows_an_alarm_that_rings_and_what_to_do() -> None:

@@ -11,11 +11,12 @@ from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import PrefixListId
 from ringfence.core.model.rosters import Member, MemberState, Rows
 from ringfence.core.rule_count import PrefixList
-from ringfence_ops.doctor.facts import DeployedStack, RegionFacts, ScalingGroup, SecurityGroup, Unread
+from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, Severity, worst
-from ringfence_ops.doctor.room import as_deployed, check_room
-from ringfence_ops.doctor.stack import Expected
-from ringfence_ops.doctor.surplus_reading import surplus_percent
+from ringfence_ops.doctor.room import check_room
+from ringfence_ops.state.path import DeployedStack, Expected, ScalingGroup, Unread
+from ringfence_ops.state.sight import as_deployed
+from ringfence_ops.state.surplus import surplus_percent
 from tests.ops.facts import EXPECTED, PARAMETERS, SELF, facts, security_group
 from tests.unit.builders import EAST, GROUP, I1, I2, NOW, WEST, WEST_DB, address, roster, rows, rule, settings
 
@@ -118,9 +119,9 @@ def test_a_quota_that_could_not_be_read_is_said_and_the_assumed_one_is_used() ->
 
 def test_the_quota_of_the_stack_is_expected_where_nothing_else_tells_it() -> None:
     stack = DeployedStack("UPDATE_COMPLETE", {**PARAMETERS, "RulesQuota": "100"})
-    expected = as_deployed(EXPECTED, facts(stack=stack))
+    expected = as_deployed(EXPECTED, facts(stack=stack).path)
     assert (expected.settings.rules_quota, expected.parameters["RulesQuota"]) == (100, "100")
-    assert as_deployed(EXPECTED, facts(stack=None)) == EXPECTED
+    assert as_deployed(EXPECTED, facts(stack=None).path) == EXPECTED
     assert found(facts(region=EAST, security_groups=security_group()))
 
 

@@ -56,6 +56,9 @@ _FIELDS = (
 )
 """Counts that are fields of the line with the metrics, and no metrics: a metric costs 0.30 dollars a month."""
 
+_OF_RULES = frozenset({"StaleDoors", "MembersWanted", "MembersAdmitted"})
+"""Counts of what stands in the security groups."""
+
 
 @dataclass(slots=True)
 class Telemetry:
@@ -247,19 +250,25 @@ class Telemetry:
         """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end.
 
         What no alarm watches and CloudWatch need not keep for years is a field of the same line.
+
+        A reconcile that failed may not have seen the rules, and then it cannot say that all is well with them: it emits
+        no 0 of them, and their alarms stay as they are.
         """
         for name in _FIELDS:
-            self.metrics.add_metadata(name, self.counts[name])
+            if name in self.counts or not (failed and name in _OF_RULES):
+                self.metrics.add_metadata(name, self.counts[name])
         self.metrics.add_metadata("InstancesNotDescribed", len(self.not_described))
         self.metrics.add_metadata("ReconcileSeconds", round(reconcile_seconds, 3))
         self.metrics.add_metadata("Succeeded", int(not failed))
         self.metrics.add_metric("Errors", MetricUnit.Count, int(failed))
         self.metrics.add_metric(_UNSERVED, MetricUnit.Count, 0)
-        self.metrics.add_metric("UnknownOwners", MetricUnit.Count, self.counts["UnknownOwners"])
-        self.metrics.add_metric(
-            "StaleDoorSeconds", MetricUnit.Seconds, max(self.seconds.get("StaleDoorSeconds", [0.0]))
-        )
-        self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
+        if self.counts["UnknownOwners"] or not failed:
+            self.metrics.add_metric("UnknownOwners", MetricUnit.Count, self.counts["UnknownOwners"])
+        stale = max(self.seconds.get("StaleDoorSeconds", [0.0]))
+        if stale or not failed:
+            self.metrics.add_metric("StaleDoorSeconds", MetricUnit.Seconds, stale)
+        if self.quota_percent or not failed:
+            self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
         for name in ("AdmissionSeconds", "ReleaseSeconds"):
             for seconds in self.seconds.get(name, ()):
                 self.metrics.add_metric(name, MetricUnit.Seconds, seconds)

@@ -13,6 +13,7 @@ from ringfence_ops.aws.quotas import rules_quotas
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.state.path import Expected
 
 
 @dataclass(slots=True)
@@ -52,6 +53,14 @@ class CommandRun:
     def unread_quotas(self) -> Mapping[Region, str]:
         """The Regions whose quota `measured` could not read, each with the reason."""
         return {region: of.reason for region, of in self._quotas.items() if isinstance(of, Unreachable)}
+
+    def expected(self, cluster: Cluster) -> Mapping[Region, Expected]:
+        """What the cluster file says about each Region. Raises CommandError where no Region answers."""
+        settings, measured = self.settings(cluster), self.measured(cluster)
+        return {
+            region: Expected(own, measured.parameters(region), knows_quota=measured.knows_quota(region))
+            for region, own in settings.items()
+        }
 
 
 def command_run(context: typer.Context) -> CommandRun:

@@ -61,6 +61,10 @@ class Cluster:
         """Whether the file says the quota of rules."""
         return "rules_quota" in self.given
 
+    def knows_quota(self, region: Region) -> bool:
+        """Whether the quota of rules in the Region is what the file says or what was read, and no default."""
+        return self.says_quota or region in self.quotas
+
     def with_quotas(self, quotas: Mapping[Region, int]) -> "Cluster":
         """The cluster with the account's quotas of rules in these Regions."""
         return replace(self, quotas=quotas)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.doctor.facts import AlarmFacts, RegionFacts, Topic, Unread
+from ringfence_ops.doctor.facts import RegionFacts, Topic
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
-from ringfence_ops.doctor.stack import Expected
 from ringfence_ops.state.alarms import Alarm, AlarmState, alarm_names
+from ringfence_ops.state.path import Expected, Unread
 
 ENDPOINT = "you@example.com"
 """Stands for the operator's address in a command: the documentation's domain (RFC 2606)."""
@@ -15,14 +15,14 @@ ENDPOINT = "you@example.com"
 
 def check_alarms(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     """All alarm checks of one Region; none where there is no stack."""
-    if facts.resources.stack is None:
+    if facts.path.resources.stack is None:
         return
-    alarms = facts.alarms.alarms
+    alarms = facts.path.alarms
     if isinstance(alarms, Unread):
         yield unread("alarms", facts.region, alarms)
     elif alarms is not None:
-        yield from _alarms(alarms, expected)
-    yield from _topic(facts.alarms, expected)
+        yield from _alarms({alarm.name: alarm for alarm in alarms}, expected)
+    yield from _topic(facts.topic, expected)
 
 
 def topic_of(expected: Expected) -> str:
@@ -65,9 +65,9 @@ def _ringing(alarm: Alarm, region: Region) -> Finding:
     return warning("alarms", region, message, alarm.description or "see the alarm in the console of CloudWatch")
 
 
-def _topic(facts: AlarmFacts, expected: Expected) -> Iterator[Finding]:
+def _topic(topic: Topic | Unread | None, expected: Expected) -> Iterator[Finding]:
     region, arn = expected.region, topic_of(expected)
-    match facts.topic:
+    match topic:
         case _ if not arn:
             fix = (
                 f"aws sns create-topic --region {region} --name ringfence-alarms; write its ARN as alarm_topic under"
@@ -75,7 +75,7 @@ def _topic(facts: AlarmFacts, expected: Expected) -> Iterator[Finding]:
             )
             yield warning("notification", region, "there is no alarm_topic: alarms notify no one", fix)
         case Unread():
-            yield unread("notification", region, facts.topic)
+            yield unread("notification", region, topic)
         case None:
             name = arn.rpartition(":")[2]
             fix = f"aws sns create-topic --region {region} --name {name}; then {_subscribe(arn, region)}"

@@ -5,7 +5,7 @@ Pure.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.addresses import AddressKind, is_ipv6
@@ -15,9 +15,9 @@ from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.plan import managed_ports
 from ringfence.core.rule_count import count_rules
 from ringfence_ops.aws.quotas import CEILING, GROUPS, RULES
-from ringfence_ops.doctor.facts import DeployedStack, RegionFacts, ScalingGroup, SecurityGroup, Unread
+from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, warning
-from ringfence_ops.doctor.stack import Expected
+from ringfence_ops.state.path import Expected, ScalingGroup, Unread
 
 MARGIN = 10
 """The percentage of its maximum by which a group may exceed it while it replaces instances: by at least one instance.
@@ -43,24 +43,11 @@ class _Members:
     addresses: Mapping[str, int]
 
 
-def as_deployed(expected: Expected, facts: RegionFacts) -> Expected:
-    """What is expected of a Region whose quota neither the cluster file nor Service Quotas tells: the quota that its
-    stack was deployed with."""
-    stack = facts.resources.stack
-    quota = stack.parameters.get("RulesQuota", "") if isinstance(stack, DeployedStack) else ""
-    if not quota.isdecimal():
-        return expected
-    parameters = {**expected.parameters, "RulesQuota": quota}
-    return Expected(replace(expected.settings, rules_quota=int(quota)), parameters)
-
-
 def check_room(facts: Sequence[RegionFacts], expected: Sequence[Expected]) -> Iterator[Finding]:
     """Whether each security group has room for every Auto Scaling group of every Region at its maximum, and for a
     rolling replacement."""
     known = {
-        region.region: region.groups.scaling_groups
-        for region in facts
-        if isinstance(region.groups.scaling_groups, Mapping)
+        region.region: region.path.scaling_groups for region in facts if isinstance(region.path.scaling_groups, Mapping)
     }
     unknown = sorted({region.region for region in expected} - known.keys())
     by_region = {region.region: region for region in expected}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from ringfence.aws.assembly import ClientOf, table_name
 from ringfence.aws.error_codes import is_absent
@@ -18,13 +18,16 @@ from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
-from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.logs.audit_log import AuditLog, LoggedReconcile, log_group
-from ringfence_ops.state.alarms import AlarmsSeen, read_alarms
+from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.changes import Change, changes
 from ringfence_ops.state.dry_run import DryRunResult, dry_run
 from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
+
+TIMEOUT = 10.0
+"""Seconds that reading a Region may take: some calls after one another. Of a Region that hangs, the first call gives up
+in a third of that."""
 
 LOOK_BACK = 1200
 """Seconds of the engine's log that are searched for its last reconcile."""
@@ -77,7 +80,7 @@ class Snapshot:
 def take_snapshot(aws: Aws, settings: Mapping[Region, Settings], *, with_engines: bool = True) -> Snapshot:
     """Reads every Region; `with_engines` also reads queues and logs. Raises CommandError where there are no
     credentials."""
-    services = ("ec2", "dynamodb", "autoscaling", *(("sqs", "logs", "cloudwatch") if with_engines else ()))
+    services = ("ec2", "dynamodb", "autoscaling", *(("sqs", "logs") if with_engines else ()))
     aws.prepare(services, next(iter(settings)))
 
     def read(region: Region) -> tuple[RegionSnapshot, EngineStatus | None]:
@@ -87,7 +90,7 @@ def take_snapshot(aws: Aws, settings: Mapping[Region, Settings], *, with_engines
             status = pool.submit(_engine_status, aws.client, own) if with_engines else None
             return snapshot.result(), None if status is None else status.result()
 
-    answers = aws.each_region(settings, read)
+    answers = aws.each_region(settings, read, TIMEOUT)
     unreachable = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
     reachable = {region: answer for region, answer in answers.items() if not isinstance(answer, Unreachable)}
     cluster = next(iter(settings.values())).cluster
@@ -108,16 +111,7 @@ def _engine_status(client_of: ClientOf, settings: Settings) -> EngineStatus:
         _depth(client_of, settings.region, f"{name}.fifo"),
         _depth(client_of, settings.region, f"{name}-dead.fifo"),
         _last_reconcile(client_of, settings),
-        _alarms(client_of, settings),
     )
-
-
-def _alarms(client_of: ClientOf, settings: Settings) -> AlarmsSeen:
-    """The alarms tell nothing of the Region's rules: without them, the rest is known all the same."""
-    try:
-        return AlarmsSeen(read_alarms(client_of, settings.region, settings.cluster))
-    except (BotoCoreError, ClientError) as error:
-        return AlarmsSeen(unread=in_one_line(error))
 
 
 def _is_deployed(client_of: ClientOf, region: Region, table: str) -> bool:
