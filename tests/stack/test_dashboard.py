@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger, Metrics
 
-from ringfence.core.audit_events import HookCompleted
 from ringfence.runtime.telemetry import Telemetry
 from ringfence_ops.dashboard.bodies import Place, cluster_dashboard, region_dashboard
 from tests.stack.rendered import source
-from tests.unit.builders import I1
+from tests.unit.test_telemetry import ADMITTED, RELEASED
 
 PLACES = [Place("demo", region, "123456789012", "aws") for region in ("us-east-1", "us-west-2", "eu-west-1")]
 BODIES = [region_dashboard(PLACES[0]), cluster_dashboard(PLACES)]
@@ -40,8 +39,8 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], set[str]]:
         Metrics(namespace="Ringfence", service="demo"),
         (),
     )
-    for launching in (True, False):
-        telemetry.record(HookCompleted("db", I1, "h", "CONTINUE", "why", launching, True, 0.5))
+    for event in (ADMITTED, RELEASED):
+        telemetry.record(event)
     telemetry.close(1.0, None)
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     metrics = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
