@@ -75,7 +75,7 @@ class AlarmTopics:
         """What is wrong with the topic; empty if nothing is."""
         reading = SETTINGS["alarm_topic"].read([arn])
         if reading.mistakes or reading.limits or not arn:
-            return "it must be the ARN of an SNS topic, such as arn:aws:sns:us-east-1:123456789012:operators"
+            return f"it must be the ARN of an SNS topic: `aws sns list-topics --region {region}` lists them"
         if topic_region(arn) != region:
             return f"alarms notify topics of their own Region, {region}, and it is in {topic_region(arn) or 'none'}"
         try:

@@ -31,7 +31,7 @@ EXAMPLES = """\b
 Examples:
   ringfence init                                              # asks
   ringfence init --name prod --region us-east-1 --region eu-west-1
-  ringfence init --name prod --region us-east-1 --alarm-topic arn:aws:sns:us-east-1:123456789012:operators
+  ringfence init --name prod --region us-east-1 --alarm-topic "$TOPIC_ARN"
   ringfence init --name prod --region us-east-1 --auto-scaling-group cassandra-a --auto-scaling-group cassandra-b
 """
 
