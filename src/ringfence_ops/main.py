@@ -20,12 +20,14 @@ from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import (
     adopt,
     dashboard,
+    dead_letters,
     deploy,
     destroy,
     doctor,
     explain,
     history,
     init,
+    pause,
     plan,
     retire,
     status,
@@ -66,10 +68,13 @@ app.command(epilog=deploy.EXAMPLES)(deploy.deploy)
 app.command(epilog=status.EXAMPLES)(status.status)
 app.command(epilog=plan.EXAMPLES)(plan.plan)
 app.command(epilog=sync.EXAMPLES)(sync.sync)
+app.command(epilog=pause.PAUSE_EXAMPLES)(pause.pause)
+app.command(epilog=pause.RESUME_EXAMPLES)(pause.resume)
 app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=dashboard.EXAMPLES)(dashboard.dashboard)
+app.add_typer(dead_letters.dead_letters, epilog=dead_letters.EXAMPLES)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)
