@@ -23,7 +23,7 @@ TRANSIT_ATTACHMENT_HOUR, TRANSIT_GB = 0.05, 0.02  # aws.amazon.com/transit-gatew
 
 # What the stack of one Region has in template.yaml, and assumptions.
 MEMORY_GB = 0.5
-METRICS, ALARMS, ALARM_METRICS = 16, 6, 7
+METRICS, ALARMS, ALARM_METRICS = 7, 6, 7
 SECONDS = 0.4  # of one invocation; assumed
 POLLS = 650_000  # of the event source mapping in a month: five pollers that wait for 20 s; assumed
 LOG_KB_TRUE_UP, LOG_KB_EVENT = 2.2, 10.0  # assumed

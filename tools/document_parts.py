@@ -8,6 +8,7 @@ minutes to make are `measured`: their own commands write them (see ringfence_lab
 from command_reference import commands_reference, schemas_reference
 from conformance_table import assumptions_table, conformance_table
 from cost_table import bill, comparison
+from dashboard_part import template_dashboard
 from house_figures import house_figures
 from setting_documents import (
     parameters_table,
@@ -30,6 +31,7 @@ __all__ = [
     "schemas_reference",
     "settings_table",
     "template_announcement",
+    "template_dashboard",
     "template_environment",
     "template_interface",
     "template_parameters",

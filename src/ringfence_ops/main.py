@@ -21,6 +21,7 @@ from ringfence_ops.cli.text import visible
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import (
     adopt,
+    dashboard,
     dead_letters,
     deploy,
     destroy,
@@ -120,6 +121,7 @@ app.command(epilog=pause.RESUME_EXAMPLES)(pause.resume)
 app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command(epilog=dashboard.EXAMPLES)(dashboard.dashboard)
 app.add_typer(dead_letters.dead_letters, epilog=dead_letters.EXAMPLES)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)

@@ -26,8 +26,9 @@ def empty_account(*regions: str) -> Iterator[Cluster]:
 
 
 def prerequisites(lab: Lab, region: str) -> Mapping[str, str]:
-    """Creates the example's groups."""
+    """Creates the example's groups, and the topic that the alarms notify."""
     deployment = LabDeployment(NAME, lab.regions, Path(), lab.client, {})
+    deployment.make_alarm_topic(region)
     template = (deployment.project / "examples" / "prerequisites.yaml").read_text()
     return deployment._create(region, f"{NAME}-prerequisites", template, {"ClusterName": NAME})
 

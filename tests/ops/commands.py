@@ -18,6 +18,8 @@ from tests.end_to_end.clusters import Cluster
 COMMAND = str(Path(sys.executable).with_name("ringfence"))
 SCHEMAS = Path(documents.__file__).resolve().parents[1] / "schemas"
 
+ACCOUNT = "123456789012"
+
 HANGING_REGION_SECONDS = 20.0
 """Seconds that a command may take while a Region hangs: five for the Region, the rest for a busy machine."""
 
@@ -81,6 +83,11 @@ def shell(cluster: Cluster, directory: Path) -> Shell:
     return Shell(directory, environment | {"AWS_ENDPOINT_URL": cluster.lab.endpoint_url})
 
 
+def alarm_topic(cluster: Cluster, region: str) -> str:
+    """The ARN of the topic that the lab makes for the Region's alarms."""
+    return f"arn:aws:sns:{region}:{ACCOUNT}:{cluster.lab.cluster}-alarms"
+
+
 def cluster_file(cluster: Cluster) -> str:
     """The file that describes the cluster in the lab."""
     lines = [f'name = "{cluster.lab.cluster}"']
@@ -92,5 +99,6 @@ def cluster_file(cluster: Cluster) -> str:
             f"[regions.{name}]",
             f'auto_scaling_groups = ["{region.auto_scaling_group}"]',
             f'security_groups = ["{region.security_group}"]',
+            f'alarm_topic = "{alarm_topic(cluster, name)}"',
         ]
     return "\n".join(lines) + "\n"

@@ -7,17 +7,27 @@ from typing import Any
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence_ops.doctor.access import check_access
-from ringfence_ops.doctor.facts import AccessFacts, GroupFacts, RegionFacts, SecurityGroup, TableContent
+from ringfence_ops.doctor.alarms import check_alarms
+from ringfence_ops.doctor.facts import (
+    AccessFacts,
+    GroupFacts,
+    QuotaFacts,
+    RegionFacts,
+    SecurityGroup,
+    TableContent,
+    Topic,
+)
 from ringfence_ops.doctor.finding import Finding
+from ringfence_ops.doctor.room import check_room
 from ringfence_ops.doctor.rows import check_rows
-from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import check_standing
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.path import Expected, Grant, Hook, ScalingGroup
 from ringfence_ops.state.path_reasons import path_reasons
 from ringfence_ops.state.standing import standing
 from ringfence_ops.state.true_up_reasons import true_up_reasons
-from tests.ops.paths import DEAD, ENVIRONMENT, EXPECTED, HOOKS, PARAMETERS, QUEUE, path
+from tests.ops.paths import ALARMS, DEAD, ENVIRONMENT, EXPECTED, HOOKS, PARAMETERS, QUEUE, TOPIC, path
 from tests.unit.builders import (
     DB,
     EAST,
@@ -36,7 +46,7 @@ from tests.unit.builders import (
     settings,
 )
 
-__all__ = ["DEAD", "ENVIRONMENT", "EXPECTED", "HOOKS", "PARAMETERS", "QUEUE"]
+__all__ = ["ALARMS", "DEAD", "ENVIRONMENT", "EXPECTED", "HOOKS", "PARAMETERS", "QUEUE", "TOPIC"]
 
 SELF = replace(rule("sgr-self", None), source_group=GROUP)
 ADMITTED = rule("sgr-1", address(1), label(I1))
@@ -79,17 +89,19 @@ HEALTHY = RegionFacts(
     changes=(),
     access=AccessFacts(skew=0.4, own_grants={"ec2:AuthorizeSecurityGroupIngress": Grant.ALLOWED}),
     content=TableContent(ROWS),
+    topic=Topic(("email ops@example.com",)),
+    quotas=QuotaFacts(60, 5),
 )
 
 
 def facts(**changes: Any) -> RegionFacts:
     """The east's facts: healthy, except for the changes, each by the name of its part."""
     changed: dict[str, Any] = {}
-    for part in ("groups", "access", "content"):
+    for part in ("groups", "access", "content", "quotas"):
         values = getattr(HEALTHY, part)
         named = {field.name: changes.pop(field.name) for field in fields(values) if field.name in changes}
         changed[part] = replace(values, **named)
-    own = {name: changes.pop(name) for name in list(changes) if name in ("region", "at", "changes")}
+    own = {name: changes.pop(name) for name in list(changes) if name in ("region", "at", "changes", "topic")}
     return replace(HEALTHY, **changed, **own, path=path(**{"reconciles": HEALTHY.path.reconciles, **changes}))
 
 
@@ -97,6 +109,6 @@ def findings_of(region: RegionFacts, expected: Expected = EXPECTED) -> list[Find
     """The findings of all checks of one Region, as far as its path of events tells how it stands."""
     reasons = [*path_reasons(region.path, expected), *true_up_reasons(region.path, expected, region.at)]
     found = [*check_standing(region, expected, standing(expected.region, reasons))]
-    found += [*check_groups(region, expected), *check_access(region, expected)]
+    found += [*check_groups(region, expected), *check_access(region, expected), *check_alarms(region, expected)]
     found += check_rows([region], {expected.region: expected, WEST: EXPECTED_WEST})
     return [*found, *check_room([region], [expected])]

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+from ringfence_ops.state.alarms import Alarm, AlarmState, alarm_names
 from ringfence_ops.state.path import (
     DeployedStack,
     EventRule,
@@ -21,9 +22,11 @@ from ringfence_ops.state.path import (
     Target,
 )
 from ringfence_ops.state.path_reasons import KEYS
-from tests.unit.builders import DB, GROUP, I1, WEST, settings
+from tests.unit.builders import DB, GROUP, I1, NOW, WEST, settings
 
 QUEUE, DEAD = "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo", "arn:dead"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"
+ALARMS = {name: Alarm(name, AlarmState.OK, NOW, actions=(TOPIC,)) for name in alarm_names("demo")}
 PARAMETERS = {
     "Regions": "us-east-1,us-west-2",
     "Ports": "auto",
@@ -32,6 +35,7 @@ PARAMETERS = {
     "LaunchDefaultResult": "CONTINUE",
     "TerminateHeartbeat": "900",
     "TerminateDefaultResult": "CONTINUE",
+    "AlarmTopic": TOPIC,
 }
 ENVIRONMENT = {
     "RINGFENCE_CLUSTER": "demo",
@@ -81,6 +85,7 @@ HEALTHY = PathFacts(
     tags={GROUP: {"ringfence-cluster": "demo"}},
     reconciles=(),
     engine_grants={("dynamodb:Query", WEST): Grant.ALLOWED},
+    alarms=tuple(ALARMS.values()),
 )
 PARTS = {field.name for field in fields(StackFacts)}
 

@@ -1,5 +1,6 @@
 """`deploy`, `destroy` and `retire` as the real command, in an account that has only the groups to manage."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,56 @@ def test_a_deployed_cluster_is_managed(account: Cluster, deployed: Shell) -> Non
     wait_until_managed(account)
 
     assert deployed.run("status").code == 0
+
+
+def quota_of_stack(account: Cluster, region: str) -> str:
+    """The quota of rules that the Region's stack was deployed with."""
+    stacks = account.regions[region].client("cloudformation").describe_stacks(StackName=f"ringfence-{NAME}")["Stacks"]
+    quotas: list[str] = [
+        each["ParameterValue"] for each in stacks[0]["Parameters"] if each["ParameterKey"] == "RulesQuota"
+    ]
+    return quotas[0]
+
+
+def test_the_real_quota_is_deployed_unless_the_file_says_another(account: Cluster, deployed: Shell) -> None:
+    # given
+    file = deployed.directory / "ringfence.toml"
+    before, asked = file.read_text(), {"ServiceCode": "vpc", "QuotaCode": "L-0EA8095F"}
+    account.lab.client("service-quotas", WEST).request_service_quota_increase(**asked, DesiredValue=80)
+    # when
+    ran = deployed.run("deploy", EAST, WEST, "--yes")
+    # then
+    assert f"{WEST}: RulesQuota is 80, the account's quota of rules in a security group" in ran.errors
+    assert [quota_of_stack(account, region) for region in (EAST, WEST)] == ["60", "80"]
+    assert file.read_text() == before
+    document = deployed.document("doctor", WEST)
+    assert [one["severity"] for one in document["findings"] if one["check"] in ("stack", "engine", "room")] == [
+        *("ok", "ok", "ok")
+    ]
+    assert deployed.document("status")["regions"][1]["security_groups"][0]["quota"] == 80
+    # and a call that is denied is said, and the default is deployed
+    account.lab.fault(WEST, "deny", "servicequotas")
+    denied = deployed.run("deploy", WEST, "--dry-run")
+    account.lab.heal()
+    assert f"{WEST}: the account's quota of rules in a security group could not be read (GetServiceQuota was" in (
+        denied.errors
+    )
+    assert "RulesQuota is the default, 60" in denied.errors
+    # and what the file says is deployed
+    edit(deployed, f'name = "{NAME}"', f'name = "{NAME}"\nrules_quota = 70')
+    assert "RulesQuota" not in deployed.run("deploy", WEST, "--yes").errors
+    assert quota_of_stack(account, WEST) == "70"
+
+
+def test_a_dashboard_of_a_region_is_part_of_its_stack_if_the_file_says_so(account: Cluster, deployed: Shell) -> None:
+    cloudwatch = account.regions[WEST].client("cloudwatch")
+    assert cloudwatch.list_dashboards()["DashboardEntries"] == []
+    edit(deployed, f'name = "{NAME}"', f'name = "{NAME}"\ndashboard = "region"')
+    assert deployed.run("deploy", WEST, "--yes").code == 0
+    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    assert entry["DashboardName"] == f"ringfence-{NAME}-{WEST}"
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"])
+    assert body["widgets"][0]["properties"]["alarms"][0].endswith(f":alarm:ringfence-{NAME}-errors")
 
 
 def test_ctrl_c_says_what_continues_and_the_same_command_shows_the_result(account: Cluster, deployed: Shell) -> None:

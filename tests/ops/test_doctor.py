@@ -12,7 +12,8 @@ from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity, worst
-from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.room import check_room
+from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import check_standing, check_versions
 from ringfence_ops.logs.audit_log import LoggedAction, LoggedChange, LoggedReconcile, LoggedRule
 from ringfence_ops.state.path import DeployedStack, Expected, Grant, Queue, ScalingGroup, Unread
@@ -59,7 +60,7 @@ def test_a_healthy_region_passes_every_check() -> None:
     assert worst(findings) is Severity.OK
     checks = ["stack", "engine", "engine's access", "events", "queue", "dead letters", "schedule", "true-ups", "table"]
     checks += ["hooks", "groups", "addresses", "rules", "rosters", "rows", "rivals", "clock", "your access"]
-    checks += ["announcements", "owners", "room"]
+    checks += ["alarms", "notification", "announcements", "owners", "room"]
     assert [finding.check for finding in findings] == checks
 
 
@@ -205,9 +206,9 @@ def test_room_counts_the_members_of_all_regions_on_every_port_and_all_other_rule
 def test_room_is_counted_separately_for_each_family() -> None:
     both = settings(address_kinds=frozenset({AddressKind.PUBLIC_IPV4, AddressKind.PRIVATE_IPV4, AddressKind.IPV6}))
     foreign = rule("sgr-9", Cidr("2001:db8::/64"))
-    messages = room(both, facts(security_groups=security_group(SELF, foreign)))
-    assert messages[0].startswith("sg-00000001 needs 9 of 60 IPv4 rules for 4 members")
-    assert messages[1].startswith("sg-00000001 needs 6 of 60 IPv6 rules for 4 members")
+    messages = room(both, facts(security_groups=security_group(SELF, foreign), rows=None))
+    assert messages[0].startswith("sg-00000001 needs 9 of 60 IPv4 rules for 4 members with up to 2 addresses each")
+    assert messages[1].startswith("sg-00000001 needs 6 of 60 IPv6 rules for 4 members,")
 
 
 def test_many_private_addresses_and_delegated_prefixes_are_findings_where_private_addresses_are_used() -> None:

@@ -76,7 +76,7 @@ def test_a_healthy_cluster_passes_and_a_broken_one_does_not(two_regions: Cluster
     assert ran.code == 2
     wrong = [finding for finding in ran.document()["findings"] if finding["severity"] != "ok"]
     assert [(finding["check"], finding["region"]) for finding in wrong] == [("events", EAST)]
-    assert "aws events enable-rule" in wrong[0]["mend"]
+    assert wrong[0]["mend"] == f"ringfence deploy {EAST}"
 
 
 def strip_label(cluster: Cluster) -> str:

@@ -11,7 +11,7 @@ from ringfence.core.configuration.settings import PrivateAddresses
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cluster.cluster_file import read
 from tests.end_to_end.clusters import EAST, WEST, Cluster
-from tests.ops.commands import COMMAND, Shell
+from tests.ops.commands import COMMAND, Shell, alarm_topic
 
 BOTH = ("--region", EAST, "--region", WEST)
 
@@ -82,6 +82,7 @@ def test_of_several_groups_at_least_one_must_be_named(two_regions: Cluster, oper
 
 
 def test_on_a_terminal_it_asks_for_the_rest(two_regions: Cluster, operator: Shell) -> None:
+    topic = alarm_topic(two_regions, EAST)
     with second_group(two_regions) as second:
         terminal = pexpect.spawn(
             COMMAND,
@@ -89,6 +90,7 @@ def test_on_a_terminal_it_asks_for_the_rest(two_regions: Cluster, operator: Shel
             cwd=str(operator.directory),
             env={**operator.environment, "TERM": "xterm", "NO_COLOR": "1"},
             encoding="utf-8",
+            dimensions=(40, 200),
             timeout=40,
         )
         terminal.expect("The cluster's name")
@@ -102,11 +104,38 @@ def test_on_a_terminal_it_asks_for_the_rest(two_regions: Cluster, operator: Shel
         terminal.sendline("7")
         terminal.expect("names none of them")
         terminal.sendline(number)
+        terminal.expect(f"The SNS topic in {EAST} that alarms notify")
+        terminal.expect(rf"(\d+)  {topic}")
+        number = str(terminal.match[1]) if isinstance(terminal.match, re.Match) else ""
+        for wrong, said in (
+            (alarm_topic(two_regions, WEST), f"topics of their own Region, {EAST}"),
+            (f"{topic}-2", "does not exist"),
+            ("operators", "must be the ARN of an SNS topic"),
+        ):
+            terminal.expect("Its number or its ARN")
+            terminal.sendline(wrong)
+            terminal.expect(said)
+        terminal.expect("Its number or its ARN")
+        terminal.sendline(number)
         terminal.expect("is written")
         terminal.expect(pexpect.EOF)
         terminal.close()
     assert terminal.exitstatus == 0
-    assert read(operator.directory / "ringfence.toml").of(Region(EAST)).auto_scaling_groups == (second,)
+    described = read(operator.directory / "ringfence.toml").of(Region(EAST))
+    assert described.auto_scaling_groups == (second,)
+    assert described.values["alarm_topic"] == topic
+
+
+def test_topics_are_named_by_option_where_there_is_no_terminal(two_regions: Cluster, operator: Shell) -> None:
+    topics = [alarm_topic(two_regions, region) for region in (WEST, EAST)]
+    named = [part for topic in topics for part in ("--alarm-topic", topic)]
+    document = operator.document("init", "--name", "demo", *BOTH, *named)
+    assert [region["alarm_topic"] for region in document["regions"]] == topics[::-1]
+    described = read(operator.directory / "ringfence.toml")
+    assert [described.of(Region(region)).values["alarm_topic"] for region in (WEST, EAST)] == topics
+    # and without one, alarms notify no one
+    document = operator.document("init", "--name", "demo", *BOTH, "--force")
+    assert [region["alarm_topic"] for region in document["regions"]] == [None, None]
 
 
 def test_ctrl_c_at_a_question_writes_nothing(operator: Shell) -> None:
@@ -147,6 +176,8 @@ def test_a_wrong_answer_is_answered_with_its_rule_and_asked_for_again(two_region
         terminal.expect("us-esat-1 is no Region that this account can use; did you mean us-")
         terminal.expect("Regions of the cluster")
         terminal.sendline(EAST)
+        terminal.expect("Its number or its ARN")
+        terminal.sendline("")
         terminal.expect("is written")
         terminal.expect(pexpect.EOF)
         terminal.close()
@@ -244,6 +275,16 @@ def test_no_security_group_is_taken_from_another_cluster(two_regions: Cluster, o
         ),
         (("--name", "demo", "--region", EAST, "--mode", "own"), 64, "--mode: must be one of observe, owned, mirror"),
         (("--name", "demo", "--region", EAST, "--ports", "9042"), 64, "--ports: "),
+        (
+            ("--name", "demo", "--region", EAST, "--alarm-topic", "arn:aws:sns:us-east-1:123456789012:no-such"),
+            64,
+            "no-such does not exist: aws sns create-topic --region us-east-1 --name no-such",
+        ),
+        (
+            ("--name", "demo", "--region", EAST, "--alarm-topic", "arn:aws:sns:us-west-2:123456789012:demo-alarms"),
+            64,
+            "is in no Region of the cluster",
+        ),
     ],
 )
 def test_an_error_is_one_line_and_nothing_is_written(

@@ -20,7 +20,8 @@ from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity
 from ringfence_ops.doctor.reading import Reader
-from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.room import check_room
+from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import check_standing
 from ringfence_ops.explain.evidence import Evidence
 from ringfence_ops.explain.explanation import ClusterMember, DepartedInstance, DoorVerdict, Explanation, Stranger

@@ -2,17 +2,22 @@
 
 import json
 import random
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
 from io import StringIO
 from typing import Any
 
+import click
 import cost_table
 import pytest
 from aws_lambda_powertools import Logger, Metrics
+from typer.main import get_command
 
 from ringfence.core.configuration.schedule import period
 from ringfence.runtime.telemetry import Telemetry
+from ringfence_ops.main import app
 from tests.stack.alarms import MINUTE, Alarm, Datum, State
 from tests.stack.rendered import rendered, source
 
@@ -261,9 +266,26 @@ def stats(properties: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"Metric": {name: properties[name] for name in ("Namespace", "MetricName", "Dimensions")}}]
 
 
+def test_the_text_of_each_alarm_says_which_command_to_run() -> None:
+    """An alarm's text has at most 1,024 characters. Source: CloudWatch API Reference, PutMetricAlarm."""
+    for id, properties in resources().items():
+        text = properties["AlarmDescription"]["Fn::Sub"]
+        assert len(text) <= 1000, id
+        said = re.findall(r"[Rr]un:? (ringfence [^.]+)\.", text.replace("${AWS::Region}", "us-east-1"))
+        assert said, id
+        for command in said:
+            arguments = shlex.split(command)[1:]
+            group: Any = get_command(app)
+            with click.Context(group) as context:
+                name, found, rest = group.resolve_command(context, arguments)
+                found.make_context(name, rest, parent=context)
+
+
 def test_the_costs_are_those_of_the_alarms_and_metrics_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     found = resources()
     on_occasion = {"AdmissionSeconds", "ReleaseSeconds"}
-    assert len(emitted(capsys) | on_occasion) == cost_table.METRICS
+    assert len(emitted(capsys) | on_occasion) == cost_table.METRICS <= 7
     assert cost_table.ALARMS == len(found) <= 8
     assert sum(len(stats(properties)) for properties in found.values()) == cost_table.ALARM_METRICS
+    (cloudwatch,) = [cost.dollars for cost in cost_table.costs(2, 100) if cost.part == "CloudWatch"]
+    assert cloudwatch <= 6

@@ -14,6 +14,7 @@ from ringfence.core.audit_events import (
     EventIgnored,
     HookCompleted,
     HookHeld,
+    MembersCounted,
     PauseSeen,
     Problem,
     QuotaUsed,
@@ -72,19 +73,25 @@ def answered(decision: Decision, reason: Reason) -> HookCompleted:
     return replace(ADMITTED, decision=decision, reason=reason)
 
 
-COUNTED = {
+METRICS = {"UnknownOwners", "UnservedMessages", "Errors", "StaleDoorSeconds", "QuotaUsedPercent"}
+"""What every reconcile emits as a metric."""
+
+FIELDS = {
     "RulesAdded",
     "RulesRemoved",
     "RulesHeld",
     "RulesRefused",
+    "RulesWanted",
+    "RulesUnwanted",
     "DriftHealed",
     "PeersUnreachable",
     "WaitingHooks",
     "StaleDoors",
-    "UnknownOwners",
-    "UnservedMessages",
-    "Errors",
+    "MembersWanted",
+    "MembersAdmitted",
+    "InstancesNotDescribed",
 }
+"""Counts in the line of the metrics that are no metrics."""
 
 
 @dataclass(slots=True)
@@ -347,9 +354,9 @@ def values(report: Report, name: str) -> list[float]:
 def test_a_reconcile_without_events_emits_zeros_so_that_alarms_can_end(reported: Reported) -> None:
     report = reported(seconds=0.25)
     emitted = metric_names(report)
-    assert emitted == COUNTED | {"ReconcileSeconds", "StaleDoorSeconds", "QuotaUsedPercent"}
-    assert all(values(report, name) == [0] for name in emitted - {"ReconcileSeconds"})
-    assert values(report, "ReconcileSeconds") == [0.25]
+    assert emitted == METRICS
+    assert all(values(report, name) == [0] for name in METRICS | FIELDS)
+    assert (report.metrics["ReconcileSeconds"], report.metrics["Succeeded"]) == (0.25, 1)
 
 
 def test_a_failed_reconcile_emits_no_zero_of_rules_that_it_may_not_have_seen(reported: Reported) -> None:
@@ -391,6 +398,7 @@ def test_metrics_have_the_cluster_as_their_dimension_in_ringfences_namespace(rep
         (QuotaUsed(EAST, GROUP, "ipv4", 45, 60), {"QuotaUsedPercent": 75}),
         (RegionFailed(WEST, at_home=False, error="no answer", owed=0), {"PeersUnreachable": 1}),
         (RegionFailed(EAST, at_home=True, error="no answer", owed=0), {}),
+        (MembersCounted(EAST, 5, 4), {"MembersWanted": 5, "MembersAdmitted": 4}),
         (HELD, {"WaitingHooks": 1}),
         (StaleDoor(WEST, I1, 301.0), {"StaleDoors": 1, "StaleDoorSeconds": 301}),
         (ADMITTED, {"AdmissionSeconds": 0.5}),
@@ -406,8 +414,8 @@ def test_each_audit_event_changes_its_own_metrics_and_no_others(
     reported: Reported, event: AuditEvent, metrics: dict[str, float]
 ) -> None:
     report = reported(event)
-    emitted = metric_names(report)
-    changed = {name: value for name in emitted - {"ReconcileSeconds"} for value in values(report, name) if value}
+    emitted = metric_names(report) | FIELDS
+    changed = {name: value for name in emitted for value in values(report, name) if value}
     assert changed == metrics
 
 
@@ -456,11 +464,12 @@ def test_a_zone_that_was_not_described_is_named_once_with_its_instances(reported
     assert (line["level"], line["zone"], line["instances"]) == ("WARNING", "us-east-1a", [I1, I2])
     assert report.summary["zones_not_described"] == ["unknown", "us-east-1a"]
     assert len(report.summary["problems"]) == 2
-    assert report.metrics["InstancesNotDescribed"] == [3]
+    assert report.metrics["InstancesNotDescribed"] == 3
 
 
 def test_a_failure_counts_as_an_error(reported: Reported) -> None:
-    assert values(reported(error=Permanent("why")), "Errors") == [1]
+    report = reported(error=Permanent("why"))
+    assert (values(report, "Errors"), report.metrics["Succeeded"]) == ([1], 0)
 
 
 # Bounds of what is logged.

@@ -54,6 +54,8 @@ _TRANSIENT = {
 _ABSENT = {
     "ResourceNotFoundException",  # DynamoDB, Lambda, EventBridge, EventBridge Scheduler, CloudWatch Logs
     "QueueDoesNotExist",
+    "NotFound",  # SNS
+    "ResourceNotFound",  # CloudWatch
     "AWS.SimpleQueueService.NonExistentQueue",
 }
 _ABSENT_BUCKET = {"404", "NoSuchBucket", "NotFound"}  # a HEAD request has no body, so its status is the code
@@ -120,6 +122,11 @@ def unknown_instances(error: ClientError) -> frozenset[str]:
 def is_absent(error: ClientError) -> bool:
     """Whether the table, function, rule, schedule, queue or log group that a call names does not exist."""
     return code_of(error) in _ABSENT
+
+
+def is_unknown_quota(error: ClientError) -> bool:
+    """Whether Service Quotas has no applied value of a quota."""
+    return code_of(error) == "NoSuchResourceException"
 
 
 def is_absent_stack(error: ClientError) -> bool:

@@ -119,6 +119,15 @@ class QuotaUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersCounted:
+    """How many members the groups of the home Region should admit, and how many of them all groups admit."""
+
+    region: Region
+    wanted: int
+    admitted: int
+
+
+@dataclass(frozen=True, slots=True)
 class RosterPublished:
     """A roster was written into the home table."""
 
@@ -249,6 +258,7 @@ AuditEvent = (
     | RuleRefused
     | RuleOwnerUnknown
     | QuotaUsed
+    | MembersCounted
     | RosterPublished
     | RowRejected
     | RegionFailed

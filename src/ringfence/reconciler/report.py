@@ -5,14 +5,15 @@ Knows nothing of how anything is done.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ringfence.core.audit_events import AuditEvent, Problem, RegionFailed, StaleDoor
+from ringfence.core.audit_events import AuditEvent, MembersCounted, Problem, RegionFailed, StaleDoor
 from ringfence.core.errors import Permanent, RingfenceError, Several
 from ringfence.core.events import TrueUp
 from ringfence.core.hook_decision import WaitingInstance
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import STATIC, Region
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.interfaces import Services
+from ringfence.reconciler.region_pass import scope_in
 from ringfence.reconciler.request import Request
 
 
@@ -79,10 +80,21 @@ def report(
         if result.problem is not None:
             pending = sum(region == other for other, _, _ in doors)
             services.audit(RegionFailed(region, region == home, str(result.problem), pending))
+    if (counted := _members(request, results[home])) is not None:
+        services.audit(counted)
     if (error := results[home].problem) is not None:
         problems.keep(error)
     _refuse_unknown_groups(request, problems)
     problems.raise_gravest()
+
+
+def _members(request: Request, home: RegionResult) -> MembersCounted | None:
+    """The members that the home Region's groups should admit; None where that is not known."""
+    if home.error is not None or home.rows is None:
+        return None
+    labels = scope_in(request.home, request.settings).desired(home.rows).values()
+    members = {(label.roster, label.instance) for label in labels if label.roster.asg != STATIC}
+    return MembersCounted(request.home, len(members), sum(home.admits(*member) for member in members))
 
 
 def _refuse_unknown_groups(request: Request, problems: Problems) -> None:

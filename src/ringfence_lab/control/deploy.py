@@ -3,6 +3,7 @@
 It knows AWS through boto3, and the project's two templates. It must not know the emulator.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ _POLL = {"Delay": 0.05, "MaxAttempts": 1200}
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The resources of a cluster in a Region. Queues are URLs, the security group is an id, the others are names."""
+    """The resources of a cluster in a Region. Queues are URLs, the security group is an id, the topic is an ARN, the
+    others are names. The queue of alarms subscribes to the topic."""
 
     stack: str
     auto_scaling_group: str
@@ -30,6 +32,8 @@ class Deployed:
     function: str
     queue: str
     dead_letter_queue: str
+    alarm_topic: str
+    alarm_queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class LabDeployment:
     def deploy_stack(self, region: str, prerequisites: Mapping[str, str]) -> Deployed:
         """Deploys the Ringfence stack for these groups. Raises LabError with CloudFormation's reason."""
         stack = f"ringfence-{self.cluster}"
+        topic, queue = self.make_alarm_topic(region)
         outputs = self._create(
             region,
             stack,
@@ -67,6 +72,7 @@ class LabDeployment:
                 "Regions": ",".join(self.regions),
                 "AutoScalingGroups": prerequisites["AutoScalingGroup"],
                 "SecurityGroups": prerequisites["SecurityGroup"],
+                "AlarmTopic": topic,
                 **self.parameters,
             },
         )
@@ -78,7 +84,21 @@ class LabDeployment:
             function=outputs["Function"],
             queue=outputs["Queue"],
             dead_letter_queue=outputs["DeadLetterQueue"],
+            alarm_topic=topic,
+            alarm_queue=queue,
         )
+
+    def make_alarm_topic(self, region: str) -> tuple[str, str]:
+        """A topic that the Region's alarms notify, and a queue that subscribes to it: its ARN, and the queue's URL."""
+        sns, sqs, name = self.client_of("sns", region), self.client_of("sqs", region), f"{self.cluster}-alarms"
+        topic: str = sns.create_topic(Name=name)["TopicArn"]
+        queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": arn}]}
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, queue
 
     def _packaged(self, region: str) -> str:
         """The template with its code in S3, as `sam package` writes it."""

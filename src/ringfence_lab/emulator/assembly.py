@@ -17,6 +17,7 @@ from ringfence_lab.emulator.aws.timers import Timers
 from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.front import Front
 from ringfence_lab.emulator.ministack import (
+    alarm_actions,
     alarms,
     cloudformation,
     cloudtrail,
@@ -25,6 +26,8 @@ from ringfence_lab.emulator.ministack import (
     identity,
     leading_keys,
     policy_simulator,
+    service_quotas,
+    subscriptions,
 )
 from ringfence_lab.emulator.moto_services import SERVICES, MotoServices
 
@@ -54,7 +57,9 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     faults = Faults()
     cloudformation.install(moto, faults)
     alarms.install()
-    installation.install(
+    alarm_actions.install()
+    subscriptions.install()
+    quota = installation.install(
         Environment(
             send_event=event_bus.send,
             call_later=Timers().call_later,
@@ -62,6 +67,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
             failing_zones=faults.failing_zones,
         )
     )
+    service_quotas.install(quota)
     return Front(app.app, identity.caller, faults)
 
 

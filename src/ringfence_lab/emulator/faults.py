@@ -23,6 +23,8 @@ _PROTOCOLS = {
     "monitoring": "json",
     "s3": "rest-xml",
     "scheduler": "json",
+    "servicequotas": "json",
+    "sns": "query",
     "sqs": "json",
     "ssm": "json",
     "sts": "query",

@@ -7,7 +7,7 @@ Knows no AWS.
 import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,30 @@ class RegionOfCluster:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster. `values` are the settings that all Regions share, by name, the name of the cluster apart."""
+    """A cluster. `values` are the settings that all Regions share, by name, the name of the cluster apart.
+
+    `given` are the names of those that the file says. `quotas` are the account's quotas of rules, as they were read:
+    they hold in place of the default, but not of what the file says.
+    """
 
     name: str
     regions: tuple[RegionOfCluster, ...]
     values: Mapping[str, Any] = field(default_factory=lambda: shared_defaults(TABLE))
+    given: frozenset[str] = field(default=frozenset(), compare=False)
+    quotas: Mapping[Region, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def says_quota(self) -> bool:
+        """Whether the file says the quota of rules."""
+        return "rules_quota" in self.given
+
+    def knows_quota(self, region: Region) -> bool:
+        """Whether the quota of rules in the Region is what the file says or what was read, and no default."""
+        return self.says_quota or region in self.quotas
+
+    def with_quotas(self, quotas: Mapping[Region, int]) -> "Cluster":
+        """The cluster with the account's quotas of rules in these Regions."""
+        return replace(self, quotas=quotas)
 
     @property
     def region_names(self) -> tuple[Region, ...]:
@@ -83,8 +102,10 @@ class Cluster:
     def values_of(self, region: Region) -> Mapping[str, Any]:
         """The value of every setting in one Region, by name, and the Region itself as `region`."""
         own = self.of(region)
+        measured = {} if self.says_quota or region not in self.quotas else {"rules_quota": self.quotas[region]}
         return {
             **self.values,
+            **measured,
             **own.values,
             "cluster": self.name,
             "region": region,
@@ -183,13 +204,14 @@ class _Reader:
         """The cluster. With mistakes, some of its values are None."""
         self.regions = frozenset(found["regions"]) if isinstance(found.get("regions"), dict) else frozenset()
         rows = [setting for setting in self.table if setting.scope is Scope.CLUSTER and setting.path]
-        values = {**shared_defaults(self.table), **self._values(found, rows, (), ["regions"])}
+        given = self._values(found, rows, (), ["regions"])
+        values = {**shared_defaults(self.table), **given}
         for key in ("name", "regions"):
             if key not in found:
                 self.mistakes.append((0, f"{key} is missing"))
         regions = self._regions(found["regions"]) if "regions" in found else ()
         name = values.pop("cluster", "")
-        cluster = Cluster(name, regions, values)
+        cluster = Cluster(name, regions, values, frozenset(given))
         for member in regions:
             self._relations(cluster, member.region)
         return cluster

@@ -24,6 +24,7 @@ from ringfence_ops.cloudformation.limits import EVENT_PATTERN
 from ringfence_ops.cloudformation.plan_file import hold_to, plan_named, write_plan
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.cluster.quota_notes import quota_notes
 from ringfence_ops.documents.deploy import (
     CodeChangeItem,
     DeployDocument,
@@ -86,7 +87,7 @@ def deploy(
     """
     run, output = command_run(context), Output(as_json=as_json)
     saved = plan_named(regions or (), out, dry_run=dry_run)
-    cluster = run.cluster()
+    cluster = run.measured(run.cluster())
     named = list(saved.stacks) if saved is not None else regions or cluster.region_names
     chosen = [cluster.of(Region(region)).region for region in named]
     deployer = Deployer(
@@ -102,6 +103,8 @@ def deploy(
         {region: answer for region, answer in answers.items() if isinstance(answer, ChangeSet)},
         {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)},
     )
+    for line in quota_notes(cluster, run.unread_quotas, chosen):
+        output.say(Text(line, style="dim"))
     if note := deployer.python_mismatch():
         output.say(Text(note, style="dim"))
     hold_to(saved, deployer, report.change_sets)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,15 +12,18 @@ from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import CommandRun, command_run
-from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
+from ringfence_ops.doctor.alarm_test import CHECK, PATIENCE, AlarmTest
+from ringfence_ops.doctor.alarms import check_alarms
 from ringfence_ops.doctor.facts import RegionFacts
-from ringfence_ops.doctor.finding import Finding, Severity, of_reason, worst
+from ringfence_ops.doctor.finding import Finding, Severity, of_reason, problem, worst
 from ringfence_ops.doctor.reading import SERVICES, Reader
+from ringfence_ops.doctor.room import check_room
 from ringfence_ops.doctor.rows import check_rows
-from ringfence_ops.doctor.security_groups import check_groups, check_room
+from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import check_standing, check_versions
 from ringfence_ops.documents.doctor import DoctorDocument, FindingItem
 from ringfence_ops.plurals import counted
@@ -32,6 +36,7 @@ _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Seve
 EXAMPLES = """\b
 Examples:
   ringfence doctor
+  ringfence doctor --test-alarm us-east-1
   ringfence doctor --json | jq '.findings[] | select(.severity != "ok")'
 """
 
@@ -39,19 +44,58 @@ TIMEOUT = 10.0
 """Seconds that reading a Region may take: some forty concurrent calls, each of which gives up in half of that."""
 
 
-def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    *,
+    regions: Regions = None,
+    test_alarm: Annotated[
+        bool, typer.Option("--test-alarm", help="Check nothing else: let one alarm of each Region ring, and end it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Checks the deployment end to end, and says how to fix what is wrong.
 
-    Checks stacks, engines, hooks, events, queues, schedules, tables and their rows, permissions, clocks, security
-    groups, rules of unknown owner, room for growth, and other tools that change the rules. Changes nothing: permissions
-    are tested by dry runs and with IAM's policy simulator.
+    Checks stacks, engines, hooks, events, queues, schedules, tables and their rows, alarms and whom they notify,
+    permissions, clocks, security groups, rules of unknown owner, room for growth at the account's real quotas, and
+    other tools that change the rules. Changes nothing: permissions are tested by dry runs and with IAM's policy
+    simulator. With Regions, shows only what concerns these.
+
+    --test-alarm sets one alarm of each Region to ALARM and back, and says whom its topic notified.
 
     Exit code 0 if nothing is wrong, 2 if something is, 1 if a Region does not answer.
     """
     run = command_run(context)
-    findings, unreachable = check(run, run.cluster())
+    cluster = run.cluster()
+    chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
+    if test_alarm:
+        findings, unreachable = send_test_alarms(run, cluster, chosen)
+    else:
+        findings, unreachable = check(run, cluster)
+        findings = [finding for finding in findings if finding.region is None or finding.region in chosen]
+        unreachable = {region: reason for region, reason in unreachable.items() if region in chosen}
     Output(as_json=as_json).show(document(findings, unreachable), DoctorReport(findings))
     raise typer.Exit(1 if unreachable else 0 if worst(findings) is Severity.OK else 2)
+
+
+def send_test_alarms(
+    run: CommandRun, cluster: Cluster, regions: Sequence[Region]
+) -> tuple[list[Finding], dict[Region, str]]:
+    """What became of a test alarm in each of these Regions; and the Regions that did not answer."""
+    run.aws.prepare(("cloudwatch", "sns"), regions[0])
+
+    def send(region: Region) -> list[Finding]:
+        return AlarmTest(run.aws.client, region, cluster.name).run()
+
+    findings: list[Finding] = []
+    unreachable: dict[Region, str] = {}
+    for region, answer in run.aws.each_region(regions, send, PATIENCE + TIMEOUT).items():
+        if isinstance(answer, Unreachable):
+            unreachable[region] = answer.reason
+            fix = f"aws cloudwatch describe-alarms --region {region} --state-value ALARM shows whether it still rings"
+            findings.append(problem(CHECK, region, f"the test did not end: {answer.reason}", fix))
+        else:
+            findings += answer
+    return findings, unreachable
 
 
 def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region, str]]:
@@ -59,7 +103,7 @@ def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region
     expected = run.expected(cluster)
     run.aws.prepare(SERVICES, next(iter(expected)))
     sight = take_sight(run.aws, expected)
-    stand = standings(sight)
+    expected, stand = sight.expected, standings(sight)
 
     def read(region: Region) -> RegionFacts:
         return Reader(run.aws.client, expected[region], sight.paths[region]).facts()
@@ -73,6 +117,7 @@ def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region
         if region in facts:
             findings += check_standing(facts[region], expected[region], stand[region])
             findings += [*check_groups(facts[region], expected[region]), *check_access(facts[region], expected[region])]
+            findings += check_alarms(facts[region], expected[region])
             findings += [finding for finding in others if finding.region == region]
         else:
             findings += [of_reason(region, reason) for reason in stand[region].reasons]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 import typer
@@ -12,6 +13,7 @@ from ringfence.core.configuration.setting_table import TABLE
 from ringfence.core.configuration.settings import PrivateAddresses
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.cli.alarm_topics import AlarmTopics
 from ringfence_ops.cli.cluster_choice import Choice
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.questions import asked, given, of_setting
@@ -30,6 +32,7 @@ EXAMPLES = """\b
 Examples:
   ringfence init                                              # asks
   ringfence init --name prod --region us-east-1 --region eu-west-1
+  ringfence init --name prod --region us-east-1 --alarm-topic "$TOPIC_ARN"
   ringfence init --name prod --region us-east-1 --auto-scaling-group cassandra-a --auto-scaling-group cassandra-b
 """
 
@@ -44,6 +47,10 @@ def init(
     ] = None,
     security_group: Annotated[
         list[str] | None, typer.Option(help="A security group for Ringfence to manage. Can be repeated.")
+    ] = None,
+    alarm_topic: Annotated[
+        list[str] | None,
+        typer.Option(help="The ARN of an SNS topic that the alarms of its Region notify. One for each Region."),
     ] = None,
     ports: Annotated[str, typer.Option(help="auto, or a list such as tcp/7000-7001,tcp/9042.")] = "auto",
     mode: Annotated[str, typer.Option(help="owned, mirror or observe.")] = "owned",
@@ -72,6 +79,8 @@ def init(
     regions = _regions(run.aws, region, asks=asks)
     choice = Choice(run.aws, name, auto_scaling_group or [], _existing(run.aws, regions, ids), asks=asks)
     chosen = choice.of(_found(run.aws, regions, auto_scaling_group or ()))
+    for own, topic in AlarmTopics(run.aws, alarm_topic or (), asks=asks).of(regions).items():
+        chosen[own] = replace(chosen[own], values={**chosen[own].values, "alarm_topic": topic})
     values = {**shared, **({"address_kinds": choice.kinds} if choice.kinds else {})}
     cluster = Cluster(name, tuple(chosen.values()), values)
     text = cluster_text.written(cluster)
@@ -165,7 +174,12 @@ def document(path: str, cluster: Cluster) -> InitDocument:
         name=cluster.name,
         address_kinds=sorted(kind.value for kind in cluster.address_kinds),
         regions=[
-            ClusterRegionItem(region.region, list(region.auto_scaling_groups), list(region.security_groups))
+            ClusterRegionItem(
+                region.region,
+                list(region.auto_scaling_groups),
+                list(region.security_groups),
+                region.values["alarm_topic"] or None,
+            )
             for region in cluster.regions
         ],
     )

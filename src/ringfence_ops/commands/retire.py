@@ -75,7 +75,7 @@ def retire(
     Exit code 0 if the Region has left, 2 if it was shown and not done, 1 if something failed.
     """
     run, output = command_run(context), Output(as_json=as_json)
-    cluster = run.cluster()
+    cluster = run.measured(run.cluster())
     retired = cluster.of(Region(region)).region
     file = None if leave_stack else history_file(cluster.name, save_history, unsaved=no_save_history)
     rest, text, shorter = _without(run, cluster, retired)
@@ -257,7 +257,7 @@ def _carry_out(run: CommandRun, output: Output, retirement: Retirement) -> None:
     try:
         with progress as on_event:
             if not retirement.leaves_stack:
-                whole = replace(deployer, cluster=run.cluster())
+                whole = replace(deployer, cluster=run.measured(run.cluster()))
                 if not retirement.record(whole.destroy([retired], on_event)):
                     return
                 if not retirement.record(run.aws.each_region([retired], whole.remove_rules, RULES_TIMEOUT)):

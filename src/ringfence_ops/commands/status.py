@@ -22,6 +22,7 @@ from ringfence_ops.commands.history import cause
 from ringfence_ops.commands.plan import change_item, in_words
 from ringfence_ops.documents.plan import reason_items
 from ringfence_ops.documents.status import (
+    AlarmItem,
     BadRowItem,
     ReconcileItem,
     RegionItem,
@@ -35,6 +36,7 @@ from ringfence_ops.documents.status import (
 from ringfence_ops.errors import WrongUsage
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.plurals import counted
+from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.sight import take_sight
@@ -201,6 +203,12 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     if region.drift:
         yield "drift", in_words(region.drift)
     yield from _unknown_owners(region, now)
+    alarms = region.engine.alarms
+    for alarm in alarms.ringing:
+        line = f"{alarm.name} rings, {times.age(now - alarm.since)}: {alarm.reason}"
+        yield "alarm", Text(line, style="red").line(alarm.description, "dim")
+    if alarms.unread is not None:
+        yield "alarms", Text(f"not known whether one rings: {alarms.unread}", style="yellow")
     if region.engine.queued:
         yield "queue", Text(counted(region.engine.queued, "message"))
 
@@ -288,10 +296,17 @@ def _region_item(region: RegionState, standing: Standing) -> RegionItem:
         drift=[change_item(change) for change in region.drift],
         queued=region.engine.queued,
         dead_letters=region.engine.dead_letters,
+        alarms=_alarm_items(region.engine.alarms),
         last_reconcile=None
         if reconcile is None
         else ReconcileItem(times.timestamp(reconcile.at), list(reconcile.causes), reconcile.failure),
     )
+
+
+def _alarm_items(alarms: AlarmsSeen) -> list[AlarmItem] | None:
+    if alarms.unread is not None:
+        return None
+    return [AlarmItem(alarm.name, times.timestamp(alarm.since), alarm.reason) for alarm in alarms.ringing]
 
 
 def _unknown_owner_item(unowned: UnownedRule) -> UnknownOwnerItem:

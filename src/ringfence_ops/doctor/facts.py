@@ -53,9 +53,26 @@ class TableContent:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaFacts:
+    """The account's quotas: rules in a security group, and security groups of a network interface. None if they were
+    not read."""
+
+    rules: int | Unread | None = None
+    groups: int | Unread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """An SNS topic: its confirmed subscriptions, and those that wait for confirmation, as `protocol endpoint`."""
+
+    confirmed: tuple[str, ...]
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RegionFacts:
     """All that was read of a Region at `at` (epoch seconds). `changes` are the changes of rules of the last day, by the
-    engine's log."""
+    engine's log. `topic` is the one that the cluster file names for the alarms, None if there is none."""
 
     region: Region
     at: float
@@ -64,3 +81,5 @@ class RegionFacts:
     changes: tuple[LoggedChange, ...] | Unread | None
     access: AccessFacts = field(default_factory=AccessFacts)
     content: TableContent = field(default_factory=TableContent)
+    topic: Topic | Unread | None = None
+    quotas: QuotaFacts = field(default_factory=QuotaFacts)

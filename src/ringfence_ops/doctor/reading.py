@@ -23,7 +23,10 @@ from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Instance
 from ringfence.core.rule_count import prefix_lists_of
-from ringfence_ops.doctor.facts import AccessFacts, GroupFacts, RegionFacts, SecurityGroup, TableContent
+from ringfence_ops.aws.quotas import GROUPS, RULES, read_quota
+from ringfence_ops.doctor.alarm_reading import read_topic
+from ringfence_ops.doctor.alarms import topic_of
+from ringfence_ops.doctor.facts import AccessFacts, GroupFacts, QuotaFacts, RegionFacts, SecurityGroup, TableContent
 from ringfence_ops.logs.audit_log import AuditLog, LoggedChange, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.state.path import Expected, Grant, PathFacts
@@ -31,7 +34,7 @@ from ringfence_ops.state.path_reading import part
 from ringfence_ops.state.region_snapshot import observe
 from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
-SERVICES = ("ec2", "autoscaling", "cloudtrail", "dynamodb", "logs", "sts")
+SERVICES = ("ec2", "autoscaling", "cloudtrail", "dynamodb", "logs", "service-quotas", "sns", "sts")
 """The services that `Reader` calls."""
 
 CHANGES_BACK = 24 * 3600
@@ -51,13 +54,15 @@ class Reader:
 
     def facts(self) -> RegionFacts:
         """The facts. An error of AWS is not raised: it is part of the facts, as Unread."""
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(12) as pool:
 
             def start(read: Callable[[], object]) -> Future[Any]:
                 return pool.submit(part, read)
 
             rows, security_groups, instances = start(self._rows), start(self._security_groups), start(self._instances)
             changes, skew, own_grants = start(self._changes), start(self._skew), start(self._own_grants)
+            topic = start(lambda: read_topic(self.client_of, topic_of(self.expected)))
+            rules, groups = (start(partial(read_quota, self.client_of, self.region, code)) for code in (RULES, GROUPS))
             unowned = start(lambda: self._unowned(rows.result(), security_groups.result()))
         return RegionFacts(
             self.region,
@@ -67,6 +72,8 @@ class Reader:
             changes.result(),
             AccessFacts(skew.result(), own_grants.result()),
             TableContent(rows.result(), unowned.result() or ()),
+            topic.result(),
+            QuotaFacts(rules.result(), groups.result()),
         )
 
     @property

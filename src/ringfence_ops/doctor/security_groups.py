@@ -3,24 +3,19 @@
 Pure.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from ringfence.core.configuration.settings import PrivateAddresses, Settings
 from ringfence.core.membership.addresses import ADDRESSES_LIMIT, admitted_of, delegated_prefixes
-from ringfence.core.model.addresses import AddressKind, is_ipv6
+from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Instance
-from ringfence.core.plan import managed_ports
-from ringfence.core.rule_count import count_rules
 from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.logs.audit_log import LoggedAction
 from ringfence_ops.plurals import counted
-from ringfence_ops.state.path import Expected, ScalingGroup, Unread
-from ringfence_ops.state.rule_reasons import QUOTA
+from ringfence_ops.state.path import Expected, Unread
 
 PUT_BACK = 3
 """How many times a rule is put back within a day before another tool is suspected."""
@@ -28,32 +23,11 @@ PUT_BACK = 3
 MANY_PRIVATE_ADDRESSES = 8
 """Private addresses of an instance that are hardly all meant: nodes of container clusters have as many."""
 
-MARGIN = 0.1
-"""The share of its maximum by which a group may exceed it while it replaces instances: by at least one instance.
-
-Source: Amazon EC2 Auto Scaling User Guide, "Auto Scaling benefits for application architecture", rebalancing."""
-
 
 def check_groups(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     """All checks of one Region's groups and instances."""
     yield from _addresses(facts, expected)
     yield _rivals(facts, expected)
-
-
-def check_room(facts: Sequence[RegionFacts], expected: Sequence[Expected]) -> Iterator[Finding]:
-    """Whether each security group has room for every Auto Scaling group of every Region at its maximum, and for a
-    rolling replacement."""
-    known = {
-        region.region: region.path.scaling_groups for region in facts if isinstance(region.path.scaling_groups, Mapping)
-    }
-    scaling_groups = [group for groups in known.values() for group in groups.values()]
-    unknown = sorted({region.region for region in expected} - known.keys())
-    by_region = {region.region: region for region in expected}
-    for region in facts:
-        if isinstance(region.groups.security_groups, Unread):
-            continue
-        for group in region.groups.security_groups.values():
-            yield from _room(group, by_region[region.region], scaling_groups, unknown)
 
 
 def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
@@ -121,47 +95,3 @@ def _terraform_groups(groups: Iterable[SecurityGroup]) -> str:
         group.id for group in groups if any("terraform" in text.lower() for tag in group.tags.items() for text in tag)
     ]
     return ", ".join(named)
-
-
-def _room(
-    group: SecurityGroup, expected: Expected, scaling_groups: Sequence[ScalingGroup], unknown: Sequence[Region]
-) -> Iterator[Finding]:
-    settings, region = expected.settings, expected.region
-    ports = managed_ports(settings.ports, group.id, group.rules)
-    maximum = sum(scaling_group.maximum for scaling_group in scaling_groups)
-    margin = sum(
-        max(1, math.ceil(scaling_group.maximum * MARGIN)) for scaling_group in scaling_groups if scaling_group.maximum
-    )
-    for family in ("IPv4", "IPv6"):
-        per_member = _rules_per_member(settings, ports, family)
-        if not per_member:
-            continue
-        others = _other_rules(settings, group, ports, family)
-        full, rolling = maximum * per_member + others, (maximum + margin) * per_member + others
-        figures = f"{group.id} needs {full} of {settings.rules_quota} {family} rules for {counted(maximum, 'member')}"
-        replacing = f"{rolling} while {margin} more replace others"
-        figures += f", {' and '.join(unknown)} not counted" if unknown else ""
-        fix = f"raise the quota {QUOTA} and RulesQuota, or open fewer port ranges"
-        if full > settings.rules_quota:
-            yield problem("room", region, f"{figures} at all groups' MaxSize", fix)
-        elif rolling > settings.rules_quota:
-            yield warning("room", region, f"{figures} at all groups' MaxSize, {replacing}", fix)
-        else:
-            yield ok("room", region, f"{figures}, {replacing}")
-
-
-def _rules_per_member(settings: Settings, ports: Sequence[PortRange], family: str) -> int:
-    """The number of rules of the address family that a member needs."""
-    is_v6 = family == "IPv6"
-    kinds = [kind for kind in settings.address_kinds if (kind is AddressKind.IPV6) is is_v6]
-    ranges = [range_ for range_ in ports if range_.protocol != ("icmp" if is_v6 else "icmpv6")]
-    return len(kinds) * len(ranges)
-
-
-def _other_rules(settings: Settings, group: SecurityGroup, ports: Sequence[PortRange], family: str) -> int:
-    """The number of rules of the address family that are not members', as the quota counts them."""
-    is_v6 = family == "IPv6"
-    foreign = (rule for rule in group.rules if rule.label(settings.cluster) is None)
-    count = count_rules(foreign, group.prefix_lists)
-    static = [cidr for cidr in settings.static_members if is_ipv6(cidr) is is_v6]
-    return (count.ipv6 if is_v6 else count.ipv4) + len(static) * len(ports)

@@ -15,6 +15,8 @@ class ClusterRegionItem:
     """The Auto Scaling groups whose instances are members."""
     security_groups: Sequence[str]
     """The ids of the security groups that Ringfence manages."""
+    alarm_topic: str | None
+    """The ARN of the SNS topic that its alarms notify; null for none."""
 
 
 @dataclass(frozen=True, slots=True)

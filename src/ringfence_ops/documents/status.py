@@ -98,6 +98,18 @@ class BadRowItem:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmItem:
+    """An alarm that rings."""
+
+    name: str
+    """The alarm's name."""
+    since: str
+    """Since when it rings, in UTC."""
+    reason: str
+    """The reason that CloudWatch gives."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReconcileItem:
     """A reconcile that ended."""
 
@@ -151,6 +163,8 @@ class RegionItem:
     """The approximate number of messages in its queue; null if there is no queue."""
     dead_letters: int | None
     """The approximate number of messages in its dead-letter queue; null if there is no queue."""
+    alarms: Sequence[AlarmItem] | None
+    """Its alarms that ring; null if they could not be read."""
     last_reconcile: ReconcileItem | None
     """The engine's last reconcile; null if its log has none."""
 

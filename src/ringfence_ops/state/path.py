@@ -11,14 +11,20 @@ from ringfence.core.configuration.schedule import period
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.alarms import Alarm
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the cluster file says about a Region: the engine's settings and the template's parameters."""
+    """What the cluster file says about a Region: the engine's settings and the template's parameters.
+
+    `knows_quota` is false if the quota of rules is only the default, because neither the file nor Service Quotas says
+    it.
+    """
 
     settings: Settings
     parameters: Mapping[str, str]
+    knows_quota: bool = True
 
     @property
     def region(self) -> Region:
@@ -160,7 +166,8 @@ class Hook:
 @dataclass(frozen=True, slots=True)
 class ScalingGroup:
     """An Auto Scaling group with its instances' lifecycle states. `retains` says that its instance lifecycle policy
-    keeps instances whose termination is abandoned."""
+    keeps instances whose termination is abandoned. `surplus_percent` is the percentage by which it may exceed its size
+    while it replaces instances."""
 
     name: str
     maximum: int
@@ -168,6 +175,7 @@ class ScalingGroup:
     hooks: tuple[Hook, ...]
     retains: bool = False
     suspended: tuple[str, ...] = ()
+    surplus_percent: int = 0
 
 
 class Grant(StrEnum):
@@ -198,8 +206,8 @@ Tags = Mapping[str, str]
 class PathFacts:
     """All that was read of the path of a Region.
 
-    `engine_grants` are those of the function's role, by action and Region. `reconciles` are the last, oldest first;
-    None if there is no log.
+    `alarms` are the cluster's alarms that exist. `engine_grants` are those of the function's role, by action and
+    Region. `reconciles` are the last, oldest first; None if there is no log.
     """
 
     resources: StackFacts
@@ -207,6 +215,7 @@ class PathFacts:
     tags: Mapping[SecurityGroupId, Tags] | Unread
     reconciles: tuple[LoggedReconcile, ...] | Unread | None
     engine_grants: Mapping[tuple[str, Region], Grant] | Unread = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] | Unread | None = None
 
     @property
     def unreachable(self) -> str | None:

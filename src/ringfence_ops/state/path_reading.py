@@ -18,6 +18,7 @@ from ringfence.core.errors import NotDeployed
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence_ops.aws.errors import in_one_line
 from ringfence_ops.logs.audit_log import AuditLog, LoggedReconcile, log_group
+from ringfence_ops.state.alarms import read_alarms
 from ringfence_ops.state.grants import Grants, KnownGrants, Simulation
 from ringfence_ops.state.path import (
     DeployedStack,
@@ -36,10 +37,14 @@ from ringfence_ops.state.path import (
     Target,
     Unread,
 )
+from ringfence_ops.state.surplus import surplus_percent
 
 T = TypeVar("T")
 
-SERVICES = ("autoscaling", "cloudformation", "dynamodb", "ec2", "events", "iam", "lambda", "logs", "scheduler", "sqs")
+SERVICES = (
+    *("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "events", "iam", "lambda", "logs"),
+    *("scheduler", "sqs"),
+)
 """The services that `PathReader` calls."""
 
 LOOK_BACK = 1200
@@ -84,6 +89,7 @@ class PathReader:
             "scaling_groups": self._scaling_groups,
             "tags": self._tags,
             "reconciles": self._reconciles,
+            "alarms": lambda: read_alarms(self.client_of, self.region, self.expected.settings.cluster),
         }
         with ThreadPoolExecutor(16) as pool:
             function = pool.submit(part, self._function)
@@ -92,7 +98,7 @@ class PathReader:
             role = deployed.role if isinstance(deployed, Function) else ""
             grants = pool.submit(part, lambda: self._grants(role)) if role else None
             read: dict[str, Any] = {name: future.result() for name, future in started.items()}
-        path = {name: read.pop(name) for name in ("scaling_groups", "tags", "reconciles")}
+        path = {name: read.pop(name) for name in ("scaling_groups", "tags", "reconciles", "alarms")}
         return PathFacts(
             StackFacts(function=deployed, **read),
             **path,
@@ -223,7 +229,8 @@ class PathReader:
             }
             triggers = group.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
             retains = triggers.get("TerminateHookAbandon") == "retain"
-            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains)
+            surplus = surplus_percent(autoscaling, group)
+            found[name] = ScalingGroup(name, group["MaxSize"], instances, hooks, retains, surplus_percent=surplus)
         return found
 
     def _tags(self) -> Mapping[SecurityGroupId, Tags]:

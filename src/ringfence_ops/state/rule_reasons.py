@@ -103,8 +103,8 @@ class _Rules:
                 parts.append(f"{counted(len(rest), 'member')} not admitted")
             why = f"{group} is full: {used(self.seen, group)} of {self.settings.rules_quota}, {', '.join(parts)}"
             fix = (
-                f"ask for a larger quota {QUOTA}, write it into the cluster file as rules_quota,"
-                f" then {self.expected.deploy}"
+                f"ask for a larger quota {QUOTA}: ringfence doctor {self.region} has the command; when it is granted,"
+                f" {self.expected.deploy}"
             )
             yield Reason(State.LACKING, "room", why, fix)
 

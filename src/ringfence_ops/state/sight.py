@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.grants import KnownGrants
-from ringfence_ops.state.path import Expected, PathFacts, Queue, StackFacts, Table, Unread
+from ringfence_ops.state.path import DeployedStack, Expected, PathFacts, Queue, StackFacts, Table, Unread
 from ringfence_ops.state.path_reading import SERVICES, PathReader
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot, take_snapshot
 
@@ -56,7 +57,19 @@ def take_sight(aws: Aws, expected: Mapping[Region, Expected], known_grants: Know
         for region, answer in answers.result().items()
     }
     engines = {region: engine_status(paths[region]) for region in snapshot.regions}
-    return Sight(replace(snapshot, engines=engines), expected, paths)
+    believed = {region: one if one.knows_quota else as_deployed(one, paths[region]) for region, one in expected.items()}
+    return Sight(replace(snapshot, engines=engines), believed, paths)
+
+
+def as_deployed(expected: Expected, path: PathFacts) -> Expected:
+    """What is expected of a Region whose quota neither the cluster file nor Service Quotas tells: the quota that its
+    stack was deployed with."""
+    stack = path.resources.stack
+    quota = stack.parameters.get("RulesQuota", "") if isinstance(stack, DeployedStack) else ""
+    if not quota.isdecimal():
+        return expected
+    parameters = {**expected.parameters, "RulesQuota": quota}
+    return replace(expected, settings=replace(expected.settings, rules_quota=int(quota)), parameters=parameters)
 
 
 def unread_path(reason: str) -> PathFacts:
@@ -74,4 +87,5 @@ def engine_status(path: PathFacts) -> EngineStatus:
         queue.messages if isinstance(queue, Queue) else None,
         dead.messages if isinstance(dead, Queue) else None,
         reconciles[-1] if reconciles else None,
+        AlarmsSeen(unread=path.alarms.reason) if isinstance(path.alarms, Unread) else AlarmsSeen(path.alarms or ()),
     )

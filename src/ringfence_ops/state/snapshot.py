@@ -7,7 +7,7 @@ no terminal.
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,7 @@ from ringfence.core.model.identifiers import Region, RuleId
 from ringfence.core.model.rules import Rule
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.logs.audit_log import AuditLog, LoggedReconcile, log_group
+from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.changes import Change, changes
 from ringfence_ops.state.dry_run import DryRunResult, dry_run
 from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
@@ -41,6 +42,7 @@ class EngineStatus:
     queued: int | None
     dead_letters: int | None
     last_reconcile: LoggedReconcile | None
+    alarms: AlarmsSeen = field(default_factory=AlarmsSeen)
 
 
 @dataclass(frozen=True, slots=True)

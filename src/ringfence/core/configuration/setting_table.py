@@ -278,8 +278,8 @@ TABLE: Table = (
         section=Section.SAFETY,
         label="Quota of inbound rules for a security group",
         description=(
-            "The account's quota of inbound rules for a security group and an address family. The quota alarm rings at"
-            " 90 percent of it."
+            "The account's quota of inbound rules for a security group and an address family. ringfence deploy reads it"
+            " from Service Quotas, unless the cluster file says it. The quota alarm rings at 90 percent of it."
         ),
         default=60,
     ),
@@ -329,6 +329,18 @@ TABLE: Table = (
         label="Age of a stale door that alarms",
         description="The alarm rings when a rule is still in place this long after its member left.",
         default=60,
+        use=Use.STACK,
+    ),
+    Setting(
+        name="dashboard",
+        type=Text(allowed=("none", "region")),
+        section=Section.OPERATION,
+        label="Dashboard",
+        description=(
+            "region adds a CloudWatch dashboard of the Region to its stack. CloudWatch charges 3 dollars a month for"
+            " each beyond the first three of an account. ringfence dashboard makes one of the whole cluster."
+        ),
+        default="none",
         use=Use.STACK,
     ),
     Setting(

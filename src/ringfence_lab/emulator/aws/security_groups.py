@@ -40,14 +40,16 @@ class Direction(StrEnum):
 
 @dataclass(slots=True)
 class RulesQuota:
-    """The quota of rules in one direction, for IPv4 and for IPv6 each. `by_group` overrides it for single groups."""
+    """The quota of rules in one direction, for IPv4 and for IPv6 each. `by_region` overrides it for Regions, and
+    `by_group` for single groups."""
 
     default: int = 60
     by_group: dict[str, int] = field(default_factory=dict)
+    by_region: dict[str, int] = field(default_factory=dict)
 
     def of(self, group: SecurityGroup) -> int:
         """The quota of a group."""
-        return self.by_group.get(group.id, self.default)
+        return self.by_group.get(group.id, self.by_region.get(group.ec2_backend.region_name, self.default))
 
 
 def install(quota: RulesQuota) -> None:
