@@ -95,7 +95,8 @@ def _quota(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     rules, assumed, region = facts.quotas.rules, expected.settings.rules_quota, expected.region
     if isinstance(rules, Unread):
         fix = "grant servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota, or write rules_quota"
-        message = f"the account's quota is not known, {counted(assumed, 'rule')} {plural('is', assumed)} assumed: {rules.reason}"
+        supposed = f"{counted(assumed, 'rule')} {plural('is', assumed)} assumed"
+        message = f"the account's quota is not known, {supposed}: {rules.reason}"
         yield warning("room", region, message, fix)
     elif rules is not None and assumed > rules:
         fix = f"write rules_quota = {rules}, then {expected.deploy}"
