@@ -15,6 +15,7 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
+from ringfence_ops.doctor.drift import with_drift
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity, problem, worst
 from ringfence_ops.doctor.reading import SERVICES, Reader
@@ -39,9 +40,9 @@ TIMEOUT = 10.0
 def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Checks the deployment end to end, and says how to fix what is wrong.
 
-    Checks stacks, engines, hooks, events, queues, schedules, tables and their rows, permissions, clocks, security
-    groups, rules of unknown owner, room for growth, and other tools that change the rules. Changes nothing: permissions
-    are tested by dry runs and with IAM's policy simulator.
+    Checks stacks, what somebody changed in them by hand, engines, hooks, events, queues, schedules, tables and their
+    rows, permissions, clocks, security groups, rules of unknown owner, room for growth, and other tools that change the
+    rules. Changes nothing: permissions are tested by dry runs and with IAM's policy simulator.
 
     Exit code 0 if nothing is wrong, 2 if something is, 1 if a Region does not answer.
     """
@@ -75,7 +76,8 @@ def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region
     for region in cluster.region_names:
         if region in facts:
             of_region = facts[region], expected[region]
-            findings += [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
+            own = [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
+            findings += with_drift(own, *of_region)
             findings += [finding for finding in others if finding.region == region]
         else:
             fix = "see AWS's health dashboard; the other Regions continue, and record what this one misses"

@@ -54,7 +54,8 @@ def _engine(grants: Mapping[tuple[str, Region], Grant] | Unread, expected: Expec
             denied.setdefault(target, []).append(action)
     for target, actions in denied.items():
         message = f"the engine may not {', '.join(actions)} in {target}"
-        fix = f"{expected.deploy}; then look for a permissions boundary or an SCP"
+        # What the template says of the role is compared apart, as drift.
+        fix = "look for a permissions boundary of its role, a policy that somebody attached to it, or an SCP"
         yield problem("engine's access", region, message, fix)
     if not denied:
         targets = ", ".join(sorted({target for _, target in grants}))

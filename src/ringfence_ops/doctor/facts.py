@@ -13,6 +13,7 @@ from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence.core.rule_count import PrefixLists
 from ringfence_ops.logs.audit_log import LoggedChange, LoggedReconcile
+from ringfence_ops.repair.stack_repair import Drift
 from ringfence_ops.state.unowned_rules import UnownedRule
 
 
@@ -183,6 +184,7 @@ class RegionFacts:
     log: Log | Unread | None
     access: AccessFacts = field(default_factory=AccessFacts)
     content: TableContent = field(default_factory=TableContent)
+    drift: Drift | Unread | None = field(default_factory=Drift)
 
     @property
     def unreachable(self) -> str | None:

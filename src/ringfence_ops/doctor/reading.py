@@ -49,6 +49,7 @@ from ringfence_ops.doctor.stack import Expected, period
 from ringfence_ops.logs.audit_log import AuditLog, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.logs.json_values import ID_LIMIT, text_of
+from ringfence_ops.repair.stack_repair import StackRepair
 from ringfence_ops.state.region_snapshot import observe
 from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
@@ -58,11 +59,13 @@ SERVICES = (
     "autoscaling",
     "cloudformation",
     "cloudtrail",
+    "cloudwatch",
     "dynamodb",
     "events",
     "iam",
     "lambda",
     "logs",
+    "s3",
     "scheduler",
     "sqs",
     "sts",
@@ -78,7 +81,10 @@ _DOCUMENTATION_RULE = {"IpProtocol": "tcp", "FromPort": 9, "ToPort": 9, "IpRange
 
 _IN_EACH_GROUP = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
 _LEADING_KEYS = "dynamodb:LeadingKeys"
-_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:DeleteItem")
+_IN_EACH_REGION = ("ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups")
+_AT_HOME = ("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeWarmPool", "ec2:DescribeInstances")
+"""Calls that name no resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class Reader:
                 dead_letters=lambda: self._queue(f"{name}-dead.fifo"),
                 table=self._table,
             )
+            (drift,) = start(drift=lambda: StackRepair(self._client, name).find()).values()
             (rows,) = start(rows=self._rows).values()
             groups = start(
                 scaling_groups=self._scaling_groups, security_groups=self._security_groups, instances=self._instances
@@ -125,6 +132,7 @@ class Reader:
             log.result(),
             AccessFacts(**_results(access)),
             TableContent(rows.result(), unowned.result() or ()),
+            drift.result(),
         )
 
     @property
@@ -298,7 +306,9 @@ class Reader:
             for name in settings.auto_scaling_groups
         ]
         found = self._simulated(role, self.region, ("autoscaling:CompleteLifecycleAction",), groups)
+        found |= self._simulated(role, self.region, _AT_HOME, ["*"])
         for peer in self.cluster:
+            found |= self._simulated(role, peer.region, _IN_EACH_REGION, ["*"])
             owner = f"{peer.region}:{settings.account}"
             group_arns = [f"arn:{partition}:ec2:{owner}:security-group/{id}" for id in peer.settings.security_groups]
             found |= self._simulated(role, peer.region, _IN_EACH_GROUP, group_arns)

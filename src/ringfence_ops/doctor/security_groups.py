@@ -70,12 +70,8 @@ def _security_groups(groups: Mapping[SecurityGroupId, SecurityGroup] | Unread, e
         if group is None:
             yield problem("groups", region, f"{id} does not exist", "correct its id in the cluster file")
         elif group.tags.get("ringfence-cluster") != settings.cluster:
-            fix = (
-                f"aws ec2 create-tags --region {region} --resources {id}"
-                f" --tags Key=ringfence-cluster,Value={settings.cluster}"
-            )
             message = f"{id} lacks the tag ringfence-cluster={settings.cluster}, so no engine may change it"
-            yield problem("groups", region, message, fix)
+            yield problem("groups", region, message, expected.deploy)
         elif not (ports := managed_ports(settings.ports, id, group.rules)):
             fix = "add a rule whose source is the group itself, or name the ports in the cluster file"
             yield problem("groups", region, f"{id} admits itself on no port, so `auto` finds no port to open", fix)

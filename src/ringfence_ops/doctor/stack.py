@@ -26,6 +26,7 @@ from ringfence_ops.doctor.facts import (
     Unread,
 )
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
+from ringfence_ops.repair.stack_repair import STABLE
 
 KEYS = (("region", "HASH"), ("asg", "RANGE"))
 """The keys of the roster table."""
@@ -34,8 +35,6 @@ _PERIOD = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 SCHEDULE_SLACK = 60
 """Seconds that a schedule may be late. Source: EventBridge Scheduler User Guide, "Schedule types": 60 s."""
-
-_COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator
             yield problem("stack", region, f"{expected.name} is not deployed", expected.deploy)
         case DeployedStack(status=status) if status.endswith("_IN_PROGRESS"):
             yield warning("stack", region, f"{expected.name} is being changed: {status}", "wait, then run doctor again")
-        case DeployedStack(status=status) if status not in _COMPLETE:
+        case DeployedStack(status=status) if status not in STABLE:
             yield problem("stack", region, f"{expected.name} is {status}", expected.deploy)
         case DeployedStack(parameters=parameters):
             different = [
@@ -126,6 +125,11 @@ def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator
                 yield problem("stack", region, "; ".join(different), expected.deploy)
             else:
                 yield ok("stack", region, f"{expected.name} is deployed as the cluster file says")
+
+
+def is_complete(stack: DeployedStack | Unread | None) -> bool:
+    """Whether the stack is in a state in which its resources are as its template says, unless somebody changed them."""
+    return isinstance(stack, DeployedStack) and stack.status in STABLE
 
 
 def _same(current: str | None, wanted: str) -> bool:
@@ -177,8 +181,7 @@ def _event_rule(rule: EventRule | Unread | None, queue: Queue | Unread | None, e
         case None:
             return problem("events", region, f"the EventBridge rule {expected.name} does not exist", expected.deploy)
         case EventRule(is_enabled=False):
-            fix = f"aws events enable-rule --region {region} --name {expected.name}"
-            return problem("events", region, f"the EventBridge rule {expected.name} is disabled", fix)
+            return problem("events", region, f"the EventBridge rule {expected.name} is disabled", expected.deploy)
         case EventRule(targets=targets) if isinstance(queue, Queue) and queue.arn not in targets:
             message = f"the EventBridge rule {expected.name} does not send to the queue"
             return problem("events", region, message, expected.deploy)
@@ -196,8 +199,7 @@ def _queue(queue: Queue | Unread | None, source: EventSource | Unread | None, ex
         case _, None:
             return problem("queue", region, f"no function receives the messages of {name}", expected.deploy)
         case Queue(), EventSource(state=state) if state not in ("Enabled", "Enabling"):
-            fix = "aws lambda update-event-source-mapping --enabled"
-            return problem("queue", region, f"the function's mapping to {name} is {state}", fix)
+            return problem("queue", region, f"the function's mapping to {name} is {state}", expected.deploy)
         case Queue(messages=messages), _:
             return ok("queue", region, f"invokes the function; {_count(messages, 'message')} waiting")
     raise AssertionError(queue, source)
@@ -263,7 +265,8 @@ def _table(table: Table | Unread | None, expected: Expected) -> Finding:
             return problem("table", region, f"the table {expected.name} does not exist", expected.deploy)
         case Table(keys=keys) if keys != KEYS:
             found = ", ".join(f"{name} ({kind})" for name, kind in keys)
-            fix = "rename the cluster, or delete that table and deploy again: the engines rebuild its content"
+            delete = f"aws dynamodb delete-table --region {region} --table-name {expected.name}"
+            fix = f"{delete} && {expected.deploy}"  # the engines write its content again
             return problem("table", region, f"{expected.name} has other keys: {found}", fix)
         case Table(status=status) if status not in ("ACTIVE", "UPDATING"):
             return problem("table", region, f"{expected.name} is {status}", "wait, then run doctor again")
