@@ -11,8 +11,7 @@ from ringfence_ops.commands.doctor import check
 from ringfence_ops.doctor.finding import Severity
 
 PATIENCE, PAUSE = 150.0, 5.0
-"""Seconds that a deployed Region may take until `doctor` finds no problem, as its first scheduled true-up comes within
-a minute; and seconds between two looks."""
+"""Seconds that the first scheduled true-up of a deployed Region may take, and seconds between two looks."""
 
 
 def deploy_one_by_one(
@@ -38,17 +37,16 @@ def deploy_one_by_one(
 
 
 def problem_of(run: CommandRun, cluster: Cluster, region: Region) -> str | None:
-    """The Region's first problem, if one is left when the patience ends. Warnings stop no deployment."""
+    """The Region's first problem. Warnings stop no deployment. Only a scheduled true-up comes by waiting for it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         findings, unreachable = check(run, cluster)
         problems = [one for one in findings if one.region == region and one.severity is Severity.PROBLEM]
         if region in unreachable:
-            reason = unreachable[region]
-        elif problems:
-            reason = f"doctor finds a problem: {problems[0].check}: {problems[0].message}"
-        else:
+            return unreachable[region]
+        if not problems:
             return None
-        if time.monotonic() > deadline:
-            return reason
+        problem = next((one for one in problems if one.check != "schedule"), problems[0])
+        if problem.check != "schedule" or time.monotonic() > deadline:
+            return f"doctor finds a problem: {problem.check}: {problem.message}"
         time.sleep(PAUSE)

@@ -1,6 +1,7 @@
 """Judges drift: what somebody changed or deleted in a stack, and `ringfence deploy` repairs. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ringfence_ops.doctor.facts import RegionFacts, Unread
 from ringfence_ops.doctor.finding import Finding, Severity, ok, problem, unread, warning
@@ -34,7 +35,7 @@ def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expect
     """The findings of a Region with those of its drift.
 
     What differs explains more than that something is missing, so it replaces the findings of the same check that
-    `ringfence deploy` mends, and those that found nothing.
+    `ringfence deploy` mends, and those that found nothing. A missing permission or true-up is a consequence.
     """
     drift = facts.drift
     if drift is None or not is_complete(facts.resources.stack):
@@ -44,9 +45,9 @@ def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expect
     drifted = [_finding(repair, expected) for repair in drift.repairs]
     explained = {finding.check for finding in drifted}
     kept = [
-        finding
+        replace(finding, fix=expected.deploy) if drifted and _is_consequence(finding) else finding
         for finding in findings
-        if finding.check not in explained or not (finding.severity is Severity.OK or finding.fix == expected.deploy)
+        if finding.check not in explained or not (_is_consequence(finding) or finding.fix in ("", expected.deploy))
     ]
     missed = [
         unread(CHECK, expected.region, Unread(f"{resource}: {reason}")) for resource, reason in drift.unread.items()
@@ -54,6 +55,10 @@ def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expect
     if not drifted and not missed:
         missed = [ok(CHECK, expected.region, "nothing in the stack was changed by hand")]
     return [*kept, *drifted, *missed]
+
+
+def _is_consequence(finding: Finding) -> bool:
+    return finding.severity is not Severity.OK and finding.check in ("engine's access", "schedule")
 
 
 def _finding(repair: Repair, expected: Expected) -> Finding:

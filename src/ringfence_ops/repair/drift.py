@@ -26,8 +26,8 @@ class Difference:
 
     def __str__(self) -> str:
         texts = [_text(value) for value in (self.found, self.wanted)]
-        if any(text is None for text in texts):
-            return f"{self.name} differs"
+        if None in texts:
+            return f"no {self.name}" if self.found is None else f"{self.name} differs"
         return f"{self.name} is {texts[0]} instead of {texts[1]}"
 
 

@@ -7,6 +7,8 @@ from ringfence_ops.repair.kinds.kind import ClientOf, document, pick
 from ringfence_ops.repair.template import Resource
 
 ENABLED = "ENABLED"
+_TEXTS = ("Name", "Description")
+"""What says nothing of how a schedule works: not compared."""
 
 
 class Rules:
@@ -29,7 +31,7 @@ class Rules:
         return {
             "State": rule["State"],
             "EventPattern": document(rule.get("EventPattern")),
-            "Targets": [target for target in targets if target["Id"] in ours],
+            "Targets": [target for target in targets if target["Id"] in ours] or None,
         }
 
     def repair(self, client_of: ClientOf, repair: Repair) -> None:
@@ -54,7 +56,7 @@ class Schedules:
     def wanted(self, resource: Resource) -> Fields:
         """The whole definition. EventBridge Scheduler updates nothing less."""
         defaults = {"State": ENABLED, "ScheduleExpressionTimezone": "UTC", "StartDate": None, "EndDate": None}
-        return defaults | {name: value for name, value in resource.properties.items() if name != "Name"}
+        return defaults | {name: value for name, value in resource.properties.items() if name not in _TEXTS}
 
     def found(self, client_of: ClientOf, resource: Resource) -> Fields | None:
         """The schedule."""
@@ -65,5 +67,6 @@ class Schedules:
         """Creates the schedule, or updates it."""
         scheduler, name = client_of("scheduler"), self.name(repair.resource)
         definition = {key: value for key, value in self.wanted(repair.resource).items() if value is not None}
+        definition |= pick(repair.resource.properties, "Description")
         call = scheduler.create_schedule if repair.is_missing else scheduler.update_schedule
         call(Name=name, **definition)

@@ -7,6 +7,9 @@ from ringfence_ops.repair.kinds.kind import ClientOf, pick
 from ringfence_ops.repair.template import Resource
 
 RETENTION = "RetentionInDays"
+_TEXTS = ("AlarmName", "AlarmDescription")
+"""What says nothing of how an alarm works: not compared."""
+
 _NUMBERS = {"EvaluationPeriods": int, "DatapointsToAlarm": int, "Period": int, "Threshold": float}
 
 
@@ -47,7 +50,7 @@ class Alarms:
         """The definition, and that its actions are enabled. Without a count of data points, all count."""
         properties = resource.properties
         defaults = {"ActionsEnabled": True, "AlarmActions": None, "DatapointsToAlarm": properties["EvaluationPeriods"]}
-        fields = {name: value for name, value in properties.items() if name != "AlarmName"}
+        fields = {name: value for name, value in properties.items() if name not in _TEXTS}
         return defaults | fields | ({"Metrics": _metrics(fields["Metrics"])} if "Metrics" in fields else {})
 
     def found(self, client_of: ClientOf, resource: Resource) -> Fields | None:
