@@ -45,7 +45,9 @@ def create(on: Operator, resources: Mapping[str, Any], wanted: str, **options: A
 
 def deploys(on: Operator, kind: str) -> None:
     """Deploys the first Region: what is shown has this kind, and afterwards its stack is healthy."""
-    document = on.shell.document("deploy", EAST, "--yes")
+    ran = on.shell.run("deploy", EAST, "--yes", "--json")
+    assert ran.code == 0, ran
+    document = ran.document()
     assert (document["failed"], document["regions"][0]["kind"]) == ({}, kind)
     assert on.status() in HEALTHY
 
@@ -102,6 +104,7 @@ def test_a_stack_that_cannot_be_deleted_is_destroyed_without_the_resource_that_s
     # then
     assert (first.code, operator.status()) == (1, "DELETE_FAILED")
     assert "LogGroup: " in first.output
+    assert "run the same command again to delete the stack without LogGroup" in first.output
     # and when
     second = operator.shell.document("destroy", EAST, "--confirm", NAME)
     # then

@@ -254,7 +254,9 @@ class Stack:
             self.client.delete_stack(StackName=self.name, RetainResources=left)
             status = self._wait(on_event, since)
         if status is not None and status != "DELETE_COMPLETE":
-            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
+            stuck = ", ".join(self._resources_in("DELETE_FAILED"))
+            again = f": run the same command again to delete the stack without {stuck}" if stuck and not left else ""
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}{again}")
         return left
 
     def _resources_in(self, status: str) -> list[str]:

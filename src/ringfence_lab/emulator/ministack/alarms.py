@@ -1,6 +1,7 @@
 """Alarms on math expressions, which MiniStack refuses or forgets, and what a change set says of alarms.
 
-Patches of MiniStack's CloudFormation and CloudWatch. The lab keeps and describes an alarm on an expression, and does not evaluate it.
+Patches of MiniStack's CloudFormation and CloudWatch. The lab keeps and describes an alarm on an expression, and does
+not evaluate it.
 """
 
 from collections.abc import Callable, Mapping
