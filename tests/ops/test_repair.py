@@ -9,6 +9,7 @@ from ringfence_ops.doctor.drift import with_drift
 from ringfence_ops.doctor.facts import DeployedStack, Unread
 from ringfence_ops.doctor.finding import Severity, ok, problem
 from ringfence_ops.repair.drift import Difference, Repair, canonical, differences
+from ringfence_ops.repair.kinds.events import Schedules
 from ringfence_ops.repair.reconnection import without
 from ringfence_ops.repair.stack_repair import Drift, with_new_roles
 from ringfence_ops.repair.template import DeployedTemplate, NotResolved, Place, Resource
@@ -35,7 +36,7 @@ def resolved(value: Any, **parameters: str) -> Any:
     """The value as a property of a resource of a stack."""
     template = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "One": {"Type": "A", "Properties": {"P": value}}}}
     values = {"Name": "demo", "Groups": "a,b", "Topic": "", **parameters}
-    resources = DeployedTemplate(template, values, {**IDS, "One": "1"}, PLACE).resources()
+    resources = DeployedTemplate(template, values, {**IDS, "One": "1"}, PLACE).resources(("A",))
     return resources[-1].properties.get("P", "absent")
 
 
@@ -195,3 +196,21 @@ def test_drift_that_was_not_read_is_said() -> None:
 def test_drift_of_a_stack_that_is_being_changed_is_not_judged() -> None:
     changing = facts(drift=Drift((RULE,)), stack=DeployedStack("UPDATE_IN_PROGRESS", {}))
     assert with_drift([], changing, EXPECTED) == []
+
+
+def test_a_retry_policy_that_is_not_set_is_the_one_that_aws_answers() -> None:
+    # given
+    target = {"Arn": "arn:queue", "RetryPolicy": {"MaximumRetryAttempts": 0}}
+    schedule = resource("AWS::Scheduler::Schedule", Name="s", ScheduleExpression="rate(1 minute)", Target=target)
+    answered = {**target, "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 86400}}
+
+    class Scheduler:
+        def get_schedule(self, **_: Any) -> dict[str, Any]:
+            shown = {"ScheduleExpression": "rate(1 minute)", "ScheduleExpressionTimezone": "UTC", "State": "ENABLED"}
+            return {**shown, "Target": answered}
+
+    # when
+    found = Schedules().found(lambda _service: Scheduler(), schedule)
+    # then
+    assert found is not None
+    assert differences(Schedules().wanted(schedule), found) == ()

@@ -72,7 +72,7 @@ class StackRepair:
         """
         try:
             deployed = self._template()
-            resources = [resource for resource in deployed.resources() if resource.type in KINDS] if deployed else []
+            resources = list(deployed.resources(KINDS)) if deployed else []
         except NotResolved as error:
             raise CommandError(str(error)) from error
         resources.sort(key=lambda resource: list(KINDS).index(resource.type))

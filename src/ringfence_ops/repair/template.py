@@ -5,7 +5,7 @@ function reference", "Pseudo parameters reference".
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +63,15 @@ class DeployedTemplate:
         lists = frozenset(name for name, one in declared.items() if "List" in str(one.get("Type", "")))
         object.__setattr__(self, "_lists", lists)
 
-    def resources(self) -> tuple[Resource, ...]:
-        """The resources that exist under the template's conditions.
+    def resources(self, types: Container[str]) -> tuple[Resource, ...]:
+        """The resources of these types that exist under the template's conditions.
 
         Raises NotResolved.
         """
         return tuple(
             Resource(id, str(one["Type"]), self.physical_ids.get(id, ""), self._resolved(one.get("Properties", {})))
             for id, one in self.template["Resources"].items()
-            if "Condition" not in one or self._condition(one["Condition"])
+            if one["Type"] in types and ("Condition" not in one or self._condition(one["Condition"]))
         )
 
     def _resolved(self, value: Any) -> Any:

@@ -1,10 +1,11 @@
 """The EventBridge rule of lifecycle events, and the schedule of the true-up."""
 
 import json
+from typing import Any
 
 from ringfence_ops.repair.drift import Fields, Repair
 from ringfence_ops.repair.kinds.kind import ClientOf, document, pick
-from ringfence_ops.repair.template import Resource
+from ringfence_ops.repair.template import Properties, Resource
 
 ENABLED = "ENABLED"
 _TEXTS = ("Name", "Description")
@@ -46,6 +47,10 @@ class Rules:
         events.put_targets(Rule=name, Targets=wanted["Targets"])
 
 
+_RETRY_POLICY = {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+"""What GetSchedule answers for what is not set. Source: EventBridge Scheduler API Reference, `RetryPolicy`."""
+
+
 class Schedules:
     """`AWS::Scheduler::Schedule`."""
 
@@ -56,12 +61,14 @@ class Schedules:
     def wanted(self, resource: Resource) -> Fields:
         """The whole definition. EventBridge Scheduler updates nothing less."""
         defaults = {"State": ENABLED, "ScheduleExpressionTimezone": "UTC", "StartDate": None, "EndDate": None}
-        return defaults | {name: value for name, value in resource.properties.items() if name not in _TEXTS}
+        fields = defaults | {name: value for name, value in resource.properties.items() if name not in _TEXTS}
+        return fields | {"Target": _with_defaults(fields["Target"])}
 
     def found(self, client_of: ClientOf, resource: Resource) -> Fields | None:
         """The schedule."""
         schedule = client_of("scheduler").get_schedule(Name=self.name(resource))
-        return {name: schedule.get(name) for name in self.wanted(resource)}
+        fields = {name: schedule.get(name) for name in self.wanted(resource)}
+        return fields | {"Target": _with_defaults(fields["Target"])}
 
     def repair(self, client_of: ClientOf, repair: Repair) -> None:
         """Creates the schedule, or updates it."""
@@ -70,3 +77,7 @@ class Schedules:
         definition |= pick(repair.resource.properties, "Description")
         call = scheduler.create_schedule if repair.is_missing else scheduler.update_schedule
         call(Name=name, **definition)
+
+
+def _with_defaults(target: Properties) -> dict[str, Any]:
+    return {**target, "RetryPolicy": _RETRY_POLICY | target.get("RetryPolicy", {})}

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ringfence.aws.error_codes import is_absent_object
+from ringfence.aws.error_codes import is_absent_object, is_forbidden_bucket
 from ringfence_ops.repair.drift import Fields, Repair
 from ringfence_ops.repair.kinds.kind import ClientOf, pick
 from ringfence_ops.repair.template import Resource
@@ -72,12 +72,15 @@ def _environment(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _code(client_of: ClientOf, resource: Resource, sha256: str) -> str:
-    """Whether the function's code is the one in S3, by the checksum of the upload. A code without one is not judged."""
+    """Whether the function's code is the one in S3, by the checksum of the upload.
+
+    Code is not judged without a checksum, or that the operator may not read.
+    """
     code = resource.properties["Code"]
     try:
         head = client_of("s3").head_object(Bucket=code["S3Bucket"], Key=code["S3Key"], ChecksumMode="ENABLED")
     except ClientError as error:
-        if is_absent_object(error):
+        if is_absent_object(error) or is_forbidden_bucket(error):
             return "as deployed"
         raise
     return "as deployed" if head.get("ChecksumSHA256", sha256) == sha256 else "changed"
