@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from ringfence_ops.doctor.drift import with_drift
-from ringfence_ops.doctor.facts import DeployedStack, Unread
 from ringfence_ops.doctor.finding import Severity, ok, problem
 from ringfence_ops.repair.drift import Difference, Repair, canonical, differences
 from ringfence_ops.repair.kinds.events import Schedules
 from ringfence_ops.repair.reconnection import without
 from ringfence_ops.repair.stack_repair import Drift, with_new_roles
 from ringfence_ops.repair.template import DeployedTemplate, NotResolved, Place, Resource
+from ringfence_ops.state.path import DeployedStack, Unread
 from tests.ops.facts import EXPECTED, facts
 from tests.unit.builders import EAST
 

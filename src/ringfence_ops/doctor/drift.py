@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ringfence_ops.doctor.facts import RegionFacts, Unread
+from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity, ok, problem, unread, warning
-from ringfence_ops.doctor.stack import Expected, is_complete
 from ringfence_ops.repair.drift import Repair
+from ringfence_ops.state.path import COMPLETE, DeployedStack, Expected, Unread
 
 CHECK = "drift"
 
@@ -37,8 +37,8 @@ def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expect
     What differs explains more than that something is missing, so it replaces the findings of the same check that
     `ringfence deploy` mends, and those that found nothing. A missing permission or true-up is a consequence.
     """
-    drift = facts.drift
-    if drift is None or not is_complete(facts.resources.stack):
+    drift, stack = facts.drift, facts.path.resources.stack
+    if drift is None or not (isinstance(stack, DeployedStack) and stack.status in COMPLETE):
         return list(findings)
     if isinstance(drift, Unread):
         return [*findings, unread(CHECK, expected.region, drift)]
@@ -53,12 +53,21 @@ def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expect
         unread(CHECK, expected.region, Unread(f"{resource}: {reason}")) for resource, reason in drift.unread.items()
     ]
     if not drifted and not missed:
+        kept = [replace(one, fix=_NOT_OF_ROLE) if _is_refused(one, expected) else one for one in kept]
         missed = [ok(CHECK, expected.region, "nothing in the stack was changed by hand")]
     return [*kept, *drifted, *missed]
 
 
+_NOT_OF_ROLE = "look for a permissions boundary of the role, a policy that somebody attached to it, or an SCP"
+
+
+def _is_refused(finding: Finding, expected: Expected) -> bool:
+    """Whether a permission is missing although the role is as the template says: no deployment gives it."""
+    return finding.check == "engine's access" and finding.fix == expected.deploy
+
+
 def _is_consequence(finding: Finding) -> bool:
-    return finding.severity is not Severity.OK and finding.check in ("engine's access", "schedule")
+    return finding.severity is not Severity.OK and finding.check in ("engine's access", "schedule", "true-ups")
 
 
 def _finding(repair: Repair, expected: Expected) -> Finding:

@@ -15,14 +15,7 @@ from ringfence_ops.repair.drift import Difference, Fields, Repair, differences
 from ringfence_ops.repair.kinds.kind import ClientOf
 from ringfence_ops.repair.kinds.registry import KINDS
 from ringfence_ops.repair.template import DeployedTemplate, NotResolved, Place, Resource
-
-STABLE = frozenset(
-    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
-)
-"""The states of a stack whose resources are as one template says.
-
-Source: CloudFormation User Guide, "Stack status codes".
-"""
+from ringfence_ops.state.path import COMPLETE
 
 SERVICES = (
     "autoscaling",
@@ -88,7 +81,7 @@ class StackRepair:
 
     def _template(self) -> DeployedTemplate | None:
         client = self.client_of("cloudformation")
-        stacks = [stack for stack in _stacks(client, self.name) if stack["StackStatus"] in STABLE]
+        stacks = [stack for stack in _stacks(client, self.name) if stack["StackStatus"] in COMPLETE]
         if not stacks:
             return None
         template = client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
