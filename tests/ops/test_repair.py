@@ -1,11 +1,13 @@
 """Drift as a value: what a template says of its resources, what differs, and what `doctor` makes of it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ringfence_ops.doctor.drift import with_drift
+from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Severity, ok, problem
 from ringfence_ops.repair.drift import Difference, Repair, canonical, differences
 from ringfence_ops.repair.kinds.events import Schedules
@@ -150,6 +152,11 @@ def test_a_template_without_a_resource_depends_on_it_no_more() -> None:
     assert json.loads(without(template, ["A"]))["Resources"] == {"B": {"DependsOn": ["C"]}, "C": {"Type": "T"}}
 
 
+def drifted(drift: Drift | Unread, **changes: Any) -> RegionFacts:
+    """The facts of a Region with this drift."""
+    return replace(facts(**changes), drift=drift)
+
+
 RULE = Repair(resource("AWS::Events::Rule"), "ringfence-demo", (Difference("State", "ENABLED", "DISABLED"),))
 
 
@@ -162,7 +169,7 @@ def test_drift_replaces_what_its_check_found_and_deploy_mends() -> None:
         ok("table", EAST, "fine"),
     ]
     # when
-    found = with_drift(before, facts(drift=Drift((RULE,))), EXPECTED)
+    found = with_drift(before, drifted(Drift((RULE,))), EXPECTED)
     # then
     assert [(one.check, one.message, one.fix) for one in found] == [
         ("events", "something else", "another remedy"),
@@ -179,22 +186,22 @@ def test_a_true_up_that_did_not_come_is_a_consequence_of_drift() -> None:
     # given
     late = problem("schedule", EAST, "the last true-up was 300 s ago", "see the log group")
     # when
-    found = with_drift([late], facts(drift=Drift((RULE,))), EXPECTED)
+    found = with_drift([late], drifted(Drift((RULE,))), EXPECTED)
     # then
     assert [(one.check, one.fix) for one in found] == [("schedule", EXPECTED.deploy), ("events", EXPECTED.deploy)]
     assert with_drift([late], facts(), EXPECTED)[0] == late
 
 
 def test_drift_that_was_not_read_is_said() -> None:
-    missed = with_drift([], facts(drift=Drift((), {"Table": "AccessDenied"})), EXPECTED)
-    nothing = with_drift([], facts(drift=Unread("AccessDenied")), EXPECTED)
+    missed = with_drift([], drifted(Drift((), {"Table": "AccessDenied"})), EXPECTED)
+    nothing = with_drift([], drifted(Unread("AccessDenied")), EXPECTED)
     assert [one.message for one in missed] == ["not checked: Table: AccessDenied"]
     assert [one.message for one in nothing] == ["not checked: AccessDenied"]
     assert {one.severity for one in (*missed, *nothing)} == {Severity.WARNING}
 
 
 def test_drift_of_a_stack_that_is_being_changed_is_not_judged() -> None:
-    changing = facts(drift=Drift((RULE,)), stack=DeployedStack("UPDATE_IN_PROGRESS", {}))
+    changing = drifted(Drift((RULE,)), stack=DeployedStack("UPDATE_IN_PROGRESS", {}))
     assert with_drift([], changing, EXPECTED) == []
 
 
