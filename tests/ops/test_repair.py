@@ -160,26 +160,23 @@ def drifted(drift: Drift | Unread, **changes: Any) -> RegionFacts:
 RULE = Repair(resource("AWS::Events::Rule"), "ringfence-demo", (Difference("State", "ENABLED", "DISABLED"),))
 
 
-def test_drift_replaces_what_its_check_found_and_deploy_mends() -> None:
+def test_drift_is_a_finding_beside_the_others() -> None:
     # given
-    before = [
-        ok("events", EAST, "fine"),
-        problem("events", EAST, "is disabled", EXPECTED.deploy),
-        problem("events", EAST, "something else", "another remedy"),
-        ok("table", EAST, "fine"),
-    ]
+    before = [problem("events", EAST, "is disabled", EXPECTED.deploy), ok("table", EAST, "fine")]
     # when
     found = with_drift(before, drifted(Drift((RULE,))), EXPECTED)
     # then
-    assert [(one.check, one.message, one.fix) for one in found] == [
-        ("events", "something else", "another remedy"),
-        ("table", "fine", ""),
-        (
-            "events",
-            "the EventBridge rule ringfence-demo: State is DISABLED instead of ENABLED",
-            "ringfence deploy us-east-1",
-        ),
-    ]
+    said = "the EventBridge rule ringfence-demo: State is DISABLED instead of ENABLED"
+    assert found == [*before, problem("drift", EAST, said, "ringfence deploy us-east-1")]
+
+
+def test_a_permission_that_is_missing_though_the_role_is_as_deployed_is_no_work_of_a_deployment() -> None:
+    # given
+    denied = problem("engine's access", EAST, "the engine may not dynamodb:Scan", EXPECTED.deploy)
+    # then
+    (known, _), (unknown, _) = (with_drift([denied], drifted(drift), EXPECTED) for drift in (Drift(), Drift((RULE,))))
+    assert known.fix.startswith("look for a permissions boundary")
+    assert unknown.fix == EXPECTED.deploy
 
 
 def test_a_true_up_that_did_not_come_is_a_consequence_of_drift() -> None:
@@ -188,7 +185,7 @@ def test_a_true_up_that_did_not_come_is_a_consequence_of_drift() -> None:
     # when
     found = with_drift([late], drifted(Drift((RULE,))), EXPECTED)
     # then
-    assert [(one.check, one.fix) for one in found] == [("schedule", EXPECTED.deploy), ("events", EXPECTED.deploy)]
+    assert [(one.check, one.fix) for one in found] == [("schedule", EXPECTED.deploy), ("drift", EXPECTED.deploy)]
     assert with_drift([late], facts(), EXPECTED)[0] == late
 
 
