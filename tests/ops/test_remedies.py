@@ -245,7 +245,7 @@ ROUNDS: list[list[Breakage]] = [
         (keep_log_for_ever, "drift", "RetentionInDays is not set instead of 90"),
         (delete_alarm, "drift", "does not exist"),
         (silence_alarm, "drift", "ActionsEnabled is false instead of true"),
-        (lose_tag, "groups", "lacks the tag ringfence-cluster=demo"),
+        (lose_tag, "groups", "lacks the tag ringfence-cluster"),
     ],
     [
         (change_pattern, "drift", "EventPattern differs"),
