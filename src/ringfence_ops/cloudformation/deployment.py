@@ -136,6 +136,7 @@ class Deployer:
                 stack.execute(change_set, lambda event: on_event(region, event))
             except RoleNotVisible as error:
                 on_event(region, StackEvent(stack.name, AGAIN, f"a new role is not visible yet: {error}"))
+                stack.delete(lambda event: on_event(region, event))
                 stack.execute(self.change_set(region), lambda event: on_event(region, event))
             done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: "unchanged"}
             return done.get(change_set.kind, "created")
