@@ -8,7 +8,7 @@ Raises botocore's errors, and CommandError.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,9 @@ from botocore.exceptions import ClientError
 
 from ringfence.aws.error_codes import is_absent_stack, is_new_role
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.cloudformation.difference import NO_DIFFERENCE, NOTHING, Definition, Difference, difference
+from ringfence_ops.cloudformation.ownership import TagChange
+from ringfence_ops.cloudformation.present_stack import PresentStack, present_stack
 from ringfence_ops.errors import CommandError
 
 DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
@@ -59,11 +62,27 @@ class ChangeSet:
 
     `id` is None where there is nothing to change, and for a stack of which CloudFormation makes no change set yet: to
     REPLACE and to RECOVER.
+
+    `present` is the stack that it changes, None for a creation; `becomes` is what the stack is after it. `tags` are the
+    tags of security groups that the deployment sets before it executes the change set.
     """
 
     kind: DeploymentKind
     changes: tuple[ResourceChange, ...] = ()
     id: str | None = None
+    present: PresentStack | None = None
+    becomes: Definition = NOTHING
+    tags: tuple[TagChange, ...] = ()
+
+    @property
+    def difference(self) -> Difference:
+        """What changes in an existing stack, in the operator's terms."""
+        return NO_DIFFERENCE if self.present is None else difference(self.present.definition, self.becomes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the deployment changes nothing."""
+        return self.kind is DeploymentKind.NOTHING and not self.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +119,19 @@ class Stack:
                 return None
             raise
 
-    def create_change_set(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
+    def create_change_set(self, definition: Definition) -> ChangeSet:
         """What a deployment would change.
 
         Changes nothing: a stack that must be replaced or recovered first gets no change set.
 
         Raises CommandError where another operation is in progress for long, or where the stack cannot be changed.
         """
+        change_set = self._create_change_set(definition.template, definition.parameters)
+        is_creation = change_set.kind in (DeploymentKind.CREATE, DeploymentKind.REPLACE)
+        present = None if is_creation else present_stack(self.client, self.name)
+        return replace(change_set, present=present, becomes=definition)
+
+    def _create_change_set(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
         kind = self._kind()
         if kind in (DeploymentKind.REPLACE, DeploymentKind.RECOVER):
             return ChangeSet(kind)
