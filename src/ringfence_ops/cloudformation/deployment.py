@@ -83,8 +83,12 @@ class Deployer:
         self.aws.prepare(("ec2", "s3", "cloudformation"), regions[0], patient=True)
         return self._in_reachable(regions, lambda region: self._change_set(region, code), CHANGE_SET_TIMEOUT)
 
+    def change_set(self, region: Region) -> ChangeSet:
+        """A change set for one Region, not executed."""
+        return self._change_set(region, artefact(self.project))
+
     def _change_set(self, region: Region, code: Path) -> ChangeSet:
-        """A change set that is not executed. Deletes the remains of a creation that failed.
+        """A change set that is not executed.
 
         Raises CommandError where a security group does not exist, or belongs to another cluster.
         """
@@ -133,14 +137,16 @@ class Deployer:
 
         def execute(region: Region) -> str:
             change_set = change_sets[region]
-            self._tag(region)
+            if change_set.kind in (DeploymentKind.REPLACE, DeploymentKind.RECOVER):
+                raise CommandError(f"the stack failed before: run `ringfence deploy {region}` first")
+            self._tag(region)  # also where nothing changes: an engine cannot change a group without the tag
             stack = self.stack(region)
             try:
                 stack.execute(change_set, lambda event: on_event(region, event))
             except RoleNotVisible as error:
                 on_event(region, StackEvent(stack.name, AGAIN, f"a new role is not visible yet: {error}"))
-                again = self._change_set(region, artefact(self.project))
-                stack.execute(again, lambda event: on_event(region, event))
+                stack.delete(lambda event: on_event(region, event))
+                stack.execute(self.change_set(region), lambda event: on_event(region, event))
             unchanged = "unchanged, but for the tags of security groups" if change_set.tags else "unchanged"
             done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: unchanged}
             return done.get(change_set.kind, "created")
@@ -164,8 +170,8 @@ class Deployer:
             stack = self.stack(region)
             if stack.status() is None:
                 return "was not deployed"
-            stack.delete(lambda event: on_event(region, event))
-            return "destroyed"
+            left = stack.delete(lambda event: on_event(region, event))
+            return f"destroyed, without what CloudFormation cannot delete: {', '.join(left)}" if left else "destroyed"
 
         return self._in_reachable(regions, delete, STACK_TIMEOUT)
 
