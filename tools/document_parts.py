@@ -11,6 +11,7 @@ from cost_table import bill, comparison
 from house_figures import house_figures
 from setting_documents import (
     parameters_table,
+    settings_table,
     template_announcement,
     template_environment,
     template_interface,
@@ -27,6 +28,7 @@ __all__ = [
     "measured",
     "parameters_table",
     "schemas_reference",
+    "settings_table",
     "template_announcement",
     "template_environment",
     "template_interface",

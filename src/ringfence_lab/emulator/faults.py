@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, NamedTuple
 
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 
 _PROTOCOLS = {
     "autoscaling": "query",
@@ -38,10 +38,8 @@ _SHOWN = 64
 """Characters of a value that a message shows."""
 
 
-class BadFault(CommandError, ValueError):
+class BadFault(WrongUsage, ValueError):
     """An invalid fault. The message says in one line what is wrong and what to do."""
-
-    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from ringfence_ops.cli.global_options import with_global_options
 from ringfence_ops.errors import CommandError
 
 GROUP = "ringfence.commands"
@@ -25,10 +26,10 @@ class ExtensibleGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name; None where there is none. Imports an extension only when it is named."""
-        own = super().get_command(ctx, cmd_name)
-        if own is None and (extension := extensions().get(cmd_name)) is not None:
-            return loaded(extension)
-        return own
+        command = super().get_command(ctx, cmd_name)
+        if command is None and (extension := extensions().get(cmd_name)) is not None:
+            command = loaded(extension)
+        return None if command is None else with_global_options(command, self)
 
 
 def extensions() -> dict[str, EntryPoint]:

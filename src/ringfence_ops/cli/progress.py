@@ -17,6 +17,7 @@ from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import AGAIN
 from ringfence_ops.cloudformation.stacks import StackEvent
+from ringfence_ops.plurals import counted
 
 
 @dataclass(slots=True)
@@ -78,4 +79,4 @@ def _cells(region: Region, row: _Row) -> list[Text]:
         return [Text(region, style="bold"), Text("waiting", style="dim"), Text()]
     event = f"{row.latest.resource} {row.latest.status.lower().replace('_', ' ')}"
     style = "red" if row.failed else "cyan"
-    return [Text(region, style="bold"), Text(f"{len(row.done)} resources", style=style), Text(event, style="dim")]
+    return [Text(region, style="bold"), Text(counted(len(row.done), "resource"), style=style), Text(event, style="dim")]

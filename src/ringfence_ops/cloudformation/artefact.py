@@ -11,7 +11,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import ClassVar
 
 from ringfence_ops.errors import CommandError
 
@@ -26,8 +25,6 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 class BuildFailed(CommandError):
     """The artefact could not be built. The text holds the last line of the build's output."""
-
-    exit_code: ClassVar[int] = 2
 
 
 def artefact(project: Path = PROJECT) -> Path:

@@ -22,6 +22,7 @@ from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups, check_room
 from ringfence_ops.doctor.stack import check_standing, check_versions
 from ringfence_ops.documents.doctor import DoctorDocument, FindingItem
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.standings import standings
 
@@ -128,9 +129,9 @@ def _row(finding: Finding) -> Iterator[Text]:
 def _total(findings: Sequence[Finding]) -> Text:
     counts = Counter(finding.severity for finding in findings)
     if worst(findings) is Severity.OK:
-        return Text(f"no problem found: {counts[Severity.OK]} checks", style="green")
+        return Text(f"no problem found: {counted(counts[Severity.OK], 'check')}", style="green")
     parts = [
-        f"{counts[severity]} {word}{'s' if counts[severity] != 1 else ''}"
+        counted(counts[severity], word)
         for severity, word in ((Severity.PROBLEM, "problem"), (Severity.WARNING, "warning"))
         if counts[severity]
     ]

@@ -18,6 +18,7 @@ from ringfence.core.rule_count import count_rules
 from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.logs.audit_log import LoggedAction
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.path import Expected, ScalingGroup, Unread
 from ringfence_ops.state.rule_reasons import QUOTA
 
@@ -104,7 +105,9 @@ def _rivals(facts: RegionFacts, expected: Expected) -> Finding:
         (target, group, rule), times = max(contested, key=lambda rule_and_times: rule_and_times[1])
         more = f", and {len(contested) - 1} more" if len(contested) > 1 else ""
         fix = f"find who revokes it: aws cloudtrail lookup-events --region {target}, ResourceName {group}"
-        return problem("rivals", region, f"{rule} was put back {times} times in {group} within a day{more}", fix)
+        return problem(
+            "rivals", region, f"{rule} was put back {counted(times, 'time')} in {group} within a day{more}", fix
+        )
     security_groups = facts.groups.security_groups
     if isinstance(security_groups, Mapping) and (names := _terraform_groups(security_groups.values())):
         fix = "use no inline rules and no aws_vpc_security_group_rules_exclusive for it: doctor cannot see those"
@@ -135,7 +138,7 @@ def _room(
             continue
         others = _other_rules(settings, group, ports, family)
         full, rolling = maximum * per_member + others, (maximum + margin) * per_member + others
-        figures = f"{group.id} needs {full} of {settings.rules_quota} {family} rules for {maximum} members"
+        figures = f"{group.id} needs {full} of {settings.rules_quota} {family} rules for {counted(maximum, 'member')}"
         replacing = f"{rolling} while {margin} more replace others"
         figures += f", {' and '.join(unknown)} not counted" if unknown else ""
         fix = f"raise the quota {QUOTA} and RulesQuota, or open fewer port ranges"
