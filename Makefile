@@ -109,7 +109,7 @@ docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes:
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
-	$(LOCK) pyproject.toml --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
+	$(LOCK) requirements/engine.in --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
 	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 

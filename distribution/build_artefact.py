@@ -17,6 +17,9 @@ from distribution import prune_models
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+RUNTIME = (3, 13)
+"""The function's version of Python."""
+
 WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
 """Wheels for the architecture and runtime of the function, on every machine that builds."""
 
@@ -29,7 +32,8 @@ def build(destination: Path) -> None:
     shutil.copytree(
         PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
     )
-    compile_modules(destination)
+    if sys.version_info[:2] == RUNTIME:  # no other interpreter can use the result: Lambda compiles at each cold start
+        compile_modules(destination)
 
 
 def install_dependencies(destination: Path) -> None:
@@ -48,9 +52,8 @@ def install_dependencies(destination: Path) -> None:
 def compile_modules(destination: Path) -> None:
     """Compiles everything, so that a cold start need not. Time stamps in the zip do not invalidate the result.
 
-    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. The
-    libraries' docstrings are left out: a start would read a fifth more. The engine's stay, because the standard library
-    makes up a docstring for each dataclass that has none, and that takes longer than to read ours.
+    The libraries' docstrings are left out: a start would read a fifth more. The engine's stay, because the standard
+    library makes up a docstring for each dataclass that has none, and that takes longer than to read ours.
     """
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for source in sorted(destination.rglob("*.py")):
