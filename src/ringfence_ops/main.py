@@ -18,6 +18,7 @@ from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import visible
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
+from ringfence_ops.commands import template as template_command
 from ringfence_ops.errors import CommandError, Interrupted
 
 WRONG_USAGE = 64
@@ -58,6 +59,7 @@ app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
+app.command(epilog=template_command.EXAMPLES)(template_command.template)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)
 
 
