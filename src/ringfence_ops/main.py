@@ -16,6 +16,7 @@ from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.cli.extensions import ExtensibleGroup, missing
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import visible
+from ringfence_ops.cli.version import version as version_of_build
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
 from ringfence_ops.commands import template as template_command
@@ -33,6 +34,12 @@ app = typer.Typer(
 )
 
 
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ringfence {version_of_build()}")
+        raise typer.Exit
+
+
 @app.callback()
 def ringfence(
     context: typer.Context,
@@ -44,6 +51,15 @@ def ringfence(
         str | None, typer.Option(help="The URL that all AWS requests go to, such as a lab's.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001  # its callback shows it
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            is_eager=True,
+            callback=lambda value: _show_version(wanted=value),
+        ),
+    ] = False,
 ) -> None:
     """Keeps the security groups of a cluster that spans AWS Regions open to exactly the cluster's own members."""
     context.obj = CommandRun(Aws(profile, endpoint_url), cluster_file, debug=debug)
