@@ -20,6 +20,7 @@ from ringfence_lab.emulator.ministack import (
     alarms,
     cloudformation,
     cloudtrail,
+    conditions,
     delivery,
     functions,
     identity,
@@ -53,6 +54,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     functions.install()
     faults = Faults()
     cloudformation.install(moto, faults)
+    conditions.install()
     alarms.install()
     installation.install(
         Environment(
