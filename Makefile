@@ -13,7 +13,7 @@ DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
 COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
 .PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance \
-	docs docs-measured lock clean distclean build-RingfenceFunction
+	docs docs-measured release test-release lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,13 @@ $(VENV)/plots/.ready: $(VENV)/pyvenv.cfg requirements/plots.txt
 	@echo "Installing what draws the plots"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/plots
 	$(VENV)/plots/bin/python $(INSTALL) -r requirements/plots.txt
+	@touch $@
+
+# What writes the SBOM of a release.
+$(VENV)/release/.ready: $(VENV)/pyvenv.cfg requirements/release.txt
+	@echo "Installing what writes the SBOM"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/release
+	$(VENV)/release/bin/python $(INSTALL) -r requirements/release.txt
 	@touch $@
 
 set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
@@ -106,11 +113,18 @@ docs-measured: set-up $(VENV)/plots/.ready ## Write the parts that take minutes:
 	$(BIN)/python -m benchmarks --write
 	$(VENV)/plots/bin/python tools/draw_plots.py
 
+release: set-up $(VENV)/release/.ready ## Check the tree and build a release into dist/: VERSION=
+	@CYCLONEDX=$(VENV)/release/bin/cyclonedx-py $(BIN)/python tools/release.py "$(VERSION)"
+
+test-release: set-up $(VENV)/release/.ready ## Build a release twice, install it and deploy to a lab: some minutes
+	CYCLONEDX=$(CURDIR)/$(VENV)/release/bin/cyclonedx-py $(BIN)/pytest -m release tests/release
+
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
 	$(LOCK) requirements/engine.in --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
 	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
+	$(LOCK) requirements/release.in --python-version 3.11 -o requirements/release.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 
 # Without headers and annotations: they would name the machine's paths and package index.
