@@ -13,7 +13,7 @@ from tests.end_to_end.clusters import EAST, WEST
 from tests.labs import eventually
 from tests.ops.commands import CommandResult, Shell, lab_environment
 
-MANY = 20
+MANY = 40
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_one_template_admits_the_instances_of_both_regions(
 def test_a_template_that_is_too_long_for_a_request_deploys_from_s3(
     account: Lab, groups: Mapping[str, Mapping[str, str]], tmp_path: Path
 ) -> None:
-    # given twenty groups of each kind
+    # given forty groups of each kind
     own = many(account, groups[EAST])
     shell = operator(account, tmp_path, {EAST: own}, "wide")
     # when
@@ -139,7 +139,7 @@ def true_up(account: Lab, region: str, function: str) -> None:
 
 
 def many(account: Lab, made: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Twenty Auto Scaling groups and as many security groups, like the example's."""
+    """Forty Auto Scaling groups and as many security groups, like the example's."""
     scaling, ec2 = account.client("autoscaling", EAST), account.client("ec2", EAST)
     described = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[made["AutoScalingGroup"]])
     (group,) = described["AutoScalingGroups"]

@@ -55,33 +55,49 @@ def expanded(region: Region) -> dict[str, Any]:
 
 
 def seen_from(region: Region, template: Mapping[str, Any]) -> dict[str, Any]:
-    """The resources, conditions and outputs with values for everything that a plain template may have as a value: its
-    mapping, and the references to parameters. A resource of another Region is left out."""
+    """The resources and outputs as a stack of the Region has them: with values for references to parameters, for the
+    mapping and for conditions, and numbers as text. A resource whose condition does not hold is left out."""
     values: dict[str, Any] = {}
     for name, value in cluster().parameters(region).items():
         is_list = source()["Parameters"][name]["Type"] == "CommaDelimitedList"
         values[name] = value.split(",") if is_list else value
     values["AWS::Region"] = region
     mapping = template.get("Mappings", {}).get("Regions", {})
-    resolved = _resolved({name: template[name] for name in ("Resources", "Conditions", "Outputs")}, values, mapping)
-    conditions = {name: held for name, held in resolved["Conditions"].items() if name.startswith("In")}
-    resources = {}
-    for name, resource in resolved["Resources"].items():
-        condition = resource.pop("Condition", None)
-        if condition is None or _holds(conditions[condition]):
-            resources[name] = resource
-    others = {name: held for name, held in resolved["Conditions"].items() if name not in conditions}
-    return {"Resources": resources, "Conditions": others, "Outputs": resolved["Outputs"]}
+    parts = {name: template.get(name, {}) for name in ("Resources", "Conditions", "Outputs")}
+    resolved = _resolved(parts, values, mapping)
+    held = {name: _holds(condition) for name, condition in resolved["Conditions"].items()}
+    resources = {
+        name: resource
+        for name, resource in _decided(resolved["Resources"], held).items()
+        if held.get(resource.pop("Condition", ""), True)
+    }
+    return {"Resources": resources, "Outputs": resolved["Outputs"]}
 
 
 def _holds(condition: Any) -> bool:
     match condition:
         case {"Fn::Equals": [first, second]}:
             return bool(first == second)
+        case {"Fn::Not": [part]}:
+            return not _holds(part)
         case {"Fn::Or": [*parts]}:
             assert 2 <= len(parts) <= 10
             return any(_holds(part) for part in parts)
     raise AssertionError(condition)
+
+
+def _decided(node: Any, held: Mapping[str, bool]) -> Any:
+    match node:
+        case {"Fn::If": [name, first, second]}:
+            return _decided(first if held[name] else second, held)
+        case dict():
+            parts = {key: _decided(value, held) for key, value in node.items()}
+            return {key: value for key, value in parts.items() if value != {"Ref": "AWS::NoValue"}}
+        case list():
+            return [_decided(value, held) for value in node]
+        case int() if not isinstance(node, bool):
+            return str(node)
+    return node
 
 
 def _resolved(node: Any, values: Mapping[str, Any], mapping: Mapping[str, Any]) -> Any:
@@ -92,14 +108,20 @@ def _resolved(node: Any, values: Mapping[str, Any], mapping: Mapping[str, Any]) 
             return mapping[values["AWS::Region"]][name]
         case {"Fn::Join": [separator, part]} if isinstance(joined := _resolved(part, values, mapping), list):
             return separator.join(map(str, joined))
+        case {"Fn::Sub": [str(pattern), dict(inserted)]}:
+            return _substituted(pattern, values | _resolved(inserted, values, mapping))
         case {"Fn::Sub": str(pattern)}:
-            written = re.sub(r"\$\{([^}]+)\}", lambda found: str(values.get(found[1], found[0])), pattern)
-            return {"Fn::Sub": written} if "${" in written else written
+            return _substituted(pattern, values)
         case dict():
             return {key: _resolved(value, values, mapping) for key, value in node.items()}
         case list():
             return [_resolved(value, values, mapping) for value in node]
     return node
+
+
+def _substituted(pattern: str, values: Mapping[str, Any]) -> Any:
+    written = re.sub(r"\$\{([^}]+)\}", lambda found: str(values.get(found[1], found[0])), pattern)
+    return {"Fn::Sub": written} if "${" in written else written
 
 
 @pytest.mark.parametrize("region", GROUPS)
@@ -132,22 +154,36 @@ def test_a_group_of_more_regions_than_one_condition_takes_is_in_all_of_them() ->
     assert held == [name for name in names if name != names[3]]
 
 
-def test_it_has_neither_transform_nor_macro_nor_loop() -> None:
-    written = text(plain(*GROUPS))
-    assert not re.search(r"Transform|Fn::ForEach|AWS::Serverless|[$&]\{(Group|SecurityGroup)\}", written)
+def test_it_has_neither_transform_nor_macro_nor_loop_nor_parameter() -> None:
+    made = plain(*GROUPS)
+    assert made.keys() == {
+        *("AWSTemplateFormatVersion", "Description", "Mappings", "Conditions", "Resources", "Outputs")
+    }
+    assert not re.search(r"Transform|Fn::ForEach|AWS::Serverless|[$&]\{(Group|SecurityGroup)\}", text(made))
+    refers = set(re.findall(r"\$\{(\w+)\}", text(made))) | set(re.findall(r'"Ref": "(\w+)"', text(made)))
+    assert refers <= made["Resources"].keys()
 
 
-def test_the_settings_are_its_defaults_and_the_groups_no_parameters() -> None:
+def test_a_setting_of_the_cluster_file_is_in_the_template() -> None:
+    variables = plain(PEER, of=cluster(address_wait=77))["Resources"]["RingfenceFunction"]["Properties"]["Environment"]
+    assert variables["Variables"]["RINGFENCE_ADDRESS_WAIT"] == 77
+    assert variables["Variables"]["RINGFENCE_REGIONS"] == "us-east-1,eu-west-1,ap-southeast-2"
+
+
+@pytest.mark.parametrize("topics", [{}, {PEER: "arn:aws:sns:eu-west-1:123456789012:a"}], ids=["none", "one Region's"])
+def test_alarms_notify_the_topic_of_their_region(topics: Mapping[Region, str]) -> None:
+    # given
+    looped, chosen = looped_template(), cluster()
+    parameters = {region: {**chosen.parameters(region), "AlarmTopic": topics.get(region, "")} for region in GROUPS}
     # when
-    made = plain(PEER, of=cluster(address_wait=77))
+    several = plain_template(looped, parameters, CODE)
+    alone = {region: plain_template(looped, {region: parameters[region]}, CODE) for region in GROUPS}
     # then
-    parameters = made["Parameters"]
-    assert parameters.keys() == source()["Parameters"].keys() - {"AutoScalingGroups", "SecurityGroups"}
-    assert (parameters["ClusterName"]["Default"], parameters["AddressWait"]["Default"]) == ("demo", 77)
-    assert parameters["Regions"]["Default"] == "us-east-1,eu-west-1,ap-southeast-2"
-    interface = made["Metadata"]["AWS::CloudFormation::Interface"]
-    assert {name for group in interface["ParameterGroups"] for name in group["Parameters"]} == parameters.keys()
-    assert interface["ParameterLabels"].keys() == parameters.keys()
+    for region in GROUPS:
+        expected = [topics[region]] if region in topics else None
+        for template in (several, alone[region]):
+            alarm = seen_from(region, template)["Resources"]["QuotaAlarm"]
+            assert alarm["Properties"].get("AlarmActions") == expected
 
 
 def test_a_bucket_of_each_region_is_named_by_cloudformation() -> None:

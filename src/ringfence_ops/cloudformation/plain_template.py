@@ -1,10 +1,12 @@
-"""The plain template of a cluster: CloudFormation without transform, macro or loop.
+"""The plain template of a cluster: CloudFormation without transform, macro, loop or parameter.
 
-Pure. Unrolls the loops of the template that `distribution.build_template` makes, and nothing else: CloudFormation's own
-rules for loops, as far as this template uses them. Knows no file and no AWS.
+Pure. Unrolls the loops of the template that `distribution.build_template` makes, and puts values for its parameters: a
+tool that updates a stack keeps the values of the parameters, so that a changed cluster file would change nothing (AWS
+CLI Command Reference, "cloudformation deploy"). Follows CloudFormation's own rules as far as this template uses them.
+Knows no file and no AWS.
 
 Sources: CloudFormation Template Reference, "Fn::ForEach" (the identifier in keys, `Fn::Sub` and `Ref`; `&{...}` drops
-what is not alphanumeric), "Fn::Or" (2 to 10 conditions), "Mappings" (lists of strings).
+what is not alphanumeric), "Fn::Or" (2 to 10 conditions), "Mappings" (strings and lists of strings).
 """
 
 import json
@@ -17,11 +19,11 @@ from ringfence.core.model.identifiers import Region
 from ringfence_ops.errors import CommandError
 
 _LOOP = "Fn::ForEach::"
-_GROUPS = ("AutoScalingGroups", "SecurityGroups")
-"""The parameters that loops run over. A plain template fixes them: other values would need other resources."""
-
 _MAPPING = "Regions"
 _OR_TAKES = 10
+
+Parameters = Mapping[Region, Mapping[str, str]]
+"""The parameters of each Region's stack, as `Cluster.parameters` has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,52 +34,37 @@ class Code:
     key: str
 
 
-def plain_template(
-    looped: Mapping[str, Any], parameters: Mapping[Region, Mapping[str, str]], code: Code
-) -> dict[str, Any]:
-    """One template for all these Regions, with the parameters of their stacks as defaults.
+def plain_template(looped: Mapping[str, Any], parameters: Parameters, code: Code) -> dict[str, Any]:
+    """One template for all these Regions.
 
     Where the Regions' values differ, a mapping has them, and the resources of a group have the condition that the stack
     is in the group's Region. Raises CommandError where two groups would get the same logical id.
     """
-    fixed = {name: [values[name] for values in parameters.values()] for name in _fixed(parameters)}
-    lists = {name for name in fixed if looped["Parameters"][name]["Type"] == "CommaDelimitedList"}
-    regions = tuple(parameters)
-    values: dict[str, Any] = {
-        name: _value(found[0], is_list=name in lists)
-        if len(regions) == 1
-        else {"Fn::FindInMap": [_MAPPING, {"Ref": "AWS::Region"}, name]}
-        for name, found in fixed.items()
+    types = {name: parameter["Type"] for name, parameter in looped["Parameters"].items()}
+    first, *others = parameters.values()
+    differing = [name for name in first if any(other[name] != first[name] for other in others)]
+    values: dict[str, Any] = {name: _value(types[name], value) for name, value in first.items()}
+    values |= {name: {"Fn::FindInMap": [_MAPPING, {"Ref": "AWS::Region"}, name]} for name in differing}
+    mapping = {
+        region: {name: _texts(types[name], own[name]) for name in differing} for region, own in parameters.items()
     }
-    unrolled = _Unroller(parameters)
-    resources = dict(unrolled.resources(looped["Resources"]))
-    plain = {
-        "AWSTemplateFormatVersion": looped["AWSTemplateFormatVersion"],
-        "Description": looped["Description"],
-        "Metadata": _metadata(looped["Metadata"], fixed),
-        "Parameters": {
-            name: _with_default(parameter, parameters[regions[0]][name])
-            for name, parameter in looped["Parameters"].items()
-            if name not in fixed
-        },
-        "Mappings": {
-            _MAPPING: {
-                region: {name: _value(found[name], is_list=name in lists) for name in fixed}
-                for region, found in parameters.items()
-            }
-        },
-        "Conditions": looped["Conditions"] | unrolled.conditions,
-        "Resources": resources,
-        "Outputs": looped["Outputs"],
-    }
-    if len(regions) == 1:
-        del plain["Mappings"]
+    unroller = _Unroller(parameters)
+    resources = dict(unroller.resources(looped["Resources"]))
     resources["RingfenceFunction"]["Properties"]["Code"] = {
         "S3Bucket": {"Fn::Sub": code.bucket} if "${" in code.bucket else code.bucket,
         "S3Key": code.key,
     }
-    replaced: dict[str, Any] = _with_values(plain, values)
-    return replaced
+    conditions = {name: _evaluated(_filled(condition, values)) for name, condition in looped["Conditions"].items()}
+    known = {name: held for name, held in conditions.items() if isinstance(held, bool)}
+    kept = {name: held for name, held in conditions.items() if name not in known} | unroller.conditions
+    return {
+        "AWSTemplateFormatVersion": looped["AWSTemplateFormatVersion"],
+        "Description": looped["Description"],
+        **({"Mappings": {_MAPPING: mapping}} if differing else {}),
+        **({"Conditions": kept} if kept else {}),
+        "Resources": _decided(_filled(resources, values), known),
+        "Outputs": _filled(looped["Outputs"], values),
+    }
 
 
 def text(template: Mapping[str, Any]) -> str:
@@ -85,25 +72,19 @@ def text(template: Mapping[str, Any]) -> str:
     return json.dumps(template, indent=1) + "\n"
 
 
-def _fixed(parameters: Mapping[Region, Mapping[str, str]]) -> list[str]:
-    """The parameters that are values in the template: those of loops, and those that differ between Regions."""
-    first, *others = parameters.values()
-    return [name for name in first if name in _GROUPS or any(other[name] != first[name] for other in others)]
-
-
 class _Unroller:
     """Unrolls loops. `conditions` are those that the unrolled resources need."""
 
-    def __init__(self, parameters: Mapping[Region, Mapping[str, str]]) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self.conditions: dict[str, Any] = {}
 
     def resources(self, looped: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Every resource with its logical id."""
+        """Every resource with its logical id, as a copy."""
         origin: dict[str, str] = {}
-        for name, part in looped.items():
+        for name, part in json.loads(json.dumps(looped)).items():
             if not name.startswith(_LOOP):
-                yield name, json.loads(json.dumps(part))  # a copy
+                yield name, part
                 continue
             variable, collection, fragment = part
             for item, regions in self._items(collection["Ref"]).items():
@@ -115,7 +96,7 @@ class _Unroller:
                             f"{origin[id]} and {item} would both be {id}: in one template, the names of two groups must"
                             " differ in a letter or digit: print a template for each Region with --region"
                         )
-                    yield id, {**_with_item(resource, variable, item), **condition}
+                    yield id, {**_filled(resource, {variable: item}), **condition}
 
     def _items(self, parameter: str) -> dict[str, list[Region]]:
         """The items of a list, each with the Regions that have it."""
@@ -143,51 +124,61 @@ def _any_of(conditions: Sequence[Any]) -> Any:
     return _any_of([_any_of(part) for part in parts])
 
 
-def _with_item(node: Any, variable: str, item: str) -> Any:
-    """A loop's fragment for one item."""
-    match node:
-        case {"Ref": str(name)} if name == variable:
-            return item
-        case {"Fn::Sub": str(pattern)}:
-            return {"Fn::Sub": pattern.replace(f"${{{variable}}}", item)}
-        case dict():
-            return {key: _with_item(value, variable, item) for key, value in node.items()}
-        case list():
-            return [_with_item(value, variable, item) for value in node]
-    return node
-
-
-def _with_values(node: Any, values: Mapping[str, Any]) -> Any:
-    """A value with values for references. A list of texts that is joined becomes one text."""
+def _filled(node: Any, values: Mapping[str, Any]) -> Any:
+    """A part with values for references. A list of texts that is joined becomes one text."""
     match node:
         case {"Ref": str(name)} if name in values:
             return values[name]
         case {"Fn::Join": [str(separator), {"Ref": str(name)}]} if isinstance(values.get(name), list):
             return separator.join(values[name])
-        case {"Fn::Sub": str(pattern)} if "${" not in pattern:
-            return pattern
+        case {"Fn::Sub": str(pattern)}:
+            return _substituted(pattern, values)
         case dict():
-            return {key: _with_values(value, values) for key, value in node.items()}
+            return {key: _filled(value, values) for key, value in node.items()}
         case list():
-            return [_with_values(value, values) for value in node]
+            return [_filled(value, values) for value in node]
     return node
 
 
-def _value(value: str, *, is_list: bool) -> str | list[str]:
-    return value.split(",") if is_list else value
+def _substituted(pattern: str, values: Mapping[str, Any]) -> Any:
+    """A text with values for what it substitutes; CloudFormation substitutes the rest."""
+    inserted = {name: values[name] for name in re.findall(r"\$\{([^}]+)\}", pattern) if name in values}
+    variable = {name: value for name, value in inserted.items() if isinstance(value, dict)}
+    for name, value in inserted.items():
+        if name not in variable:
+            pattern = pattern.replace(f"${{{name}}}", str(value))
+    if variable:
+        return {"Fn::Sub": [pattern, variable]}
+    return {"Fn::Sub": pattern} if "${" in pattern else pattern
 
 
-def _with_default(parameter: Mapping[str, Any], value: str) -> dict[str, Any]:
-    return {**parameter, "Default": int(value) if parameter["Type"] == "Number" else value}
+def _evaluated(condition: Any) -> Any:
+    """Whether a condition holds; the condition itself where only CloudFormation knows."""
+    match condition:
+        case {"Fn::Not": [part]}:
+            held = _evaluated(part)
+            return not held if isinstance(held, bool) else condition
+        case {"Fn::Equals": [str(one), str(other)]}:
+            return one == other
+    return condition
 
 
-def _metadata(metadata: Mapping[str, Any], fixed: Mapping[str, object]) -> dict[str, Any]:
-    """The console's description of the parameters, without those that are fixed."""
-    (name, interface), *_ = metadata.items()
-    groups = [
-        {**group, "Parameters": [parameter for parameter in group["Parameters"] if parameter not in fixed]}
-        for group in interface["ParameterGroups"]
-    ]
-    labels = {parameter: label for parameter, label in interface["ParameterLabels"].items() if parameter not in fixed}
-    shown = [group for group in groups if group["Parameters"]]
-    return {name: {**interface, "ParameterGroups": shown, "ParameterLabels": labels}}
+def _decided(node: Any, known: Mapping[str, bool]) -> Any:
+    """A part in which what depends on a known condition is decided."""
+    match node:
+        case {"Fn::If": [str(name), held, otherwise]} if name in known:
+            return _decided(held if known[name] else otherwise, known)
+        case dict():
+            parts = {key: _decided(value, known) for key, value in node.items()}
+            return {key: value for key, value in parts.items() if value != {"Ref": "AWS::NoValue"}}
+        case list():
+            return [_decided(value, known) for value in node]
+    return node
+
+
+def _value(kind: str, value: str) -> int | str | list[str]:
+    return int(value) if kind == "Number" else _texts(kind, value)
+
+
+def _texts(kind: str, value: str) -> str | list[str]:
+    return value.split(",") if kind == "CommaDelimitedList" else value

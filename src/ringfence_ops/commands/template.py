@@ -51,10 +51,10 @@ def template(
         Path | None, typer.Option(metavar="FILE", help="Write the function's code to this file too.")
     ] = None,
 ) -> None:
-    """Prints the cluster's template as plain CloudFormation: without transform, macro or loop.
+    """Prints the cluster's template as plain CloudFormation: without transform, macro, loop or parameter.
 
-    It makes the same resources as `ringfence deploy`. The settings of the cluster file are the defaults of its
-    parameters. The groups are no parameters, because each has resources of its own: print it again when they change.
+    It makes the same resources as `ringfence deploy`. All settings of the cluster file are in it: print it again when
+    the file changes.
 
     Without --region, one template serves every Region. The bucket may contain ${AWS::Region} and ${AWS::AccountId};
     without --code-bucket it is the one that `ringfence deploy` uses.
