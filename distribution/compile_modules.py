@@ -3,8 +3,8 @@
 Usage: python -I -S compile_modules.py DIRECTORY
 
 A program of its own, because the result depends on what the interpreter has done before: a compiled module marks the
-objects that something else refers to as well (CPython's `marshal`). A new interpreter, which compiles the same modules in
-the same order, gives the same bytes. Needs only the standard library.
+objects that something else refers to as well (CPython's `marshal`). A new interpreter that compiles the same modules in
+the same order gives the same bytes. Needs only the standard library.
 """
 
 import py_compile

@@ -78,7 +78,8 @@ def test_it_has_everything_and_the_checksums_of_everything(dist: Path) -> None:
     assert expected | {f"{stem}.cdx.json", "SHA256SUMS"} <= names
     assert len([name for name in names if re.fullmatch(rf"{re.escape(stem)}-artefact-[0-9a-f]{{16}}\.zip", name)]) == 1
     assert len(names) == 7
-    sums = dict(reversed(line.split("  ")) for line in (dist / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split("  ") for line in (dist / "SHA256SUMS").read_text().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums == {name: digest for name, digest in digests(dist).items() if name != "SHA256SUMS"}
 
 
