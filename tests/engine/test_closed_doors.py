@@ -219,6 +219,47 @@ def test_a_wrong_group_name_makes_no_roster(cloud: Cloud) -> None:
     assert RosterKey(Region(EAST), "nonesuch") not in cloud.region(EAST).table.rosters
 
 
+def test_a_group_that_was_deleted_while_the_table_was_lost_leaves_no_door_open(cloud: Cloud) -> None:
+    # given a roster that only the peer's table has
+    east = cloud.region(EAST)
+    addresses = [first_address(east, id) for id in east.groups["db"].listed()]
+    east.force_delete_group("db")
+    east.table.recreate()
+    # when
+    true_up(cloud, EAST, auto_scaling_groups=("db",))
+    # then
+    assert [admitting(cloud, address) for address in addresses] == [[], []]
+    assert roster_of(cloud, EAST).members == {}
+    assert roster_of(cloud, EAST).version > 0
+
+
+def test_a_wrong_group_name_removes_nothing_although_the_table_was_lost(cloud: Cloud) -> None:
+    # given
+    admitted = cloud.region(EAST).admitted()
+    del cloud.region(EAST).groups["db"]
+    cloud.region(EAST).table.recreate()
+    # when
+    for _ in range(5):
+        true_up(cloud, EAST, auto_scaling_groups=("db",))
+        cloud.clock.advance(MINUTE)
+    # then
+    assert cloud.region(EAST).admitted() == cloud.region(WEST).admitted() == admitted
+
+
+@pytest.mark.parametrize("where", [EAST, WEST])
+def test_an_unreadable_row_of_a_group_that_does_not_exist_goes(cloud: Cloud, where: str) -> None:
+    # given
+    key = RosterKey(Region(EAST), "nonesuch")
+    table = cloud.region(where).table
+    table.put_item({"region": {"S": EAST}, "asg": {"S": "nonesuch"}, "version": {"S": "1"}})
+    assert key in table.bad
+    # when
+    true_up(cloud, EAST, auto_scaling_groups=("db", "nonesuch"))
+    # then
+    assert key not in table.bad
+    assert cloud.region(EAST).admitted() == cloud.region(WEST).admitted()
+
+
 def test_a_failed_describe_is_no_evidence_that_an_instance_is_gone(cloud: Cloud) -> None:
     # given a group that is gone with its instances, which EC2 has forgotten
     east = cloud.region(EAST)

@@ -19,6 +19,8 @@ from ringfence_lab.sim.simulation import simulate
         527905,  # a launch while the home table was down continued by the rule of its address's earlier owner
         663418,  # likewise, by a rule that was removed after the rules were read and before the instances were
         781193,  # an instance returned to its warm pool after its table was lost, while a peer still admitted it
+        219408,  # an unreadable row of a group that was deleted stopped the mirror of a peer for ever
+        285826,  # a group was deleted while its table was lost, and a peer kept its members
         1932,  # an instance admitted while the home table was down returned to its warm pool before its release
     ],
 )

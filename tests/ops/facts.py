@@ -7,30 +7,17 @@ from typing import Any
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Roster
 from ringfence_ops.doctor.access import check_access
-from ringfence_ops.doctor.facts import (
-    AccessFacts,
-    DeployedStack,
-    EventRule,
-    EventSource,
-    Function,
-    Grant,
-    GroupFacts,
-    Hook,
-    Log,
-    Queue,
-    RegionFacts,
-    ScalingGroup,
-    Schedule,
-    SecurityGroup,
-    StackFacts,
-    Table,
-    TableContent,
-)
+from ringfence_ops.doctor.facts import AccessFacts, GroupFacts, RegionFacts, SecurityGroup, TableContent
 from ringfence_ops.doctor.finding import Finding
 from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups, check_room
-from ringfence_ops.doctor.stack import KEYS, Expected, check_stack
+from ringfence_ops.doctor.stack import check_standing
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.state.path import Expected, Grant, Hook, ScalingGroup
+from ringfence_ops.state.path_reasons import path_reasons
+from ringfence_ops.state.standing import standing
+from ringfence_ops.state.true_up_reasons import true_up_reasons
+from tests.ops.paths import DEAD, ENVIRONMENT, EXPECTED, HOOKS, PARAMETERS, QUEUE, path
 from tests.unit.builders import (
     DB,
     EAST,
@@ -49,34 +36,10 @@ from tests.unit.builders import (
     settings,
 )
 
-QUEUE, DEAD = "arn:aws:sqs:us-east-1:123456789012:ringfence-demo.fifo", "arn:dead"
-PARAMETERS = {
-    "Regions": "us-east-1,us-west-2",
-    "Ports": "auto",
-    "ScheduleExpression": "rate(1 minute)",
-    "LaunchHeartbeat": "300",
-    "LaunchDefaultResult": "CONTINUE",
-    "TerminateHeartbeat": "900",
-    "TerminateDefaultResult": "CONTINUE",
-}
-ENVIRONMENT = {
-    "RINGFENCE_CLUSTER": "demo",
-    "RINGFENCE_REGIONS": "us-west-2,us-east-1",
-    "RINGFENCE_AUTO_SCALING_GROUPS": "db",
-    "RINGFENCE_SECURITY_GROUPS": GROUP,
-    "RINGFENCE_ACCOUNT": "123456789012",
-    "RINGFENCE_LAUNCH_HOOK": "ringfence-demo-launch",
-    "RINGFENCE_TERMINATE_HOOK": "ringfence-demo-terminate",
-    "RINGFENCE_TABLE": "ringfence-demo",
-    "RINGFENCE_DEAD_LETTER_QUEUE_URL": "https://sqs/dead",
-}
-HOOKS = (
-    Hook("ringfence-demo-launch", "autoscaling:EC2_INSTANCE_LAUNCHING", 300, "CONTINUE"),
-    Hook("ringfence-demo-terminate", "autoscaling:EC2_INSTANCE_TERMINATING", 900, "CONTINUE"),
-)
+__all__ = ["DEAD", "ENVIRONMENT", "EXPECTED", "HOOKS", "PARAMETERS", "QUEUE"]
+
 SELF = replace(rule("sgr-self", None), source_group=GROUP)
 ADMITTED = rule("sgr-1", address(1), label(I1))
-EXPECTED = Expected(settings(), PARAMETERS)
 WEST_GROUP = SecurityGroupId("sg-00000002")
 EXPECTED_WEST = Expected(settings(region=WEST, security_groups=(WEST_GROUP,)), PARAMETERS)
 
@@ -108,27 +71,13 @@ ROWS = rows(
 HEALTHY = RegionFacts(
     region=EAST,
     at=NOW,
-    resources=StackFacts(
-        stack=DeployedStack("UPDATE_COMPLETE", PARAMETERS),
-        function=Function("Active", ENVIRONMENT, "arn:aws:iam::123456789012:role/engine"),
-        event_source=EventSource("Enabled", QUEUE),
-        event_rule=EventRule(is_enabled=True, targets=(QUEUE,)),
-        schedule=Schedule(is_enabled=True, expression="rate(1 minute)", target=QUEUE),
-        queue=Queue(QUEUE, 0),
-        dead_letters=Queue(DEAD, 0),
-        table=Table("ACTIVE", KEYS, {DB: "0.1.0"}),
-    ),
+    path=path(reconciles=(LoggedReconcile(NOW - 30, EAST, ("schedule now",)),)),
     groups=GroupFacts(
-        scaling_groups=scaling_group(),
         security_groups=security_group(),
         instances={I1: instance(I1, address(1))},
     ),
-    log=Log((LoggedReconcile(NOW - 30, EAST, ("schedule now",)),), ()),
-    access=AccessFacts(
-        skew=0.4,
-        own_grants={"ec2:AuthorizeSecurityGroupIngress": Grant.ALLOWED},
-        engine_grants={("dynamodb:Query", WEST): Grant.ALLOWED},
-    ),
+    changes=(),
+    access=AccessFacts(skew=0.4, own_grants={"ec2:AuthorizeSecurityGroupIngress": Grant.ALLOWED}),
     content=TableContent(ROWS),
 )
 
@@ -136,15 +85,18 @@ HEALTHY = RegionFacts(
 def facts(**changes: Any) -> RegionFacts:
     """The east's facts: healthy, except for the changes, each by the name of its part."""
     changed: dict[str, Any] = {}
-    for part in ("resources", "groups", "access", "content"):
+    for part in ("groups", "access", "content"):
         values = getattr(HEALTHY, part)
         named = {field.name: changes.pop(field.name) for field in fields(values) if field.name in changes}
         changed[part] = replace(values, **named)
-    return replace(HEALTHY, **changed, **changes)
+    own = {name: changes.pop(name) for name in list(changes) if name in ("region", "at", "changes")}
+    return replace(HEALTHY, **changed, **own, path=path(**{"reconciles": HEALTHY.path.reconciles, **changes}))
 
 
 def findings_of(region: RegionFacts, expected: Expected = EXPECTED) -> list[Finding]:
-    """The findings of all checks of one Region."""
-    found = [*check_stack(region, expected), *check_groups(region, expected), *check_access(region, expected)]
+    """The findings of all checks of one Region, as far as its path of events tells how it stands."""
+    reasons = [*path_reasons(region.path, expected), *true_up_reasons(region.path, expected, region.at)]
+    found = [*check_standing(region, expected, standing(expected.region, reasons))]
+    found += [*check_groups(region, expected), *check_access(region, expected)]
     found += check_rows([region], {expected.region: expected, WEST: EXPECTED_WEST})
     return [*found, *check_room([region], [expected])]

@@ -17,11 +17,11 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.reconciler.region_pass import scope_in
 from ringfence_ops.doctor.access import check_access
-from ringfence_ops.doctor.facts import Unread
+from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity
 from ringfence_ops.doctor.reading import Reader
 from ringfence_ops.doctor.security_groups import check_groups, check_room
-from ringfence_ops.doctor.stack import Expected, check_stack, check_versions
+from ringfence_ops.doctor.stack import check_standing
 from ringfence_ops.explain.evidence import Evidence
 from ringfence_ops.explain.explanation import ClusterMember, DepartedInstance, DoorVerdict, Explanation, Stranger
 from ringfence_ops.explain.full_explanation import instances_with
@@ -29,7 +29,12 @@ from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import AuditLog, ChangeFilter, LoggedAction, LoggedChange, log_group, merged
 from ringfence_ops.logs.cloudtrail import EventHistory
 from ringfence_ops.state.adoption import RegionAdoption
+from ringfence_ops.state.path import Expected, Unread
+from ringfence_ops.state.path_reading import PathReader
+from ringfence_ops.state.path_reasons import path_reasons
 from ringfence_ops.state.region_snapshot import read_region
+from ringfence_ops.state.standing import standing
+from ringfence_ops.state.true_up_reasons import true_up_reasons
 from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
 from tests.labs import eventually, session_of_role
 from tests.ops.changes_in_lab import STRANGER, disabled_event_rule, foreign_rule
@@ -170,13 +175,22 @@ def expected(cluster: Cluster) -> list[Expected]:
     return [Expected(settings(cluster, region), PARAMETERS) for region in cluster.regions]
 
 
+def facts_of(cluster: Cluster, client_of: Callable[[str, Region], Any] | None = None) -> list[RegionFacts]:
+    """The facts of each Region."""
+    wanted, clients_of = expected(cluster), client_of or clients(cluster)
+    paths = [PathReader(clients_of, region, wanted).path() for region in wanted]
+    return [Reader(clients_of, *of_region).facts() for of_region in zip(wanted, paths, strict=True)]
+
+
 def findings_of(cluster: Cluster, client_of: Callable[[str, Region], Any] | None = None) -> list[Finding]:
     """Every finding that is not OK."""
     wanted = expected(cluster)
-    facts = [Reader(client_of or clients(cluster), region, wanted).facts() for region in wanted]
-    findings = [*check_versions(facts), *check_room(facts, wanted)]
-    for of_region in zip(facts, wanted, strict=True):
-        findings += [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
+    facts = facts_of(cluster, client_of)
+    findings = list(check_room(facts, wanted))
+    for region, own in zip(facts, wanted, strict=True):
+        reasons = [*path_reasons(region.path, own), *true_up_reasons(region.path, own, region.at)]
+        findings += check_standing(region, own, standing(own.region, reasons))
+        findings += [*check_groups(region, own), *check_access(region, own)]
     return [finding for finding in findings if finding.severity is not Severity.OK]
 
 
@@ -279,10 +293,10 @@ def test_a_service_that_hangs_hides_no_other_and_delays_none(two_regions: Cluste
     two_regions.lab.fault(EAST, "hang", "logs")
     wanted = expected(two_regions)
     started = time.monotonic()
-    facts = Reader(clients(two_regions), wanted[0], wanted).facts()
+    path = PathReader(clients(two_regions), wanted[0], wanted).path()
     assert time.monotonic() - started < HANGING_REGION_SECONDS
-    assert isinstance(facts.log, Unread)
-    read = (facts.resources.stack, facts.resources.queue, facts.resources.table)
+    assert isinstance(path.reconciles, Unread)
+    read = (path.resources.stack, path.resources.queue, path.resources.table)
     assert [part for part in read if isinstance(part, Unread)] == []
 
 

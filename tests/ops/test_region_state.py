@@ -11,7 +11,7 @@ import pytest
 from ringfence.core.audit_events import AuditEvent, RuleAdded, RuleOwnerUnknown, RuleRemoved
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import Region, RosterKey, RuleId
-from ringfence.core.model.rosters import BadRow, Rows
+from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Opening
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.terminal import Output
@@ -21,6 +21,7 @@ from ringfence_ops.state.dry_run import DryRunResult
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.snapshot import EngineStatus, Snapshot
+from ringfence_ops.state.standing import standing
 from ringfence_ops.state.unowned_rules import RuleOrigin, RuleOrigins, UnownedRule, reported
 from tests.ops.facts import ROWS
 from tests.ops.test_audit_log import written
@@ -33,7 +34,6 @@ from tests.unit.builders import (
     I3,
     NOW,
     TCP,
-    WEST,
     address,
     instance,
     label,
@@ -62,7 +62,7 @@ def state(taken: Snapshot, unowned: Iterable[UnownedRule] = ()) -> RegionState:
 def screen(taken: Snapshot, found: RegionState) -> str:
     output = StringIO()
     with redirect_stdout(output):
-        Output().show_report(StatusReport(taken, [found]))
+        Output().show_report(StatusReport(taken, [found], {EAST: standing(EAST, [])}))
     return output.getvalue()
 
 
@@ -70,7 +70,6 @@ def test_an_announcement_is_no_roster() -> None:
     found = state(snapshot())
     assert [str(roster.key) for roster in found.rosters] == ["us-east-1/db"]
     assert found.counts.members == {"member": 1}
-    assert found.complaints == []
 
 
 def test_a_row_of_no_group_of_ours_adds_no_member() -> None:
@@ -79,23 +78,18 @@ def test_a_row_of_no_group_of_ours_adds_no_member() -> None:
     assert found.counts.members == {"member": 1}
 
 
-def test_a_bad_row_is_a_complaint_with_its_reason() -> None:
-    taken = snapshot(replace(ROWS, bad={RosterKey(WEST, "db"): BadRow("the version is out of bounds")}))
-    assert state(taken).complaints == ["bad rows"]
-    assert "us-west-2/db: the version is out of bounds" in screen(taken, state(taken))
-
-
-def test_a_rule_of_unknown_owner_is_a_complaint_with_its_age_and_what_to_do() -> None:
+def test_a_rule_of_unknown_owner_is_shown_with_its_age_and_what_to_do() -> None:
     taken = snapshot(events=[UNKNOWN, UNKNOWN])
     (unowned,) = reported(taken.audit_events)
     found = state(taken, [unowned])
-    assert found.complaints == ["rules of unknown owner"]
     shown = " ".join(screen(taken, found).split())
     assert "sgr-9 admits 0.0.0.0/0 on tcp/9042, age unknown: no member can have such an address" in shown
     assert "aws ec2 revoke-security-group-ingress --region us-east-1" in shown
     made = replace(unowned, origin=RuleOrigin(NOW - 3 * 86400, "arn:aws:iam::1:user/a"))
     assert "3 d old, by arn:aws:iam::1:user/a" in " ".join(screen(taken, state(taken, [made])).split())
-    (item,) = StatusReport(taken, [state(taken, [made])]).document().regions[0].unknown_owners
+    (item,) = (
+        StatusReport(taken, [state(taken, [made])], {EAST: standing(EAST, [])}).document().regions[0].unknown_owners
+    )
     assert (item.address, item.since, item.made_by) == ("0.0.0.0/0", "2027-01-12T08:00:00Z", "arn:aws:iam::1:user/a")
 
 

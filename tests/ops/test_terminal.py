@@ -28,6 +28,7 @@ from ringfence_ops.main import run
 from ringfence_ops.state.changes import Action, Change, digest
 from ringfence_ops.state.dry_run import DryRunResult
 from ringfence_ops.state.snapshot import Snapshot
+from ringfence_ops.state.standing import Reason, State, standing
 from tests.unit.builders import CLUSTER, EAST, GROUP, NOW, TCP, address
 
 HOSTILE = {
@@ -172,7 +173,8 @@ def test_a_plan_shows_a_hostile_row_and_label(text: str) -> None:
     result = DryRunResult((removed, Problem(text)), failure=text)
     snapshot = Snapshot(CLUSTER, NOW, {}, {}, {EAST: result}, {Region(f"eu{text}"): text})
     # when
-    shown = printed(PlanReport(snapshot))
+    stand = standing(Region(f"us{text}"), [Reason(State.FAILING, text, text, text)])
+    shown = printed(PlanReport(snapshot, [stand]))
     # then
     assert is_harmless(shown)
     assert f"i-{visible(text)}" in shown

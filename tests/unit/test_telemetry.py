@@ -297,6 +297,15 @@ def test_a_reconcile_without_events_emits_zeros_so_that_alarms_can_end(reported:
     assert values(report, "ReconcileSeconds") == [0.25]
 
 
+def test_a_failed_reconcile_emits_no_zero_of_rules_that_it_may_not_have_seen(reported: Reported) -> None:
+    of_rules = {"StaleDoors", "StaleDoorSeconds", "UnknownOwners", "QuotaUsedPercent"}
+    assert not of_rules & metric_names(reported(error=Permanent("no answer")))
+    # but what it has seen, it says
+    seen = reported(RuleOwnerUnknown(EAST, GROUP, SGR, OPENING, label(), "why"), error=Permanent("no answer"))
+    assert values(seen, "UnknownOwners") == [1]
+    assert values(seen, "Errors") == [1]
+
+
 def test_metrics_have_the_cluster_as_their_dimension_in_ringfences_namespace(reported: Reported) -> None:
     report = reported()
     (directive,) = report.metrics["_aws"]["CloudWatchMetrics"]

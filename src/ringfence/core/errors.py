@@ -8,6 +8,7 @@ from enum import Enum
 
 from ringfence.core.events import Event, Launching, Terminating
 from ringfence.core.model.identifiers import RosterKey
+from ringfence.core.model.rosters import Roster
 
 
 class RingfenceError(Exception):
@@ -129,12 +130,19 @@ class Conflict(Retry):
     """Another invocation wrote a row first, so the observation may be old. Observe again.
 
     `minimum_versions` maps the key of each roster to the version that our next row must exceed or reach: the version
-    in the table that refused the write, or the next one if that row differs from ours at the same version.
+    in the table that refused the write, or the next one if that row differs from ours at the same version. `copies`
+    are the rosters of ours that a peer has and the home table lacks.
     """
 
-    def __init__(self, message: str, minimum_versions: Mapping[RosterKey, int]) -> None:
+    def __init__(
+        self,
+        message: str,
+        minimum_versions: Mapping[RosterKey, int],
+        copies: Mapping[RosterKey, Roster] | None = None,
+    ) -> None:
         super().__init__(message)
         self.minimum_versions = minimum_versions
+        self.copies = copies or {}
 
 
 class Refusal(Enum):

@@ -16,6 +16,7 @@ from ringfence.core.errors import Conflict, Retry
 from ringfence.core.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.hook_decision import waiting_instances
 from ringfence.core.model.identifiers import RosterKey
+from ringfence.core.model.rosters import Roster
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.observe import start_reading_peers
@@ -47,13 +48,15 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
     if settings.mode is Mode.OBSERVE:
         let_all_go(Request(relevant, settings).lifecycle_events, services, settings)
     minimum_versions: dict[RosterKey, int] = {}
+    copies: dict[RosterKey, Roster] = {}
     budget = PauseBudget()
     for _ in range(ATTEMPTS if relevant else 0):
         try:
-            _attempt(Request(relevant, settings, dict(minimum_versions)), services, budget)
+            _attempt(Request(relevant, settings, dict(minimum_versions), dict(copies)), services, budget)
         except Conflict as conflict:
             for key, version in conflict.minimum_versions.items():
                 minimum_versions[key] = max(version, minimum_versions.get(key, 0))
+            copies.update(conflict.copies)
         else:
             return
     if relevant:

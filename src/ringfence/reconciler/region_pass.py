@@ -26,6 +26,7 @@ from ringfence.reconciler.request import Request
 from ringfence.reconciler.table_rows import (
     announced_groups,
     overtaken,
+    refuse_if_lost,
     refuse_if_overtaken,
     replaced_rows,
     strange_rows,
@@ -114,7 +115,8 @@ class RegionPasses:
         conflicts = [done.result.error for done in passes.values() if isinstance(done.result.error, Conflict)]
         if conflicts:
             versions = {key: version for conflict in conflicts for key, version in conflict.minimum_versions.items()}
-            raise Conflict("; ".join(map(str, conflicts)), versions)
+            copies = {key: copy for conflict in conflicts for key, copy in conflict.copies.items()}
+            raise Conflict("; ".join(map(str, conflicts)), versions, copies)
         return passes
 
     def validate(self, passes: Mapping[Region, RegionPass]) -> dict[Region, RegionResult]:
@@ -179,6 +181,7 @@ class RegionPasses:
         else:
             held = table.rows_of(home)
             refuse_if_overtaken(region, own, held)
+            refuse_if_lost(region, self.request, own, held)
             versions = held.versions()
             offered = {key: roster for key, roster in own.items() if versions.get(key, 0) < roster.version}
         late = self.rosters.departed_without(held) & {(key, id) for key, roster in own.items() for id in roster.fenced}
@@ -187,7 +190,7 @@ class RegionPasses:
             check()
             if (version := table.offer(roster)) > roster.version:
                 raise overtaken(region, {key: version})
-        strange = strange_rows(self.request, self.rosters.rows) or strange_rows(self.request, held)
+        strange = strange_rows(self.request, self.rosters.rows) or strange_rows(self.request, held, own)
         if not (offered or self._waited_for or pending or strange):
             return RegionPass(RegionResult(region))
         check()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.events import Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.model.identifiers import Region, RosterKey
+from ringfence.core.model.rosters import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,14 @@ class Request:
     """One attempt at a reconcile.
 
     `minimum_versions` maps a roster's key to the version that our next row must reach, because a peer has a row with
-    that version or a different one at ours.
+    that version or a different one at ours. `copies` are the rosters that a peer has of groups of ours that do not
+    exist, and that the home table lacks: it was made again.
     """
 
     events: Sequence[LifecycleEvent | TrueUp]
     settings: Settings
     minimum_versions: Mapping[RosterKey, int] = field(default_factory=dict)
+    copies: Mapping[RosterKey, Roster] = field(default_factory=dict)
 
     @property
     def home(self) -> Region:

@@ -18,10 +18,11 @@ def observe_and_decide(
     request: Request, services: Services, before: Rows, budget: PauseBudget
 ) -> tuple[Sighting, RosterDecisions]:
     """The home Region as it is now, and who the members are. Raises Retry if the Region cannot be described."""
-    sighting = observe(request, services, before)
-    decisions = decide_rosters(request, services, before, sighting.observation)
+    known = before.completed_by(request.copies)
+    sighting = observe(request, services, known)
+    decisions = decide_rosters(request, services, known, sighting.observation)
     while decisions.look_again and budget.take_look():
         services.tasks.sleep(SECONDS_BETWEEN_LOOKS)
         sighting = observe_again(request, services, sighting, decisions.look_again)
-        decisions = decide_rosters(request, services, before, sighting.observation)
+        decisions = decide_rosters(request, services, known, sighting.observation)
     return sighting, decisions

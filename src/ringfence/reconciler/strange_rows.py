@@ -23,13 +23,19 @@ def delete_strange_rows(
     """Deletes rows at home, and then, in later reconciles, what is left of them in the peers."""
     at_home = strange_rows(request, rows)
     for key in at_home:
-        if not _is_needed(key, rows) and all(_is_clean(result, key) for result in results.values()):
+        is_clean = all(_is_clean(result, key) for result in results.values())
+        if _is_unreadable(request, key) or (is_clean and not _is_needed(key, rows)):
             _delete(services, request.home, key, rows)
     for region in request.settings.peers:
         there = results[region].rows or Rows()
-        for key in strange_rows(request, there):
-            if key not in at_home and _is_clean(results[region], key):
+        for key in strange_rows(request, there, rows.of(request.home)):
+            if key not in at_home and (_is_unreadable(request, key) or _is_clean(results[region], key)):
                 _delete(services, region, key, there)
+
+
+def _is_unreadable(request: Request, key: RosterKey) -> bool:
+    """Whether the strange row is of a group of ours, and so unreadable: nothing can be known from it."""
+    return key.asg in request.settings.auto_scaling_groups
 
 
 def _is_needed(key: RosterKey, rows: Rows) -> bool:

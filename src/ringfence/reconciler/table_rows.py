@@ -26,14 +26,29 @@ def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]
     return {group: roster.ports for roster in rosters if not roster.observed for group in roster.security_groups}
 
 
-def strange_rows(request: Request, rows: Rows) -> list[RosterKey]:
+def strange_rows(request: Request, rows: Rows, own: Mapping[RosterKey, Roster] | None = None) -> list[RosterKey]:
     """The rows in our Region's key range that are of none of its groups: retired ones, and rows that we never wrote.
 
-    A row of the original sample, which has no version, stays until a group of its name is configured.
+    A row of the original sample, which has no version, stays until a group of its name is configured. `own` are our
+    rosters as published, if the rows are a peer's. A row of a group without a roster is strange if it cannot be read:
+    the group does not exist, so no roster replaces the row.
     """
     names = {*request.settings.auto_scaling_groups, ANNOUNCEMENT}
-    own = [key for key in rows.versions() if key.region == request.home and key.asg not in names]
-    return [key for key in sorted(own) if rows.version_read(key) != 0]
+    of_ours = [key for key in sorted(rows.versions()) if key.region == request.home]
+    unreadable = {key for key in rows.bad if key not in (own or {})}
+    return [key for key in of_ours if (key in unreadable if key.asg in names else rows.version_read(key) != 0)]
+
+
+def refuse_if_lost(region: Region, request: Request, own: Mapping[RosterKey, Roster], held: Rows) -> None:
+    """Raises Conflict if a peer has the roster of a group of ours that does not exist, and the home table lost it.
+
+    Only that copy tells which members the group had, so that they can depart.
+    """
+    ours = set(request.settings.auto_scaling_groups)
+    lost = {key: copy for key, copy in held.rosters.items() if key.asg in ours and key not in own}
+    if lost:
+        versions = {key: copy.version for key, copy in lost.items()}
+        raise Conflict(f"{region} has rosters that our own table lost: {', '.join(map(str, lost))}", versions, lost)
 
 
 def refuse_if_overtaken(region: Region, own: Mapping[RosterKey, Roster], held: Rows) -> None:

@@ -52,6 +52,9 @@ _COUNTED = (
     _UNSERVED,
 )
 
+_OF_RULES = frozenset({"StaleDoors", "UnknownOwners"})
+"""Counts of what stands in the security groups."""
+
 
 @dataclass(slots=True)
 class Telemetry:
@@ -237,15 +240,21 @@ class Telemetry:
         self._warn(message, **fields)
 
     def _emit(self, reconcile_seconds: float, failed: bool) -> None:
-        """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end."""
+        """Emits the metrics. A metric that an alarm watches is emitted every time, so that the alarm can end.
+
+        But a reconcile that failed may not have seen the rules, and then it cannot say that all is well with them: it
+        emits no 0 of them, and their alarms stay as they are.
+        """
         for name in _COUNTED:
-            self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
+            if self.counts[name] or not (failed and name in _OF_RULES):
+                self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])
         self.metrics.add_metric("Errors", MetricUnit.Count, int(failed))
         self.metrics.add_metric("ReconcileSeconds", MetricUnit.Seconds, reconcile_seconds)
-        self.metrics.add_metric(
-            "StaleDoorSeconds", MetricUnit.Seconds, max(self.seconds.get("StaleDoorSeconds", [0.0]))
-        )
-        self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
+        stale = max(self.seconds.get("StaleDoorSeconds", [0.0]))
+        if stale or not failed:
+            self.metrics.add_metric("StaleDoorSeconds", MetricUnit.Seconds, stale)
+        if self.quota_percent or not failed:
+            self.metrics.add_metric("QuotaUsedPercent", MetricUnit.Percent, self.quota_percent)
         for name in ("RulesWanted", "RulesUnwanted"):
             if self.counts[name]:
                 self.metrics.add_metric(name, MetricUnit.Count, self.counts[name])

@@ -11,6 +11,7 @@ from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster
+from ringfence_ops.state.path import Expected
 
 
 @dataclass(slots=True)
@@ -30,6 +31,11 @@ class CommandRun:
         """Each Region's settings. Raises CommandError where no Region answers."""
         account = self.aws.account(cluster.region_names)
         return {region: cluster.settings(region, account) for region in cluster.region_names}
+
+    def expected(self, cluster: Cluster) -> Mapping[Region, Expected]:
+        """What the cluster file says about each Region. Raises CommandError where no Region answers."""
+        settings = self.settings(cluster)
+        return {region: Expected(own, cluster.parameters(region)) for region, own in settings.items()}
 
 
 def command_run(context: typer.Context) -> CommandRun:

@@ -16,12 +16,14 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.facts import RegionFacts
-from ringfence_ops.doctor.finding import Finding, Severity, problem, worst
+from ringfence_ops.doctor.finding import Finding, Severity, of_reason, worst
 from ringfence_ops.doctor.reading import SERVICES, Reader
 from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups, check_room
-from ringfence_ops.doctor.stack import Expected, check_stack, check_versions
+from ringfence_ops.doctor.stack import check_standing, check_versions
 from ringfence_ops.documents.doctor import DoctorDocument, FindingItem
+from ringfence_ops.state.sight import take_sight
+from ringfence_ops.state.standings import standings
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
 
@@ -53,34 +55,30 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region, str]]:
     """The findings of each Region, then those about all; and the Regions that did not answer."""
-    settings = run.settings(cluster)
-    expected = {region: Expected(own, cluster.parameters(region)) for region, own in settings.items()}
+    expected = run.expected(cluster)
     run.aws.prepare(SERVICES, next(iter(expected)))
+    sight = take_sight(run.aws, expected)
+    stand = standings(sight)
 
     def read(region: Region) -> RegionFacts:
-        return Reader(run.aws.client, expected[region], list(expected.values())).facts()
+        return Reader(run.aws.client, expected[region], sight.paths[region]).facts()
 
-    facts: dict[Region, RegionFacts] = {}
-    unreachable: dict[Region, str] = {}
-    for region, answer in run.aws.each_region(expected, read, TIMEOUT).items():
-        if isinstance(answer, Unreachable):
-            unreachable[region] = answer.reason
-        elif answer.unreachable is not None:
-            unreachable[region] = answer.unreachable
-        else:
-            facts[region] = answer
+    answers = run.aws.each_region((region for region in expected if stand[region].answers), read, TIMEOUT)
+    facts = {region: answer for region, answer in answers.items() if isinstance(answer, RegionFacts)}
     others = list(check_rows(list(facts.values()), expected))
     others += list(check_room(list(facts.values()), [expected[region] for region in facts]))
     findings: list[Finding] = []
     for region in cluster.region_names:
         if region in facts:
-            of_region = facts[region], expected[region]
-            findings += [*check_stack(*of_region), *check_groups(*of_region), *check_access(*of_region)]
+            findings += check_standing(facts[region], expected[region], stand[region])
+            findings += [*check_groups(facts[region], expected[region]), *check_access(facts[region], expected[region])]
             findings += [finding for finding in others if finding.region == region]
         else:
-            fix = "see AWS's health dashboard; the other Regions continue, and record what this one misses"
-            findings.append(problem("Region", region, f"unreachable: {unreachable[region]}", fix))
-    return [*findings, *check_versions(list(facts.values()))], unreachable
+            findings += [of_reason(region, reason) for reason in stand[region].reasons]
+    unreachable = dict(sight.snapshot.unreachable) | {
+        region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)
+    }
+    return [*findings, *check_versions(list(facts.values()), stand)], unreachable
 
 
 def document(findings: Sequence[Finding], unreachable: Mapping[Region, str]) -> DoctorDocument:

@@ -11,12 +11,16 @@ from ringfence.core.audit_events import HookCompleted, HookHeld, Problem, Region
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import command_run
+from ringfence_ops.cli.standing_text import standing_lines
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.history import address
-from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument
+from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument, standing_items
 from ringfence_ops.state.changes import Action, Change, digest, guard_holds
-from ringfence_ops.state.snapshot import Snapshot, take_snapshot
+from ringfence_ops.state.sight import take_sight
+from ringfence_ops.state.snapshot import Snapshot
+from ringfence_ops.state.standing import Standing, exit_code
+from ringfence_ops.state.standings import standings
 
 EXAMPLES = """\b
 Examples:
@@ -37,25 +41,20 @@ SIGNS = {
 def plan(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Shows what a reconcile would change now, Region by Region, and changes nothing.
 
-    This is a dry run of the engines' own reconcile, the guard included. Quotas are not predicted. The digest identifies
-    exactly this plan, for `ringfence sync --confirm`.
+    This is a dry run of the engines' own reconcile, the guard and the quota of rules included. It also says why a
+    Region is not in sync although nothing would change. The digest identifies exactly this plan, for `ringfence sync
+    --confirm`.
 
-    Exit code 0 if nothing would change, 2 if something would, 1 if a Region does not answer.
+    Exit code 0 if every Region is in sync, 2 if one is not, 1 if one does not answer.
     """
     run = command_run(context)
-    snapshot = take_snapshot(run.aws, run.settings(run.cluster()), with_engines=False)
-    Output(as_json=as_json).show(document(snapshot), PlanReport(snapshot))
-    raise typer.Exit(exit_code(snapshot))
+    sight = take_sight(run.aws, run.expected(run.cluster()))
+    stand = standings(sight)
+    Output(as_json=as_json).show(document(sight.snapshot, stand.values()), PlanReport(sight.snapshot, stand.values()))
+    raise typer.Exit(exit_code(stand.values()))
 
 
-def exit_code(snapshot: Snapshot) -> int:
-    """The exit code of the command."""
-    if snapshot.unreachable or snapshot.failures:
-        return 1
-    return 2 if snapshot.planned else 0
-
-
-def document(snapshot: Snapshot) -> PlanDocument:
+def document(snapshot: Snapshot, standings: Iterable[Standing]) -> PlanDocument:
     """The plan for programs."""
     planned = snapshot.planned
     return PlanDocument(
@@ -70,6 +69,7 @@ def document(snapshot: Snapshot) -> PlanDocument:
             for hook, result in hooks(snapshot)
         ],
         problems=list(problems(snapshot)),
+        regions=standing_items(standings),
         unreachable=dict(snapshot.unreachable),
     )
 
@@ -120,31 +120,34 @@ def problems(snapshot: Snapshot) -> Iterator[str]:
 class PlanReport:
     """The plan for people."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, standings: Iterable[Standing]) -> None:
+        self.snapshot, self.standings = snapshot, list(standings)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         snapshot, planned = self.snapshot, self.snapshot.planned
         yield from diff(planned)
         for hook, result in hooks(snapshot):
-            effect = "would stay waiting" if result is None else f"would be completed with {result}"
-            yield Text(f"{hook.instance} of {hook.group} {effect}: {hook.why}", style="cyan")
-        for problem in problems(snapshot):
-            yield Text(problem, style="red")
-        for region, reason in snapshot.unreachable.items():
-            yield Text(f"{region}: unreachable: {reason}", style="red")
-        if planned or not snapshot.unreachable:
-            yield total(planned)
-        else:
-            yield Text("Nothing to do in the Regions that answer.")
+            yield Text(f"{hook.instance} of {hook.group} {self._effect(result)}: {hook.why}", style="cyan")
+        yield from standing_lines(self.standings)
+        yield self._total()
         if planned:
             yield Text.assemble("digest ", (digest(planned), "bold"))
-        for hold in guard_holds(snapshot.audit_events):
-            yield Text(
-                f"The guard holds {len(hold.rules)} removals in {hold.group}: they need a second observation, a minute"
-                f" later, or your confirmation: ringfence sync --confirm {digest(planned)}",
-                style="magenta",
-            )
+
+    def _effect(self, result: str | None) -> str:
+        """What becomes of an instance at a hook. What a Region would answer that does not answer here, nobody knows."""
+        if result is not None and self.snapshot.unreachable:
+            silent = ", ".join(self.snapshot.unreachable)
+            return f"may be completed with {result}: not known, because {silent} does not answer here"
+        return "would stay waiting" if result is None else f"would be completed with {result}"
+
+    def _total(self) -> Text:
+        if self.snapshot.planned:
+            return total(self.snapshot.planned)
+        if self.snapshot.unreachable:
+            return Text("Nothing to do in the Regions that answer.")
+        if exit_code(self.standings):
+            return Text("Not in sync, although a reconcile would change no rule.", style="yellow")
+        return Text("In sync: nothing to do.", style="green")
 
 
 def diff(planned: Sequence[Change]) -> Iterator[Any]:
@@ -187,4 +190,4 @@ def total(planned: Iterable[Change]) -> Text:
     """The number of changes of each kind."""
     counts = {action: sum(change.action is action for change in planned) for action in Action}
     parts = ", ".join(f"{count} {_COUNTED[action]}" for action, count in counts.items() if count)
-    return Text(parts) if parts else Text("In sync: nothing to do.", style="green")
+    return Text(parts)

@@ -9,13 +9,16 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.padding import Padding
 
+from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import MemberState
 from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
+from ringfence_ops.cli.standing_text import reason_text, state_text
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.plan import SIGNS, change_item
+from ringfence_ops.documents.plan import reason_items
 from ringfence_ops.documents.status import (
     BadRowItem,
     ReconcileItem,
@@ -30,8 +33,12 @@ from ringfence_ops.documents.status import (
 from ringfence_ops.errors import CommandError
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.changes import Action
+from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.region_state import RegionState, region_states
-from ringfence_ops.state.snapshot import Snapshot, take_snapshot
+from ringfence_ops.state.sight import take_sight
+from ringfence_ops.state.snapshot import Snapshot
+from ringfence_ops.state.standing import Standing, State, exit_code
+from ringfence_ops.state.standings import standings
 from ringfence_ops.state.unowned_rules import RuleOrigins, UnownedRule, reported
 
 EXAMPLES = """\b
@@ -54,7 +61,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Update the screen until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows the state of every Region: members, rules, rosters, drift, waiting hooks, stale doors, last reconcile.
+    """Shows how every Region stands and why, with what mends it; its members, rules, rosters and last reconcile.
 
     Exit code 0 if everything is in sync, 2 if something is not, 1 if a Region does not answer.
     """
@@ -63,16 +70,16 @@ def status(
         if as_json or not output.results.is_terminal:
             raise CommandError("--watch needs a terminal: without one, run `ringfence status` repeatedly")
         _watch(run, output)
-    report = _report(run, _origins(run))
+    report = _report(run, _origins(run), KnownGrants())
     output.show(report.document(), report)
     raise typer.Exit(report.exit_code)
 
 
 def _watch(run: CommandRun, output: Output) -> None:
-    origins = _origins(run)
+    origins, grants = _origins(run), KnownGrants()
     with Live(console=output.results, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_report(run, origins), refresh=True)
+            live.update(_report(run, origins, grants), refresh=True)
             time.sleep(WATCH_PERIOD)
 
 
@@ -81,25 +88,26 @@ def _origins(run: CommandRun) -> RuleOrigins:
     return RuleOrigins(run.aws, cluster.name, cluster.region_names)
 
 
-def _report(run: CommandRun, origins: RuleOrigins) -> "StatusReport":
-    settings = run.settings(run.cluster())
-    snapshot = take_snapshot(run.aws, settings)
-    unowned = origins.of(reported(snapshot.audit_events))
-    return StatusReport(snapshot, region_states(snapshot, settings, unowned))
+def _report(run: CommandRun, origins: RuleOrigins, grants: KnownGrants) -> "StatusReport":
+    expected = run.expected(run.cluster())
+    sight = take_sight(run.aws, expected, grants)
+    unowned = origins.of(reported(sight.snapshot.audit_events))
+    settings = {region: one.settings for region, one in expected.items()}
+    return StatusReport(sight.snapshot, region_states(sight.snapshot, settings, unowned), standings(sight))
 
 
 class StatusReport:
     """The state of all Regions, for people and for programs."""
 
-    def __init__(self, snapshot: Snapshot, regions: Sequence[RegionState]) -> None:
-        self.snapshot, self.regions = snapshot, regions
+    def __init__(
+        self, snapshot: Snapshot, regions: Sequence[RegionState], standings: Mapping[Region, Standing]
+    ) -> None:
+        self.snapshot, self.regions, self.standings = snapshot, regions, standings
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        if self.snapshot.unreachable:
-            return 1
-        return 2 if self.snapshot.failures or any(region.complaints for region in self.regions) else 0
+        return exit_code(self.standings.values())
 
     def document(self) -> StatusDocument:
         """The state for programs."""
@@ -107,7 +115,7 @@ class StatusReport:
             cluster=self.snapshot.cluster,
             at=times.timestamp(self.snapshot.at),
             in_sync=self.exit_code == 0,
-            regions=[_region_item(region) for region in self.regions],
+            regions=[_region_item(region, self.standings[region.region]) for region in self.regions],
             failures=dict(self.snapshot.failures),
             unreachable=dict(self.snapshot.unreachable),
         )
@@ -119,16 +127,16 @@ class StatusReport:
         yield Text.assemble((snapshot.cluster, "bold"), f"  {count} Regions  {now} UTC")
         yield Text()
         for region in self.regions:
-            complaints = ", ".join(region.complaints)
-            summary = (complaints, "yellow") if complaints else ("in sync", "green")
+            standing = self.standings[region.region]
             mode = "" if region.mode == "owned" else f"  {region.mode}"
-            yield Text.assemble((region.region, "bold"), "  ", summary, (mode, "cyan"))
-            lines = [*_always_shown(region, snapshot.at), *_shown_if_any(region, snapshot.at)]
+            yield Text.assemble((region.region, "bold"), "  ", state_text(standing.state), (mode, "cyan"))
+            lines = [*_always_shown(region, snapshot.at), *_shown_if_any(region, snapshot.at), *_reasons(standing)]
             yield Padding(columns([[Text(name, style="dim"), line] for name, line in lines], 1), (0, 0, 1, 2))
-        for name, reason in snapshot.unreachable.items():
-            yield Text.assemble((name, "bold"), "  ", (f"unreachable: {reason}", "red"))
-        for name, reason in snapshot.failures.items():
-            yield Text.assemble((name, "bold"), "  ", (f"a reconcile would fail: {reason}", "red"))
+        for name in snapshot.unreachable:
+            standing = self.standings[name]
+            yield Text.assemble((name, "bold"), "  ", state_text(standing.state))
+            lines = list(_reasons(standing))
+            yield Padding(columns([[Text(name, style="dim"), line] for name, line in lines], 1), (0, 0, 1, 2))
         yield self._last_line()
 
     def _last_line(self) -> Text:
@@ -164,21 +172,16 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
         counts = {action: sum(change.action is action for change in region.drift) for action in Action}
         parts = [(f"{SIGNS[action][0]}{count} ", SIGNS[action][1]) for action, count in counts.items() if count]
         yield "drift", Text.assemble(*parts)
-    for waiting in region.waiting:
-        yield "waiting", Text(f"{waiting.instance} of {waiting.group}, {waiting.state}", style="yellow")
-    for door in region.stale_doors:
-        age = times.age(now - door.since)
-        yield "stale door", Text(f"{door.region} may still admit {door.instance}, {age}", style="red")
     yield from _unknown_owners(region, now)
-    for key, reason in list(region.bad_rows.items())[:SHOWN]:
-        yield "bad row", Text(f"{key}: {reason}", style="red")
-    for zone in region.failing_zones:
-        named = f"{zone.zone or 'no group lists them'}, {len(zone.instances)} instances"
-        yield "unknown", Text(f"{named} that EC2 does not describe: {zone.error}", style="yellow")
     if region.engine.queued:
         yield "queue", Text(f"{region.engine.queued} messages")
-    if region.engine.dead_letters:
-        yield "dead letters", Text(f"{region.engine.dead_letters} messages", style="red")
+
+
+def _reasons(standing: Standing) -> Iterator[tuple[str, Text]]:
+    """Why the Region is not in sync. Rules of unknown owner have lines of their own, with who made them."""
+    for reason in standing.reasons:
+        if reason.part != "owners":
+            yield reason.state, reason_text(reason)
 
 
 def _unknown_owners(region: RegionState, now: float) -> Iterator[tuple[str, Text]]:
@@ -218,12 +221,14 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
 
 
-def _region_item(region: RegionState) -> RegionItem:
+def _region_item(region: RegionState, standing: Standing) -> RegionItem:
     reconcile = region.engine.last_reconcile
     return RegionItem(
         region=region.region,
-        in_sync=not region.complaints,
-        complaints=region.complaints,
+        in_sync=standing.state is State.IN_SYNC,
+        state=standing.state,
+        reasons=reason_items(standing.reasons),
+        complaints=[reason.why for reason in standing.reasons],
         mode=region.mode,
         deployed=region.engine.is_deployed,
         members=dict(region.counts.members),

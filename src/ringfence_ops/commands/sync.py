@@ -10,14 +10,19 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli.command_run import CommandRun, command_run
+from ringfence_ops.cli.standing_text import standing_lines
 from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.plan import change_item, diff
+from ringfence_ops.documents.plan import standing_items
 from ringfence_ops.documents.sync import SyncDocument, TrueUpItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.state.changes import Change, GuardHold, digest, guard_holds
+from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.snapshot import take_snapshot
+from ringfence_ops.state.standing import Standing, exit_code
+from ringfence_ops.state.standings import standings
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function, true_up_locally
 
 EXAMPLES = """\b
@@ -50,7 +55,7 @@ def sync(
     Safe at any time, and safe to run twice: the schedule does the same every minute. After Ctrl-C, the functions
     complete what they have started.
 
-    Exit code 0 if it succeeded, 2 if the guard holds removals or EC2 refuses a rule, 1 if a Region failed.
+    Exit code 0 if every Region is in sync afterwards, 2 if one is not, 1 if a Region failed.
     """
     run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
@@ -65,10 +70,15 @@ def sync(
 
     with output.working(f"true-up of {', '.join(chosen)}"):
         answers = run.aws.each_region(chosen, true_up, TIMEOUT)
-    report = SyncReport(
-        {region: answer for region, answer in answers.items() if isinstance(answer, TrueUpResult)},
-        {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)},
-    )
+    results = {region: answer for region, answer in answers.items() if isinstance(answer, TrueUpResult)}
+    failed = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
+    with output.working("how the Regions stand now"):
+        sight = take_sight(run.aws, run.expected(cluster))
+    if not local:
+        for region, result in results.items():
+            sight = sight.after(region, result.failure)
+    stand = standings(sight)
+    report = SyncReport(results, failed, [stand[region] for region in chosen if region not in failed])
     output.show(report.document(), report)
     raise typer.Exit(report.exit_code)
 
@@ -89,17 +99,19 @@ def _confirmed(run: CommandRun, cluster: Cluster, confirm: str) -> Sequence[Guar
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """The result of each Region's true-up, and the reason for each that did not run."""
+    """The result of each Region's true-up, the reason for each that did not run, and how the others stand now."""
 
     results: Mapping[Region, TrueUpResult]
     failed: Mapping[Region, str] = field(default_factory=dict)
+    standings: Sequence[Standing] = ()
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
         if self.failed or any(result.failure for result in self.results.values()):
             return 1
-        return 2 if any(result.counts.held or result.counts.refused for result in self.results.values()) else 0
+        undone = any(result.counts.held or result.counts.refused for result in self.results.values())
+        return exit_code(self.standings) or (2 if undone else 0)
 
     @property
     def changes(self) -> list[Change]:
@@ -124,6 +136,7 @@ class SyncReport:
                 )
                 for region, result in self.results.items()
             ],
+            standings=standing_items(self.standings),
             failed=dict(self.failed),
         )
 
@@ -137,10 +150,7 @@ class SyncReport:
                 yield Text(f"  failed: {result.failure}", style="red")
         for region, reason in self.failed.items():
             yield Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red"))
-        if any(result.counts.held for result in self.results.values()):
-            yield Text(
-                "The guard holds removals: `ringfence plan` shows them and how to confirm them.", style="magenta"
-            )
+        yield from standing_lines(self.standings)
 
 
 def _counts(result: TrueUpResult) -> str:

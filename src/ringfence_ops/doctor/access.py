@@ -1,11 +1,11 @@
-"""Judges permissions, and the difference between this machine's clock and AWS's. Pure."""
+"""Judges the operator's permissions, and the difference between this machine's clock and AWS's. Pure."""
 
 from collections.abc import Iterator, Mapping
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.doctor.facts import Grant, RegionFacts, Unread
+from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
-from ringfence_ops.doctor.stack import Expected
+from ringfence_ops.state.path import Expected, Grant, Unread
 
 SKEW = 5.0
 """Seconds of clock difference that are not reported: AWS's `Date` counts whole seconds, and a response takes time."""
@@ -18,7 +18,6 @@ def check_access(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     """All access checks of one Region."""
     yield _clock(facts.access.skew, expected.region)
     yield _own(facts.access.own_grants, expected)
-    yield from _engine(facts.access.engine_grants, expected)
 
 
 def _clock(skew: float | Unread, region: Region) -> Finding:
@@ -41,21 +40,3 @@ def _own(grants: Mapping[str, Grant] | Unread, expected: Expected) -> Finding:
         fix = "grant them to run adopt, retire or sync --local; the engine does not need your permissions"
         return warning("your access", region, f"you may not {', '.join(denied)}", fix)
     return ok("your access", region, "you may change the rules of the groups")
-
-
-def _engine(grants: Mapping[tuple[str, Region], Grant] | Unread, expected: Expected) -> Iterator[Finding]:
-    region = expected.region
-    if isinstance(grants, Unread):
-        yield unread("engine's access", region, grants)
-        return
-    denied: dict[Region, list[str]] = {}
-    for (action, target), grant in grants.items():
-        if grant is Grant.DENIED:
-            denied.setdefault(target, []).append(action)
-    for target, actions in denied.items():
-        message = f"the engine may not {', '.join(actions)} in {target}"
-        fix = f"{expected.deploy}; then look for a permissions boundary or an SCP"
-        yield problem("engine's access", region, message, fix)
-    if not denied:
-        targets = ", ".join(sorted({target for _, target in grants}))
-        yield ok("engine's access", region, f"has all permissions in {targets}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.doctor.facts import Unread
+from ringfence_ops.state.path import Unread
+from ringfence_ops.state.standing import Reason, State
 
 
 class Severity(StrEnum):
@@ -46,6 +47,13 @@ def problem(check: str, region: Region | None, message: str, fix: str) -> Findin
 def unread(check: str, region: Region, part: Unread) -> Finding:
     """The part could not be read, so it is not judged."""
     return warning(check, region, f"not checked: {part.reason}", "grant the permission to read it, or try again")
+
+
+def of_reason(region: Region, reason: Reason) -> Finding:
+    """A reason why the Region is not in sync, as the finding of the check of the same name."""
+    is_problem = reason.state in (State.FAILING, State.OPEN, State.LACKING)
+    severity = Severity.PROBLEM if is_problem else Severity.WARNING
+    return Finding(reason.part, region, severity, reason.why, reason.fix)
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

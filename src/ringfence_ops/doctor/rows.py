@@ -1,23 +1,20 @@
-"""Judges what a Region's table holds: rows that are bad or of no group, what peers announce, rules without an owner.
+"""Judges what a Region's table holds besides its state: what peers announce, and who made rules without an owner.
 
 Anyone with PutItem can write a row, so nothing of a row is taken for granted here. Pure.
 """
 
-import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import Rows
 from ringfence.core.plan import GroupPorts
 from ringfence.reconciler.table_rows import announced_groups
-from ringfence_ops.doctor.facts import RegionFacts, Unread
+from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
-from ringfence_ops.doctor.stack import Expected
-from ringfence_ops.logs.json_values import NAME_LIMIT, text_of
+from ringfence_ops.state.path import Expected, Unread
 from ringfence_ops.state.unowned_rules import UnownedRule
 
 SHOWN = 20
@@ -30,9 +27,8 @@ def check_rows(facts: Sequence[RegionFacts], expected: Mapping[Region, Expected]
     for region in facts:
         rows, own = region.content.rows, expected[region.region]
         if isinstance(rows, Unread):
-            yield unread("rows", region.region, rows)
+            yield unread("announcements", region.region, rows)
         elif rows is not None:
-            yield from _some("rows", region.region, _rows(rows, own, expected), "each row is of a group and readable")
             announced = _announcements(rows, own, expected, by_region)
             yield from _some("announcements", region.region, announced, "the peers announce what the cluster file says")
             yield from _unowned(region)
@@ -44,34 +40,6 @@ def _some(check: str, region: Region, findings: Iterator[Finding], fine: str) ->
     yield from first or [ok(check, region, fine)]
     if more := sum(1 for _ in findings):
         yield warning(check, region, f"{more} more of these", first[-1].fix)
-
-
-def _rows(rows: Rows, own: Expected, expected: Mapping[Region, Expected]) -> Iterator[Finding]:
-    for key in sorted(rows.versions()):
-        name, reason = text_of(str(key), NAME_LIMIT), ""
-        if key in rows.bad:
-            reason = f"the row {name} cannot be trusted: {rows.bad[key].reason}"
-        elif not _is_of_cluster(key, expected) and rows.version_read(key) != 0:  # 0: the original sample's
-            reason = f"the row {name} is of no group of the cluster"
-        if reason:
-            yield warning("rows", own.region, reason, _row_fix(key, own, expected))
-
-
-def _is_of_cluster(key: RosterKey, expected: Mapping[Region, Expected]) -> bool:
-    if key.region not in expected:
-        return False
-    return key.is_announcement or key.asg in expected[key.region].settings.auto_scaling_groups
-
-
-def _row_fix(key: RosterKey, own: Expected, expected: Mapping[Region, Expected]) -> str:
-    """What removes the row. Its key is a text from outside: in a command for a shell, it is quoted."""
-    if _is_of_cluster(key, expected):
-        return f"the engine of {key.region} replaces it: ringfence sync {key.region}"
-    if key.region in expected:
-        return f"the engine of {key.region} deletes it once no Region has a rule for it: ringfence sync {key.region}"
-    name = json.dumps({"region": {"S": key.region}, "asg": {"S": key.asg}})
-    delete = f"aws dynamodb delete-item --region {own.region} --table-name {own.name} --key {shlex.quote(name)}"
-    return f"no engine of the cluster writes it: {delete}"
 
 
 def _announcements(

@@ -1,4 +1,4 @@
-"""Judges the security groups and the instances: tags, ports, room for more members, and other tools that remove rules.
+"""Judges what may go wrong with security groups and instances: room for more members, and tools that remove rules.
 
 Pure.
 """
@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ringfence.core.configuration.settings import PrivateAddresses, Settings
-from ringfence.core.lifecycle import Phase, phase_of
-from ringfence.core.membership.addresses import ADDRESSES_LIMIT, admitted_of, delegated_prefixes, reachable_by
+from ringfence.core.membership.addresses import ADDRESSES_LIMIT, admitted_of, delegated_prefixes
 from ringfence.core.model.addresses import AddressKind, is_ipv6
-from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
+from ringfence.core.model.identifiers import InstanceId, Region
 from ringfence.core.model.ports import PortRange
 from ringfence.core.observation import Instance
 from ringfence.core.plan import managed_ports
 from ringfence.core.rule_count import count_rules
-from ringfence_ops.doctor.facts import Log, RegionFacts, ScalingGroup, SecurityGroup, Unread
+from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
-from ringfence_ops.doctor.stack import Expected
 from ringfence_ops.logs.audit_log import LoggedAction
+from ringfence_ops.state.path import Expected, ScalingGroup, Unread
+from ringfence_ops.state.rule_reasons import QUOTA
 
 PUT_BACK = 3
 """How many times a rule is put back within a day before another tool is suspected."""
@@ -32,12 +32,9 @@ MARGIN = 0.1
 
 Source: Amazon EC2 Auto Scaling User Guide, "Auto Scaling benefits for application architecture", rebalancing."""
 
-QUOTA = '"Inbound or outbound rules per security group" (L-0EA8095F)'
-
 
 def check_groups(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     """All checks of one Region's groups and instances."""
-    yield from _security_groups(facts.groups.security_groups, expected)
     yield from _addresses(facts, expected)
     yield _rivals(facts, expected)
 
@@ -46,9 +43,7 @@ def check_room(facts: Sequence[RegionFacts], expected: Sequence[Expected]) -> It
     """Whether each security group has room for every Auto Scaling group of every Region at its maximum, and for a
     rolling replacement."""
     known = {
-        region.region: region.groups.scaling_groups
-        for region in facts
-        if isinstance(region.groups.scaling_groups, Mapping)
+        region.region: region.path.scaling_groups for region in facts if isinstance(region.path.scaling_groups, Mapping)
     }
     scaling_groups = [group for groups in known.values() for group in groups.values()]
     unknown = sorted({region.region for region in expected} - known.keys())
@@ -60,58 +55,14 @@ def check_room(facts: Sequence[RegionFacts], expected: Sequence[Expected]) -> It
             yield from _room(group, by_region[region.region], scaling_groups, unknown)
 
 
-def _security_groups(groups: Mapping[SecurityGroupId, SecurityGroup] | Unread, expected: Expected) -> Iterator[Finding]:
-    region, settings = expected.region, expected.settings
-    if isinstance(groups, Unread):
-        yield unread("groups", region, groups)
-        return
-    for id in settings.security_groups:
-        group = groups.get(id)
-        if group is None:
-            yield problem("groups", region, f"{id} does not exist", "correct its id in the cluster file")
-        elif group.tags.get("ringfence-cluster") != settings.cluster:
-            fix = (
-                f"aws ec2 create-tags --region {region} --resources {id}"
-                f" --tags Key=ringfence-cluster,Value={settings.cluster}"
-            )
-            message = f"{id} lacks the tag ringfence-cluster={settings.cluster}, so no engine may change it"
-            yield problem("groups", region, message, fix)
-        elif not (ports := managed_ports(settings.ports, id, group.rules)):
-            fix = "add a rule whose source is the group itself, or name the ports in the cluster file"
-            yield problem("groups", region, f"{id} admits itself on no port, so `auto` finds no port to open", fix)
-        else:
-            yield ok("groups", region, f"{id} is tagged; managed on {', '.join(map(str, ports))}")
-
-
 def _addresses(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
-    region, settings, groups = expected.region, expected.settings, facts.groups
-    if isinstance(groups.instances, Unread):
-        yield unread("addresses", region, groups.instances)
+    """What is unusual with the addresses. An instance that no group admits is a matter of the Region's state."""
+    instances = facts.groups.instances
+    if isinstance(instances, Unread):
+        yield unread("addresses", expected.region, instances)
         return
-    if isinstance(groups.scaling_groups, Unread):
-        return
-    members = [
-        id
-        for group in groups.scaling_groups.values()
-        for id, state in group.instances.items()
-        if phase_of(state) in (Phase.SERVING, Phase.REPLACING)
-    ]
-    instances = groups.instances
-    yield from _too_many(instances, settings, region)
-    yield from _not_supported(instances, settings, region)
-    seen = [id for id in members if id in instances]
-    unseen = [id for id in members if id not in instances]
-    without = [id for id in seen if not admitted_of(instances[id], settings)]
-    kinds = " or ".join(sorted(kind.value for kind in settings.address_kinds))
-    if without:
-        fix = "assign an address in the launch template, or name other kinds in the cluster file"
-        named = ", ".join(f"{id} (it has {of})" if (of := reachable_by(instances[id])) else id for id in without)
-        yield problem("addresses", region, f"{named}: no {kinds} address, so no group admits it", fix)
-    if unseen:
-        message = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
-        yield warning("addresses", region, message, "run doctor again: EC2's answer was old, or a zone fails")
-    if not (without or unseen):
-        yield ok("addresses", region, f"each instance in service ({len(members)}) has one: {kinds}")
+    yield from _too_many(instances, expected.settings, expected.region)
+    yield from _not_supported(instances, expected.settings, expected.region)
 
 
 def _too_many(instances: Mapping[InstanceId, Instance], settings: Settings, region: Region) -> Iterator[Finding]:
@@ -140,12 +91,12 @@ def _not_supported(instances: Mapping[InstanceId, Instance], settings: Settings,
 
 
 def _rivals(facts: RegionFacts, expected: Expected) -> Finding:
-    region, log = expected.region, facts.log
-    if isinstance(log, Unread):
-        return unread("rivals", region, log)
+    region, changes = expected.region, facts.changes
+    if isinstance(changes, Unread):
+        return unread("rivals", region, changes)
     put_back = Counter(
         (change.rule.region, change.rule.security_group, f"{change.rule.address} {change.rule.ports}")
-        for change in (log.changes if isinstance(log, Log) else ())
+        for change in changes or ()
         if change.action is LoggedAction.ADDED and change.drift
     )
     contested = [(rule, times) for rule, times in put_back.items() if times >= PUT_BACK]

@@ -1,11 +1,12 @@
 """The document of `ringfence plan --json`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.state.changes import Action
+from ringfence_ops.state.standing import Reason, Standing, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,32 @@ class HookItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonItem:
+    """Why a Region is not in sync."""
+
+    state: State
+    """The state that follows from the reason."""
+    part: str
+    """What it is about."""
+    why: str
+    """What was found."""
+    fix: str
+    """The command that mends it, or what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingItem:
+    """How a Region stands."""
+
+    region: Region
+    """The Region."""
+    state: State
+    """The worst state of all reasons; `in sync` without any."""
+    reasons: Sequence[ReasonItem]
+    """The reasons, the worst first."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDocument:
     """What `ringfence plan --json` prints."""
 
@@ -80,5 +107,17 @@ class PlanDocument:
     """The instances that wait for the completion of a lifecycle hook."""
     problems: Sequence[str]
     """The other problems that a reconcile would report."""
+    regions: Sequence[StandingItem]
+    """How each Region stands."""
     unreachable: Mapping[Region, str]
     """The Regions that did not answer in time, each with the reason."""
+
+
+def reason_items(reasons: Iterable[Reason]) -> list[ReasonItem]:
+    """The reasons for programs."""
+    return [ReasonItem(reason.state, reason.part, reason.why, reason.fix) for reason in reasons]
+
+
+def standing_items(standings: Iterable[Standing]) -> list[StandingItem]:
+    """The standings for programs."""
+    return [StandingItem(one.region, one.state, reason_items(one.reasons)) for one in standings]

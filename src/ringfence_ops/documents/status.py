@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.documents.plan import ChangeItem
+from ringfence_ops.documents.plan import ChangeItem, ReasonItem
+from ringfence_ops.state.standing import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,12 @@ class RegionItem:
     """The Region."""
     in_sync: bool
     """Whether the Region is in sync."""
+    state: State
+    """How the Region stands: the worst state of all reasons."""
+    reasons: Sequence[ReasonItem]
+    """Why the Region is not in sync, the worst first."""
     complaints: Sequence[str]
-    """Why the Region is not in sync."""
+    """The same reasons in words."""
     mode: str
     """owned, mirror or observe."""
     deployed: bool

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.documents.plan import ChangeItem
+from ringfence_ops.documents.plan import ChangeItem, StandingItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,7 @@ class SyncDocument:
     """The name and version of this document."""
     regions: Sequence[TrueUpItem]
     """One item for each Region that answered."""
+    standings: Sequence[StandingItem]
+    """How each of these Regions stands afterwards."""
     failed: Mapping[Region, str]
     """The Regions in which no true-up started or none ended in time, each with the reason."""

@@ -21,7 +21,7 @@ from ringfence.aws.assembly import (
 )
 from ringfence.core.audit_events import AuditEvent
 from ringfence.core.configuration.settings import Settings
-from ringfence.core.errors import Conflict, Retry, RingfenceError
+from ringfence.core.errors import Conflict, Refusal, Refused, Retry, RingfenceError
 from ringfence.core.events import TrueUp
 from ringfence.core.lifecycle import HookResult
 from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RosterKey, RuleId, SecurityGroupId
@@ -29,7 +29,7 @@ from ringfence.core.model.rosters import HeldRemovals, Roster, Rows, RowVersion
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.observation import Listing
 from ringfence.core.plan import Addition
-from ringfence.core.rule_count import PrefixLists
+from ringfence.core.rule_count import PrefixLists, count_rules, prefix_lists_of
 from ringfence.reconciler.interfaces import (
     AutoScaling,
     HomeServices,
@@ -77,7 +77,8 @@ def dry_run(
 
 def _region(client_of: ClientOf, settings: Settings) -> RegionServices:
     services = region_services(client_of, settings.region, table_name(settings.cluster))
-    return RegionServices(DryRunTable(services.table), DryRunSecurityGroups(services.security_groups))
+    groups = DryRunSecurityGroups(services.security_groups, settings.rules_quota)
+    return RegionServices(DryRunTable(services.table), groups)
 
 
 def _home(client_of: ClientOf, settings: Settings) -> HomeServices:
@@ -102,7 +103,7 @@ class _UnreachableRegion:
 
 def _unreachable(reason: str) -> RegionServices:
     region: Any = _UnreachableRegion(reason)
-    return RegionServices(DryRunTable(region), DryRunSecurityGroups(region))
+    return RegionServices(DryRunTable(region), DryRunSecurityGroups(region, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +195,15 @@ class DryRunTable:
 
 @dataclass(slots=True)
 class DryRunSecurityGroups:
-    """The `SecurityGroups` interface. Changes of the dry run are applied to what is read. Quotas and EC2's refusals
-    are not predicted."""
+    """The `SecurityGroups` interface. Changes of the dry run are applied to what is read.
+
+    A call that would exceed `quota`, the maximum number of rules of a group in an address family, is refused as EC2
+    refuses it. Its other refusals are not foreseen.
+    """
 
     real: SecurityGroups
+    quota: int
+    _read: dict[SecurityGroupId, tuple[Rule, ...]] = field(default_factory=dict)
     _added: dict[RuleId, Rule] = field(default_factory=dict)
     _removed: set[RuleId] = field(default_factory=set)
     _labels: dict[RuleId, Label] = field(default_factory=dict)
@@ -205,7 +211,9 @@ class DryRunSecurityGroups:
 
     def rules(self, groups: Sequence[SecurityGroupId]) -> Mapping[SecurityGroupId, tuple[Rule, ...]]:
         """See `interfaces.SecurityGroups.rules`."""
-        return {group: tuple(self._changed(group, rules)) for group, rules in self.real.rules(groups).items()}
+        read = self.real.rules(groups)
+        self._read |= read
+        return {group: tuple(self._changed(group, rules)) for group, rules in read.items()}
 
     def missing(self, groups: Sequence[SecurityGroupId]) -> frozenset[SecurityGroupId]:
         """See `interfaces.SecurityGroups.missing`."""
@@ -227,8 +235,20 @@ class DryRunSecurityGroups:
             )
             for addition in additions
         ]
+        self._refuse_beyond_quota(group, added)
         self._added |= {rule.id: rule for rule in added}
         return tuple(added)
+
+    def _refuse_beyond_quota(self, group: SecurityGroupId, added: Sequence[Rule]) -> None:
+        """Raises Refused if the group has no room for all of these rules, which are of no prefix list."""
+        present = self._changed(group, self._read.get(group, ()))
+        lists = prefix_lists_of(present)
+        weights = self.prefix_lists(lists) if lists else {}
+        before, after = count_rules(present, weights), count_rules([*present, *added], weights)
+        families = (("IPv4", before.ipv4, after.ipv4), ("IPv6", before.ipv6, after.ipv6))
+        for family, has, needs in families:
+            if needs > max(has, self.quota):
+                raise Refused(Refusal.QUOTA, f"the group has {has} of {self.quota} {family} rules")
 
     def revoke(self, _group: SecurityGroupId, rules: Sequence[RuleId]) -> None:
         """See `interfaces.SecurityGroups.revoke`."""

@@ -1,6 +1,6 @@
 """The state of each Region of a cluster, derived from a snapshot: what `status` shows.
 
-Pure. A Region is in sync where a reconcile would change nothing, no instance waits, and no stale door is left.
+Pure. How a Region stands is another question: `standings` answers it.
 """
 
 from collections import Counter
@@ -92,24 +92,6 @@ class RegionState:
     unowned: Sequence[UnownedRule] = ()
     bad_rows: Mapping[RosterKey, str] = field(default_factory=dict)
     failing_zones: Sequence[ZoneNotDescribed] = ()
-
-    @property
-    def complaints(self) -> list[str]:
-        """Why the Region is not in sync, a few words each."""
-        checks = {
-            "not deployed": not self.engine.is_deployed,
-            "drift": self.drift,
-            "hooks wait": self.waiting,
-            "stale doors": self.stale_doors,
-            "rules of unknown owner": self.unowned,
-            "bad rows": self.bad_rows,
-            "zones not described": self.failing_zones,
-            "rosters differ": any(roster.behind for roster in self.rosters),
-            "dead letters": self.engine.dead_letters,
-            "last reconcile failed": self.engine.last_reconcile is not None
-            and self.engine.last_reconcile.failure is not None,
-        }
-        return [complaint for complaint, holds in checks.items() if holds]
 
 
 def region_states(

@@ -24,6 +24,10 @@ from ringfence_ops.state.changes import Change, changes
 from ringfence_ops.state.dry_run import DryRunResult, dry_run
 from ringfence_ops.state.region_snapshot import RegionSnapshot, read_region
 
+TIMEOUT = 10.0
+"""Seconds that reading a Region may take: some calls after one another. Of a Region that hangs, the first call gives up
+in a third of that."""
+
 LOOK_BACK = 1200
 """Seconds of the engine's log that are searched for its last reconcile."""
 
@@ -84,7 +88,7 @@ def take_snapshot(aws: Aws, settings: Mapping[Region, Settings], *, with_engines
             status = pool.submit(_engine_status, aws.client, own) if with_engines else None
             return snapshot.result(), None if status is None else status.result()
 
-    answers = aws.each_region(settings, read)
+    answers = aws.each_region(settings, read, TIMEOUT)
     unreachable = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
     reachable = {region: answer for region, answer in answers.items() if not isinstance(answer, Unreachable)}
     cluster = next(iter(settings.values())).cluster

@@ -1,7 +1,7 @@
 """Rosters: who the members of an Auto Scaling group are, as a row of a table says; and what else a table holds."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -138,6 +138,11 @@ class Rows:
     def versions(self) -> dict[RosterKey, int]:
         """The version of every row."""
         return {key: row.version for rows in (self.rosters, self.bad) for key, row in rows.items()}
+
+    def completed_by(self, copies: Mapping[RosterKey, Roster]) -> "Rows":
+        """The rows with the rosters of another table, for those that are lacking here or cannot be trusted."""
+        bad = {key: row for key, row in self.bad.items() if key not in copies}
+        return replace(self, rosters={**copies, **self.rosters}, bad=bad)
 
     def version_read(self, key: RosterKey) -> RowVersion:
         """The version of a row as it must still be when the row is replaced."""

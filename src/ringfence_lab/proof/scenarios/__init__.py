@@ -62,6 +62,7 @@ SCENARIOS = (
     Scenario("Region leaves", operations.region_leaves, regions=3),
     Scenario("home table recreated, launch", operations.table_recreated),
     Scenario("home table recreated, termination", operations.table_recreated_in_scale_in),
+    Scenario("home table recreated, group deleted", operations.table_lost_with_its_group),
     Scenario("termination, no port to manage", operations.termination_without_ports, answered=True),
     Scenario("peer that is being deployed", operations.new_peer, answered=True),
     Scenario("home table restored from a backup", operations.table_restored, answered=True),

@@ -52,6 +52,16 @@ def table_recreated_in_scale_in(harness: Harness) -> None:
     termination(harness)
 
 
+def table_lost_with_its_group(harness: Harness) -> None:
+    """The group is deleted by force and the home table is lost: only the peer knows the members that were."""
+    harness.cloud.clock.advance(30.0)
+    harness.region(EAST).force_delete_group(harness.group(EAST).name)
+    harness.region(EAST).table.recreate()
+    for _ in range(2):
+        harness.invoke((EAST, TRUE_UP))
+        harness.cloud.clock.advance(61.0)
+
+
 def table_restored(harness: Harness) -> None:
     """The home table is restored from a backup that is older than the rows of the peer."""
     table = harness.region(EAST).table

@@ -114,6 +114,13 @@ class CheckContext:
         groups = self.cloud.regions[region].security_groups.groups
         return [id for id in self.settings[region].security_groups if id not in groups]
 
+    def has_no_trace(self, roster: RosterKey) -> bool:
+        """Whether the roster's group does not exist, and no table has the roster."""
+        regions = self.cloud.regions
+        return roster.asg not in regions[roster.region].groups and not any(
+            roster in region.table.rosters for region in regions.values()
+        )
+
     def state(self, instance: InstanceId) -> str | None:
         """The lifecycle state of an instance in its group, in any Region; None if no group lists it."""
         for region in self.cloud.regions.values():

@@ -140,10 +140,14 @@ def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str
 
 
 def _may_wait_for_a_new_peer(context: CheckContext, by: Invocation) -> bool:
-    """Whether a peer has a table, and had announced nothing when the invocation began."""
+    """Whether a peer has a table, and had announced nothing when the invocation began, or nothing that can be read."""
     announced = context.memory.announced
     peers = (region for region in context.cloud.regions.values() if region.name != by.home and region.table.exists)
-    return any(announced.get(peer.name, by.started) >= by.started for peer in peers)
+    return any(
+        announced.get(peer.name, by.started) >= by.started
+        or not any(key.region == peer.name for key in peer.table.rosters)
+        for peer in peers
+    )
 
 
 def _is_labelled_otherwise(context: CheckContext, home: Region, instance: InstanceId) -> bool:
