@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def _write_sbom(wheel: zipfile.ZipFile, version: str, destination: Path) -> None
         environment = Path(directory, "artefact")
         make = [sys.executable, "-m", "venv", "--without-pip", str(environment)]
         subprocess.run(make, check=True)  # noqa: S603  # our own command, no shell
-        (packages,) = environment.glob("lib*/python*/site-packages")
+        packages = sysconfig.get_path("purelib", "venv", {"base": str(environment), "platbase": str(environment)})
         with zipfile.ZipFile(io.BytesIO(wheel.read(artefact))) as archive:
             archive.extractall(packages, [name for name in archive.namelist() if ".dist-info/" in name])
         tool = os.environ.get("CYCLONEDX") or shutil.which("cyclonedx-py") or "cyclonedx-py"
