@@ -22,15 +22,19 @@ WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-v
 """Wheels for the architecture and runtime of the function, on every machine that builds."""
 
 
-def build(destination: Path) -> None:
-    """Fills the directory, and creates it if it does not exist."""
+def build(destination: Path, *, compiled: bool = True) -> None:
+    """Fills the directory, and creates it if it does not exist.
+
+    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. A lab runs
+    functions with the Python that builds.
+    """
     destination.mkdir(parents=True, exist_ok=True)
     install_dependencies(destination)
     prune_models.prune(destination / "botocore" / "data")
     shutil.copytree(
         PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
     )
-    if sys.version_info[:2] == RUNTIME:  # no other interpreter can use the result: Lambda compiles at each cold start
+    if compiled:
         compile_modules(destination)
 
 

@@ -39,11 +39,15 @@ def build(destination: Path) -> None:
     (destination / "stack.json").write_text(build_template.build())
     with tempfile.TemporaryDirectory() as directory:
         built, zipped = Path(directory, "artefact"), Path(directory, "artefact.zip")
-        build_artefact.build(built)
+        # What another interpreter compiles is of no use: Lambda compiles at each cold start.
+        compiled = sys.version_info[:2] == build_artefact.RUNTIME
+        build_artefact.build(built, compiled=compiled)
         zip_directory(built, zipped)
         digest = hashlib.sha256(zipped.read_bytes()).hexdigest()
         shutil.copyfile(zipped, destination / f"artefact-{digest[:16]}.zip")
-        (destination / "contents.json").write_text(json.dumps(_contents(built, digest), indent=2) + "\n")
+        (destination / "contents.json").write_text(
+            json.dumps(_contents(built, digest, compiled=compiled), indent=2) + "\n"
+        )
     if (commit := commit_of(PROJECT)) is not None:
         (destination / "commit").write_text(f"{commit}\n")
 
@@ -64,12 +68,11 @@ def commit_of(project: Path) -> str | None:
         return None
 
 
-def _contents(artefact: Path, digest: str) -> dict[str, object]:
+def _contents(artefact: Path, digest: str, *, compiled: bool) -> dict[str, object]:
     """What the artefact has: each package with its version and its licence."""
-    runs_compiled = sys.version_info[:2] == build_artefact.RUNTIME
     return {
         "sha256": digest,
-        "compiled": runs_compiled,
+        "compiled": compiled,
         "packages": [
             {"name": "ringfence", "version": _own_version(), "license": "MIT-0"},
             *sorted(_packages(artefact), key=lambda package: package["name"].lower()),

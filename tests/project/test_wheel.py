@@ -1,5 +1,6 @@
 """The wheel: everything that stands in the packages, and what an installed `ringfence` deploys."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -62,6 +63,7 @@ def test_it_holds_the_templates(wheel: zipfile.ZipFile) -> None:
     assert json.loads(wheel.read(f"{SHIPPED}stack.json")) == looped_template()
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 13), reason="another Python compiles it for a checkout alone")
 def test_it_holds_the_artefact_as_a_checkout_builds_it(wheel: zipfile.ZipFile, content: set[str]) -> None:
     (name,) = [name for name in content if name.startswith(f"{SHIPPED}artefact-")]
     assert wheel.read(name) == artefact().read_bytes()
@@ -77,6 +79,16 @@ def test_it_says_what_is_in_the_artefact(wheel: zipfile.ZipFile) -> None:
     assert packages == {name.replace("-", "_") for name in installed} | {f"ringfence_{__version__}"}
     assert all(package["license"] not in ("", "unknown") for package in contents["packages"])
     assert contents["compiled"] == (sys.version_info[:2] == (3, 13))
+
+
+def test_what_is_compiled_in_the_artefact_is_for_the_functions_python(
+    wheel: zipfile.ZipFile, content: set[str]
+) -> None:
+    (name,) = [name for name in content if name.startswith(f"{SHIPPED}artefact-")]
+    with zipfile.ZipFile(io.BytesIO(wheel.read(name))) as archive:
+        compiled = [each for each in archive.namelist() if each.endswith(".pyc")]
+    assert all(each.endswith(".cpython-313.pyc") for each in compiled)
+    assert bool(compiled) == json.loads(wheel.read(f"{SHIPPED}contents.json"))["compiled"]
 
 
 def test_it_names_no_commit_where_it_was_built_without_git(content: set[str]) -> None:

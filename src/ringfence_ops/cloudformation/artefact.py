@@ -55,6 +55,12 @@ def artefact(project: Path = PROJECT) -> Path:
     return kept
 
 
+def is_shipped_compiled(project: Path = PROJECT) -> bool | None:
+    """Whether the artefact that a wheel carries is compiled; None for a checkout, which builds its own."""
+    contents = project / "contents.json"
+    return bool(json.loads(contents.read_text())["compiled"]) if contents.exists() else None
+
+
 def looped_template(project: Path = PROJECT) -> dict[str, Any]:
     """The template without SAM's short forms, its loops left in place. Raises BuildFailed."""
     kept = project / "stack.json"
