@@ -166,7 +166,7 @@ def test_it_has_neither_transform_nor_macro_nor_loop_nor_parameter() -> None:
 
 def test_a_setting_of_the_cluster_file_is_in_the_template() -> None:
     variables = plain(PEER, of=cluster(address_wait=77))["Resources"]["RingfenceFunction"]["Properties"]["Environment"]
-    assert variables["Variables"]["RINGFENCE_ADDRESS_WAIT"] == 77
+    assert variables["Variables"]["RINGFENCE_ADDRESS_WAIT"] == "77"
     assert variables["Variables"]["RINGFENCE_REGIONS"] == "us-east-1,eu-west-1,ap-southeast-2"
 
 

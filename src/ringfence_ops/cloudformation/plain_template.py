@@ -46,7 +46,7 @@ def plain_template(looped: Mapping[str, Any], parameters: Parameters, code: Code
     values: dict[str, Any] = {name: _value(types[name], value) for name, value in first.items()}
     values |= {name: {"Fn::FindInMap": [_MAPPING, {"Ref": "AWS::Region"}, name]} for name in differing}
     mapping = {
-        region: {name: _texts(types[name], own[name]) for name in differing} for region, own in parameters.items()
+        region: {name: _value(types[name], own[name]) for name in differing} for region, own in parameters.items()
     }
     unroller = _Unroller(parameters)
     resources = dict(unroller.resources(looped["Resources"]))
@@ -176,9 +176,6 @@ def _decided(node: Any, known: Mapping[str, bool]) -> Any:
     return node
 
 
-def _value(kind: str, value: str) -> int | str | list[str]:
-    return int(value) if kind == "Number" else _texts(kind, value)
-
-
-def _texts(kind: str, value: str) -> str | list[str]:
+def _value(kind: str, value: str) -> str | list[str]:
+    """A parameter's value as a reference gives it: that of a number is text too."""
     return value.split(",") if kind == "CommaDelimitedList" else value
