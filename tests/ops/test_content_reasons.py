@@ -20,6 +20,7 @@ from ringfence.core.audit_events import (
     ZoneNotDescribed,
 )
 from ringfence.core.configuration.settings import Mode
+from ringfence.core.lifecycle_decision import Reason as Held
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, PrefixListId, Region, RuleId
 from ringfence.core.model.rosters import BadRow, Rows
@@ -159,7 +160,7 @@ def test_a_change_for_an_instance_at_a_hook_is_waiting(state: str, event: AuditE
 
 def test_an_instance_at_a_hook_is_waiting_with_the_engines_reason() -> None:
     moving = replace(HEALTHY, observation=observed({I1: "InService", I2: "Pending:Wait"}, instance(I1, address(1))))
-    found = only(sight(moving, [HookHeld(DB.asg, I2, "it has no address yet")]))
+    found = only(sight(moving, [HookHeld(DB.asg, I2, None, None, Held.NO_ADDRESS, "it has no address yet", None)]))
     assert (found.state, found.fix) == (State.WAITING, "ringfence explain i-2")
     assert found.why == "i-2 of db waits in Pending:Wait: it has no address yet"
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,19 @@ import jsonschema
 import pytest
 
 from ringfence.core.audit_events import RuleRemoved
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.configuration.choices import PrivateAddresses
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, RosterKey, RuleId
 from ringfence.core.model.rules import Opening
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.commands import adopt, doctor, explain, history
+from ringfence_ops.commands.explain_report import ExplainReport
 from ringfence_ops.explain.full_explanation import FullExplanation
 from ringfence_ops.logs.audit_log import LoggedAction, LoggedChange, LoggedMember, LoggedRule
 from ringfence_ops.logs.cloudtrail import ApiCall
 from tests.ops.adoption import BY_HAND, planned
 from tests.ops.commands import SCHEMAS, schema_of
-from tests.ops.evidence import DEPARTED, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
+from tests.ops.evidence import DEPARTED, I1, IN_SERVICE, MEMBER, OFFICE, OWNED, explained, region
 from tests.ops.facts import facts, findings_of
 from tests.unit.builders import EAST, GROUP, NOW, TCP, WEST, address, instance, label, observed, roster, rows, rule
 
@@ -118,7 +121,7 @@ def test_a_document_contains_what_was_found() -> None:
 def report(explanation: FullExplanation) -> str:
     output = StringIO()
     with redirect_stdout(output):
-        Output().show_report(explain.ExplainReport(explanation))
+        Output().show_report(ExplainReport(explanation))
     return output.getvalue()
 
 
@@ -135,7 +138,66 @@ def test_a_claimed_address_is_told_with_its_row_and_a_wide_rule_with_what_to_do(
     assert "Everything is as it should be" not in claimed + wide
 
 
-def test_a_network_contains_members_and_is_none() -> None:
+def test_a_network_is_told_with_the_rules_that_admit_it_and_never_with_members() -> None:
+    east = region(OWNED, rule("sgr-00000003", Cidr("0.0.0.0/0")), rows=rows(MEMBER))
+    shown = {
+        text: " ".join(report(FullExplanation(explained(text, east), NOW)).split())
+        for text in ("0.0.0.0/0", "198.18.0.0/16", "10.0.0.0/8")
+    }
+    assert "0.0.0.0/0 is a network: 1 rule admits it; 1 rule admits a part of it" in shown["0.0.0.0/0"]
+    assert "sgr-00000003 a foreign rule" in shown["0.0.0.0/0"]
+    assert "198.18.0.0/16 is a network: 1 rule admits it; 1 rule" in shown["198.18.0.0/16"]
+    assert "10.0.0.0/8 is a network: 1 rule admits it us-east-1" in shown["10.0.0.0/8"]
+    assert not any("member" in text or I1 in text for text in shown.values())
+
+
+def test_a_network_that_no_rule_admits_is_told_so() -> None:
     explanation = FullExplanation(explained("198.18.0.0/16", region(OWNED, rows=rows(MEMBER))), NOW)
     shown = " ".join(report(explanation).split())
-    assert "198.18.0.0/16 contains i-0000000000000001, a member of us-east-1/db" in shown
+    assert (
+        "198.18.0.0/16 is a network: no rule admits it; 1 rule admits a part of it No rule admits all of it." in shown
+    )
+
+
+def test_a_network_of_static_members_is_told_so() -> None:
+    east = region(rule("sgr-1", OFFICE), rows=rows())
+    whole, part = (
+        " ".join(report(FullExplanation(explained(text, east, static_members=(OFFICE,)), NOW)).split())
+        for text in ("192.0.2.0/24", "192.0.2.0/28")
+    )
+    assert "192.0.2.0/24 is a network that static_members names: 1 rule admits it" in whole
+    assert "192.0.2.0/28 lies within 192.0.2.0/24, which static_members names: 1 rule admits it" in part
+
+
+PUBLIC, PRIVATE = AddressKind.PUBLIC_IPV4, AddressKind.PRIVATE_IPV4
+THAT = f"{I1} of us-east-1/db"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "private", "told"),
+    [
+        ("10.0.0.5", PUBLIC, PrivateAddresses.ALL, f"is the private-ipv4 address of {THAT}: the cluster does not"),
+        ("10.0.0.6", PRIVATE, PrivateAddresses.PRIMARY, f"is a secondary private-ipv4 address of {THAT}: only"),
+        ("10.0.1.17", PRIVATE, PrivateAddresses.ALL, f"lies in 10.0.1.16/28, a prefix delegated to {THAT}"),
+    ],
+)
+def test_another_address_of_a_member_is_told_to_be_just_that(
+    text: str, kind: AddressKind, private: PrivateAddresses, told: str
+) -> None:
+    both = instance(I1, address(1))
+    private_ipv4 = (Cidr("10.0.0.5/32"), Cidr("10.0.0.6/32"))
+    both = replace(
+        both,
+        addresses={**both.addresses, AddressKind.PRIVATE_IPV4: private_ipv4},
+        primary=private_ipv4[0],
+        prefixes={AddressKind.PRIVATE_IPV4: ("10.0.1.16/28",)},
+    )
+    east = region(OWNED, rows=rows(MEMBER), observation=observed({I1: "InService"}, both))
+    # when
+    explanation = explained(text, east, address_kinds=frozenset({kind}), private_addresses=private)
+    # then
+    shown = " ".join(report(FullExplanation(explanation, NOW)).split())
+    assert shown.startswith(f"{text} {told}")
+    assert "joins" not in shown
+    (identity,) = printed(explain.document(FullExplanation(explanation, NOW)))["identities"]
+    assert (identity["kind"], identity["instance"]) == ("other address", I1)

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ringfence.core.audit_events import AuditEvent, HookCompleted, HookHeld, Problem
+from ringfence.core.audit_events import AuditEvent, HookCompleted, HookHeld, Problem, Waited
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.errors import Retry, RingfenceError
 from ringfence.core.events import LifecycleEvent, Place
 from ringfence.core.hook_decision import STILL_WAITS, WaitingInstance, waiting_instances
-from ringfence.core.lifecycle import HookResult
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.lifecycle_decision import Reason
 from ringfence.core.model.identifiers import InstanceId
-from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Described, Listing
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
@@ -28,6 +29,7 @@ from tests.unit.builders import (
     address,
     instance,
     launching,
+    member,
     observed,
     replacing,
     roster,
@@ -294,7 +296,8 @@ def test_each_tried_answer_is_reported_with_its_outcome() -> None:
     engine = Engine(WaitingHooks(LAUNCH))
     engine.answer(waits("Pending:Wait", launching(at=NOW - 3, token=FORGED)), ADMITTED)
     assert engine.completed() == [False, True]
-    assert [event.seconds for event in engine.audit if isinstance(event, HookCompleted)] == [3.0, 3.0]
+    told = Waited(3.0, is_exact=True)
+    assert [event.waited for event in engine.audit if isinstance(event, HookCompleted)] == [told, told]
 
 
 def test_a_held_instance_is_reported_and_not_answered() -> None:
@@ -309,6 +312,39 @@ def test_a_failed_answer_is_returned_and_not_tried_again() -> None:
     (error,) = engine.answer(waits("Pending:Wait", launching(token=REAL)), ADMITTED)
     assert str(error) == "throttled"
     assert engine.hooks.answers == [(LAUNCH, REAL)]
+
+
+def test_an_instance_whose_hook_could_not_be_answered_is_reported_as_held() -> None:
+    engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
+    engine.answer(waits("Pending:Wait", launching(at=NOW - 9, token=REAL)), ADMITTED)
+    why = "Auto Scaling did not take the answer to its hook: throttled"
+    waited = Waited(9.0, is_exact=True)
+    assert engine.audit == [HookHeld("db", I1, LAUNCH, Transition.LAUNCH, Reason.NOT_ANSWERED, why, waited)]
+
+
+@pytest.mark.parametrize(
+    ("state", "existing", "hook"),
+    [
+        ("Pending:Wait", roster({I1: member(state=MemberState.WAITING, since=NOW - 20)}), LAUNCH),
+        ("Terminating:Wait", replace(GONE, pending_releases={}), TERMINATE),
+    ],
+)
+def test_without_an_event_the_roster_tells_how_long_an_instance_has_waited_at_least(
+    state: str, existing: Roster, hook: str
+) -> None:
+    engine = Engine(WaitingHooks(hook))
+    engine.answer(waits(state), existing)
+    (event,) = [event for event in engine.audit if isinstance(event, HookCompleted | HookHeld)]
+    seconds = 20.0 if hook == LAUNCH else 10.0
+    assert (event.hook, event.waited) == (hook, Waited(seconds, is_exact=False))
+
+
+def test_a_held_instance_whose_state_allows_both_hooks_has_no_transition() -> None:
+    engine = Engine(WaitingHooks())
+    engine.clock.advance(STILL_WAITS + 1)
+    engine.answer(waits("Warmed:Pending:Wait"), UNKNOWN)
+    (event,) = [event for event in engine.audit if isinstance(event, HookHeld)]
+    assert (event.hook, event.transition, event.reason) == (None, None, Reason.OLD_LISTING)
 
 
 # Observe mode.
@@ -326,7 +362,10 @@ def test_observe_mode_answers_the_hook_of_every_event(event: LifecycleEvent) -> 
 def test_observe_mode_reports_an_answer_that_failed() -> None:
     engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
     let_all_go([launching()], engine.services(), settings(mode=Mode.OBSERVE))
-    assert engine.audit == [Problem("throttled")]
+    held, problem = engine.audit
+    assert isinstance(held, HookHeld)
+    assert held.reason is Reason.NOT_ANSWERED
+    assert problem == Problem("throttled")
 
 
 def _of_hook(event: LifecycleEvent, hook: str) -> LifecycleEvent:

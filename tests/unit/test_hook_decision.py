@@ -17,6 +17,7 @@ from ringfence.core.hook_decision import (
     waiting_instances,
 )
 from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.lifecycle_decision import Decision, Reason
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import MemberState, Roster, Rows
@@ -178,7 +179,7 @@ def test_a_failure_at_home_holds_a_launch_whose_wait_for_an_address_is_over() ->
 
 def test_a_termination_that_is_released_everywhere_continues() -> None:
     assert decision_for(waiting(TERMINATES), GONE) == Complete(
-        waiting(TERMINATES), HookResult.CONTINUE, "released everywhere"
+        waiting(TERMINATES), Decision.RELEASED, Reason.RELEASED_EVERYWHERE, "released everywhere"
     )
 
 

@@ -28,9 +28,12 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
     StaleDoor,
+    Waited,
     ZoneNotDescribed,
 )
 from ringfence.core.errors import Permanent
+from ringfence.core.lifecycle import Transition
+from ringfence.core.lifecycle_decision import Decision, Reason
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId
 from ringfence.core.model.ports import PortRange
@@ -41,6 +44,32 @@ from tests.unit.builders import DB, EAST, GROUP, I1, I2, I3, TCP, WEST, WEST_DB,
 CAUSES = ("event-1", "event-2")
 SGR = RuleId("sgr-1")
 OPENING = Opening(TCP, address(1))
+HELD = HookHeld("db", I1, "hook", Transition.LAUNCH, Reason.NO_ADDRESS, "no address yet", None)
+ADMITTED = HookCompleted(
+    group="db",
+    instance=I1,
+    hook="hook",
+    transition=Transition.LAUNCH,
+    decision=Decision.ADMITTED,
+    reason=Reason.ADMITTED_EVERYWHERE,
+    why="admitted everywhere",
+    was_active=True,
+    waited=Waited(0.5, is_exact=True),
+)
+RELEASED = replace(
+    ADMITTED,
+    transition=Transition.TERMINATE,
+    decision=Decision.RELEASED,
+    reason=Reason.RELEASED_EVERYWHERE,
+    why="released everywhere",
+)
+
+
+def answered(decision: Decision, reason: Reason) -> HookCompleted:
+    """A launch that was answered so."""
+    return replace(ADMITTED, decision=decision, reason=reason)
+
+
 COUNTED = {
     "RulesAdded",
     "RulesRemoved",
@@ -195,23 +224,32 @@ def test_a_line_has_the_protocol_and_the_ports_in_separate_fields(
             {"region": WEST, "error": "no answer", "owed": 2},
         ),
         (
-            HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
+            ADMITTED,
             "INFO",
-            "instance let go on",
-            {"auto_scaling_group": "db", "instance": I1, "hook": "hook", "result": "CONTINUE", "seconds": 0.5},
+            "instance admitted",
+            {
+                "auto_scaling_group": "db",
+                "instance": I1,
+                "hook": "hook",
+                "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+                "decision": "admitted",
+                "reason": "admitted-everywhere",
+                "why": "admitted everywhere",
+                "result": "CONTINUE",
+                "waited_seconds": 0.5,
+                "waited_is_exact": True,
+            },
         ),
+        (RELEASED, "INFO", "instance released", {"decision": "released", "transition": Transition.TERMINATE.value}),
+        (answered(Decision.LET_GO, Reason.OBSERVED), "INFO", "instance let go", {"result": "CONTINUE"}),
+        (answered(Decision.ABANDONED, Reason.NO_ROOM), "INFO", "launch abandoned", {"result": "ABANDON"}),
         (
-            HookCompleted("db", I1, "hook", "CONTINUE", "released everywhere", False, False, None),
+            replace(RELEASED, was_active=False),
             "INFO",
             "hook was not active any more",
-            {"auto_scaling_group": "db", "instance": I1},
+            {"auto_scaling_group": "db", "instance": I1, "decision": "released"},
         ),
-        (
-            HookHeld("db", I1, "no address yet"),
-            "INFO",
-            "instance left waiting",
-            {"instance": I1, "why": "no address yet"},
-        ),
+        (HELD, "INFO", "instance held", {"instance": I1, "reason": "no-address", "why": "no address yet"}),
         (
             RuleOwnerUnknown(EAST, GROUP, SGR, OPENING, label(), "the roster is not known"),
             "WARNING",
@@ -239,7 +277,7 @@ def test_a_reconcile_has_a_line_of_its_own_at_its_end(reported: Reported) -> Non
     # given
     events: list[AuditEvent] = [
         RuleAdded(EAST, GROUP, SGR, OPENING, label(), drift=True),
-        HookCompleted("db", I1, "hook", "CONTINUE", "admitted everywhere", True, True, 0.5),
+        ADMITTED,
         RemovalsHeld(EAST, GROUP, (SGR,), 3, "0123456789ab"),
         RegionFailed(WEST, at_home=False, error="no answer", owed=0),
         EventIgnored("event-9", "unknown"),
@@ -259,6 +297,8 @@ def test_a_reconcile_has_a_line_of_its_own_at_its_end(reported: Reported) -> Non
         "refused": 0,
         "admitted": 1,
         "released": 0,
+        "let_go": 0,
+        "abandoned": 0,
         "waiting": 0,
         "stale_doors": 0,
         "peers_unreachable": 1,
@@ -336,12 +376,15 @@ def test_metrics_have_the_cluster_as_their_dimension_in_ringfences_namespace(rep
         (QuotaUsed(EAST, GROUP, "ipv4", 45, 60), {"QuotaUsedPercent": 75}),
         (RegionFailed(WEST, at_home=False, error="no answer", owed=0), {"PeersUnreachable": 1}),
         (RegionFailed(EAST, at_home=True, error="no answer", owed=0), {}),
-        (HookHeld("db", I1, "why"), {"WaitingHooks": 1}),
+        (HELD, {"WaitingHooks": 1}),
         (StaleDoor(WEST, I1, 301.0), {"StaleDoors": 1, "StaleDoorSeconds": 301}),
-        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, 0.5), {"AdmissionSeconds": 0.5}),
-        (HookCompleted("db", I1, "h", "CONTINUE", "why", False, True, 0.5), {"ReleaseSeconds": 0.5}),
-        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, None), {}),
-        (HookCompleted("db", I1, "h", "CONTINUE", "why", True, False, 0.5), {}),
+        (ADMITTED, {"AdmissionSeconds": 0.5}),
+        (RELEASED, {"ReleaseSeconds": 0.5}),
+        (replace(ADMITTED, waited=None), {}),
+        (replace(ADMITTED, waited=Waited(0.5, is_exact=False)), {}),
+        (replace(ADMITTED, was_active=False), {}),
+        (answered(Decision.ABANDONED, Reason.NO_ROOM), {}),
+        (answered(Decision.LET_GO, Reason.OBSERVED), {}),
     ],
 )
 def test_each_audit_event_changes_its_own_metrics_and_no_others(
@@ -366,8 +409,26 @@ def test_the_metrics_have_the_oldest_stale_door_and_the_fullest_group(reported: 
 
 
 def test_each_admission_is_a_separate_value_of_the_metric(reported: Reported) -> None:
-    events = [HookCompleted("db", I1, "h", "CONTINUE", "why", True, True, seconds) for seconds in (0.5, 0.75)]
+    events = [replace(ADMITTED, waited=Waited(seconds, is_exact=True)) for seconds in (0.5, 0.75)]
     assert values(reported(*events), "AdmissionSeconds") == [0.5, 0.75]
+
+
+def test_an_invocation_says_once_that_it_holds_an_instance_and_again_if_the_reason_changes(
+    reported: Reported,
+) -> None:
+    # given: an invocation that was overtaken twice decides three times
+    changed = replace(HELD, reason=Reason.REGION_FAILED, why="throttled")
+    report = reported(HELD, replace(HELD, why="no address yet, after 2 s"), changed, replace(HELD, instance=I2))
+    # then
+    lines = [(line["instance"], line["reason"]) for line in report.lines if line.get("message") == "instance held"]
+    assert lines == [(I1, "no-address"), (I1, "region-failed"), (I2, "no-address")]
+    assert (report.summary["waiting"], values(report, "WaitingHooks")) == (2, [2])
+
+
+def test_an_instance_that_is_held_and_then_answered_does_not_wait_any_more(reported: Reported) -> None:
+    report = reported(HELD, ADMITTED)
+    assert (report.summary["waiting"], report.summary["admitted"]) == (0, 1)
+    assert values(report, "WaitingHooks") == [0]
 
 
 def test_a_zone_that_was_not_described_is_named_once_with_its_instances(reported: Reported) -> None:
@@ -393,7 +454,7 @@ def test_a_failure_counts_as_an_error(reported: Reported) -> None:
 def test_an_id_from_outside_is_cut_in_every_line(reported: Reported) -> None:
     long = InstanceId("i-" + "0" * 70_000)
     report = reported(
-        HookHeld("db", long, "why"),
+        replace(HELD, instance=long),
         StaleDoor(EAST, long, 7.0),
         EventIgnored(long, "why"),
         Problem("p" * 70_000),

@@ -5,6 +5,8 @@ Pure. The reconcile reports each fact as it happens, so that a crash loses none.
 
 from dataclasses import dataclass
 
+from ringfence.core.lifecycle import Transition
+from ringfence.core.lifecycle_decision import Decision, Reason, answer_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Opening
 
@@ -149,26 +151,48 @@ class RegionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """How long an instance has waited at a hook, in seconds.
+
+    `is_exact` says that the event of the wait tells when it began. If not, this is the time since the engine saw it
+    first, and the wait may have begun earlier.
+    """
+
+    seconds: float
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HookCompleted:
-    """A waiting hook was answered. `seconds` is the time since its event, or None without an event."""
+    """A waiting hook was answered. `waited` is None if it is not known when the wait began."""
 
     group: str
     instance: InstanceId
     hook: str
-    result: str
+    transition: Transition
+    decision: Decision
+    reason: Reason
     why: str
-    launching: bool
     was_active: bool
-    seconds: float | None
+    waited: Waited | None
+
+    @property
+    def result(self) -> str:
+        """The answer, as Auto Scaling names it."""
+        return answer_of(self.decision).value
 
 
 @dataclass(frozen=True, slots=True)
 class HookHeld:
-    """An instance stays in its wait state."""
+    """An instance stays in its wait state. `hook` and `transition` are None if its state allows both of our hooks."""
 
     group: str
     instance: InstanceId
+    hook: str | None
+    transition: Transition | None
+    reason: Reason
     why: str
+    waited: Waited | None
 
 
 @dataclass(frozen=True, slots=True)

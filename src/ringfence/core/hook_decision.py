@@ -12,6 +12,7 @@ from ringfence.core.errors import Refusal, Refused
 from ringfence.core.events import Launching, LifecycleEvent, Place, Terminating
 from ringfence.core.freshness import is_fresh, latest_of_each
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition, phase_of
+from ringfence.core.lifecycle_decision import Decision, Reason, answer_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
@@ -69,9 +70,15 @@ class Complete:
     """Answer the hook. `stale` are the Regions that may still admit the departed instance."""
 
     waiting: WaitingInstance
-    result: HookResult
+    decision: Decision
+    reason: Reason
     why: str
     stale: tuple[Region, ...] = ()
+
+    @property
+    def result(self) -> HookResult:
+        """The answer."""
+        return answer_of(self.decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class Hold:
     """Leave the instance waiting."""
 
     waiting: WaitingInstance
+    reason: Reason
     why: str
 
 
@@ -198,11 +206,15 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
         return _launch(waiting, roster, results, settings)
     listed_for = results.now - waiting.seen_at
     if waiting.may_wait_for_another and not waiting.has_token and listed_for > STILL_WAITS:
-        return Hold(waiting, f"its group was listed {listed_for:.0f} s ago, it may wait for something else since")
+        why = f"its group was listed {listed_for:.0f} s ago, it may wait for something else since"
+        return Hold(waiting, Reason.OLD_LISTING, why)
     if waiting.stays and waiting.instance in roster.departed:
-        return Hold(waiting, "its roster says that it has left its group, and the listing may be older")
+        return Hold(
+            waiting, Reason.OLD_LISTING, "its roster says that it has left its group, and the listing may be older"
+        )
     if waiting.stays:
-        return Complete(waiting, HookResult.CONTINUE, "its root volume is replaced, and it stays a member")
+        why = "its root volume is replaced, and it stays a member"
+        return Complete(waiting, Decision.LET_GO, Reason.ROOT_VOLUME, why)
     if waiting.warm and waiting.instance not in {*roster.departed, *roster.members}:
         return _unknown_in_warm_pool(waiting, roster.key, results)
     return _termination(waiting, roster, results, settings)
@@ -210,26 +222,30 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
 
 def let_go(waiting: WaitingInstance) -> Complete:
     """The answer to any waiting instance in observe mode."""
-    return Complete(waiting, HookResult.CONTINUE, "Ringfence only observes")
+    return Complete(waiting, Decision.LET_GO, Reason.OBSERVED, "Ringfence only observes")
 
 
 def _launch(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
     member = roster.members.get(waiting.instance)
     key = (roster.key, waiting.instance)
     if member is None:
-        return Hold(waiting, "it is on its way out already")
+        return Hold(waiting, Reason.LEAVING, "it is on its way out already")
     if results.home.error is not None:
-        return Hold(waiting, f"its own Region could not be brought up to date: {results.home.error}")
+        why = f"its own Region could not be brought up to date: {results.home.error}"
+        return Hold(waiting, Reason.REGION_FAILED, why)
     if results.home.barred is not None:
-        return Hold(waiting, f"its own Region can admit no instance: {results.home.barred}")
+        why = f"its own Region can admit no instance: {results.home.barred}"
+        return Hold(waiting, Reason.GROUP_UNUSABLE, why)
     if not member.addresses and waiting.undescribed:
-        return Hold(waiting, "EC2 could not describe it, as it happens while an Availability Zone fails")
+        why = "EC2 could not describe it, as it happens while an Availability Zone fails"
+        return Hold(waiting, Reason.NOT_DESCRIBED, why)
     if not member.addresses:
         return _without_address(waiting, results.now - member.since, settings)
     if (refused := results.home.lacking.get(key)) is not None:
         return _refused(waiting, refused)
     if key in results.home.borrowed:
-        return Hold(waiting, "a rule that names another instance admits its address, and may go with that one")
+        why = "a rule that names another instance admits its address, and may go with that one"
+        return Hold(waiting, Reason.RULE_OF_ANOTHER, why)
     return _launch_in_peers(waiting, roster, results, settings, since=member.since)
 
 
@@ -238,42 +254,46 @@ def _launch_in_peers(
 ) -> HookDecision:
     """The answer to a launch that its own Region admits. `since` is when it launched, in epoch seconds."""
     if (unconfirmed := results.unconfirmed(roster.key, waiting.instance)) is not None:
-        return Hold(waiting, unconfirmed)
+        return Hold(waiting, Reason.UNCONFIRMED, unconfirmed)
     lacking = results.not_admitting(roster.key, waiting.instance)
     required = [region for region in lacking if region in settings.required_peers]
     if required:
-        return Hold(waiting, f"not yet admitted in {_names(required)}, which the configuration requires")
+        why = f"not yet admitted in {_names(required)}, which the configuration requires"
+        return Hold(waiting, Reason.PEER_LACKS_IT, why)
     new = results.about_to_announce(lacking)
     if new and (waited := results.now - since) < settings.announcement_wait:
         why = f"{_names(new)} is being deployed, and has not announced its security groups yet"
-        return Hold(waiting, f"{why}, after {waited:.0f} s of {settings.announcement_wait} s")
+        return Hold(waiting, Reason.PEER_IS_NEW, f"{why}, after {waited:.0f} s of {settings.announcement_wait} s")
     if lacking:
-        return Complete(waiting, HookResult.CONTINUE, f"admitted at home; {_names(lacking)} must follow")
-    return Complete(waiting, HookResult.CONTINUE, "admitted everywhere")
+        why = f"admitted at home; {_names(lacking)} must follow"
+        return Complete(waiting, Decision.ADMITTED, Reason.ADMITTED_AT_HOME, why)
+    return Complete(waiting, Decision.ADMITTED, Reason.ADMITTED_EVERYWHERE, "admitted everywhere")
 
 
 def _refused(waiting: WaitingInstance, refused: Refused) -> HookDecision:
     """The answer to a launch for which its own Region has not made all rules."""
     match refused.refusal:
         case Refusal.QUOTA:
-            why = f"it could not join, its own Region has no room for its rules: {refused}"
-            return Complete(waiting, HookResult.ABANDON, why)
+            why = f"it could not join, there is no room for its rules: {refused}"
+            return Complete(waiting, Decision.ABANDONED, Reason.NO_ROOM, why)
         case Refusal.UNCONFIRMED:
-            return Hold(waiting, str(refused))
+            return Hold(waiting, Reason.UNCONFIRMED, str(refused))
         case _:
-            return Hold(waiting, f"its own Region refused its rules: {refused}")
+            return Hold(waiting, Reason.REFUSED, f"its own Region refused its rules: {refused}")
 
 
 def _without_address(waiting: WaitingInstance, waited: float, settings: Settings) -> HookDecision:
     kinds = ", ".join(sorted(kind.value for kind in settings.address_kinds))
     if waited < settings.address_wait:
-        return Hold(waiting, f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s")
+        so_far = f"it has no {kinds} address yet, after {waited:.0f} s of {settings.address_wait} s"
+        return Hold(waiting, Reason.NO_ADDRESS, so_far)
     why = f"it has no {kinds} address after {waited:.0f} s"
     match settings.no_address:
         case NoAddress.CONTINUE:
-            return Complete(waiting, HookResult.CONTINUE, f"{why}; a true-up admits one that comes later")
+            later = f"{why}; a true-up admits one that comes later"
+            return Complete(waiting, Decision.LET_GO, Reason.NO_ADDRESS, later)
         case NoAddress.ABANDON:
-            return Complete(waiting, HookResult.ABANDON, why)
+            return Complete(waiting, Decision.ABANDONED, Reason.NO_ADDRESS, why)
 
 
 def _unknown_in_warm_pool(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> HookDecision:
@@ -285,31 +305,34 @@ def _unknown_in_warm_pool(waiting: WaitingInstance, roster: RosterKey, results: 
     may_leave_the_group = Transition.TERMINATE in waiting.transitions
     if may_leave_the_group and not results.home.was_compared_with(roster):
         why = results.home.error or "its row could not be read"
-        return Hold(waiting, f"its own Region may still admit it: {why}")
+        return Hold(waiting, Reason.REGION_FAILED, f"its own Region may still admit it: {why}")
     if admitting := results.lingering(roster, waiting.instance):
-        return Hold(waiting, f"its roster does not know it, but {_names(admitting)} admits it: a second look follows")
-    return Complete(waiting, HookResult.CONTINUE, "never a member: it is in the warm pool or on its way there")
+        why = f"its roster does not know it, but {_names(admitting)} admits it: a second look follows"
+        return Hold(waiting, Reason.SECOND_LOOK, why)
+    why = "never a member: it is in the warm pool or on its way there"
+    return Complete(waiting, Decision.LET_GO, Reason.NEVER_A_MEMBER, why)
 
 
 def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
     member = roster.members.get(waiting.instance)
     if member is not None and member.state is MemberState.MISSING:
-        return Hold(waiting, "AWS does not show yet that it has left its group")
+        return Hold(waiting, Reason.STILL_LISTED, "AWS does not show yet that it has left its group")
     if member is not None:
-        return Hold(waiting, "its group lists it as a member")
+        return Hold(waiting, Reason.STILL_LISTED, "its group lists it as a member")
     if not results.home.has_released(roster.key, waiting.instance):
-        return Hold(waiting, f"its own Region may still admit it: {_why_not_released(waiting, roster.key, results)}")
+        reason, why = _why_not_released(waiting, roster.key, results)
+        return Hold(waiting, reason, f"its own Region may still admit it: {why}")
     stale = results.not_released(roster.key, waiting.instance)
     if not stale:
-        return Complete(waiting, HookResult.CONTINUE, "released everywhere")
+        return Complete(waiting, Decision.RELEASED, Reason.RELEASED_EVERYWHERE, "released everywhere")
     waited = results.now - roster.departed.get(waiting.instance, results.now)
     required = [region for region in stale if region in settings.required_peers]
     deadline = _release_deadline(stale, results, settings)
     so_far = f"{_names(required or stale)} may still admit it, after {waited:.0f} s of {deadline} s"
     if required or waited < deadline:
-        return Hold(waiting, so_far)
+        return Hold(waiting, Reason.PEER_ADMITS_IT, so_far)
     why = f"{_names(stale)} may still admit it after {waited:.0f} s: a stale door"
-    return Complete(waiting, HookResult.CONTINUE, why, stale)
+    return Complete(waiting, Decision.LET_GO, Reason.STALE_DOOR, why, stale)
 
 
 def _release_deadline(stale: Iterable[Region], results: RegionResults, settings: Settings) -> int:
@@ -323,12 +346,17 @@ def _release_deadline(stale: Iterable[Region], results: RegionResults, settings:
     return min(settings.release_deadline, settings.announcement_wait) if results.about_to_announce(stale) else 0
 
 
-def _why_not_released(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> str:
+def _why_not_released(waiting: WaitingInstance, roster: RosterKey, results: RegionResults) -> tuple[Reason, str]:
     if results.home.error is not None:
-        return str(results.home.error)
+        return Reason.REGION_FAILED, str(results.home.error)
     if (roster, waiting.instance) in results.home.fenced:
-        return "its rules are so new that a second look must follow, once no older reading of the rosters is in use"
-    return "the guard holds its rules"
+        why = "its rules are so new that a second look must follow, once no older reading of the rosters is in use"
+        return Reason.SECOND_LOOK, why
+    if (roster, waiting.instance) in results.home.late:
+        return Reason.SECOND_LOOK, "its own table has its departure only since now, so that a second look must follow"
+    if not results.home.was_compared_with(roster):
+        return Reason.REGION_FAILED, "its row could not be read"
+    return Reason.GUARDED, "the guard holds its rules"
 
 
 def _names(regions: Iterable[Region]) -> str:

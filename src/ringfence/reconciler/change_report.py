@@ -26,7 +26,7 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Label, Rule
 from ringfence.core.plan import Plan, Reason, Removal
-from ringfence.core.rule_count import PrefixLists, count_rules
+from ringfence.core.rule_count import PrefixLists, RuleCount, count_rules
 from ringfence.reconciler.apply import Added, Change, NotAdded, Relabelled, Removed, Standing, Vanished
 from ringfence.reconciler.interfaces import Clock
 
@@ -93,14 +93,15 @@ class ChangeReport:
 
     def quota(
         self, group: SecurityGroupId, rules: Iterable[Rule], changes: Iterable[Change], prefix_lists: PrefixLists
-    ) -> None:
-        """Reports how full a group is after the changes."""
+    ) -> RuleCount:
+        """Reports how full a group is after the changes, and returns it."""
         changes = tuple(changes)
         made = [change.rule for change in changes if isinstance(change, Added)]
         gone = {change.removal.rule for change in changes if isinstance(change, Removed)}
         used = count_rules((rule for rule in (*rules, *made) if rule.id not in gone), prefix_lists)
         for family, count in (("ipv4", used.ipv4), ("ipv6", used.ipv6)):
             self.audit(QuotaUsed(self.region, group, family, count, self.rules_quota))
+        return used
 
     def _removed(self, group: SecurityGroupId, removal: Removal) -> RuleRemoved:
         stale = None if removal.departed_at is None else max(0.0, self.clock.now() - removal.departed_at)

@@ -13,14 +13,14 @@ from ringfence.core.configuration.settings import GuardLimits, Mode
 from ringfence.core.errors import CannotAdmit, Permanent, Refusal, Refused, Retry, RingfenceError
 from ringfence.core.freshness import FENCE_SECONDS
 from ringfence.core.guard import guard, recorded_rules
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.addresses import Cidr, is_ipv6
 from ringfence.core.model.identifiers import Region, RosterInstance, RosterKey, SecurityGroupId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import HeldRemovals, Rows
 from ringfence.core.model.rules import Label, Opening, Rule
 from ringfence.core.plan import GroupPorts, Plan, Reason, Removal, Scope, plan_group
 from ringfence.core.region_result import RegionResult
-from ringfence.core.rule_count import PrefixLists, prefix_lists_of
+from ringfence.core.rule_count import PrefixLists, RuleCount, prefix_lists_of
 from ringfence.reconciler.apply import Added, Change, NotAdded, Removed, Vanished, apply
 from ringfence.reconciler.change_report import ChangeReport
 from ringfence.reconciler.interfaces import Rules, SecurityGroups
@@ -149,10 +149,9 @@ class Convergence:
         applied = [done for done in applied if done.plan.group not in gone]
         changes = {done.plan.group: done.changes for done in applied}
         prefix_lists = self._prefix_lists(rule for group in changes for rule in rules[group])
-        for group, made in changes.items():
-            self.report.quota(group, rules[group], made, prefix_lists)
+        used = {group: self.report.quota(group, rules[group], made, prefix_lists) for group, made in changes.items()}
         return replace(
-            self._result([plan for plan in plans if plan.group not in gone], applied, rows),
+            self._result([plan for plan in plans if plan.group not in gone], applied, rows, used),
             labelled=self._labelled(rules, changes),
             fenced=self._fenced(rows, read_at)
             | self._not_shown({group: rules[group] for group in changes})
@@ -324,21 +323,42 @@ class Convergence:
             labels |= {change.addition.label for change in made if isinstance(change, Added)}
         return frozenset(label.roster for label in labels if label is not None)
 
-    def _result(self, plans: Sequence[Plan], applied: Sequence[_Applied], rows: Rows) -> RegionResult:
-        """What is known of the Region now."""
-        refused = [change for done in applied for change in done.changes if isinstance(change, NotAdded)]
+    def _result(
+        self,
+        plans: Sequence[Plan],
+        applied: Sequence[_Applied],
+        rows: Rows,
+        used: Mapping[SecurityGroupId, RuleCount],
+    ) -> RegionResult:
+        """What is known of the Region now. `used` counts the rules of each group."""
+        refused = [
+            (change.addition, self._in_group(done.plan.group, change, used[done.plan.group]))
+            for done in applied
+            for change in done.changes
+            if isinstance(change, NotAdded)
+        ]
         held = [(removal, removal.label) for done in applied for removal in done.held if removal.label is not None]
         borrowed = [relabelling.label for plan in plans for relabelling in plan.relabellings if self.add_only]
         return RegionResult(
             region=self.region,
             lacking={_named_by(addition.label): _UNCONFIRMED for plan in plans for addition in plan.unconfirmed}
-            | {_named_by(change.addition.label): change.refused for change in refused},
+            | {_named_by(addition.label): why for addition, why in refused},
             borrowed=frozenset(map(_named_by, borrowed)),
             lingering=frozenset(_named_by(label) for _, label in held),
             doubtful=frozenset(label.roster for removal, label in held if removal.reason is Reason.UNKNOWN_INSTANCE),
             rows=rows,
             changed=any(done.changed for done in applied),
         )
+
+    def _in_group(self, group: SecurityGroupId, change: NotAdded, used: RuleCount) -> Refused:
+        """The refusal of a rule, with the group that lacks it and how full that is."""
+        refused, where = change.refused, f"{group} in {self.region}"
+        if refused.refusal is not Refusal.QUOTA:
+            return Refused(refused.refusal, f"{where}: {refused}")
+        rules = used.ipv6 if is_ipv6(change.addition.opening.cidr) else used.ipv4
+        quota = self.report.rules_quota
+        full = "is full" if rules >= quota else "has no room for it"  # the account's quota may be lower than configured
+        return Refused(refused.refusal, f"{where} {full}, {rules} of {quota} rules: {refused}")
 
 
 def _vanished(applied: Sequence[_Applied], rows: Rows) -> frozenset[RosterInstance]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ringfence.core.audit_events import HookCompleted, HookHeld, Problem
+from ringfence.core.audit_events import Problem
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
 from ringfence.core.events import LifecycleEvent
@@ -23,11 +23,12 @@ from ringfence.core.hook_decision import (
     named_by,
     waiting_instances,
 )
-from ringfence.core.lifecycle import Transition
+from ringfence.core.lifecycle_decision import Reason
 from ringfence.core.model.identifiers import Region, RosterKey
 from ringfence.core.model.rosters import Rows
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
+from ringfence.reconciler.hook_report import HookReport
 from ringfence.reconciler.interfaces import Clock, Services, run_concurrently
 from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
 
@@ -48,22 +49,23 @@ def complete_hooks(
     """
     peers = {region: result for region, result in results.items() if region != settings.region}
     known = RegionResults(results[settings.region], peers, services.clock.now())
+    report = HookReport(services, settings, rows)
     decisions: list[Complete] = []
     for instance in waiting:
         roster = rows.rosters[RosterKey(settings.region, instance.group)]
         match decide(instance, roster, known, settings):
-            case Hold(why=why):
-                services.audit(HookHeld(instance.group, instance.instance, why))
+            case Hold(reason=reason, why=why):
+                report.held(instance, reason, why)
             case Complete() as decision:
                 decisions.append(decision)
-    inactive, errors = _answer(decisions, services, settings)
+    inactive, errors = _answer(decisions, services, report)
     if inactive and budget.take_answer():
         services.tasks.sleep(SECONDS_BEFORE_ANOTHER_ANSWER)
         try:
             still_waiting = _still_waiting(inactive, services)
         except RingfenceError as error:
             return [*errors, error]
-        errors += _answer(still_waiting, services, settings)[1]
+        errors += _answer(still_waiting, services, report)[1]
     return errors
 
 
@@ -71,16 +73,16 @@ def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: S
     """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
     now = services.clock.now()
     decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
-    for error in _answer(decisions, services, settings)[1]:
+    for error in _answer(decisions, services, HookReport(services, settings))[1]:
         services.audit(Problem(str(error)))
 
 
 def _answer(
-    decisions: Sequence[Complete], services: Services, settings: Settings
+    decisions: Sequence[Complete], services: Services, report: HookReport
 ) -> tuple[list[Complete], list[RingfenceError]]:
     """Answers hooks, concurrently. Returns the listed waits of which none was active, and the failures."""
     answered = run_concurrently(
-        services.tasks, [partial(_complete, decision, services, settings) for decision in decisions]
+        services.tasks, [partial(_complete, decision, services, report) for decision in decisions]
     )
     outcomes = list(zip(decisions, answered, strict=True))
     inactive = [decision for decision, outcome in outcomes if outcome is False and decision.waiting.listed]
@@ -102,21 +104,20 @@ def _still_waiting(decisions: Sequence[Complete], services: Services) -> list[Co
     ]
 
 
-def _complete(decision: Complete, services: Services, settings: Settings) -> RingfenceError | bool:
+def _complete(decision: Complete, services: Services, report: HookReport) -> RingfenceError | bool:
     """Answers one hook. Returns whether it was active; one that is not active (any more) is no error."""
     waiting = decision.waiting
-    hooks = {Transition.LAUNCH: settings.launch_hook, Transition.TERMINATE: settings.terminate_hook}
-    for hook in (hooks[transition] for transition in waiting.transitions):
+    for transition in waiting.transitions:
+        hook = report.hook_of(transition)
         for token in _tokens(waiting, hook, services.clock):
             try:
                 active = services.home.auto_scaling.complete(
                     waiting.group, hook, waiting.instance, token, decision.result
                 )
-            except Permanent as error:
-                return HookNotAnswered(error, waiting.event)
             except RingfenceError as error:
-                return error
-            services.audit(_completed(decision, hook, services.clock.now(), active=active))
+                report.held(waiting, Reason.NOT_ANSWERED, f"Auto Scaling did not take the answer to its hook: {error}")
+                return HookNotAnswered(error, waiting.event) if isinstance(error, Permanent) else error
+            report.answered(decision, transition, was_active=active)
             if active:
                 return True
     return False
@@ -140,19 +141,3 @@ def _tokens(waiting: WaitingInstance, hook: str, clock: Clock) -> Iterator[str |
             yield None
     elif not waiting.has_token:
         yield None
-
-
-def _completed(decision: Complete, hook: str, now: float, *, active: bool) -> HookCompleted:
-    """What the audit log says of an answered hook."""
-    waiting = decision.waiting
-    event_time = waiting.event.time if waiting.event is not None else None
-    return HookCompleted(
-        group=waiting.group,
-        instance=waiting.instance,
-        hook=hook,
-        result=decision.result.value,
-        why=decision.why,
-        launching=waiting.launching,
-        was_active=active,
-        seconds=None if event_time is None or waiting.stays else max(0.0, now - event_time),
-    )

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from ringfence.core.errors import Retry
 from ringfence.core.hook_decision import waiting_instances
+from ringfence.core.lifecycle_decision import Reason
 from ringfence.core.model.rosters import Rows
 from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks
+from ringfence.reconciler.hook_report import HookReport
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.pauses import PauseBudget
 from ringfence.reconciler.region_pass import PublishedRosters, RegionPasses
@@ -33,6 +35,10 @@ def admit_without_table(
     sighting, decisions = observe_and_decide(request, services, Rows(), budget)
     problems.add_all(decisions.errors)
     waiting = waiting_instances(sighting.observation, request.answerable_events, sighting.at)
+    report = HookReport(services, settings, Rows())
+    for instance in waiting:
+        if instance.releases:
+            report.held(instance, Reason.TABLE_DOWN, f"nothing is released while the home table is down: {reason}")
     at_once = [instance for instance in waiting if not instance.releases]
     launches = [instance for instance in at_once if instance.launching]
     rosters = {}

@@ -33,6 +33,7 @@ from ringfence.core.audit_events import (
     ZoneNotDescribed,
 )
 from ringfence.core.errors import RingfenceError
+from ringfence.core.lifecycle_decision import INACTIVE, MESSAGES, Decision, Reason
 from ringfence.core.model.rules import Label, Opening
 from ringfence.runtime.log_fields import bounded, cut, stack_of
 
@@ -56,6 +57,10 @@ _OF_RULES = frozenset({"StaleDoors", "UnknownOwners"})
 """Counts of what stands in the security groups."""
 
 
+_TIMED = {Decision.ADMITTED: "AdmissionSeconds", Decision.RELEASED: "ReleaseSeconds"}
+"""The metric of how long an instance waited, for the decisions that have one."""
+
+
 @dataclass(slots=True)
 class Telemetry:
     """The log and the metrics of one invocation. `causes` are the ids of the events that started it."""
@@ -69,6 +74,7 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     not_described: dict[str, str] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], Reason] = field(default_factory=dict)
 
     def record(self, event: AuditEvent) -> None:
         """Logs one audit event and counts it."""
@@ -98,9 +104,11 @@ class Telemetry:
             "would_remove": self.counts["RulesUnwanted"],
             "held": self.held,
             "refused": self.counts["RulesRefused"],
-            "admitted": len(self.seconds.get("admitted", ())),
-            "released": len(self.seconds.get("released", ())),
-            "waiting": self.counts["WaitingHooks"],
+            "admitted": self.counts[Decision.ADMITTED.value],
+            "released": self.counts[Decision.RELEASED.value],
+            "let_go": self.counts[Decision.LET_GO.value],
+            "abandoned": self.counts[Decision.ABANDONED.value],
+            "waiting": len(self.waiting),
             "stale_doors": self.counts["StaleDoors"],
             "peers_unreachable": self.counts["PeersUnreachable"],
             "ignored": self.counts["EventsIgnored"],
@@ -185,8 +193,7 @@ class Telemetry:
             case HookCompleted():
                 self._hook_completed(event)
             case HookHeld():
-                self._log("instance left waiting", **_flat(event))
-                self.counts["WaitingHooks"] += 1
+                self._hook_held(event)
             case StaleDoor():
                 self._warn("stale door", **_flat(event))
                 self.counts["StaleDoors"] += 1
@@ -214,13 +221,24 @@ class Telemetry:
             self._problem(f"zone {zone} not described, {known}", **{**_flat(event), "zone": zone})
         self.not_described |= dict.fromkeys(event.instances, zone)
 
+    def _hook_held(self, event: HookHeld) -> None:
+        """An invocation has one line for each instance that it holds, and another one if the reason changes."""
+        key = (event.group, event.instance)
+        if self.waiting.get(key) is not event.reason:
+            self._log(MESSAGES[Decision.HELD], **_decided(event, Decision.HELD))
+        self.waiting[key] = event.reason
+        self.counts["WaitingHooks"] = len(self.waiting)
+
     def _hook_completed(self, event: HookCompleted) -> None:
-        said = "instance let go on" if event.was_active else "hook was not active any more"
-        self._log(said, **_flat(event))
+        fields = _decided(event, event.decision) | {"result": event.result}
+        self._log(MESSAGES[event.decision] if event.was_active else INACTIVE, **fields)
+        self.waiting.pop((event.group, event.instance), None)
+        self.counts["WaitingHooks"] = len(self.waiting)
         if event.was_active:
-            self._time("admitted" if event.launching else "released", 0.0)
-            if event.seconds is not None:
-                self._time("AdmissionSeconds" if event.launching else "ReleaseSeconds", event.seconds)
+            self.counts[event.decision.value] += 1
+            timed = _TIMED.get(event.decision)
+            if timed is not None and event.waited is not None and event.waited.is_exact:
+                self._time(timed, event.waited.seconds)
 
     def _time(self, name: str, seconds: float) -> None:
         self.seconds.setdefault(name, []).append(seconds)
@@ -287,6 +305,24 @@ def _rule(opening: Opening, label: Label | None) -> dict[str, object]:
     if label is not None:
         fields |= {"auto_scaling_group": str(label.roster), "instance": label.instance}
     return fields
+
+
+def _decided(event: HookHeld | HookCompleted, decision: Decision) -> dict[str, object]:
+    """The log's fields of a decision about a waiting instance. What is not known is left out."""
+    known: dict[str, object] = {
+        "auto_scaling_group": event.group,
+        "instance": event.instance,
+        "decision": decision.value,
+        "reason": event.reason.value,
+        "why": event.why,
+    }
+    if event.hook is not None:
+        known["hook"] = event.hook
+    if event.transition is not None:
+        known["transition"] = event.transition.value
+    if event.waited is not None:
+        known |= {"waited_seconds": round(event.waited.seconds, 3), "waited_is_exact": event.waited.is_exact}
+    return known
 
 
 def _place(

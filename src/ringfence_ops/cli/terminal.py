@@ -73,6 +73,7 @@ class Output:
         """Prints a report for people, and nothing for programs."""
         if not self.as_json:
             self.results.print(report)
+            self.results.file.flush()
 
     def show_document(self, document: "DataclassInstance") -> None:
         """Prints a document for programs, and nothing for people."""
@@ -82,6 +83,7 @@ class Output:
     def line(self, document: "DataclassInstance") -> None:
         """Prints one of many results for programs: JSON on one line."""
         sys.stdout.write(_json(document))
+        sys.stdout.flush()
 
     def say(self, message: RenderableType) -> None:
         """Prints what is not part of the result: progress, or a warning."""

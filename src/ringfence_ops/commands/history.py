@@ -1,7 +1,8 @@
-"""`ringfence history`: every change of a rule in all Regions, from the audit log."""
+"""`ringfence history`: every change of a rule, and every decision about a waiting instance, from the audit logs."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,10 +15,22 @@ from ringfence_ops.cli.columns import columns, widths
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
-from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem
+from ringfence_ops.commands.decision_rows import WORDS, decision_item, decision_row
+from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, LoggedDecisionItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.explain.subject import Subject
-from ringfence_ops.logs.audit_log import DONE, ChangeFilter, LoggedAction, LoggedChange, read_all
+from ringfence_ops.logs.audit_log import (
+    DONE,
+    ChangeFilter,
+    EntryFilter,
+    LoggedAction,
+    LoggedChange,
+    LoggedEntry,
+    read_entries,
+)
+from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
+from ringfence_ops.logs.following import FollowedRuns
+from ringfence_ops.logs.following import follow as follow_log
 
 _SIGNS = {
     LoggedAction.ADDED: ("+", "green"),
@@ -37,6 +50,7 @@ Examples:
   ringfence history --since 7d --region us-west-2
   ringfence history --address 203.0.113.7    # which instances had it, and when
   ringfence history --since 1d --lines | jq 'select(.turn == "removed")'
+  ringfence history --follow                 # and what comes next, until Ctrl-C
 """
 
 
@@ -49,19 +63,27 @@ def history(
     until: Annotated[str | None, typer.Option(help="The end; by default now.")] = None,
     region: Annotated[
         list[str] | None,
-        typer.Option(help="Only this Region's security groups. Can be repeated.", autocompletion=completion.regions),
+        typer.Option(
+            help="Only this Region's security groups and instances. Can be repeated.",
+            autocompletion=completion.regions,
+        ),
     ] = None,
     instance: Annotated[list[str] | None, typer.Option(help="Only this instance. Can be repeated.")] = None,
-    address: Annotated[list[str] | None, typer.Option(help="Only this address. Can be repeated.")] = None,
+    address: Annotated[list[str] | None, typer.Option(help="Only rules for this address. Can be repeated.")] = None,
     observed: Annotated[
         bool, typer.Option("--observed", help="Also what would have been changed in observe mode.")
     ] = False,
-    lines: Annotated[bool, typer.Option("--lines", help="Print JSON, one change on each line.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also print what comes next, until Ctrl-C. With --json, in lines.")
+    ] = False,
+    lines: Annotated[bool, typer.Option("--lines", help="Print JSON, one change or decision on each line.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows every rule that was added or removed, the reason, and the event that caused it, from all audit logs.
+    """Shows every rule that was added or removed and every instance that was held, admitted, released, let go or sent
+    away at a lifecycle hook, with the reason and how long it waited, from all audit logs.
 
-    The engines write the audit log into CloudWatch Logs, which keeps it for the log group's retention time.
+    An instance that is held for one reason is shown once, although every pass of the engine reports it. The engines
+    write the audit log into CloudWatch Logs, which keeps it for the log group's retention time.
     """
     run = command_run(context)
     now = time.time()
@@ -70,31 +92,80 @@ def history(
         subjects = [Subject.parse(text) for text in (*(instance or ()), *(address or ()))]
     except ValueError as error:
         raise CommandError(str(error)) from None
-    selected = ChangeFilter(
-        actions=frozenset(LoggedAction) if observed else DONE,
-        addresses=frozenset(subject.cidr for subject in subjects if subject.cidr),
-        instances=frozenset(subject.instance for subject in subjects if subject.instance),
+    if follow and until is not None:
+        raise CommandError("--follow has no end: give it without --until")
+    instances = frozenset(subject.instance for subject in subjects if subject.instance)
+    selected = EntryFilter(
+        ChangeFilter(
+            actions=frozenset(LoggedAction) if observed else DONE,
+            addresses=frozenset(subject.cidr for subject in subjects if subject.cidr),
+            instances=instances,
+        ),
+        decided=instances if subjects else None,
     )
     cluster = run.cluster()
     shown = {cluster.of(Region(name)).region for name in region or cluster.region_names}
-    changes, unreachable = read_all(run.aws, cluster.name, start, end, selected, regions=cluster.region_names)
-    changes = [change for change in changes if change.rule.region in shown]
+
+    def read(since: float) -> tuple[list[LoggedEntry], dict[Region, str]]:
+        found, unreachable = read_entries(run.aws, cluster.name, since, end, selected, regions=cluster.region_names)
+        return [entry for entry in found if _region_of(entry) in shown], unreachable
+
     output = Output(as_json=as_json)
+    if follow:
+        _follow(read, start, output, as_lines=lines or as_json)
+    entries, unreachable = read(start)
     if lines:
-        for change in changes:
-            output.line(item(change))
+        for entry in entries:
+            output.line(entry_item(entry))
     else:
-        output.show(document(changes, start, unreachable), HistoryReport(changes))
+        output.show(document(entries, start, unreachable), HistoryReport(entries))
     for name, reason in unreachable.items():
         output.say(f"{name}'s log was not read: {reason}")
     raise typer.Exit(1 if unreachable else 0)
 
 
-def document(changes: Sequence[LoggedChange], since: float, unreachable: Mapping[Region, str]) -> HistoryDocument:
-    """The changes for programs, oldest first."""
+def _follow(
+    read: Callable[[float], tuple[list[LoggedEntry], dict[Region, str]]],
+    since: float,
+    output: Output,
+    *,
+    as_lines: bool,
+) -> None:
+    """Prints one look at the logs after another, until Ctrl-C. A Region that does not answer is named once."""
+    said: dict[Region, str] = {}
+    shown, day = FollowedRuns(), None
+    for news in follow_log(read, since, time.time, time.sleep):
+        if as_lines:
+            for entry in news.entries:
+                output.line(entry_item(entry))
+        elif entries := shown.news(news.entries):
+            report = HistoryReport(entries, totals=False, after=day)
+            output.show_report(report)
+            day = report.last_day
+        for region, reason in news.unreachable.items():
+            if said.get(region) != reason:
+                output.say(f"{region}'s log was not read: {reason}")
+        said = dict(news.unreachable)
+
+
+def _region_of(entry: LoggedEntry) -> Region:
+    """The Region of the security group or of the instance."""
+    return entry.rule.region if isinstance(entry, LoggedChange) else entry.engine
+
+
+def document(entries: Sequence[LoggedEntry], since: float, unreachable: Mapping[Region, str]) -> HistoryDocument:
+    """The changes and the decisions for programs, oldest first."""
     return HistoryDocument(
-        since=times.timestamp(since), changes=[item(change) for change in changes], unreachable=dict(unreachable)
+        since=times.timestamp(since),
+        changes=[item(entry) for entry in entries if isinstance(entry, LoggedChange)],
+        decisions=[decision_item(entry) for entry in entries if isinstance(entry, LoggedDecision)],
+        unreachable=dict(unreachable),
     )
+
+
+def entry_item(entry: LoggedEntry) -> LoggedChangeItem | LoggedDecisionItem:
+    """One change or decision for programs."""
+    return item(entry) if isinstance(entry, LoggedChange) else decision_item(entry)
 
 
 def item(change: LoggedChange) -> LoggedChangeItem:
@@ -157,26 +228,43 @@ def grouped(changes: Iterable[LoggedChange]) -> list[ChangeGroup]:
 
 
 class HistoryReport:
-    """The changes for people, by day, as wide as the terminal."""
+    """The changes and decisions for people, by day, as wide as the terminal."""
 
-    def __init__(self, changes: Sequence[LoggedChange], *, totals: bool = True) -> None:
-        self.changes = changes
+    def __init__(
+        self, entries: Sequence[LoggedEntry | DecisionRun], *, totals: bool = True, after: str | None = None
+    ) -> None:
+        """`after` is the day that stands above it already."""
+        self.changes = [entry for entry in entries if isinstance(entry, LoggedChange)]
+        self.runs = [entry for entry in entries if isinstance(entry, DecisionRun)]
+        self.runs += runs(entry for entry in entries if isinstance(entry, LoggedDecision))
         self.totals = totals
+        self.after = after
+
+    @property
+    def last_day(self) -> str | None:
+        """The day of the latest entry."""
+        times_of_all = [change.at for change in self.changes] + [run.first.at for run in self.runs]
+        return times.day(max(times_of_all)) if times_of_all else self.after
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_wide = options.max_width >= _WIDE
+        dated = [(group.first.at, list(_row(group, is_wide=is_wide))) for group in grouped(self.changes)]
+        dated += [(run.first.at, list(decision_row(run))) for run in self.runs]
         days: dict[str, list[list[Text]]] = {}
-        for group in grouped(self.changes):
-            days.setdefault(times.day(group.first.at), []).append(list(_row(group, is_wide=is_wide)))
+        for at, row in sorted(dated, key=lambda one: one[0]):
+            days.setdefault(times.day(at), []).append(row)
         fixed = widths([row for rows in days.values() for row in rows], 4)
         for day, rows in days.items():
-            yield Text(f"{day} (UTC)", style="bold")
+            if day != self.after:
+                yield Text(f"{day} (UTC)", style="bold")
             yield columns(rows, fixed)
         if not self.totals:
             return
         added = sum(change.action is LoggedAction.ADDED for change in self.changes)
         removed = sum(change.action is LoggedAction.REMOVED for change in self.changes)
         totals = f"{added} rules added, {removed} removed" if self.changes else "no rule was added or removed"
+        if counts := Counter(WORDS[run.last.decision] for run in self.runs if run.last.was_active):
+            totals += "; instances: " + ", ".join(f"{count} {word}" for word, count in counts.items())
         yield Text(totals, style="dim")
 
 
@@ -214,6 +302,7 @@ REASONS = {
     "departed": "left",
     "no-member": "no member",
     "unknown-instance": "unknown",
+    "unknown-address": "no address",
     "port-not-managed": "port",
     "foreign": "foreign",
 }

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.rosters import MemberState
-from ringfence_ops.documents.history import LoggedChangeItem
+from ringfence_ops.documents.history import LoggedChangeItem, LoggedDecisionItem
 from ringfence_ops.explain.explanation import DoorVerdict
 
 
@@ -92,7 +93,33 @@ class ClaimedItem:
     """The Region of the table that has the row."""
 
 
-IdentityItem = MemberItem | JoiningItem | DepartedItem | StaticItem | ClaimedItem | StrangerItem
+@dataclass(frozen=True, slots=True)
+class OtherAddressItem:
+    """An instance of the cluster that has the address, but not as one that is admitted."""
+
+    kind: Literal["other address"] = field(default="other address", init=False)
+    """An instance of the cluster whose address this is, although the cluster does not admit it by this address."""
+    instance: str
+    """The instance id."""
+    auto_scaling_group: str
+    """`Region/group`."""
+    address_kind: AddressKind
+    """The kind of the address."""
+    prefix: str | None
+    """The delegated prefix that the address lies in; null if the address is assigned by itself."""
+
+
+IdentityItem = MemberItem | JoiningItem | DepartedItem | StaticItem | ClaimedItem | OtherAddressItem | StrangerItem
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceItem:
+    """What can be done."""
+
+    why: str
+    """What the advice is about."""
+    command: str | None
+    """The command, word for word; null where no command helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +183,13 @@ class ExplainDocument:
     identities: Sequence[IdentityItem]
     """Who the subject is; empty if it is unknown to the cluster."""
     doors: Sequence[DoorItem]
-    """Each rule that admits the subject, and each that is missing."""
+    """Each rule that admits the subject, and each that is missing. A network is admitted by rules for all of it."""
+    narrower_rules: int
+    """The number of rules that admit only a part of a network."""
+    advice: Sequence[AdviceItem]
+    """What can be done; empty if everything is right."""
+    decisions: Sequence[LoggedDecisionItem]
+    """The decisions about the subject's instances at lifecycle hooks, oldest first, as in `ringfence.history/1`."""
     history: Sequence[LoggedChangeItem]
     """The changes of rules about the subject, oldest first, as in `ringfence.history/1`."""
     unreachable: Mapping[Region, str]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ringfence.core.lifecycle_decision import Decision
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.logs.audit_log import LoggedAction
 
@@ -35,13 +36,47 @@ class LoggedChangeItem:
     causes: Sequence[str]
     """The ids of the events and true-ups that the reconcile handled."""
     reason: str | None
-    """Why the rule was removed: departed, no-member, unknown-instance, port-not-managed or foreign."""
+    """Why the rule was removed: departed, no-member, unknown-instance, unknown-address, port-not-managed or
+    foreign."""
     drift: bool
     """Whether the change repaired what another tool or person had changed."""
     stale_seconds: float | None
     """The time between the departure of the instance and the removal of the rule."""
     was: str | None
     """The description that a relabelled rule had before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedDecisionItem:
+    """A decision about an instance that waits at a lifecycle hook."""
+
+    at: str
+    """The time, in UTC: 2026-11-23T15:00:03Z."""
+    engine: str
+    """The Region whose engine decided; the instance is there."""
+    turn: Decision
+    """What the engine decided: `held` leaves the instance waiting, `abandoned` answers ABANDON, and the others
+    CONTINUE."""
+    auto_scaling_group: str
+    """`Region/group`."""
+    instance: str
+    """The instance id."""
+    transition: str | None
+    """The hook's transition; null if the state of an instance that is held allows both."""
+    hook: str | None
+    """The hook's name; null likewise."""
+    reason: str | None
+    """The engine's code for the reason, such as `no-room`; null in a line of version 0.1."""
+    why: str
+    """The reason in a sentence."""
+    waited_seconds: float | None
+    """How long the instance had waited; null if it is not known since when."""
+    waited_is_exact: bool
+    """Whether an event told when the wait began. If not, the instance may have waited longer."""
+    active: bool
+    """Whether the hook still waited for the answer. If not, someone else had answered, or the hook had timed out."""
+    causes: Sequence[str]
+    """The ids of the events and true-ups that the reconcile handled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +89,7 @@ class HistoryDocument:
     """The start of the history, in UTC."""
     changes: Sequence[LoggedChangeItem]
     """The changes of rules, oldest first."""
+    decisions: Sequence[LoggedDecisionItem]
+    """The decisions about waiting instances, oldest first. Each pass of an engine reports an instance that it holds."""
     unreachable: Mapping[Region, str]
     """The Regions that did not answer in time, each with the reason."""

@@ -37,6 +37,7 @@ from ringfence_ops.explain.explanation import (
     Explanation,
     Identity,
     JoiningInstance,
+    OtherAddress,
     StaticMember,
     Stranger,
 )
@@ -63,7 +64,11 @@ class Evidence:
         """The explanation of the subject."""
         addresses = tuple(sorted(set(self._addresses(subject))))
         return Explanation(
-            subject, addresses, tuple(self._identities(subject, addresses)), tuple(self._doors(subject, addresses))
+            subject,
+            addresses,
+            tuple(self._identities(subject, addresses)),
+            tuple(self._doors(subject, addresses)),
+            self._narrower(subject.cidr) if subject.cidr is not None and subject.is_network else 0,
         )
 
     def rosters(self) -> dict[RosterKey, Roster]:
@@ -108,13 +113,16 @@ class Evidence:
                     yield from member.addresses
             for _, instance in self._instances():
                 if instance.id == subject.instance:
-                    yield from instance.of_kinds(self.address_kinds, self.private_addresses)
+                    yield from self._admitted(instance)
 
     def _identities(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Identity]:
         """The subject's identities. An instance has one: the first in the order of these.
 
-        A rule for a network has no member: it admits members as it admits every address of the network.
+        A network has no member, as a subject or as a rule's: what admits it admits every address in it.
         """
+        if subject.is_network:
+            yield from self._static_members(addresses)
+            return
         if subject.rule is not None:
             static = list(self._static_members(addresses))
             addresses = tuple(address for address in addresses if is_host(address))
@@ -125,6 +133,7 @@ class Evidence:
             *self._members(subject, addresses),
             *self._static_members(addresses),
             *self._joining(subject, addresses),
+            *self._other_addresses(addresses),
             *self._departed(subject, addresses),
             *self._claims(subject, addresses),
             *self._strangers(subject, addresses),
@@ -175,10 +184,41 @@ class Evidence:
                 for id, state in states.items():
                     instance = region.observation.instances.get(id)
                     in_question = id == subject.instance or (
-                        instance is not None and self._is_in_question(instance, subject, addresses)
+                        instance is not None and any(_is_within(cidr, addresses) for cidr in self._admitted(instance))
                     )
                     if in_question and not (key in rosters and id in rosters[key].departed):
                         yield JoiningInstance(key, id, state)
+
+    def _other_addresses(self, addresses: tuple[Cidr, ...]) -> Iterator[OtherAddress]:
+        """Members, and instances that join, that have an address which is not admitted."""
+        for key, instance in self._of_cluster():
+            admitted = self._admitted(instance)
+            for address in addresses:
+                if address in admitted:
+                    continue
+                for kind in sorted(AddressKind, key=lambda kind: kind.value):
+                    is_configured = kind in self.address_kinds
+                    if address in instance.addresses.get(kind, ()):
+                        yield OtherAddress(key, instance.id, kind, is_configured=is_configured)
+                    for prefix in instance.prefixes.get(kind, ()):
+                        if _is_within(address, (Cidr(prefix),)):
+                            yield OtherAddress(key, instance.id, kind, prefix, is_configured)
+
+    def _of_cluster(self) -> Iterator[tuple[RosterKey, Instance]]:
+        """The instances that are members or that a group of the cluster lists, as far as EC2 describes them."""
+        rosters = self.rosters()
+        for name, region in sorted(self.regions.items()):
+            listed = {
+                id: RosterKey(name, group) for group, states in region.observation.groups.items() for id in states
+            }
+            for id, instance in sorted(region.observation.instances.items()):
+                members = [key for key, roster in rosters.items() if key.region == name and id in roster.members]
+                if (key := members[0] if members else listed.get(id)) is not None:
+                    yield key, instance
+
+    def _admitted(self, instance: Instance) -> tuple[Cidr, ...]:
+        """The addresses of an instance that the cluster admits."""
+        return instance.of_kinds(self.address_kinds, self.private_addresses)
 
     def _departed(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[DepartedInstance]:
         """Instances with a tombstone, and those that only a rule still names."""
@@ -200,7 +240,9 @@ class Evidence:
         planned = self._planned_verdicts()
         for region, group, rule in self._rules():
             in_question = rule.id == subject.rule or (
-                subject.rule is None and rule.opening is not None and _overlaps(rule.opening.cidr, addresses)
+                subject.rule is None
+                and rule.opening is not None
+                and self._admits(rule.opening.cidr, subject, addresses)
             )
             if not in_question or rule.opening is None:
                 continue
@@ -210,7 +252,16 @@ class Evidence:
             wider = cidr not in addresses and any(_is_within(address, (cidr,)) for address in addresses)
             yield Door(region, group, rule.opening, verdict, rule, label, reason, wider)
         if subject.rule is None:
-            yield from self._missing_doors(addresses)
+            yield from self._missing_doors(subject, addresses)
+
+    def _admits(self, cidr: Cidr, subject: Subject, addresses: tuple[Cidr, ...]) -> bool:
+        """Whether a rule for the CIDR admits the subject: all of a network, or one of the addresses."""
+        return _covers(cidr, addresses) if subject.is_network else _overlaps(cidr, addresses)
+
+    def _narrower(self, network: Cidr) -> int:
+        """The number of rules that admit a part of the network only."""
+        cidrs = [rule.opening.cidr for _, _, rule in self._rules() if rule.opening is not None]
+        return sum(_is_within(cidr, (network,)) and not _covers(cidr, (network,)) for cidr in cidrs)
 
     def _planned_verdicts(self) -> dict[RuleId, tuple[DoorVerdict, str | None]]:
         """The verdict on each rule that a reconcile would change, with the reason."""
@@ -237,7 +288,7 @@ class Evidence:
             return DoorVerdict.UNOWNED, "no member of the cluster can have such an address"
         return DoorVerdict.FOREIGN, None
 
-    def _missing_doors(self, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
+    def _missing_doors(self, subject: Subject, addresses: tuple[Cidr, ...]) -> Iterator[Door]:
         reason: str | None
         for event in self.planned_events:
             match event:
@@ -249,7 +300,7 @@ class Evidence:
                     verdict, reason = DoorVerdict.REFUSED, refusal
                 case _:
                     continue
-            if _overlaps(opening.cidr, addresses):
+            if self._admits(opening.cidr, subject, addresses):
                 yield Door(region, group, opening, verdict, label=label, reason=reason)
 
     def _is_member_address(self, cidr: Cidr) -> bool:
@@ -276,6 +327,11 @@ class Evidence:
             for group, rules in region.rules.items():
                 for rule in rules:
                     yield name, group, rule
+
+
+def _covers(cidr: Cidr, networks: Iterable[Cidr]) -> bool:
+    """Whether the CIDR has every address of one of the networks."""
+    return any(_is_within(network, (cidr,)) for network in networks)
 
 
 def _overlaps(cidr: Cidr, networks: Iterable[Cidr]) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
 from ringfence.core.model.rosters import Member
 from ringfence.core.model.rules import Label, Opening, Rule
@@ -65,7 +65,19 @@ class ClaimedAddress:
     instance: InstanceId
 
 
-Identity = ClusterMember | DepartedInstance | JoiningInstance | StaticMember | ClaimedAddress | Stranger
+@dataclass(frozen=True, slots=True)
+class OtherAddress:
+    """An instance of the cluster that has the address, but not as one that is admitted: the address is of a kind that
+    the cluster does not use, or a secondary one, or lies in a delegated `prefix`."""
+
+    roster: RosterKey
+    instance: InstanceId
+    kind: AddressKind
+    prefix: str | None = None
+    is_configured: bool = False
+
+
+Identity = ClusterMember | DepartedInstance | JoiningInstance | StaticMember | ClaimedAddress | OtherAddress | Stranger
 
 
 class DoorVerdict(StrEnum):
@@ -109,12 +121,14 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The explanation. `addresses` are those that the subject has or had."""
+    """The explanation. `addresses` are those that the subject has or had. `narrower` is the number of rules that admit
+    only a part of a network: they are no doors of its own."""
 
     subject: Subject
     addresses: tuple[Cidr, ...]
     identities: tuple[Identity, ...]
     doors: tuple[Door, ...]
+    narrower: int = 0
 
     @property
     def is_right(self) -> bool:

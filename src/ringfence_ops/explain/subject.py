@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.addresses import Cidr, is_host
 from ringfence.core.model.identifiers import InstanceId, RuleId
 
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
@@ -19,6 +19,11 @@ class Subject:
     cidr: Cidr | None = None
     instance: InstanceId | None = None
     rule: RuleId | None = None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is more than one address: such a network is admitted by rules, and is no instance's."""
+        return self.cidr is not None and not is_host(self.cidr)
 
     @classmethod
     def parse(cls, text: str) -> "Subject":

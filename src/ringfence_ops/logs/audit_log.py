@@ -1,4 +1,5 @@
-"""The audit log: what the engines wrote into CloudWatch Logs about every change of a rule and about every reconcile.
+"""The audit log: what the engines wrote into CloudWatch Logs about changes of rules, about waiting instances, and about
+reconciles.
 
 `ringfence.runtime.telemetry` writes these lines; this module reads them. Anyone who may write into the log group can
 write lines too: a line of another form is skipped, and a field of another type is left out. Knows no terminal and no
@@ -8,10 +9,13 @@ security group.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
+from ringfence_ops.logs.decisions import LoggedDecision, logged_decision
+from ringfence_ops.logs.decisions import pattern as pattern_of_decisions
+from ringfence_ops.logs.filter_pattern import quoted
 from ringfence_ops.logs.json_values import ID_LIMIT, NAME_LIMIT, json_object, number_of, text_of, texts_of
 
 if TYPE_CHECKING:
@@ -119,7 +123,7 @@ class ChangeFilter:
             f'($.message = "{message}")' for message, action in _ACTIONS.items() if action in self.actions
         )
         named = {"address": self.addresses, "instance": self.instances, "rule": self.rules}
-        wanted = [f"($.{field} = {_quoted(value)})" for field, values in named.items() for value in sorted(values)]
+        wanted = [f"($.{field} = {quoted(value)})" for field, values in named.items() for value in sorted(values)]
         return f"{{ ({actions}) && ({' || '.join(wanted)}) }}" if wanted else f"{{ {actions} }}"
 
     def includes(self, change: LoggedChange) -> bool:
@@ -134,6 +138,43 @@ class ChangeFilter:
 
 
 EVERYTHING = ChangeFilter()
+
+LoggedEntry = LoggedChange | LoggedDecision
+"""What `history` shows."""
+
+PATTERN_LIMIT = 1024
+"""Maximum characters of a filter pattern. Source: CloudWatch Logs API Reference, FilterLogEvents."""
+
+
+Entry = TypeVar("Entry", LoggedChange, LoggedDecision, LoggedEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Selects changes of rules, and decisions about these instances: about all if it is None, about none if it is
+    empty."""
+
+    changes: ChangeFilter = EVERYTHING
+    decided: frozenset[str] | None = None
+
+    def pattern(self) -> str:
+        """The filter for CloudWatch Logs. One that would be too long names no address, instance or rule."""
+        full = self._pattern(self.changes, self.decided)
+        if len(full) <= PATTERN_LIMIT:
+            return full
+        return self._pattern(ChangeFilter(self.changes.actions), None if self.decided else self.decided)
+
+    def includes(self, entry: LoggedEntry) -> bool:
+        """Whether the filter selects the entry. Checks every entry: the service's own filter may let more pass."""
+        if isinstance(entry, LoggedChange):
+            return self.changes.includes(entry)
+        return self.decided is None or entry.instance in self.decided
+
+    def _pattern(self, changes: ChangeFilter, decided: frozenset[str] | None) -> str:
+        of_changes = changes.pattern().removeprefix("{ ").removesuffix(" }")
+        if decided is not None and not decided:
+            return f"{{ {of_changes} }}"
+        return f"{{ ({of_changes}) || {pattern_of_decisions(decided or ())} }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +192,19 @@ class AuditLog:
         self, since: float, until: float | None = None, selected: ChangeFilter = EVERYTHING
     ) -> list[LoggedChange]:
         """The changes within the time given (epoch seconds), oldest first."""
+        entries = self.entries(since, until, EntryFilter(selected, frozenset()))
+        return [entry for entry in entries if isinstance(entry, LoggedChange)]
+
+    def entries(self, since: float, until: float | None, selected: EntryFilter) -> list[LoggedEntry]:
+        """The changes and decisions within the time given (epoch seconds), oldest first."""
         lines = self._lines(selected.pattern(), since, until)
-        changes = (change for at, line in lines if (change := logged_change(at, self.region, line)) is not None)
-        return [change for change in changes if selected.includes(change)]
+        found = (
+            entry
+            for at, line in lines
+            for entry in (logged_change(at, self.region, line), logged_decision(at, self.region, line))
+            if entry is not None
+        )
+        return [entry for entry in found if selected.includes(entry)]
 
     def reconciles(self, since: float) -> list[LoggedReconcile]:
         """The reconciles that ended since the time given (epoch seconds), oldest first."""
@@ -184,11 +235,19 @@ def read_all(
     aws: Aws, cluster: str, since: float, until: float | None, selected: ChangeFilter, *, regions: Iterable[Region]
 ) -> tuple[list[LoggedChange], dict[Region, str]]:
     """The changes in the logs of all these Regions, oldest first; and why a Region did not answer."""
+    entries, unreachable = read_entries(aws, cluster, since, until, EntryFilter(selected, frozenset()), regions=regions)
+    return [entry for entry in entries if isinstance(entry, LoggedChange)], unreachable
 
-    def changes(region: Region) -> list[LoggedChange]:
-        return AuditLog(aws.client("logs", region), region, log_group(cluster)).changes(since, until, selected)
 
-    answers = aws.each_region(regions, changes, TIMEOUT)
+def read_entries(
+    aws: Aws, cluster: str, since: float, until: float | None, selected: EntryFilter, *, regions: Iterable[Region]
+) -> tuple[list[LoggedEntry], dict[Region, str]]:
+    """The changes and decisions in the logs of all these Regions, oldest first; and why a Region did not answer."""
+
+    def entries(region: Region) -> list[LoggedEntry]:
+        return AuditLog(aws.client("logs", region), region, log_group(cluster)).entries(since, until, selected)
+
+    answers = aws.each_region(regions, entries, TIMEOUT)
     unreachable = {region: answer.reason for region, answer in answers.items() if isinstance(answer, Unreachable)}
     return merged(answer for answer in answers.values() if not isinstance(answer, Unreachable)), unreachable
 
@@ -198,9 +257,9 @@ def log_group(cluster: str) -> str:
     return f"/aws/lambda/ringfence-{cluster}"
 
 
-def merged(logs: Iterable[Iterable[LoggedChange]]) -> list[LoggedChange]:
-    """The changes of several Regions' logs, oldest first."""
-    return sorted((change for log in logs for change in log), key=lambda change: (change.at, change.engine))
+def merged(logs: Iterable[Iterable[Entry]]) -> list[Entry]:
+    """The entries of several Regions' logs, oldest first."""
+    return sorted((entry for log in logs for entry in log), key=lambda entry: (entry.at, entry.engine))
 
 
 def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedChange | None:
@@ -240,9 +299,3 @@ def logged_reconcile(at: float, engine: Region, line: Mapping[str, Any]) -> Logg
     if message.startswith(_FAILED):
         return LoggedReconcile(at, engine, texts_of(line.get("cause")), message.removeprefix(_FAILED))
     return None
-
-
-def _quoted(value: str) -> str:
-    """A text in a filter pattern."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -265,7 +265,10 @@ TABLE: Table = (
         type=Number("rules", 1, 1000),
         section=Section.SAFETY,
         label="Guard, least number of rules",
-        description="The guard never holds fewer unexplained removals than this number.",
+        description=(
+            "The guard holds fewer unexplained removals than this only if the roster does not know their instance, or"
+            " no address of it."
+        ),
         default=10,
         key=("guard", "minimum"),
     ),

@@ -130,7 +130,7 @@ REPORTED = (
         "A launch continues although its own group has no room for its rules.",
         "ALBC #4800, #3538",
         "core.hook_decision",
-        (Replace("_refused", "Complete(W, HookResult.ABANDON, Y)", "Complete(W, HookResult.CONTINUE, Y)"),),
+        (Replace("_refused", "Complete(W, Decision.ABANDONED, R, Y)", "Complete(W, Decision.ADMITTED, R, Y)"),),
     ),
     Mutant(
         "hooks-by-event-only",
@@ -147,8 +147,8 @@ REPORTED = (
         (
             Replace(
                 "_unknown_in_warm_pool",
-                "Complete(W, HookResult.CONTINUE, _)",
-                "Hold(W, 'no roster ever had it')",
+                "Complete(W, Decision.LET_GO, R, Y)",
+                "Hold(W, R, Y)",
             ),
         ),
     ),
