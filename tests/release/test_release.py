@@ -220,7 +220,7 @@ def test_a_cluster_is_made_deployed_and_judged_from_an_empty_directory(complete:
         aws |= {"AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": os.devnull}
         # when
         made = complete.ringfence("init", "--name", "demo", "--region", HOME, "--region", PEER, **aws)
-        destroyed = complete.ringfence("destroy", "--yes", **aws)
+        destroyed = complete.ringfence("destroy", "--confirm", "demo", **aws)
         deployed = complete.ringfence("deploy", "--yes", **aws)
         judged = complete.ringfence("doctor", **aws)
         template = complete.ringfence("template", **aws)
