@@ -12,6 +12,15 @@ class CommandError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class WrongUsage(CommandError):
+    """The command was called wrongly: an option, an argument, a variable or the cluster file is not as it must be.
+
+    Nothing was done, and the same call fails again.
+    """
+
+    exit_code: ClassVar[int] = 64
+
+
 class Interrupted(CommandError):
     """The operator pressed Ctrl-C while work was in progress. The text says which work."""
 

@@ -18,7 +18,21 @@ from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import visible
 from ringfence_ops.cli.version import version as version_of_build
 from ringfence_ops.cluster.cluster_file import NAME
-from ringfence_ops.commands import adopt, deploy, destroy, doctor, explain, history, init, plan, retire, status, sync
+from ringfence_ops.commands import (
+    adopt,
+    dead_letters,
+    deploy,
+    destroy,
+    doctor,
+    explain,
+    history,
+    init,
+    pause,
+    plan,
+    retire,
+    status,
+    sync,
+)
 from ringfence_ops.commands import template as template_command
 from ringfence_ops.errors import CommandError, Interrupted
 
@@ -70,9 +84,12 @@ app.command(epilog=deploy.EXAMPLES)(deploy.deploy)
 app.command(epilog=status.EXAMPLES)(status.status)
 app.command(epilog=plan.EXAMPLES)(plan.plan)
 app.command(epilog=sync.EXAMPLES)(sync.sync)
+app.command(epilog=pause.PAUSE_EXAMPLES)(pause.pause)
+app.command(epilog=pause.RESUME_EXAMPLES)(pause.resume)
 app.command(epilog=explain.EXAMPLES)(explain.explain)
 app.command(epilog=history.EXAMPLES)(history.history)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(dead_letters.dead_letters, epilog=dead_letters.EXAMPLES)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
 app.command(epilog=template_command.EXAMPLES)(template_command.template)

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from ringfence.aws.pause_item import PAUSE, pause_to_item
 from ringfence.core.errors import Conflict, Permanent
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.ports import Ports
 from ringfence.core.model.rosters import HeldRemovals, Member, MemberState, RawVersion, Roster, Rows, RowVersion
 from tests.contract.sources import assumed, documented
@@ -289,6 +291,20 @@ def test_held_removals_are_stored_beside_the_rosters(world: World, empty: Roster
 
     assert world.here.table.rows().held[held.group] == replace(held, at=1_700_000_001)
     assert empty.key not in world.here.table.rows_of(world.region).rosters
+
+
+@documented("DynamoDB Developer Guide, Core components: items of one table need not have the same attributes")
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_pause_is_read_with_the_whole_table_and_is_no_roster(world: World, empty: Roster, is_over: bool) -> None:
+    pause = Pause(Region("mars-1"), "arn:aws:iam::111122223333:user/on-call", "a drill", 1_700_000_000, is_over)
+    world.here.table.replace(at(empty, 1), 0)
+    world.put_item(pause_to_item(pause))
+
+    rows = world.here.table.rows()
+
+    assert rows.pauses[pause.region] == pause
+    assert RosterKey(Region(PAUSE), pause.region) not in rows.versions()
+    assert empty.key in rows.rosters
 
 
 @documented("DynamoDB API Reference, TableDescription, CreationDateTime: in epoch seconds")

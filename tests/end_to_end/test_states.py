@@ -13,14 +13,13 @@ from io import StringIO
 import pytest
 import typer
 
-from ringfence.core.model.identifiers import Region
 from ringfence_lab.control.lab import Lab
 from ringfence_lab.demo.observer import Observer
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.command_run import CommandRun
 from ringfence_ops.main import app
 from ringfence_ops.state.standing import State
-from tests.end_to_end.breakages import events, function, groups, table
+from tests.end_to_end.breakages import events, function, groups, pauses, table
 from tests.end_to_end.breakages.breakage import Breakage, fault
 from tests.end_to_end.clusters import EAST, WEST, Cluster
 from tests.labs import eventually, session_of_role
@@ -41,6 +40,9 @@ class Printed:
 
     code: int
     text: str
+
+    def __repr__(self) -> str:
+        return f"{self.code}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,13 @@ class Row:
     says: str
     code: int = 2
     never: str = "in sync: nothing to do"
-    synced: tuple[int, str] | None = None
+    synced: tuple[int | None, str] | None = None
 
 
 HEALED = (0, "")
+NOT_RUN = (None, "")  # an instance that is sent away is held until its release is proved, which takes minutes
 FAILING, LACKING, OPEN, WAITING, UNKNOWN = State.FAILING, State.LACKING, State.OPEN, State.WAITING, State.UNKNOWN
+PAUSED = State.PAUSED
 
 TABLE = {
     "rule disabled": Row(events.rule_disabled, FAILING, "the EventBridge rule ringfence-demo is disabled"),
@@ -191,13 +195,16 @@ TABLE = {
         function.function_with(Timeout=3), FAILING, "its time-out is 3 s instead of 30 s"
     ),
     "function with other code": Row(function.other_code, WAITING, "the engine's code is not the same"),
-    "function with another role": Row(function.another_role, FAILING, "the engine may not", synced=(1, "failed")),
+    "function with another role": Row(function.another_role, FAILING, "the engine may not"),
     "role without an action": Row(
         function.role_without_scan, FAILING, "the engine may not dynamodb:Scan in us-east-1", synced=(1, "failed")
     ),
     "last reconcile failed": Row(function.last_reconcile_failed, FAILING, "the last reconcile failed", synced=HEALED),
     "log group deleted": Row(
-        function.log_group_deleted, FAILING, "the log group /aws/lambda/ringfence-demo does not exist"
+        function.log_group_deleted,
+        FAILING,
+        "the log group /aws/lambda/ringfence-demo does not exist",
+        synced=HEALED,  # the lab makes it for a function that runs; on AWS, the role may not
     ),
     "hook deleted": Row(groups.hook_deleted, FAILING, "has no hook ringfence-demo-launch"),
     "hook with a short heartbeat": Row(
@@ -208,19 +215,21 @@ TABLE = {
     ),
     "tag lost": Row(groups.tag_lost, FAILING, "lacks the tag ringfence-cluster"),
     "tag of another cluster": Row(groups.tag_of_another_cluster, FAILING, "has the tag ringfence-cluster=other"),
-    "self rule revoked": Row(groups.self_rule_revoked, FAILING, "admits itself on no port"),
-    "member not admitted": Row(groups.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
-    "rule of a departed instance": Row(
-        groups.rules_made(EAST, groups.rule_of_a_departed_instance), OPEN, "1 rule to remove", synced=HEALED
+    "self rule revoked": Row(
+        groups.self_rule_revoked, FAILING, "admits itself on no port", synced=(1, "admits itself on no port")
     ),
+    "member not admitted": Row(groups.member_not_admitted, LACKING, "1 rule missing", synced=HEALED),
+    "rule of no instance": Row(groups.rules_made(EAST, groups.leftovers(1)), WAITING, "the guard holds 1 removal"),
     "network with a label": Row(
         groups.rules_made(EAST, groups.network_of_no_member), OPEN, "admits 10.99.0.0/16 on tcp/443"
     ),
     "removals held": Row(
         groups.rules_made(EAST, groups.leftovers(12)), WAITING, "the guard holds 12 removals", synced=(2, "12 removals")
     ),
-    "full group": Row(groups.full_group, LACKING, "is full: 60 of 60, 1 launch held", never="with CONTINUE"),
-    "instance at a hook": Row(groups.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(0, "2 added")),
+    "full group": Row(
+        groups.full_group, LACKING, "is full: 60 of 60, 1 launch held", never="with CONTINUE", synced=NOT_RUN
+    ),
+    "instance at a hook": Row(groups.instance_at_hook, WAITING, "waits in Pending:Wait", synced=(None, "2 added")),
     "row that is malformed": Row(
         table.row_with({"members": {"S": "x"}}, table.own_row), FAILING, "cannot be trusted", synced=HEALED
     ),
@@ -228,8 +237,19 @@ TABLE = {
         table.row_with({"version": {"N": "99999999999"}}, table.own_row), FAILING, "cannot be trusted", synced=HEALED
     ),
     "row of no Region": Row(
-        table.row_with({"version": {"N": "7"}}, table.row_of_no_region), WAITING, "eu-north-1/db is of no group"
+        table.row_with({"version": {"N": "7"}}, table.row_of_no_region), WAITING, "the row eu-north-1/db"
     ),
+    "paused": Row(pauses.paused_in(EAST, WEST), PAUSED, "incident 4711"),
+    "paused in its own table only": Row(
+        pauses.paused_in(EAST),
+        PAUSED,
+        "the table of us-west-2 lacks the pause, so its engine may still change rules",
+        synced=(2, "incident 4711"),  # its engine announces it
+    ),
+    "paused in a peer's table only": Row(
+        pauses.paused_in(WEST), PAUSED, "only in the table of us-west-2, so its own engine goes on"
+    ),
+    "pause that cannot be read": Row(pauses.unreadable, PAUSED, "paused since an unknown time by an unknown caller"),
     "engine of another version": Row(
         table.row_with({"engine": {"S": "0.0.9"}}, table.announcement), WAITING, "has version 0.0.9", synced=HEALED
     ),
@@ -262,20 +282,22 @@ def test_every_command_says_how_the_region_stands(name: str, healthy: Cluster, o
     with row.breaks(healthy):
         # when
         printed = {command: operator.command(command) for command in ("status", "plan", "doctor")}
-        printed["sync"] = operator.command("sync", EAST)
+        if row.synced is not NOT_RUN:
+            printed["sync"] = operator.command("sync", EAST)
     # then
-    assert f"{EAST} {row.state}" in printed["status"].text, printed
-    assert f"{EAST} is {row.state}" in printed["plan"].text, printed
+    assert f"{EAST} {row.state}" in printed["status"].text, "\n".join(map(str, printed.values()))
+    assert f"{EAST} is {row.state}" in printed["plan"].text, "\n".join(map(str, printed.values()))
     for command in ("status", "plan", "doctor"):
-        assert row.says in printed[command].text, (command, printed)
-        assert printed[command].code == row.code, (command, printed)
+        assert row.says in printed[command].text, f"{command}: {printed}"
+        assert printed[command].code == row.code, f"{command}: {printed}"
         assert not says_in_sync(printed[command])
-        assert row.never not in printed[command].text, (command, printed)
+        assert row.never not in printed[command].text, f"{command}: {printed}"
     code, says = row.synced or (row.code, row.says)
-    assert (printed["sync"].code, says in printed["sync"].text) == (code, True), printed
+    if (synced := printed.get("sync")) is not None:
+        assert code in (None, synced.code), f"{code}: {printed}"
+        assert says in synced.text, f"sync: {printed}"
     # and when it is healed
-    healed = operator.command("status")
-    assert healed.code == 0, healed.text
+    eventually(lambda: operator.command("status").code == 0, 30, lambda: operator.command("status"))
 
 
 # What the cluster file says, and what the operator may not see.
@@ -390,17 +412,19 @@ def test_a_deleted_function_mapping_security_group_and_stack_are_failing(healthy
     is_said("no function receives the messages of ringfence-demo.fifo", 2)
     # the Auto Scaling group
     east.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=east.auto_scaling_group, ForceDelete=True)
-    is_said(f"the Auto Scaling group {east.auto_scaling_group} does not exist", 2)
+    is_said(f"the Auto Scaling group {east.auto_scaling_group} does not exist", 1)
     # the security group
     delete_security_group(east)
     is_said(f"{east.security_group} does not exist", 1)
     # the function
     functions.delete_function(FunctionName="ringfence-demo")
     is_said("the function ringfence-demo does not exist", 1)
-    # the stack
-    cloudformation = east.client("cloudformation")
-    cloudformation.delete_stack(StackName="ringfence-demo")
-    eventually(lambda: "not deployed" in operator.command("status").text, 60)
+    # a stack that cannot be deleted, because what is in it has gone before
+    east.client("cloudformation").delete_stack(StackName="ringfence-demo")
+    eventually(lambda: "ringfence-demo is DELETE_FAILED" in operator.command("status").text, 60)
+    is_said("ringfence-demo is DELETE_FAILED", 1)
+    # and a whole stack, in the other Region
+    healthy.regions[WEST].client("cloudformation").delete_stack(StackName="ringfence-demo")
+    eventually(lambda: "ringfence-demo is not deployed" in operator.command("status").text, 60)
     is_said("ringfence-demo is not deployed", 1)
-    printed = operator.command("sync", EAST)
-    assert f"`ringfence deploy {Region(EAST)}` creates it" in printed.text
+    assert f"`ringfence deploy {WEST}` creates it" in operator.command("sync", WEST).text

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from ringfence.aws.pause_item import pause_from_item
 from ringfence.aws.roster_item import bad_row, from_item, held_from_item
 from ringfence.core.deployment import Requirements
 from ringfence.core.errors import Permanent, Unsafe
@@ -70,6 +71,7 @@ def _rows(item: dict[str, Any]) -> None:
     """A row has a key whatever else it has: the table's keys are texts."""
     keyed = {**item, "region": {"S": EAST}, "asg": {"S": "db"}}
     bad_row(keyed, "", NOW)
+    str(pause_from_item(keyed, NOW))
     for reader in (from_item, held_from_item):
         for key in (keyed, {**keyed, "asg": {"S": ANNOUNCEMENT}}):
             try:

@@ -8,6 +8,7 @@ import pytest
 from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.addresses import AddressKind
 from ringfence.core.model.identifiers import Region
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.ports import Ports
 from ringfence_lab.sim.aws.history import RuleRevoked
 from tests.interop.fleet import Fleet, Version, fleet
@@ -116,3 +117,30 @@ def test_ports_are_changed_region_by_region(old: str) -> None:
 
     for cloud_region in cluster.cloud.regions.values():
         assert {str(rule.ports) for rule in cloud_region.owned_rules()} == {"tcp/9042", "tcp/7000"}
+
+
+@pytest.mark.parametrize("old", [EAST, WEST])
+def test_the_old_version_reads_over_a_pause_and_leaves_a_peer_alone_that_announced_it(old: str) -> None:
+    # given a Region with the present version that is paused, in every table
+    paused = EAST if old == WEST else WEST
+    cluster = started({region: OLD if region == old else NEW for region in (EAST, WEST)})
+    since = int(cluster.cloud.clock.now())
+    for table in (EAST, WEST):
+        cluster.cloud.region(table).table.pause(Pause(Region(paused), "arn", since=since))
+    cluster.true_up(Region(paused))
+    before = cluster.cloud.region(paused).admitted()
+
+    # when the other Region launches
+    group = next(iter(cluster.cloud.region(old).groups.values()))
+    group.scale_to(group.desired + 1)
+    cluster.serve(Region(old))
+    cluster.true_up(Region(old))
+
+    # then
+    assert cluster.cloud.region(paused).admitted() == before
+    assert all(f"in {paused} does not admit it" in what for what in cluster.wrong)  # a pause is meant to do that
+    cluster.wrong.clear()
+    for table in (EAST, WEST):
+        cluster.cloud.region(table).table.pause(Pause(Region(paused), "arn", since=since, is_over=True))
+    cluster.converge()
+    assert cluster.cloud.region(paused).admitted() != before

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from ringfence.core.audit_events import RemovalsHeld, RuleAdded, RuleRefused, RuleRemoved, RuleUnwanted, RuleWanted
+import pytest
+
+from ringfence.core.audit_events import (
+    AuditEvent,
+    RemovalsHeld,
+    RuleAdded,
+    RuleRefused,
+    RuleRemoved,
+    RuleUnwanted,
+    RuleWanted,
+)
 from ringfence.core.model.identifiers import RuleId
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rosters import Rows
@@ -53,6 +63,15 @@ def test_a_change_in_observe_mode_is_marked() -> None:
     unwanted = RuleUnwanted(EAST, GROUP, RuleId("sgr-1"), Opening(TCP, address(2)), None, "no-member")
 
     assert [change.observed for change in changes(CLUSTER, [wanted, unwanted], {})] == [True, True]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_one_engine_observes_and_another_one_does_is_done(order: int) -> None:
+    # given the engine of a paused Region, and that of the group's own Region
+    events: list[AuditEvent] = [RuleWanted(EAST, GROUP, OPENING, label()), ADDED]
+    # then
+    (change,) = changes(CLUSTER, events[::order], {})
+    assert (change.action, change.observed) == (Action.ADD, False)
 
 
 def test_a_digest_identifies_exactly_the_changes_in_any_order() -> None:

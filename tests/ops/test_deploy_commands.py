@@ -1,41 +1,22 @@
 """`deploy`, `destroy` and `retire` as the real command, in an account that has only the groups to manage."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
 
-from ringfence_lab.control.deploy import LabDeployment
-from ringfence_lab.control.lab import Lab
-from ringfence_lab.demo.observer import Observer
 from tests.end_to_end.clusters import EAST, SOUTH, WEST, Cluster
 from tests.labs import eventually
+from tests.ops.accounts import NAME, edit, empty_account, stacks
 from tests.ops.commands import COMMAND, Shell, shell
-
-NAME = "demo"
 
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Cluster]:
     """Three Regions with an Auto Scaling group and a security group each, and no Ringfence."""
-    with Lab(regions=[EAST, WEST, SOUTH]) as lab:
-        regions = {}
-        for region in lab.regions:
-            made = prerequisites(lab, region)
-            function = f"ringfence-{NAME}"
-            regions[region] = Observer(
-                lab.endpoint_url, region, made["AutoScalingGroup"], made["SecurityGroup"], function
-            )
-        yield Cluster(lab, regions)
-
-
-def prerequisites(lab: Lab, region: str) -> Mapping[str, str]:
-    """Creates the example's groups."""
-    deployment = LabDeployment(NAME, lab.regions, Path(), lab.client, {})
-    template = (deployment.project / "examples" / "prerequisites.yaml").read_text()
-    return deployment._create(region, f"{NAME}-prerequisites", template, {"ClusterName": NAME})
+    yield from empty_account(EAST, WEST, SOUTH)
 
 
 @pytest.fixture
@@ -51,16 +32,6 @@ def deployed(operator: Shell) -> Shell:
     return operator
 
 
-def stacks(account: Cluster) -> dict[str, str]:
-    """The status of each Region's stack, where there is one."""
-    found = {}
-    for region, observer in account.regions.items():
-        for stack in observer.client("cloudformation").describe_stacks()["Stacks"]:
-            if stack["StackName"] == f"ringfence-{NAME}" and stack["StackStatus"] != "DELETE_COMPLETE":
-                found[region] = stack["StackStatus"]
-    return found
-
-
 def wait_until_managed(account: Cluster) -> None:
     """Waits until each Region has a member and every group admits exactly these: by event or by schedule."""
     eventually(
@@ -68,12 +39,6 @@ def wait_until_managed(account: Cluster) -> None:
         90,
         lambda: {name: (region.instances(), region.admitted()) for name, region in account.regions.items()},
     )
-
-
-def edit(operator: Shell, old: str, new: str) -> None:
-    file = operator.directory / "ringfence.toml"
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
 
 
 # The tests run in this order: a later test uses the stacks of an earlier one, or deploys them.

@@ -51,7 +51,7 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("stack", "is ROLLBACK_COMPLETE", {"stack": DeployedStack("ROLLBACK_COMPLETE", {})}),
     ("stack", "Ports is 'tcp/1'", {"stack": DeployedStack("CREATE_COMPLETE", PARAMETERS | {"Ports": "tcp/1"})}),
     ("engine", "does not exist", {"function": None}),
-    ("engine", "is Pending", {"function": replace(FUNCTION, state="Pending")}),
+    ("engine", "is Failed", {"function": replace(FUNCTION, state="Failed")}),
     ("engine", "its reserved concurrency is 0", {"function": replace(FUNCTION, concurrency=0)}),
     ("engine", "its time-out is 3 s instead of 30 s", {"function": replace(FUNCTION, seconds=3)}),
     ("engine", "its handler is index.handler", {"function": replace(FUNCTION, handler="index.handler")}),
@@ -142,6 +142,14 @@ def test_a_part_that_could_not_be_read_is_unknown_and_never_fine(part: str, of: 
 def test_a_stack_that_is_being_changed_is_waiting() -> None:
     (found,) = reasons(stack=DeployedStack("UPDATE_IN_PROGRESS", PARAMETERS))
     assert (found.state, found.part) == (State.WAITING, "stack")
+
+
+def test_a_function_that_is_being_made_ready_is_waiting_and_its_settings_are_judged() -> None:
+    pending = replace(FUNCTION, state="Pending")
+    (found,) = reasons(function=pending)
+    assert (found.state, found.part) == (State.WAITING, "engine")
+    changed = replace(pending, environment=ENVIRONMENT | {"RINGFENCE_RULES_QUOTA": "100"})
+    assert [reason.state for reason in reasons(function=changed)] == [State.WAITING, State.FAILING]
 
 
 def test_a_region_without_a_stack_says_nothing_of_what_would_be_in_it() -> None:

@@ -19,6 +19,7 @@ from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import HomeServices, Services
 from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
+from ringfence.reconciler.request import Request
 from ringfence_lab.sim.aws.clock import VirtualClock
 from ringfence_lab.sim.engine.tasks import Immediate
 from tests.unit.builders import (
@@ -354,14 +355,14 @@ def test_a_held_instance_whose_state_allows_both_hooks_has_no_transition() -> No
 def test_observe_mode_answers_the_hook_of_every_event(event: LifecycleEvent) -> None:
     hook = event.hook
     engine = Engine(WaitingHooks(hook))
-    let_all_go([event], engine.services(), settings(mode=Mode.OBSERVE))
+    let_all_go(Request([event], settings(mode=Mode.OBSERVE)), engine.services())
     assert engine.hooks.answers == [(hook, event.token)]
     assert engine.completed() == [True]
 
 
 def test_observe_mode_reports_an_answer_that_failed() -> None:
     engine = Engine(WaitingHooks(LAUNCH, error=Retry("throttled")))
-    let_all_go([launching()], engine.services(), settings(mode=Mode.OBSERVE))
+    let_all_go(Request([launching()], settings(mode=Mode.OBSERVE)), engine.services())
     held, problem = engine.audit
     assert isinstance(held, HookHeld)
     assert held.reason is Reason.NOT_ANSWERED

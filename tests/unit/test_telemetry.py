@@ -14,6 +14,7 @@ from ringfence.core.audit_events import (
     EventIgnored,
     HookCompleted,
     HookHeld,
+    PauseSeen,
     Problem,
     QuotaUsed,
     RegionFailed,
@@ -36,6 +37,7 @@ from ringfence.core.lifecycle import Transition
 from ringfence.core.lifecycle_decision import Decision, Reason
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, RuleId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.ports import PortRange
 from ringfence.core.model.rules import Opening
 from ringfence.runtime.telemetry import Telemetry
@@ -259,6 +261,19 @@ def test_a_line_has_the_protocol_and_the_ports_in_separate_fields(
         (StaleDoor(WEST, I1, 301.0), "WARNING", "stale door", {"region": WEST, "instance": I1, "seconds": 301.0}),
         (EventIgnored("event-9", "unknown"), "INFO", "event ignored", {"event": "event-9", "reason": "unknown"}),
         (Problem("the group does not exist"), "WARNING", "the group does not exist", {}),
+        (
+            PauseSeen(Pause(EAST, "arn", "a drill", 1), is_news=True),
+            "INFO",
+            "paused",
+            {"region": EAST, "by": "arn", "why": "a drill", "since": 1},
+        ),
+        (PauseSeen(Pause(EAST, "arn", is_over=True), is_news=True), "INFO", "resumed", {"region": EAST, "by": "arn"}),
+        (
+            PauseSeen(Pause(EAST, problem="a text is too long"), is_news=False),
+            "WARNING",
+            "the pause cannot be read, and counts: a text is too long",
+            {"region": EAST},
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, AuditEvent) else None,
 )
@@ -475,3 +490,13 @@ def test_an_error_that_is_not_the_engines_own_has_its_type_and_its_traceback(rep
 
 def test_an_error_of_the_engine_has_no_traceback(reported: Reported) -> None:
     assert "traceback" not in reported(error=Permanent("denied")).line("reconcile failed: denied")
+
+
+def test_the_last_line_of_a_paused_region_says_so(reported: Reported) -> None:
+    report = reported(PauseSeen(Pause(EAST, "arn", "a drill", 1), is_news=False))
+    assert "a drill" in report.summary["paused"]
+
+
+def test_the_last_line_of_a_region_that_was_resumed_says_nothing_of_it(reported: Reported) -> None:
+    report = reported(PauseSeen(Pause(EAST, "arn", is_over=True), is_news=True))
+    assert "paused" not in report.summary

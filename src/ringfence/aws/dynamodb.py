@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict, cast
 from botocore.exceptions import ClientError
 
 from ringfence.aws.error_codes import CONDITION_FAILED, code_of, translated
+from ringfence.aws.pause_item import PAUSE, pause_from_item
 from ringfence.aws.roster_item import (
     GUARD,
     Item,
@@ -25,6 +26,7 @@ from ringfence.aws.roster_item import (
 from ringfence.aws.roster_item import key as item_key
 from ringfence.core.errors import Conflict, Unsafe
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rosters import BadRow, HeldRemovals, RawVersion, Roster, Rows, RowVersion
 
 if TYPE_CHECKING:
@@ -144,14 +146,17 @@ def _rows(items: Iterable[Item], now: float) -> Rows:
     rosters: dict[RosterKey, Roster] = {}
     bad: dict[RosterKey, BadRow] = {}
     held: dict[SecurityGroupId, HeldRemovals] = {}
+    pauses: dict[Region, Pause] = {}
     for item in items:
         key = key_of(item)
         if key.region == GUARD:
             with suppress(Unsafe):  # then nothing was held before, and the guard starts over
                 held[SecurityGroupId(key.asg)] = held_from_item(item, now)
+        elif key.region == PAUSE:
+            pauses[Region(key.asg)] = pause_from_item(item, now)
         elif is_roster(item):
             try:
                 rosters[key] = from_item(item, now)
             except Unsafe as error:
                 bad[key] = bad_row(item, str(error), now)
-    return Rows(rosters, bad, held)
+    return Rows(rosters, bad, held, pauses)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ringfence.core.lifecycle import Transition
 from ringfence.core.lifecycle_decision import Decision, Reason, answer_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rules import Label, Opening
 
 
@@ -224,6 +225,14 @@ class ZoneNotDescribed:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseSeen:
+    """The home Region is paused, or it was resumed just now. `is_news` says that the last reconcile did not know."""
+
+    pause: Pause
+    is_news: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that an operator must fix. The rest of the reconcile went on."""
 
@@ -248,5 +257,6 @@ AuditEvent = (
     | StaleDoor
     | EventIgnored
     | ZoneNotDescribed
+    | PauseSeen
     | Problem
 )

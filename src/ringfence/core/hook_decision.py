@@ -14,6 +14,7 @@ from ringfence.core.freshness import is_fresh, latest_of_each
 from ringfence.core.lifecycle import WAITING, HookResult, Phase, Transition, phase_of
 from ringfence.core.lifecycle_decision import Decision, Reason, answer_of
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rosters import MemberState, Roster
 from ringfence.core.observation import Observation
 from ringfence.core.region_result import RegionResult
@@ -95,11 +96,15 @@ HookDecision = Complete | Hold
 
 @dataclass(frozen=True, slots=True)
 class RegionResults:
-    """What every Region's pass resulted in, at the time of the decision. `now` is in epoch seconds."""
+    """What every Region's pass resulted in, at the time of the decision. `now` is in epoch seconds.
+
+    `pause` is the pause of the home Region, while it lasts.
+    """
 
     home: RegionResult
     peers: Mapping[Region, RegionResult]
     now: float
+    pause: Pause | None = None
 
     def not_admitting(self, roster: RosterKey, instance: InstanceId) -> list[Region]:
         """The peers that do not admit the instance everywhere."""
@@ -201,7 +206,7 @@ def named_by(event: LifecycleEvent, seen_at: float) -> WaitingInstance:
 def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, settings: Settings) -> HookDecision:
     """The answer to one waiting instance, from its roster and from what every Region's pass resulted in."""
     if settings.mode is Mode.OBSERVE:
-        return let_go(waiting)
+        return let_go(waiting, results.pause)
     if waiting.launching:
         return _launch(waiting, roster, results, settings)
     listed_for = results.now - waiting.seen_at
@@ -220,8 +225,10 @@ def decide(waiting: WaitingInstance, roster: Roster, results: RegionResults, set
     return _termination(waiting, roster, results, settings)
 
 
-def let_go(waiting: WaitingInstance) -> Complete:
-    """The answer to any waiting instance in observe mode."""
+def let_go(waiting: WaitingInstance, pause: Pause | None = None) -> Complete:
+    """The answer to any waiting instance in observe mode, and while the Region is paused."""
+    if pause is not None:
+        return Complete(waiting, Decision.LET_GO, Reason.PAUSED, str(pause))
     return Complete(waiting, Decision.LET_GO, Reason.OBSERVED, "Ringfence only observes")
 
 

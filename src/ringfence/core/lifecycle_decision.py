@@ -68,4 +68,5 @@ class Reason(Enum):
     ROOT_VOLUME = "root-volume"  # its root volume is replaced, and it stays a member
     NEVER_A_MEMBER = "never-a-member"  # it is in the warm pool or on its way there
     OBSERVED = "observed"  # Ringfence changes nothing in this Region
+    PAUSED = "paused"  # an operator paused the Region
     NOT_ANSWERED = "not-answered"  # Auto Scaling did not accept the answer to the hook

@@ -9,7 +9,7 @@ rows are read again, and if they differ, another pass follows.
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from ringfence.core.configuration.settings import GuardLimits, Mode
+from ringfence.core.configuration.settings import GuardLimits
 from ringfence.core.errors import CannotAdmit, Permanent, Refusal, Refused, Retry, RingfenceError
 from ringfence.core.freshness import FENCE_SECONDS
 from ringfence.core.guard import guard, recorded_rules
@@ -81,8 +81,9 @@ class _Applied:
 class Convergence:
     """One Region's security groups on their way to what the rosters say.
 
-    `groups` maps each security group to the ports that it is managed on. With `add_only`, nothing is removed or
-    relabelled, whatever the rows say. `just_published` names the rosters of which no newer version can exist.
+    `groups` maps each security group to the ports that it is managed on. With `observes`, what would be done is only
+    reported. With `add_only`, nothing is removed or relabelled, whatever the rows say. `just_published` names the
+    rosters of which no newer version can exist.
     `leaving` are the instances that departed just now, with their last known addresses. `late` are those whose
     departure the Region's table did not have before.
     `launching` are the instances that are to be answered as admitted: that a reading shows their rules is no proof.
@@ -94,6 +95,7 @@ class Convergence:
     access: RegionAccess
     guard: GuardRecord
     report: ChangeReport
+    observes: bool = False
     add_only: bool = False
     just_published: frozenset[RosterKey] = field(default_factory=frozenset)
     launching: frozenset[RosterInstance] = field(default_factory=frozenset)
@@ -226,9 +228,8 @@ class Convergence:
             return _Applied(plan)
         guarded = guard(plan, earlier, self.guard.confirmed, self.guard.limits, now)
         self.report.held(guarded)
-        observes = self.scope.mode is Mode.OBSERVE
         try:
-            changes = self._observed(guarded.plan) if observes else self._changed(guarded.plan, read_again)
+            changes = self._observed(guarded.plan) if self.observes else self._changed(guarded.plan, read_again)
         except Permanent as error:
             return _Applied(plan, failed=error)
         record = guarded.record(now)

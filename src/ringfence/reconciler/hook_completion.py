@@ -10,7 +10,6 @@ from functools import partial
 from ringfence.core.audit_events import Problem
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.errors import HookNotAnswered, Permanent, RingfenceError
-from ringfence.core.events import LifecycleEvent
 from ringfence.core.freshness import latest_of_each
 from ringfence.core.hook_decision import (
     STILL_WAITS,
@@ -31,6 +30,7 @@ from ringfence.core.region_result import RegionResult
 from ringfence.reconciler.hook_report import HookReport
 from ringfence.reconciler.interfaces import Clock, Services, run_concurrently
 from ringfence.reconciler.pauses import SECONDS_BEFORE_ANOTHER_ANSWER, PauseBudget
+from ringfence.reconciler.request import Request
 
 
 def complete_hooks(
@@ -48,7 +48,8 @@ def complete_hooks(
     moment later (PrairieLearn #15586). So an answer to a listed wait is tried once more, if the wait is still listed.
     """
     peers = {region: result for region, result in results.items() if region != settings.region}
-    known = RegionResults(results[settings.region], peers, services.clock.now())
+    pause = rows.pause_of(settings.region)
+    known = RegionResults(results[settings.region], peers, services.clock.now(), pause)
     report = HookReport(services, settings, rows)
     decisions: list[Complete] = []
     for instance in waiting:
@@ -69,11 +70,12 @@ def complete_hooks(
     return errors
 
 
-def let_all_go(events: Iterable[LifecycleEvent], services: Services, settings: Settings) -> None:
-    """Answers the hook of every event, concurrently: observe mode holds no instance, even if something fails later."""
+def let_all_go(request: Request, services: Services) -> None:
+    """Answers the hook of every event, concurrently: an engine that only observes holds no instance, even if something
+    fails later."""
     now = services.clock.now()
-    decisions = [let_go(named_by(event, now)) for event in latest_of_each(events, now)]
-    for error in _answer(decisions, services, HookReport(services, settings))[1]:
+    decisions = [let_go(named_by(event, now), request.pause) for event in latest_of_each(request.lifecycle_events, now)]
+    for error in _answer(decisions, services, HookReport(services, request.settings))[1]:
         services.audit(Problem(str(error)))
 
 

@@ -16,10 +16,11 @@ from ringfence.core.errors import Conflict, Retry
 from ringfence.core.events import Event, Ignored, Launching, LifecycleEvent, Terminating, TrueUp
 from ringfence.core.hook_decision import waiting_instances
 from ringfence.core.model.identifiers import RosterKey
-from ringfence.core.model.rosters import Roster
+from ringfence.core.model.rosters import Roster, Rows
 from ringfence.reconciler.hook_completion import complete_hooks, let_all_go
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.observe import start_reading_peers
+from ringfence.reconciler.operator_pause import report_pause
 from ringfence.reconciler.pauses import PauseBudget
 from ringfence.reconciler.region_pass import RegionPasses, results_of
 from ringfence.reconciler.report import Problems, report
@@ -46,7 +47,7 @@ def reconcile(events: Sequence[Event], services: Services, settings: Settings) -
     """
     relevant = _relevant(events, services, settings)
     if settings.mode is Mode.OBSERVE:
-        let_all_go(Request(relevant, settings).lifecycle_events, services, settings)
+        let_all_go(Request(relevant, settings), services)
     minimum_versions: dict[RosterKey, int] = {}
     copies: dict[RosterKey, Roster] = {}
     budget = PauseBudget()
@@ -68,11 +69,13 @@ def _attempt(request: Request, services: Services, budget: PauseBudget) -> None:
     problems = Problems(services.audit)
     try:
         before = read_home_table(request, services)
+        request = _as_paused(request, services, before)
         early_rules = start_reading_peers(request, services, before)
         sighting, decisions = observe_and_decide(request, services, before, budget)
         problems.add_all(decisions.errors)
         problems.report(decisions.problems)
         rosters = publish(request, services, before, decisions.rosters)
+        report_pause(request, services, rosters)
     except HomeTableDown as down:
         admit_without_table(request, services, down.reason, budget, problems=problems)
         raise down.reason from down
@@ -92,6 +95,17 @@ def _attempt(request: Request, services: Services, budget: PauseBudget) -> None:
     problems.add_all(complete_hooks(terminations, rows, results, services, settings=request.settings, budget=budget))
     delete_strange_rows(request, services, rows, results)
     report(request, services, rows, results, waiting, problems=problems)
+
+
+def _as_paused(request: Request, services: Services, before: Rows) -> Request:
+    """The request, or one that only observes if the home Region is paused. Then no instance waits for anything.
+
+    It costs no call: the rows are read anyway. While the table is down, no pause is known.
+    """
+    paused = request.as_paused_by(before)
+    if paused.pause is not None and request.settings.mode is not Mode.OBSERVE:
+        let_all_go(paused, services)
+    return paused
 
 
 def _relevant(events: Sequence[Event], services: Services, settings: Settings) -> list[LifecycleEvent | TrueUp]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ringfence.core.configuration.settings import Settings
+from ringfence.core.configuration.settings import Mode, Settings
 from ringfence.core.errors import Conflict, NotAnnounced, NotDeployed, Permanent, Retry, RingfenceError
 from ringfence.core.hook_decision import WaitingInstance
 from ringfence.core.membership.tombstones import is_watched
@@ -193,6 +193,8 @@ class RegionPasses:
         strange = strange_rows(self.request, self.rosters.rows) or strange_rows(self.request, held, own)
         if not (offered or self._waited_for or pending or strange):
             return RegionPass(RegionResult(region))
+        if self.rosters.rows.pause_of(region) is not None:
+            return RegionPass(RegionResult(region))  # its own table may not have the pause, and its engine not know it
         check()
         announced = announced_groups(region, self.rosters.rows)
         if not announced:
@@ -287,12 +289,13 @@ class RegionPasses:
         self, region: Region, groups: Mapping[SecurityGroupId, GroupPorts], access: RegionAccess
     ) -> Convergence:
         settings, before = self.request.settings, self.rosters.before
-        scope = scope_in(region, settings)
+        scope = replace(scope_in(region, settings), mode=self.request.configured_mode)
         reports_drift = scope.at_home and not self.request.only_lifecycle_events
         return Convergence(
             region=region,
             groups=groups,
             scope=scope,
+            observes=settings.mode is Mode.OBSERVE,
             access=access,
             guard=GuardRecord(
                 limits=settings.guard,

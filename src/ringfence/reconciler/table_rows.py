@@ -16,8 +16,10 @@ def announced_groups(region: Region, rows: Rows) -> dict[SecurityGroupId, Ports]
     """A Region's security groups with the ports that each is managed on, as the Region announces them.
 
     A Region without an announcement, of version 0.1, announces them with each roster. Empty if the Region is in observe
-    mode.
+    mode, or paused.
     """
+    if rows.pause_of(region) is not None:
+        return {}
     announcement, rosters = rows.announcement(region), list(rows.of(region).values())
     if announcement is not None:
         # A Region that went back to version 0.1 left its announcement behind: its newer rosters say what it has.

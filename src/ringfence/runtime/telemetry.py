@@ -16,6 +16,7 @@ from ringfence.core.audit_events import (
     EventIgnored,
     HookCompleted,
     HookHeld,
+    PauseSeen,
     Problem,
     QuotaUsed,
     RegionFailed,
@@ -74,6 +75,7 @@ class Telemetry:
     held: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     not_described: dict[str, str] = field(default_factory=dict)
+    paused: str = ""
     waiting: dict[tuple[str, str], Reason] = field(default_factory=dict)
 
     def record(self, event: AuditEvent) -> None:
@@ -91,6 +93,8 @@ class Telemetry:
                 self._record_instance(event)
             case ZoneNotDescribed():
                 self._zone_not_described(event)
+            case PauseSeen():
+                self._pause_seen(event)
             case _:
                 assert_never(event)
 
@@ -116,6 +120,8 @@ class Telemetry:
             "problems": [cut(problem) for problem in self.problems],
             "seconds": round(reconcile_seconds, 3),
         }
+        if self.paused:
+            summary["paused"] = self.paused
         if error is None:
             self._log("reconciled", **summary)
         else:
@@ -220,6 +226,15 @@ class Telemetry:
             known = f"what is known of its {len(event.instances)} instances stays"
             self._problem(f"zone {zone} not described, {known}", **{**_flat(event), "zone": zone})
         self.not_described |= dict.fromkeys(event.instances, zone)
+
+    def _pause_seen(self, event: PauseSeen) -> None:
+        pause = event.pause
+        self.paused = "" if pause.is_over else cut(str(pause))
+        if pause.problem:
+            self._problem(f"the pause cannot be read, and counts: {pause.problem}", region=pause.region)
+        if event.is_news:
+            said = "resumed" if pause.is_over else "paused"
+            self._log(said, region=pause.region, by=pause.by, why=pause.reason, since=pause.since)
 
     def _hook_held(self, event: HookHeld) -> None:
         """An invocation has one line for each instance that it holds, and another one if the reason changes."""

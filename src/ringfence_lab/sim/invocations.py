@@ -26,6 +26,7 @@ from ringfence_lab.sim.properties.departures import (
 )
 from ringfence_lab.sim.properties.deployments import new_events_outlive_a_denial
 from ringfence_lab.sim.properties.launches import launches_are_answered, launches_are_answered_without_the_table
+from ringfence_lab.sim.properties.pauses import paused_regions_hold_no_instance
 from ringfence_lab.sim.properties.violation import Violation
 from ringfence_lab.sim.properties.zones import zone_outages_stop_nothing_else
 
@@ -148,10 +149,19 @@ class Invocations:
             return
         for what in launches_are_answered(context, invocation):
             self._violated("launches_are_answered", what)
+        for what in paused_regions_hold_no_instance(context, invocation):
+            self._violated("paused_regions_hold_no_instance", what)
         if invocation.calls and not _leaves_rules(invocation) and not invocation.read_old_rules:
-            for check in AFTER_AN_UNDISTURBED_RECONCILE:
-                for what in check(context, invocation):
-                    self._violated(check.__name__, what)
+            self._check_undisturbed(invocation)
+
+    def _check_undisturbed(self, invocation: Invocation) -> None:
+        """What must hold after an invocation that nothing disturbed, unless its Region is paused."""
+        context = self._checker.context
+        if context.may_only_observe(invocation.home, invocation):
+            return
+        for check in AFTER_AN_UNDISTURBED_RECONCILE:
+            for what in check(context, invocation):
+                self._violated(check.__name__, what)
 
     def _is_expected(self, error: RingfenceError, by: Invocation) -> bool:
         """Whether the engine did all of its work: it refused only true-ups that name an unknown group, and reported

@@ -20,6 +20,7 @@ from ringfence_lab.sim.aws.region import CloudRegion
 from ringfence_lab.sim.engine.function import Reconcile
 from ringfence_lab.sim.engine.tasks import Scheduler
 from ringfence_lab.sim.invocations import Invocations
+from ringfence_lab.sim.pauses import Pauses
 from ringfence_lab.sim.properties.checker import Checker
 from ringfence_lab.sim.properties.convergence import unconverged
 from ringfence_lab.sim.properties.departures import doors_left_open
@@ -110,6 +111,9 @@ class History:
         self.weather = Weather(self.cloud, chance)
         self.operator_actions: operators.Actions = operators.ALL_ACTIONS
         self.adversary = Adversary(self.cloud, chance)
+        # Numbers of its own, so that the other histories are what they were.
+        self.pauses = Pauses(self.cloud, random.Random(f"pauses {seed}"))  # noqa: S311  # likewise
+        self.happenings = [*LIKELY_HAPPENINGS, *[History._let_operators_pause] * (8 * self.pauses.happen)]
         self.invocations = Invocations(
             self.cloud,
             self.settings,
@@ -135,7 +139,7 @@ class History:
         return self._end()
 
     def __str__(self) -> str:
-        return f"{shape_text(self.cloud, self.settings)}; {self.weather}; {self.adversary}"
+        return f"{shape_text(self.cloud, self.settings)}; {self.weather}; {self.adversary}; {self.pauses}"
 
     # Under faults.
 
@@ -152,7 +156,7 @@ class History:
             elif self.chance.random() < 0.7 and self.scheduler.ready:
                 yield self._let_engines_run()
             else:
-                yield self.chance.choice(LIKELY_HAPPENINGS)(self, region)
+                yield self.chance.choice(self.happenings)(self, region)
 
     def _let_engines_run(self) -> str:
         self._run_calls(self.chance.choice((1, 2, 4, 8, 24)))
@@ -166,6 +170,12 @@ class History:
     def _let_operators_act(self, region: Region) -> str:
         name, text = operators.act(self.cloud.region(region), self.chance, self.operator_actions)
         self.result.coverage[name] += bool(text)
+        self.invocations.interference += 1
+        return text
+
+    def _let_operators_pause(self, region: Region) -> str:
+        text = self.pauses.pause_or_resume(region)
+        self.result.coverage["pauses and resumes"] += bool(text)
         self.invocations.interference += 1
         return text
 
@@ -236,6 +246,7 @@ class History:
 
     def _healed(self) -> Iterator[str]:
         self.weather.heal()
+        self.pauses.resume_all()
         yield "everything heals"
         while self.invocations.count():
             if not self.scheduler.step():

@@ -73,7 +73,11 @@ class Output:
         """Prints a report for people, and nothing for programs."""
         if not self.as_json:
             self.results.print(report)
-            self.results.file.flush()
+
+    def show_unwrapped(self, text: Text) -> None:
+        """Prints a part of a report for people without breaking its lines, so that a command in it can be copied."""
+        if not self.as_json:
+            self.results.print(text, soft_wrap=True)
 
     def show_document(self, document: "DataclassInstance") -> None:
         """Prints a document for programs, and nothing for people."""

@@ -7,7 +7,7 @@ Knows no terminal.
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,9 @@ from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cloudformation.artefact import PROJECT, artefact, is_shipped_compiled
 from ringfence_ops.cloudformation.bucket import Bucket
+from ringfence_ops.cloudformation.difference import Definition
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN, Subject, exceeded
+from ringfence_ops.cloudformation.ownership import TagChange, tag_changes
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, RoleNotVisible, Stack, StackEvent
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.errors import CommandError
@@ -85,16 +87,21 @@ class Deployer:
         if broken := [*self.cluster.broken_relations(), *self.exceeded_limits(regions)]:
             raise CommandError("; ".join(broken))
         code = artefact(self.project)
-        self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
+        self.aws.prepare(("ec2", "s3", "cloudformation"), regions[0], patient=True)
         return self._in_reachable(regions, lambda region: self._change_set(region, code), CHANGE_SET_TIMEOUT)
 
     def _change_set(self, region: Region, code: Path) -> ChangeSet:
-        """A change set that is not executed. Deletes the remains of a creation that failed."""
+        """A change set that is not executed. Deletes the remains of a creation that failed.
+
+        Raises CommandError where a security group does not exist, or belongs to another cluster.
+        """
+        tags = self._tag_changes(region)
         uri = Bucket(self.aws.client("s3", region, patient=True), self.account, region).put(code)
         packaged, places = _CODE_URI.subn(rf"\1 {uri}", (self.project / "template.yaml").read_text())
         if places != 1:
             raise CommandError(f"template.yaml has {places} functions with `CodeUri: .`, expected one")
-        return self.stack(region).create_change_set(packaged, self.cluster.parameters(region))
+        definition = Definition(packaged, self.cluster.parameters(region))
+        return replace(self.stack(region).create_change_set(definition), tags=tags)
 
     def exceeded_limits(self, regions: Iterable[Region]) -> list[str]:
         """The limits of AWS that the stacks of these Regions would exceed."""
@@ -123,7 +130,9 @@ class Deployer:
     def deploy(
         self, change_sets: Mapping[Region, ChangeSet], on_event: OnStackEvent
     ) -> Mapping[Region, str | Unreachable]:
-        """Tags the security groups and executes the change sets. Returns what was done in each Region.
+        """Tags the security groups that lack the tag, and executes the change sets. Returns what was done by Region.
+
+        Looks once more whose the groups are: a question can wait for its answer for hours.
 
         A creation that fails because a service does not see a new role yet is made once more, with the same template
         and parameters.
@@ -139,15 +148,21 @@ class Deployer:
                 on_event(region, StackEvent(stack.name, AGAIN, f"a new role is not visible yet: {error}"))
                 again = self._change_set(region, artefact(self.project))
                 stack.execute(again, lambda event: on_event(region, event))
-            done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: "unchanged"}
+            unchanged = "unchanged, but for the tags of security groups" if change_set.tags else "unchanged"
+            done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: unchanged}
             return done.get(change_set.kind, "created")
 
         return self.aws.each_region(change_sets, execute, STACK_TIMEOUT)
 
     def _tag(self, region: Region) -> None:
+        if changes := self._tag_changes(region):
+            tags = [{"Key": CLUSTER_TAG, "Value": self.cluster.name}]
+            groups = [change.group for change in changes]
+            self.aws.client("ec2", region, patient=True).create_tags(Resources=groups, Tags=tags)
+
+    def _tag_changes(self, region: Region) -> tuple[TagChange, ...]:
         groups = self.cluster.of(region).security_groups
-        tags = [{"Key": CLUSTER_TAG, "Value": self.cluster.name}]
-        self.aws.client("ec2", region, patient=True).create_tags(Resources=list(groups), Tags=tags)
+        return tag_changes(self.aws, region, groups, self.cluster.name, patient=True)
 
     def destroy(self, regions: Sequence[Region], on_event: OnStackEvent) -> Mapping[Region, str | Unreachable]:
         """Deletes the stacks. Returns what was done in each Region."""

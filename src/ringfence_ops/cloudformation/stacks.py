@@ -8,7 +8,7 @@ Raises botocore's errors, and CommandError.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,9 @@ from botocore.exceptions import ClientError
 
 from ringfence.aws.error_codes import is_absent_stack, is_new_role
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.cloudformation.difference import NO_DIFFERENCE, NOTHING, Definition, Difference, difference
+from ringfence_ops.cloudformation.ownership import TagChange
+from ringfence_ops.cloudformation.present_stack import PresentStack, present_stack
 from ringfence_ops.errors import CommandError
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -44,11 +47,28 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """A change set that is ready to execute, and its changes. `id` is None where there is nothing to change."""
+    """A change set that is ready to execute, and its changes. `id` is None where there is nothing to change.
+
+    `present` is the stack that it changes, None for a creation; `becomes` is what the stack is after it. `tags` are the
+    tags of security groups that the deployment sets before it executes the change set.
+    """
 
     kind: DeploymentKind
     changes: tuple[ResourceChange, ...] = ()
     id: str | None = None
+    present: PresentStack | None = None
+    becomes: Definition = NOTHING
+    tags: tuple[TagChange, ...] = ()
+
+    @property
+    def difference(self) -> Difference:
+        """What changes in an existing stack, in the operator's terms."""
+        return NO_DIFFERENCE if self.present is None else difference(self.present.definition, self.becomes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the deployment changes nothing."""
+        return self.kind is DeploymentKind.NOTHING and not self.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +105,17 @@ class Stack:
                 return None
             raise
 
-    def create_change_set(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
+    def create_change_set(self, definition: Definition) -> ChangeSet:
         """What a deployment would change.
 
         Raises CommandError where another operation is in progress, or where the stack cannot be changed.
         """
+        change_set = self._create_change_set(definition.template, definition.parameters)
+        is_creation = change_set.kind in (DeploymentKind.CREATE, DeploymentKind.REPLACE)
+        present = None if is_creation else present_stack(self.client, self.name)
+        return replace(change_set, present=present, becomes=definition)
+
+    def _create_change_set(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
         kind = self._kind()
         is_update = kind is DeploymentKind.UPDATE
         created = self.client.create_change_set(

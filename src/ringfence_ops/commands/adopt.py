@@ -16,6 +16,7 @@ from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.cli.text import Text
+from ringfence_ops.cloudformation.ownership import refuse_groups_of_others
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.adopt import AdoptDocument, AdoptedRuleItem, ForeignRuleItem
 from ringfence_ops.state.adoption import AdoptedRule, AdoptionPlan, ForeignRule, RegionAdoption, WhyForeign
@@ -39,12 +40,17 @@ def adopt(context: typer.Context, *, yes: Yes = False, as_json: AsJson = False) 
 
     Only their descriptions change. From then on such a rule is removed when its member departs; a foreign rule would
     stay, because Ringfence removes only its own rules. Safe to run again: owned rules are skipped. A rule that changes
-    between the plan and its adoption is skipped too.
+    between the plan and its adoption is skipped too. Refuses while a security group belongs to another cluster.
 
     Exit code 0 if nothing is left to adopt, 2 if something is, 1 if it failed in a Region.
     """
     run, output = command_run(context), Output(as_json=as_json)
     settings = run.settings(run.cluster())
+    refuse_groups_of_others(
+        run.aws,
+        {region: own.security_groups for region, own in settings.items()},
+        next(iter(settings.values())).cluster,
+    )
     regions = {region: _adoption(run.aws, own) for region, own in settings.items()}
     plans, failed = _divided(run.aws.each_region(regions, lambda region: regions[region].plan()))
     output.show_report(AdoptReport(plans))

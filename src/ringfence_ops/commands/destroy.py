@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,13 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws, Unreachable
 from ringfence_ops.cli.command_run import command_run
+from ringfence_ops.cli.history_saving import (
+    NoSaveHistory,
+    SaveHistory,
+    history_file,
+    save_audit_log,
+    what_becomes_of_history,
+)
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Regions, ask
 from ringfence_ops.cli.text import Text
@@ -25,7 +33,7 @@ EXAMPLES = """\b
 Examples:
   ringfence destroy                          # asks for the cluster's name
   ringfence destroy --confirm demo --remove-rules
-  ringfence destroy us-west-2
+  ringfence destroy us-west-2 --save-history west.jsonl
 """
 
 RULES_TIMEOUT = 60.0
@@ -45,9 +53,13 @@ def destroy(
     confirm: Annotated[
         str | None, typer.Option(metavar="NAME", help="The cluster's name, to continue without being asked for it.")
     ] = None,
+    save_history: SaveHistory = None,
+    no_save_history: NoSaveHistory = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deletes the stacks in all Regions concurrently: functions, queues, tables, schedules and lifecycle hooks.
+    """Deletes the stacks in all Regions concurrently: functions, queues, tables, schedules, hooks and audit logs.
+
+    Saves the audit logs in a file first. If one of them cannot be saved, nothing is deleted.
 
     The rules stay, so that the members can still reach each other. With --remove-rules, Ringfence's own rules are
     removed in every Region named, after the engines are deleted. Foreign rules always stay. Safe to run again after a
@@ -58,6 +70,7 @@ def destroy(
     run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     chosen = [cluster.of(Region(region)).region for region in regions or cluster.region_names]
+    file = history_file(cluster.name, save_history, unsaved=no_save_history)
     settings = run.settings(cluster)
     deployer = Deployer(run.aws, cluster, next(iter(settings.values())).account, poll=run.poll)
     snapshot = take_snapshot(run.aws, settings)
@@ -65,7 +78,9 @@ def destroy(
     waiting = [f"{waiting.instance} in {state.region}" for state in states for waiting in state.waiting]
     report = DestroyReport(cluster.name, rules_go=remove_rules)
     _announce(output, report, chosen, snapshot, waiting)
+    output.say(what_becomes_of_history(file))
     _ask(cluster.name, confirm)
+    report.history = save_audit_log(run.aws, output, cluster.name, chosen, file)
     progress = Progress(output, chosen)
     try:
         with progress as on_event:
@@ -138,6 +153,7 @@ class DestroyReport:
     removed: dict[Region, int] = field(default_factory=dict)
     left: dict[Region, int] = field(default_factory=dict)
     failed: dict[Region, str] = field(default_factory=dict)
+    history: Path | None = None
 
     def document(self) -> DestroyDocument:
         """The report for programs."""
@@ -152,6 +168,7 @@ class DestroyReport:
                 for region, outcome in self.outcomes.items()
             ],
             failed=dict(self.failed),
+            history=None if self.history is None else str(self.history),
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

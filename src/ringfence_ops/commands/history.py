@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, assert_never
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,7 +16,7 @@ from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.decision_rows import WORDS, decision_item, decision_row
-from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, LoggedDecisionItem
+from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, LoggedDecisionItem, LoggedPauseItem
 from ringfence_ops.errors import CommandError
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import (
@@ -31,6 +31,7 @@ from ringfence_ops.logs.audit_log import (
 from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
 from ringfence_ops.logs.following import FollowedRuns
 from ringfence_ops.logs.following import follow as follow_log
+from ringfence_ops.logs.logged_pauses import LoggedPause
 
 _SIGNS = {
     LoggedAction.ADDED: ("+", "green"),
@@ -159,13 +160,28 @@ def document(entries: Sequence[LoggedEntry], since: float, unreachable: Mapping[
         since=times.timestamp(since),
         changes=[item(entry) for entry in entries if isinstance(entry, LoggedChange)],
         decisions=[decision_item(entry) for entry in entries if isinstance(entry, LoggedDecision)],
+        pauses=[pause_item(entry) for entry in entries if isinstance(entry, LoggedPause)],
         unreachable=dict(unreachable),
     )
 
 
-def entry_item(entry: LoggedEntry) -> LoggedChangeItem | LoggedDecisionItem:
-    """One change or decision for programs."""
-    return item(entry) if isinstance(entry, LoggedChange) else decision_item(entry)
+def entry_item(entry: LoggedEntry) -> LoggedChangeItem | LoggedDecisionItem | LoggedPauseItem:
+    """One change, decision or pause for programs."""
+    match entry:
+        case LoggedChange():
+            return item(entry)
+        case LoggedDecision():
+            return decision_item(entry)
+        case LoggedPause():
+            return pause_item(entry)
+        case _:
+            assert_never(entry)
+
+
+def pause_item(pause: LoggedPause) -> LoggedPauseItem:
+    """One pause for programs."""
+    turn: Literal["paused", "resumed"] = "resumed" if pause.is_over else "paused"
+    return LoggedPauseItem(times.timestamp(pause.at), pause.engine, turn, pause.by, pause.why)
 
 
 def item(change: LoggedChange) -> LoggedChangeItem:
@@ -234,6 +250,7 @@ class HistoryReport:
         self, entries: Sequence[LoggedEntry | DecisionRun], *, totals: bool = True, after: str | None = None
     ) -> None:
         """`after` is the day that stands above it already."""
+        self.pauses = [entry for entry in entries if isinstance(entry, LoggedPause)]
         self.changes = [entry for entry in entries if isinstance(entry, LoggedChange)]
         self.runs = [entry for entry in entries if isinstance(entry, DecisionRun)]
         self.runs += runs(entry for entry in entries if isinstance(entry, LoggedDecision))
@@ -243,13 +260,15 @@ class HistoryReport:
     @property
     def last_day(self) -> str | None:
         """The day of the latest entry."""
-        times_of_all = [change.at for change in self.changes] + [run.first.at for run in self.runs]
+        times_of_all = [change.at for change in self.changes] + [pause.at for pause in self.pauses]
+        times_of_all += [run.first.at for run in self.runs]
         return times.day(max(times_of_all)) if times_of_all else self.after
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_wide = options.max_width >= _WIDE
         dated = [(group.first.at, list(_row(group, is_wide=is_wide))) for group in grouped(self.changes)]
         dated += [(run.first.at, list(decision_row(run))) for run in self.runs]
+        dated += [(pause.at, list(_pause_row(pause))) for pause in self.pauses]
         days: dict[str, list[list[Text]]] = {}
         for at, row in sorted(dated, key=lambda one: one[0]):
             days.setdefault(times.day(at), []).append(row)
@@ -278,6 +297,15 @@ def _row(group: ChangeGroup, *, is_wide: bool) -> Iterator[Text]:
     yield Text(group.places)
     if is_wide:
         yield Text(cause(change.causes), style="dim")
+
+
+def _pause_row(pause: LoggedPause) -> Iterator[Text]:
+    """A pause in the columns of the history: time, what, Region, who and why."""
+    yield Text(times.time_of_day(pause.at), style="dim")
+    yield Text("resumed" if pause.is_over else "paused", style="cyan")
+    yield Text(pause.engine)
+    yield Text()
+    yield Text(f"by {pause.by or 'an unknown caller'}" + (f": {pause.why}" if pause.why else ""))
 
 
 def address(cidr: str) -> str:

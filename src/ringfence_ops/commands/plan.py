@@ -172,7 +172,7 @@ def row(change: Change) -> list[Text]:
     if change.action is Action.HOLD:
         why += ": held"
     if change.observed:
-        why += "  (observe mode: nothing is changed)"
+        why += "  (nothing is changed: observe mode, or paused)"
     ports = "" if change.opening is None else str(change.opening.ports)
     return [Text(f"{sign} {opening}", style=style), Text(ports), Text(member), Text(why.strip(), style="dim")]
 

@@ -1,8 +1,9 @@
 """`ringfence retire`: removes a Region from the cluster, with its stack and its rules; the others continue."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,13 @@ from ringfence.core.model.rules import Rule
 from ringfence_ops.aws.sessions import Unreachable
 from ringfence_ops.cli import completion
 from ringfence_ops.cli.command_run import CommandRun, command_run
+from ringfence_ops.cli.history_saving import (
+    NoSaveHistory,
+    SaveHistory,
+    history_file,
+    save_audit_log,
+    what_becomes_of_history,
+)
 from ringfence_ops.cli.progress import Progress
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.cli.text import Text
@@ -47,30 +55,41 @@ def retire(
     leave_stack: Annotated[
         bool, typer.Option("--leave-stack", help="Leave the Region's own stack and rules: it cannot be reached.")
     ] = False,
+    save_history: SaveHistory = None,
+    no_save_history: NoSaveHistory = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Removes a Region from the cluster: its stack, and its members' rules in every Region. The others continue.
 
-    Shows everything and asks. Then, in this order: deletes the Region's own stack, so that its engine puts nothing
-    back; removes Ringfence's own rules in its groups; updates the other stacks with the shorter list of Regions; lets
-    their engines remove the rules of its members, which you have confirmed to the guard by agreeing; deletes its rows
-    from their tables; and removes the Region from ringfence.toml. After a failure, run the same command again.
+    Shows everything and asks. Then, in this order: saves the Region's audit log in a file; deletes the Region's own
+    stack, and the log with it, so that its engine puts nothing back; removes Ringfence's own rules in its groups;
+    updates the other stacks with the shorter list of Regions; lets their engines remove the rules of its members, which
+    you have confirmed to the guard by agreeing; deletes its rows from their tables; and removes the Region from
+    ringfence.toml. After a failure, run the same command again.
+
+    With --leave-stack, the first three are left out: the Region's stack, its audit log and the rules in its own groups
+    stay as they are.
 
     Exit code 0 if the Region has left, 2 if it was shown and not done, 1 if something failed.
     """
     run, output = command_run(context), Output(as_json=as_json)
     cluster = run.cluster()
     retired = cluster.of(Region(region)).region
+    file = None if leave_stack else history_file(cluster.name, save_history, unsaved=no_save_history)
     rest, text, shorter = _without(run, cluster, retired)
     retirement = _retirement(run, rest, run.settings(cluster), retired, leaves_stack=leave_stack)
     diff = difflib.unified_diff(text.splitlines(), shorter.splitlines(), "now", "then", lineterm="", n=1)
     retirement.diff = tuple(diff)
+    retirement.history_file = file
     output.show_report(retirement)
+    if leave_stack:
+        output.show_unwrapped(retirement.left_stack)
     if not (yes or (not as_json and confirm(f"Retire {retired}?", yes=yes))):
         retirement.deployer.discard(retirement.change_sets)
         output.show_document(retirement.document())
         raise typer.Exit(2)
+    retirement.history = save_audit_log(run.aws, output, cluster.name, [retired], file)
     _carry_out(run, output, retirement)
     if not retirement.failed:
         run.path.write_text(shorter)
@@ -100,16 +119,17 @@ def _say_result(output: Output, retirement: "Retirement") -> None:
     for name, reason in retirement.failed.items():
         output.say(Text.assemble((name, "bold"), "  ", (f"failed: {reason}", "red")))
     if retirement.failed:
-        output.say(f"Run `ringfence retire {retirement.retired}` again to do the rest.")
+        again = f"{retirement.retired}{' --leave-stack' * retirement.leaves_stack}"
+        output.say(f"Run `ringfence retire {again}` again to do the rest.")
 
 
 @dataclass(frozen=True, slots=True)
 class RetiredRules:
     """The rules that a retirement removes: `elsewhere` are those of the Region's members in the other Regions' groups,
-    by id; `own_groups` counts Ringfence's rules in the Region's own groups."""
+    by id; `own_groups` counts Ringfence's rules in the Region's own groups, None if the Region does not answer."""
 
     elsewhere: Mapping[RuleId, Rule]
-    own_groups: int
+    own_groups: int | None
 
     def confirmed(self, snapshot: Snapshot) -> list[GuardHold]:
         """What the guard holds and the operator has agreed to: these rules only, unchanged since they were shown."""
@@ -121,7 +141,8 @@ class RetiredRules:
 class Retirement:
     """A retirement: what it does, what was done, and what failed. `deployer` deploys the Regions that stay.
 
-    `leaves_stack` says that the Region's own stack and rules stay.
+    `leaves_stack` says that the Region's own stack, audit log and rules stay. `history_file` is where the audit log is
+    to be saved, and `history` where it was.
     """
 
     retired: Region
@@ -132,6 +153,8 @@ class Retirement:
     failed: dict[Region, str] = field(default_factory=dict)
     diff: Sequence[str] = ()
     done: list[str] = field(default_factory=list)
+    history_file: Path | None = None
+    history: Path | None = None
 
     def document(self) -> RetireDocument:
         """The retirement for programs."""
@@ -139,7 +162,9 @@ class Retirement:
             region=self.retired,
             stacks=DeployReport(self.change_sets, {}).stacks(),
             rules_elsewhere=len(self.rules.elsewhere),
+            stack_stays=self.leaves_stack,
             rules_in_its_own_groups=self.rules.own_groups,
+            history=None if self.history is None else str(self.history),
             done=list(self.done),
             failed=dict(self.failed),
         )
@@ -161,13 +186,38 @@ class Retirement:
         return not self.failed
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text.assemble((self.retired, "bold"), "  leaves: its stack is deleted")
-        yield Text(f"  - {self.rules.own_groups} rules that Ringfence made in its own groups", style="red")
+        yield from self._left_behind() if self.leaves_stack else self._deleted()
         yield Text(f"  - {len(self.rules.elsewhere)} rules of its members in the other Regions' groups", style="red")
         yield Text()
         yield DeployReport(self.change_sets, {})
         for line in self.diff:
             yield Text(line, style={"+": "green", "-": "red"}.get(line[:1], "dim"))
+
+    def _deleted(self) -> Iterator[Text]:
+        yield Text.assemble((self.retired, "bold"), "  leaves: its stack is deleted")
+        yield Text(f"  {what_becomes_of_history(self.history_file)}")
+        yield Text(f"  - {self.rules.own_groups} rules that Ringfence made in its own groups", style="red")
+
+    def _left_behind(self) -> Iterator[Text]:
+        """What stays in the Region, and what that leads to."""
+        yield Text.assemble((self.retired, "bold"), "  leaves: its stack, its audit log and its own rules stay")
+        own = self.rules.own_groups
+        if own is None:
+            yield Text("  · the rules in its own groups stay; how many is not known, because it does not answer")
+        else:
+            yield Text(f"  · {own} rules that Ringfence made in its own groups stay")
+            yield Text(f"  {self.retired} answers: without --leave-stack, its stack is deleted too", style="yellow")
+
+    @property
+    def left_stack(self) -> Text:
+        """What the stack that is left does, and the command that deletes it."""
+        stack = f"ringfence-{self.deployer.cluster.name}"
+        text = Text(
+            f"While the stack in {self.retired} stands, its engine puts its members' rules back into the other Regions'"
+            " groups whenever it runs. Delete it as soon as the Region answers:",
+            style="yellow",
+        )
+        return text.line(f"aws cloudformation delete-stack --region {self.retired} --stack-name {stack}", "cyan")
 
 
 def _retirement(
@@ -179,12 +229,13 @@ def _retirement(
     with Output().working("creating change sets"):
         answers = deployer.create_change_sets(rest.region_names) if not failed else {}
     failed |= {name: answer.reason for name, answer in answers.items() if isinstance(answer, Unreachable)}
-    elsewhere, own_groups = {}, 0
+    elsewhere = {}
+    own_groups = 0 if retired in snapshot.regions else None
     for name, region in snapshot.regions.items():
         for rule in (rule for rules in region.rules.values() for rule in rules):
             label = rule.label(rest.name)
             if label is not None and name == retired:
-                own_groups += 1
+                own_groups = (own_groups or 0) + 1
             elif label is not None and label.roster.region == retired:
                 elsewhere[rule.id] = rule
     change_sets = {name: answer for name, answer in answers.items() if isinstance(answer, ChangeSet)}

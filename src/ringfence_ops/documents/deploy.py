@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.cloudformation.difference import Part
 from ringfence_ops.cloudformation.stacks import DeploymentKind
 
 
@@ -23,6 +24,42 @@ class ResourceChangeItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterChangeItem:
+    """A setting that an update changes."""
+
+    setting: str
+    """The setting's name in the cluster file."""
+    parameter: str
+    """The stack's parameter."""
+    was: str | None
+    """The old value; null if the stack has no such parameter."""
+    becomes: str | None
+    """The new value; null if the stack will have no such parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChangeItem:
+    """The function's code, whose name holds a digest of its content."""
+
+    was: str | None
+    """The place of the old code; null if it is not known."""
+    becomes: str | None
+    """The place of the new code."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagChangeItem:
+    """A security group that gets the cluster's tag."""
+
+    security_group: str
+    """The group's id."""
+    was: str | None
+    """The tag's old value; null if the group has no such tag."""
+    becomes: str
+    """The tag's new value."""
+
+
+@dataclass(frozen=True, slots=True)
 class StackItem:
     """One Region's stack."""
 
@@ -32,6 +69,14 @@ class StackItem:
     """What the deployment does to the stack; replace: a stack whose creation failed is deleted first."""
     changes: Sequence[ResourceChangeItem]
     """The changes of CloudFormation's change set."""
+    parts: Sequence[Part]
+    """What of an existing stack changes: its code, its template, or its configuration."""
+    parameters: Sequence[ParameterChangeItem]
+    """The settings that an update changes, with their old and new values."""
+    code: CodeChangeItem | None
+    """How the function's code changes in an update; null if it does not."""
+    tags: Sequence[TagChangeItem]
+    """The security groups that get the cluster's tag."""
     outcome: str | None
     """What was done; null if nothing was."""
 

@@ -31,3 +31,5 @@ class DestroyDocument:
     """One item for each Region whose stack is gone."""
     failed: Mapping[Region, str]
     """The Regions in which the command failed, each with the reason."""
+    history: str | None
+    """The file in which the audit log was saved; null if none was."""

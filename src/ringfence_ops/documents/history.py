@@ -80,6 +80,22 @@ class LoggedDecisionItem:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedPauseItem:
+    """A Region was paused or resumed."""
+
+    at: str
+    """When its engine saw it, in UTC: 2026-11-23T15:00:03Z."""
+    engine: str
+    """The Region."""
+    turn: Literal["paused", "resumed"]
+    """Whether it was paused or resumed."""
+    by: str
+    """The ARN of who did it."""
+    why: str
+    """The reason of who did it; empty if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryDocument:
     """What `ringfence history --json` prints."""
 
@@ -91,5 +107,7 @@ class HistoryDocument:
     """The changes of rules, oldest first."""
     decisions: Sequence[LoggedDecisionItem]
     """The decisions about waiting instances, oldest first. Each pass of an engine reports an instance that it holds."""
+    pauses: Sequence[LoggedPauseItem]
+    """The pauses that began or ended, oldest first."""
     unreachable: Mapping[Region, str]
     """The Regions that did not answer in time, each with the reason."""

@@ -20,8 +20,12 @@ class RetireDocument:
     """The changes in the other Regions."""
     rules_elsewhere: int
     """The number of rules of its members in the other Regions' groups."""
-    rules_in_its_own_groups: int
-    """The number of rules that Ringfence made in its own groups."""
+    stack_stays: bool
+    """Whether the Region's own stack, rules and audit log stay, by --leave-stack."""
+    rules_in_its_own_groups: int | None
+    """The number of rules that Ringfence made in its own groups; null if the Region does not answer."""
+    history: str | None
+    """The file in which the Region's audit log was saved; null if none was."""
     done: Sequence[str]
     """What was done, step by step; empty if nothing was."""
     failed: Mapping[Region, str]

@@ -13,7 +13,8 @@ from ringfence.core.lifecycle_decision import Decision, Reason
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence_ops.explain.explanation import Door, DoorVerdict
 from ringfence_ops.explain.full_explanation import FullExplanation
-from ringfence_ops.state.standing import REGION, State
+from ringfence_ops.state.pause_reasons import PART as PAUSE
+from ringfence_ops.state.standing import REGION
 from ringfence_ops.state.unowned_rules import how_to_remove
 
 
@@ -83,9 +84,8 @@ def _confirmation(why: str, found: FullExplanation) -> Advice:
 def _observed(region: Region, found: FullExplanation) -> Advice:
     """How to let the engine change a Region that it only observes: as the Region's own state says."""
     standing = found.standings.get(region)
-    for reason in standing.reasons if standing is not None else ():
-        if reason.state is State.PAUSED:
-            return Advice(f"{region} is paused: {reason.why}", f"ringfence resume {region}")
+    for reason in standing.of(PAUSE) if standing is not None else ():
+        return Advice(f"nothing is changed: {reason.why}", reason.fix)
     return Advice(
         f'{region} is in observe mode: write mode = "owned" into the cluster file, then', f"ringfence deploy {region}"
     )

@@ -17,6 +17,8 @@ from ringfence_ops.logs.decisions import LoggedDecision, logged_decision
 from ringfence_ops.logs.decisions import pattern as pattern_of_decisions
 from ringfence_ops.logs.filter_pattern import quoted
 from ringfence_ops.logs.json_values import ID_LIMIT, NAME_LIMIT, json_object, number_of, text_of, texts_of
+from ringfence_ops.logs.logged_pauses import PATTERN as PATTERN_OF_PAUSES
+from ringfence_ops.logs.logged_pauses import LoggedPause, logged_pause
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -139,20 +141,20 @@ class ChangeFilter:
 
 EVERYTHING = ChangeFilter()
 
-LoggedEntry = LoggedChange | LoggedDecision
+LoggedEntry = LoggedChange | LoggedDecision | LoggedPause
 """What `history` shows."""
 
 PATTERN_LIMIT = 1024
 """Maximum characters of a filter pattern. Source: CloudWatch Logs API Reference, FilterLogEvents."""
 
 
-Entry = TypeVar("Entry", LoggedChange, LoggedDecision, LoggedEntry)
+Entry = TypeVar("Entry", LoggedChange, LoggedDecision, LoggedPause, LoggedEntry)
 
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Selects changes of rules, and decisions about these instances: about all if it is None, about none if it is
-    empty."""
+    empty. It selects pauses with the decisions about all instances."""
 
     changes: ChangeFilter = EVERYTHING
     decided: frozenset[str] | None = None
@@ -168,13 +170,16 @@ class EntryFilter:
         """Whether the filter selects the entry. Checks every entry: the service's own filter may let more pass."""
         if isinstance(entry, LoggedChange):
             return self.changes.includes(entry)
+        if isinstance(entry, LoggedPause):
+            return self.decided is None
         return self.decided is None or entry.instance in self.decided
 
     def _pattern(self, changes: ChangeFilter, decided: frozenset[str] | None) -> str:
         of_changes = changes.pattern().removeprefix("{ ").removesuffix(" }")
         if decided is not None and not decided:
             return f"{{ {of_changes} }}"
-        return f"{{ ({of_changes}) || {pattern_of_decisions(decided or ())} }}"
+        pauses = f" || {PATTERN_OF_PAUSES}" if decided is None else ""
+        return f"{{ ({of_changes}) || {pattern_of_decisions(decided or ())}{pauses} }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +203,7 @@ class AuditLog:
     def entries(self, since: float, until: float | None, selected: EntryFilter) -> list[LoggedEntry]:
         """The changes and decisions within the time given (epoch seconds), oldest first."""
         lines = self._lines(selected.pattern(), since, until)
-        found = (
-            entry
-            for at, line in lines
-            for entry in (logged_change(at, self.region, line), logged_decision(at, self.region, line))
-            if entry is not None
-        )
+        found = (entry for at, line in lines for entry in _entries(at, self.region, line) if entry is not None)
         return [entry for entry in found if selected.includes(entry)]
 
     def reconciles(self, since: float) -> list[LoggedReconcile]:
@@ -260,6 +260,11 @@ def log_group(cluster: str) -> str:
 def merged(logs: Iterable[Iterable[Entry]]) -> list[Entry]:
     """The entries of several Regions' logs, oldest first."""
     return sorted((entry for log in logs for entry in log), key=lambda entry: (entry.at, entry.engine))
+
+
+def _entries(at: float, engine: Region, line: Mapping[str, Any]) -> tuple[LoggedEntry | None, ...]:
+    """What a line of the log reports, as each kind of entry."""
+    return logged_change(at, engine, line), logged_decision(at, engine, line), logged_pause(at, engine, line)
 
 
 def logged_change(at: float, engine: Region, line: Mapping[str, Any]) -> LoggedChange | None:

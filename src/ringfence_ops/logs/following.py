@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.logs.audit_log import LoggedChange, LoggedEntry
 from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
+from ringfence_ops.logs.logged_pauses import LoggedPause
 
 PERIOD = 3.0
 """Seconds between two looks. FilterLogEvents allows five calls a second in a Region."""
@@ -53,14 +54,14 @@ class FollowedRuns:
     def __init__(self) -> None:
         self._waits: dict[str, list[LoggedDecision]] = {}
 
-    def news(self, entries: Sequence[LoggedEntry]) -> list[LoggedChange | DecisionRun]:
-        """The changes, and the runs of decisions that began with these entries."""
+    def news(self, entries: Sequence[LoggedEntry]) -> list[LoggedChange | LoggedPause | DecisionRun]:
+        """The changes, the pauses, and the runs of decisions that began with these entries."""
         decisions: dict[str, list[LoggedDecision]] = {}
         for entry in entries:
             if isinstance(entry, LoggedDecision):
                 decisions.setdefault(entry.instance, []).append(entry)
         began = [run for instance, new in decisions.items() for run in self._began(instance, new)]
-        return [*(entry for entry in entries if isinstance(entry, LoggedChange)), *began]
+        return [*(entry for entry in entries if not isinstance(entry, LoggedDecision)), *began]
 
     def _began(self, instance: str, new: Sequence[LoggedDecision]) -> list[DecisionRun]:
         """The runs of an instance that began with these decisions. What an answer ended is forgotten."""

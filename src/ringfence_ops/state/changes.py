@@ -35,8 +35,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change of one rule. `rule` is None for a rule that does not exist yet. `observed` is True in observe mode,
-    where nothing is changed.
+    """The change of one rule. `rule` is None for a rule that does not exist yet. `observed` is True in observe mode
+    and while the Region is paused, where nothing is changed.
 
     `why` is a reason in the engine's words, or a refusal in EC2's.
     """
@@ -65,12 +65,15 @@ class GuardHold:
 def changes(cluster: str, audit_events: Iterable[AuditEvent], rules: Mapping[RuleId, Rule]) -> list[Change]:
     """The changes that the audit events report. `rules` are those from before, which describe what is held.
 
-    The engines of several Regions report what is held in the same group: it is listed once.
+    The engines of several Regions report what is held in the same group: it is listed once. What one of them only
+    observes, and another one does, is done.
     """
     found: dict[tuple[object, ...], Change] = {}
     for event in audit_events:
         for change in _changes(cluster, event, rules):
-            found.setdefault((change.group, change.action, change.opening, change.rule), change)
+            known = found.setdefault((change.group, change.action, change.opening, change.rule), change)
+            if known.observed and not change.observed:
+                found[change.group, change.action, change.opening, change.rule] = change
     order = list(Action)
     return sorted(
         found.values(),

@@ -82,15 +82,23 @@ def _function(function: Function | Unread | None, expected: Expected) -> Iterato
             yield unseen("engine", function.reason)
         case None:
             yield failing("engine", f"the function {expected.name} does not exist", expected.deploy)
-        case Function(state=state) if state not in ("Active", "Inactive"):
-            yield failing("engine", f"the function {expected.name} is {state}", expected.deploy)
         case Function():
+            yield from _function_state(function, expected)
             if function.concurrency == 0:
                 why = f"the function {expected.name} never runs: its reserved concurrency is 0"
                 yield failing("engine", why, expected.deploy)
             for said in _changed_function(function):
                 yield failing("engine", f"the function {expected.name} was changed: {said}", expected.deploy)
             yield from _environment(function, expected)
+
+
+def _function_state(function: Function, expected: Expected) -> Iterator[Reason]:
+    """Source: Lambda Developer Guide, "Lambda function states"; an idle function is Inactive until its next event."""
+    if function.state == "Pending":
+        why = f"the function {expected.name} is being made ready: it is Pending"
+        yield Reason(State.WAITING, "engine", why, "wait some seconds, then run ringfence status again")
+    elif function.state not in ("Active", "Inactive"):
+        yield failing("engine", f"the function {expected.name} is {function.state}", expected.deploy)
 
 
 def _changed_function(function: Function) -> Iterator[str]:

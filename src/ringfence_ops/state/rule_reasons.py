@@ -117,7 +117,10 @@ class _Rules:
         observed = len(self.planned) - len(changes)
         if observed:
             why = f"{count(observed, 'rule')} would be changed"
-            yield Reason(State.OBSERVED, "rules", why, owned(self.expected))
+            if self.sight.snapshot.regions[self.region].rows.pause_of(self.region) is not None:
+                yield Reason(State.PAUSED, "rules", why, f"ringfence resume {self.region}")
+            else:
+                yield Reason(State.OBSERVED, "rules", why, owned(self.expected))
         moving = {id for region in self.sight.snapshot.regions for id in self._moving(region)}
         removed = [change for change in changes if change.action is Action.REMOVE]
         added = [change for change in changes if change.action is Action.ADD]

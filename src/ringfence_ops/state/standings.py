@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.state.content_reasons import content_reasons
 from ringfence_ops.state.path_reasons import path_reasons
+from ringfence_ops.state.pause_reasons import pause_reasons
 from ringfence_ops.state.rule_reasons import rule_reasons
 from ringfence_ops.state.sight import Sight
 from ringfence_ops.state.standing import Reason, Standing, standing, unreachable
@@ -31,3 +32,4 @@ def _reasons(sight: Sight, region: Region) -> Iterator[Reason]:
     yield from true_up_reasons(path, expected, sight.snapshot.at)
     yield from rule_reasons(sight, region)
     yield from content_reasons(sight, region)
+    yield from pause_reasons(region, {name: one.rows for name, one in sight.snapshot.regions.items()})

@@ -31,5 +31,7 @@ def fault(region: str, kind: str, service: str | None = None) -> Breakage:
         cluster.lab.fault(region, kind, service)
         yield
         cluster.lab.heal()
+        for observer in cluster.regions.values():
+            observer.true_up()
 
     return set_fault

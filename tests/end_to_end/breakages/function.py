@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ringfence_lab.demo.observer import Observer
@@ -62,6 +63,7 @@ def role_without_scan(east: Observer) -> Iterator[None]:
     iam.put_role_policy(**names, PolicyDocument=json.dumps({**policy, "Statement": kept}))
     yield
     iam.put_role_policy(**names, PolicyDocument=json.dumps(policy))
+    east.true_up()
 
 
 @in_east
@@ -89,13 +91,13 @@ def log_group_deleted(east: Observer) -> Iterator[None]:
     logs, name = east.client("logs"), f"/aws/lambda/{NAME}"
     logs.delete_log_group(logGroupName=name)
     yield
-    logs.create_log_group(logGroupName=name)
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # the lab makes it for a function that runs
+        logs.create_log_group(logGroupName=name)
     east.true_up()
 
 
 @in_east
 def last_reconcile_failed(east: Observer) -> Iterator[None]:
-    east.client("ec2")
     iam, role = east.client("iam"), engine_role(east)
     deny = {"Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})

@@ -65,6 +65,7 @@ def self_rule_revoked(east: Observer) -> Iterator[None]:
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])
     yield
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    east.true_up()
 
 
 def permission(*openings: tuple[str, str]) -> dict[str, Any]:
@@ -89,12 +90,6 @@ def rules_made(region: str, openings: Callable[[Cluster], list[tuple[str, str]]]
             ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=left)
 
     return made
-
-
-def rule_of_a_departed_instance(cluster: Cluster) -> list[tuple[str, str]]:
-    """An owned rule of the east for an instance that its roster does not have."""
-    group = cluster.regions[EAST].auto_scaling_group
-    return [("198.51.100.7/32", f"ringfence demo {EAST}/{group} i-00000000000000009")]
 
 
 def leftovers(number: int) -> Callable[[Cluster], list[tuple[str, str]]]:
@@ -127,19 +122,17 @@ def member_not_admitted(cluster: Cluster) -> Iterator[None]:
 
 @contextmanager
 def full_group(cluster: Cluster) -> Iterator[None]:
-    """The east's group is full of foreign rules, and an instance launches."""
+    """The east's group is full of foreign rules, and an instance waits at its hook."""
     east = cluster.regions[EAST]
     ec2, group = east.client("ec2"), east.security_group
     # The quota counts the rule that names the group itself, too.
     free = 60 - len(east.rules()) - 1
     foreign = [(f"203.0.113.{number}/32", "by hand") for number in range(free)]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(*foreign)])
-    east.scale_to(2)
-    eventually(lambda: "Pending:Wait" in east.lifecycle_states().values(), 30)
-    yield
-    ids = [rule["SecurityGroupRuleId"] for rule in east.rules() if rule["Description"] == "by hand"]
-    ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
-    settle(cluster)
+    with instance_at_hook(cluster):
+        yield
+        ids = [rule["SecurityGroupRuleId"] for rule in east.rules() if rule["Description"] == "by hand"]
+        ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
 
 
 @contextmanager
@@ -155,10 +148,12 @@ def instance_at_hook(cluster: Cluster) -> Iterator[None]:
 
 
 def settle(cluster: Cluster) -> None:
-    """One instance in service in each Region, admitted everywhere."""
+    """One instance in service in each Region, admitted everywhere. An instance at a hook is let go first."""
     for region in cluster.regions.values():
         region.true_up()
+    eventually(lambda: set(cluster.regions[EAST].lifecycle_states().values()) == {"InService"}, 60)
+    for region in cluster.regions.values():
         region.scale_to(1)
     eventually(lambda: all(cluster.is_settled(name, 1) for name in cluster.regions), 60)
-    for region in cluster.regions.values():
+    for region in (*cluster.regions.values(), *cluster.regions.values()):
         region.true_up()

@@ -22,8 +22,6 @@ def row_with(attributes: dict[str, Any], key: Callable[[Cluster], tuple[str, str
         yield
         if before is None:
             dynamodb.delete_item(TableName=NAME, Key=name)
-        else:
-            dynamodb.put_item(TableName=NAME, Item=before)
         for observer in cluster.regions.values():
             observer.true_up()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.ports import Ports
 
 
@@ -125,11 +126,12 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The content of a Region's table at one moment."""
+    """The content of a Region's table at one moment. `pauses` has each Region's last pause, even one that is over."""
 
     rosters: Mapping[RosterKey, Roster] = field(default_factory=dict)
     bad: Mapping[RosterKey, BadRow] = field(default_factory=dict)
     held: Mapping[SecurityGroupId, HeldRemovals] = field(default_factory=dict)
+    pauses: Mapping[Region, Pause] = field(default_factory=dict)
 
     def of(self, region: Region) -> dict[RosterKey, Roster]:
         """The rosters whose home is the Region, its announcement included."""
@@ -149,6 +151,11 @@ class Rows:
         if key in self.bad:
             return self.bad[key].raw or self.bad[key].version
         return self.rosters[key].version if key in self.rosters else 0
+
+    def pause_of(self, region: Region) -> Pause | None:
+        """The pause of a Region, while it lasts."""
+        pause = self.pauses.get(region)
+        return None if pause is None or pause.is_over else pause
 
     def announcement(self, region: Region) -> Roster | None:
         """What the Region announces. None for a Region without an announcement: its engine is of version 0.1."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ringfence.core.lifecycle import HookResult, Transition
 from ringfence.core.model.addresses import Cidr
 from ringfence.core.model.identifiers import InstanceId, Region, RosterKey, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rosters import RowVersion
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.invocation import Invocation
@@ -172,6 +173,17 @@ class ItemPut:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseWritten:
+    """An operator wrote a Region's pause, or its end, into the table of a Region."""
+
+    region: Region
+    pause: Pause
+
+    def __str__(self) -> str:
+        return f"in the table of {self.region}: {self.pause}"
+
+
+@dataclass(frozen=True, slots=True)
 class TableRecreated:
     """A Region's table was deleted and created again, and is empty."""
 
@@ -198,5 +210,6 @@ CloudChange = (
     | RowDeleted
     | GroupDeleted
     | ItemPut
+    | PauseWritten
     | TableRecreated
 )

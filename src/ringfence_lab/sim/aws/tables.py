@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
+from ringfence.aws.pause_item import PAUSE, pause_from_item, pause_to_item
 from ringfence.aws.roster_item import (
     GUARD,
     Item,
@@ -24,8 +25,9 @@ from ringfence.aws.roster_item import (
 from ringfence.core.errors import Conflict, NotDeployed, Permanent, Unsafe
 from ringfence.core.membership.addresses import ADDRESSES_LIMIT
 from ringfence.core.model.identifiers import Region, RosterKey, SecurityGroupId
+from ringfence.core.model.pauses import Pause
 from ringfence.core.model.rosters import VERSION_MARGIN, BadRow, HeldRemovals, Roster, Rows, RowVersion
-from ringfence_lab.sim.aws.history import CloudChange, ItemPut, RowDeleted, RowWritten, TableRecreated
+from ringfence_lab.sim.aws.history import CloudChange, ItemPut, PauseWritten, RowDeleted, RowWritten, TableRecreated
 from ringfence_lab.sim.invocation import Invocation
 
 SURELY_FITS = 500
@@ -42,6 +44,7 @@ class DynamoDbTable:
         self.rosters: dict[RosterKey, Roster] = {}
         self.bad: dict[RosterKey, BadRow] = {}
         self.held: dict[SecurityGroupId, HeldRemovals] = {}
+        self.pauses: dict[Region, Pause] = {}
         self._as_written: dict[RosterKey, Item] = {}
         self._now = now
         self._record = record
@@ -50,7 +53,8 @@ class DynamoDbTable:
         """All rows. Raises NotDeployed."""
         self._must_exist()
         self._read_bad_items_again()
-        return Rows(dict(sorted(self.rosters.items())), dict(sorted(self.bad.items())), dict(self.held))
+        rosters, bad = dict(sorted(self.rosters.items())), dict(sorted(self.bad.items()))
+        return Rows(rosters, bad, dict(self.held), dict(self.pauses))
 
     def query(self, region: Region) -> Rows:
         """The rows whose home is the Region. Raises NotDeployed."""
@@ -107,11 +111,16 @@ class DynamoDbTable:
         self._remove(key)
         self._record(ItemPut(self.region, key))
 
+    def pause(self, pause: Pause) -> None:
+        """Writes a Region's pause, or its end, as `ringfence pause` and `ringfence resume` do."""
+        self._must_exist()
+        self._put(pause_to_item(pause))
+
     def recreate(self) -> None:
         """Deletes the table, if there is one, and deploys it, empty."""
         self.exists = True
         self.created_at = self._now()
-        for items in (self.rosters, self.bad, self.held, self._as_written):
+        for items in (self.rosters, self.bad, self.held, self.pauses, self._as_written):
             items.clear()
         self._record(TableRecreated(self.region))
 
@@ -122,7 +131,8 @@ class DynamoDbTable:
         self._must_exist()
         ours = {key: to_item(roster) for key, roster in self.rosters.items() if key not in self._as_written}
         rows = [item for _, item in sorted({**ours, **self._as_written}.items())]
-        return rows + [held_to_item(held) for held in self.held.values()]
+        others = [held_to_item(held) for held in self.held.values()]
+        return [*rows, *others, *map(pause_to_item, self.pauses.values())]
 
     def write_item(self, item: Item, by: Invocation) -> None:
         """Writes an engine's item. Raises NotDeployed. The conditions of the write are the caller's."""
@@ -167,6 +177,10 @@ class DynamoDbTable:
             self.held.pop(SecurityGroupId(key.asg), None)
             with suppress(Unsafe):  # an engine reads it as if nothing was held
                 self.held[SecurityGroupId(key.asg)] = held_from_item(item, self._now())
+            return
+        if key.region == PAUSE:
+            pause = self.pauses[Region(key.asg)] = pause_from_item(item, self._now())
+            self._record(PauseWritten(self.region, pause))
             return
         self._remove(key)
         self._as_written[key] = item

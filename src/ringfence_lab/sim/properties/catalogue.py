@@ -2,7 +2,8 @@
 
 More properties are checked when an invocation ends (`launches_are_answered_without_the_table`,
 `zone_outages_stop_nothing_else`, `new_events_outlive_a_denial`, `strangers_are_not_admitted`,
-`unknown_owners_are_reported`, `ended_instances_have_no_door`, `open_doors_at_home_are_counted`), and after healing
+`unknown_owners_are_reported`, `ended_instances_have_no_door`, `open_doors_at_home_are_counted`,
+`paused_regions_hold_no_instance`), and after healing
 (`convergence`, `siege`).
 """
 
@@ -28,6 +29,7 @@ from ringfence_lab.sim.properties.members import (
     rules_are_added_before_others_are_removed,
     unknown_instances_get_a_second_look,
 )
+from ringfence_lab.sim.properties.pauses import paused_regions_stay_as_they_are
 from ringfence_lab.sim.properties.peers import peer_deadlines_are_kept
 from ringfence_lab.sim.properties.quotas import quotas_hold
 from ringfence_lab.sim.properties.rows import (
@@ -47,9 +49,19 @@ CHECKS: Mapping[type[CloudChange], tuple[PropertyCheck, ...]] = {
         rules_are_added_before_others_are_removed,
         peer_deadlines_are_kept,
         departed_instances_stay_out,
+        paused_regions_stay_as_they_are,
     ),
-    RuleRevoked: (foreign_rules_stay, members_in_service_stay_admitted, unknown_instances_get_a_second_look),
-    LabelChanged: (foreign_rules_keep_their_descriptions, only_members_are_admitted),
+    RuleRevoked: (
+        foreign_rules_stay,
+        members_in_service_stay_admitted,
+        unknown_instances_get_a_second_look,
+        paused_regions_stay_as_they_are,
+    ),
+    LabelChanged: (
+        foreign_rules_keep_their_descriptions,
+        only_members_are_admitted,
+        paused_regions_stay_as_they_are,
+    ),
     ActionCompleted: (
         launches_are_admitted_first,
         launches_wait_for_new_peers,

@@ -43,6 +43,9 @@ class Memory:
     such a row. `replacing`: when each instance last waited for the replacement of its root volume.
     `admits_itself`: when each security group last got or lost a rule by which it admits itself.
     `known_groups`: when each Region's table first had each security group. `deleted`: when each was deleted.
+    `paused`: since when each table has the pause of each Region. `observed`: until when each table said of each Region
+    that it is paused or only observes; infinite while it says so. `let_go`: the instances whose
+    termination was answered by a Region that may have been paused.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
@@ -66,6 +69,9 @@ class Memory:
     forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
     replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
     replacing: dict[InstanceId, float] = field(default_factory=dict)
+    paused: dict[tuple[Region, Region], float] = field(default_factory=dict)
+    observed: dict[tuple[Region, Region], float] = field(default_factory=dict)
+    let_go: set[tuple[Region, InstanceId]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,10 @@ class CheckContext:
         """Whether, during the invocation, any row about a Region in a table was one that no engine wrote."""
         names = (ANNOUNCEMENT, *self.settings[home].auto_scaling_groups)
         return any(self.was_forged(table, RosterKey(home, name), by) for name in names)
+
+    def may_only_observe(self, region: Region, by: Invocation) -> bool:
+        """Whether the invocation may have read that the Region is paused, or announces still that it only observes."""
+        return any(self.memory.observed.get((table, region), -1.0) >= by.started for table in (by.home, region))
 
     def is_known(self, region: Region, instance: InstanceId, cidr: Cidr) -> bool:
         """Whether every describe, however stale, shows the address on the instance."""

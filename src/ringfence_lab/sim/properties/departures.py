@@ -26,11 +26,12 @@ def terminations_are_released_first(context: CheckContext, change: CloudChange) 
     if not isinstance(change, ActionCompleted) or change.by is None or not _is_departure(context, change, change.by):
         return
     home, settings = change.region, context.settings[change.region]
-    if context.was_forged(home, RosterKey(home, change.group), change.by):
-        return  # the row that had the pending release is gone
+    if context.was_forged(home, RosterKey(home, change.group), change.by) or context.may_only_observe(home, change.by):
+        return  # the row that had the pending release is gone; a paused Region lets every instance go
     for region in context.cloud.regions:
-        if region != home and region not in context.memory.announced:
-            continue  # no other Region can know its groups
+        is_unknown = region != home and region not in context.memory.announced
+        if is_unknown or context.may_only_observe(region, change.by):
+            continue  # no other Region can know its groups, or may change them
         for group in context.security_groups(region):
             for opening in context.openings(home, change.instance):
                 rule = group.admits(opening)
@@ -94,6 +95,8 @@ def new_rules_get_a_second_look(context: CheckContext, change: CloudChange) -> I
     if not isinstance(change, ActionCompleted) or change.by is None or not _is_departure(context, change, change.by):
         return
     key = RosterKey(change.region, change.group)
+    if context.may_only_observe(change.region, change.by):
+        return
     if context.was_forged(change.region, key, change.by) or not context.has_new_rules(key, change.instance):
         return
     written = context.memory.departures.get((key, change.instance))
@@ -119,7 +122,9 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
         return
     instance = InstanceId(label.instance)
     released = context.memory.released.get((by.home, instance))
-    began_later = released is not None and (released < by.started or context.has_new_rules(label.roster, instance))
+    # What a paused Region lets go waits for no second look.
+    waited = (by.home, instance) not in context.memory.let_go and context.has_new_rules(label.roster, instance)
+    began_later = released is not None and (released < by.started or waited)
     if released is not None and began_later and context.state(instance) is None:
         yield f"{by} admitted {instance} again, {by.started - released:.0f} s after its release: {change.rule}"
 

@@ -45,9 +45,12 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
     waited = context.now() - change.began
     if waited >= context.settings[change.region].announcement_wait - SECONDS:
         return
+    if context.may_only_observe(change.region, change.by):
+        return
     for region in context.cloud.regions:
         is_known = RosterKey(region, ANNOUNCEMENT) in context.cloud.regions[change.region].table.rosters
-        if region == change.region or is_known or not _is_being_deployed(context, region, change.by):
+        is_waited_for = not is_known and not context.may_only_observe(region, change.by)
+        if region == change.region or not is_waited_for or not _is_being_deployed(context, region, change.by):
             continue
         for lacking in _lacking(context, region, context.openings(change.region, change.instance), change.by):
             yield f"{change.by} continued {change.instance} after {waited:.0f} s: {lacking}"

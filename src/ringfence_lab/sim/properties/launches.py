@@ -17,27 +17,35 @@ SETTLED_SECONDS = 5.0
 
 
 def launches_are_admitted_first(context: CheckContext, change: CloudChange) -> Iterator[str]:
-    """A launch never continues before the home groups, and those of every reachable peer, admit its addresses."""
+    """A launch never continues before the home groups, and those of every reachable peer, admit its addresses.
+
+    Exception: the engine of a paused Region lets every instance go, and none changes the groups of a paused Region.
+    """
     if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
         return
     if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
         return
+    if not context.may_only_observe(change.region, change.by):
+        yield from _not_admitted(context, change, change.by)
+
+
+def _not_admitted(context: CheckContext, change: ActionCompleted, by: Invocation) -> Iterator[str]:
     now, home = context.now(), change.region
     settings = context.settings[home]
     openings = context.openings(home, change.instance)
     launched = context.cloud.regions[home].ec2.instances[change.instance].launched
     if not openings and now - launched < settings.address_wait:
-        yield f"{change.by} continued {change.instance} after {now - launched:.0f} s without an address"
+        yield f"{by} continued {change.instance} after {now - launched:.0f} s without an address"
     for region in context.cloud.regions:
-        if region != home and not _must_be_current(context, region, change.by):
+        if region != home and not _must_be_current(context, region, by):
             continue  # it could not be reached, or its announcement was forged
         for group in context.security_groups(region):
-            if region != home and not context.could_add(home, group, change.by):
+            if region != home and not context.could_add(home, group, by):
                 continue
             for opening in openings:
-                lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, change.by)
-                if lacking and (region == home or _had_room(context, group, opening, change.by)):
-                    yield f"{change.by} continued {change.instance}, and {group.id} lacks {opening}"
+                lacking = group.admits(opening) is None and not context.just_removed_by_hand(group, opening, by)
+                if lacking and (region == home or _had_room(context, group, opening, by)):
+                    yield f"{by} continued {change.instance}, and {group.id} lacks {opening}"
 
 
 def _had_room(context: CheckContext, group: SecurityGroup, opening: Opening, by: Invocation) -> bool:
@@ -52,6 +60,8 @@ def launches_need_an_own_security_group(context: CheckContext, change: CloudChan
         return
     if change.transition is not Transition.LAUNCH or change.result is not HookResult.CONTINUE:
         return
+    if context.may_only_observe(change.region, change.by):
+        return
     for id in context.deleted_groups(change.region):
         if context.memory.deleted.get(id, 0.0) < change.by.started and context.openings(change.region, change.instance):
             yield f"{change.by} continued {change.instance}, and {id} does not exist"
@@ -59,6 +69,8 @@ def launches_need_an_own_security_group(context: CheckContext, change: CloudChan
 
 def _must_be_current(context: CheckContext, peer: Region, by: Invocation) -> bool:
     """Whether the invocation must have updated the peer before it answered a launch."""
+    if context.may_only_observe(peer, by):
+        return False
     announced = context.memory.announced.get(peer)
     return announced is not None and announced < by.started and could_reach(context, peer, by)
 

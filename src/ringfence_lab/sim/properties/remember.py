@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
+from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rules import Rule
 from ringfence_lab.sim.aws.history import (
     ActionCompleted,
@@ -14,6 +14,7 @@ from ringfence_lab.sim.aws.history import (
     GroupDeleted,
     ItemPut,
     LabelChanged,
+    PauseWritten,
     RowDeleted,
     RowWritten,
     RuleChanged,
@@ -106,6 +107,8 @@ def _listing_changed(context: CheckContext, member: tuple[RosterKey, InstanceId]
 def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
     memory = context.memory
     memory.announced.pop(change.region, None)
+    for region in context.cloud.regions:
+        _says_whether_observed(context, change.region, region)
     _forget_departures(context, change.region)
     for table, key in [row for row in memory.forged if row[0] == change.region]:
         _row_replaced(context, table, key)
@@ -131,6 +134,27 @@ def _row_replaced(context: CheckContext, table: Region, key: RosterKey) -> None:
         context.memory.replaced[table, key] = context.now()
 
 
+def _pause_written(context: CheckContext, change: PauseWritten) -> None:
+    row = (change.region, change.pause.region)
+    if change.pause.is_over:
+        context.memory.paused.pop(row, None)
+    else:
+        context.memory.paused.setdefault(row, context.now())
+    _says_whether_observed(context, *row)
+
+
+def _says_whether_observed(context: CheckContext, table: Region, region: Region) -> None:
+    """A table says now of a Region that it is paused or only observes, or does not say so any more."""
+    rows, memory = context.cloud.regions[table].table, context.memory
+    pause, announcement = rows.pauses.get(region), rows.rosters.get(RosterKey(region, ANNOUNCEMENT))
+    if pause is None:
+        memory.paused.pop((table, region), None)
+    if (pause is not None and not pause.is_over) or (announcement is not None and announcement.observed):
+        memory.observed[table, region] = inf
+    elif (table, region) in memory.observed:
+        memory.observed[table, region] = min(context.now(), memory.observed[table, region])
+
+
 def _row_deleted(context: CheckContext, change: RowDeleted) -> None:
     _row_replaced(context, change.region, change.key)
 
@@ -141,6 +165,8 @@ def _group_deleted(context: CheckContext, change: GroupDeleted) -> None:
 
 def _row_written(context: CheckContext, change: RowWritten) -> None:
     _row_replaced(context, change.region, change.key)
+    if change.key.is_announcement:
+        _says_whether_observed(context, change.region, change.key.region)
     row = context.cloud.regions[change.region].table.rosters.get(change.key)
     for group in row.security_groups if row is not None else ():
         context.memory.known_groups.setdefault((change.region, group), context.now())
@@ -165,7 +191,9 @@ def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
         return
     if change.transition is Transition.TERMINATE and not change.to_group:
         context.memory.released[change.region, change.instance] = context.now()
-    elif change.result is HookResult.CONTINUE:
+        if context.may_only_observe(change.region, change.by):
+            context.memory.let_go.add((change.region, change.instance))
+    elif change.result is HookResult.CONTINUE and not context.may_only_observe(change.region, change.by):
         _admission_by_answer(context, change)
 
 
@@ -189,6 +217,7 @@ _UPDATES: Mapping[type[CloudChange], Callable[[CheckContext, Any], None]] = {
     AddressReturned: _address_returned,
     GroupDeleted: _group_deleted,
     ItemPut: _item_put,
+    PauseWritten: _pause_written,
     RowDeleted: _row_deleted,
     RowWritten: _row_written,
     TableRecreated: _table_recreated,
