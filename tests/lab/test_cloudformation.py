@@ -389,3 +389,27 @@ def test_an_alarm_on_an_expression_keeps_its_metrics(empty_lab: Lab) -> None:
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["expression"])["MetricAlarms"]
     assert [metric["Id"] for metric in alarm["Metrics"]] == ["filled", "errors"]
     assert alarm["Metrics"][0]["Expression"] == "FILL(errors, 1)"
+
+
+def test_a_condition_can_ask_for_the_region_and_in_a_mapping(empty_lab: Lab) -> None:
+    """CloudFormation Template Reference, "Condition functions": `Fn::Equals` takes `Ref` and `Fn::FindInMap`."""
+    # given
+    found = {"Fn::FindInMap": ["Kinds", {"Ref": "AWS::Region"}, "Kind"]}
+    conditions = {
+        "Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, HOME]},
+        "There": {"Fn::Equals": [{"Ref": "AWS::Region"}, PEER]},
+        "First": {"Fn::Equals": [found, "first"]},
+        "Second": {"Fn::Equals": [found, "second"]},
+    }
+    stack = Stack(empty_lab)
+    # when
+    stack.deploy(
+        {
+            "Mappings": {"Kinds": {HOME: {"Kind": "first"}, PEER: {"Kind": "second"}}},
+            "Conditions": conditions,
+            "Resources": {name: {"Type": "AWS::SQS::Queue", "Condition": name} for name in conditions},
+        }
+    )
+    # then
+    assert stack.ids.keys() == {"Here", "First"}
+    stack.delete()

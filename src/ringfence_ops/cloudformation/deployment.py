@@ -15,7 +15,7 @@ from ringfence.aws.ec2 import AwsSecurityGroups
 from ringfence.core.deployment import CLUSTER_TAG
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
-from ringfence_ops.cloudformation.artefact import PROJECT, artefact
+from ringfence_ops.cloudformation.artefact import PROJECT, artefact, is_shipped_compiled
 from ringfence_ops.cloudformation.bucket import Bucket
 from ringfence_ops.cloudformation.difference import Definition
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN, Subject, exceeded
@@ -33,6 +33,11 @@ CHANGE_SET_TIMEOUT, STACK_TIMEOUT = 120.0, 3600.0
 
 AGAIN = "CREATED_AGAIN"
 """The status of an event that is not CloudFormation's: the stack is created once more."""
+
+UNCOMPILED = (
+    "The function's code in this package was built with another Python than its own: it works, and compiles itself"
+    " at each cold start."
+)
 
 RULES_PER_CALL = 100
 """Rules that one call removes."""
@@ -56,6 +61,8 @@ class Deployer:
 
     def python_mismatch(self) -> str | None:
         """A note for the operator where this Python is not the function's: the function works, and starts slower."""
+        if (compiled := is_shipped_compiled(self.project)) is not None:
+            return None if compiled else UNCOMPILED
         runtime = _RUNTIME.search((self.project / "template.yaml").read_text())
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if runtime is None or runtime[1] == here:
