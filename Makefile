@@ -12,8 +12,8 @@ INSTALL = tools/install.py
 DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
 COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
-.PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance site site-serve site-look \
-	docs docs-measured lock clean distclean build-RingfenceFunction
+.PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance \
+	site site-serve site-look docs docs-measured release test-release lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,13 @@ $(VENV)/site/.ready: $(VENV)/pyvenv.cfg requirements/documentation.txt
 	@echo "Installing what builds the documentation site"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/site
 	@$(VENV)/site/bin/python $(INSTALL) requirements/documentation.txt
+	@touch $@
+
+# What writes the SBOM of a release.
+$(VENV)/release/.ready: $(VENV)/pyvenv.cfg requirements/release.txt
+	@echo "Installing what writes the SBOM"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/release
+	@$(VENV)/release/bin/python $(INSTALL) requirements/release.txt
 	@touch $@
 
 set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
@@ -134,13 +141,20 @@ site-serve: $(VENV)/site/.ready ## Serve the documentation site on http://127.0.
 site-look: site ## Look at the documentation site in a browser
 	$(VENV)/site/bin/python tools/look_at_site.py dist/site dist/site-screens
 
+release: set-up $(VENV)/release/.ready ## Check the tree and build a release into dist/: VERSION=
+	@CYCLONEDX=$(VENV)/release/bin/cyclonedx-py $(BIN)/python tools/release.py "$(VERSION)"
+
+test-release: set-up $(VENV)/release/.ready ## Build a release twice, install it and deploy to a lab: some minutes
+	CYCLONEDX=$(CURDIR)/$(VENV)/release/bin/cyclonedx-py $(BIN)/pytest -m release tests/release
+
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
-	$(LOCK) pyproject.toml --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
+	$(LOCK) requirements/engine.in --python-version 3.13 -c requirements/development.txt -o requirements/engine.txt
 	$(LOCK) requirements/sam.in --python-version 3.11 -o requirements/sam.txt
 	$(LOCK) --group documentation --python-version 3.11 -o requirements/documentation.txt
 	$(LOCK) requirements/awscli.in --python-version 3.11 -o requirements/awscli.txt
+	$(LOCK) requirements/release.in --python-version 3.11 -o requirements/release.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 
 # Without headers and annotations: they would name the machine's paths and package index.

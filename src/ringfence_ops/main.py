@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from ringfence import __version__
 from ringfence_ops.aws.errors import command_error
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cli.command_run import CommandRun
@@ -18,6 +17,7 @@ from ringfence_ops.cli.extensions import ExtensibleGroup, missing
 from ringfence_ops.cli.global_options import PANEL
 from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import visible
+from ringfence_ops.cli.version import version as version_of_build
 from ringfence_ops.cluster.cluster_file import NAME
 from ringfence_ops.commands import (
     adopt,
@@ -35,6 +35,7 @@ from ringfence_ops.commands import (
     status,
     sync,
 )
+from ringfence_ops.commands import template as template_command
 from ringfence_ops.errors import CommandError, Interrupted, WrongUsage
 
 BROKEN_PIPE = 141
@@ -70,7 +71,7 @@ app = typer.Typer(
 
 def _show_version(*, wanted: bool) -> None:
     if wanted:
-        Output().show_version(__version__)
+        Output().show_version(version_of_build())
         raise typer.Exit
 
 
@@ -125,6 +126,7 @@ app.command(epilog=dashboard.EXAMPLES)(dashboard.dashboard)
 app.add_typer(dead_letters.dead_letters, epilog=dead_letters.EXAMPLES)
 app.command(epilog=adopt.EXAMPLES)(adopt.adopt)
 app.command(epilog=retire.EXAMPLES)(retire.retire)
+app.command(epilog=template_command.EXAMPLES)(template_command.template)
 app.command(epilog=destroy.EXAMPLES)(destroy.destroy)
 
 

@@ -121,7 +121,7 @@ def fault(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role, delay=SECONDS or zone=ZONE."
+            metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role, stuck, delay=SECONDS or zone=ZONE."
         ),
     ] = "",
     port: PortOfLab = None,
@@ -130,8 +130,9 @@ def fault(
 
     reset: closes the connection. hang: never answers. throttle: returns a throttling error. deny: refuses access.
     inactive: refuses answers to lifecycle hooks (service autoscaling). new-role: the next function (lambda) or schedule
-    (scheduler) of a stack is refused once, as if its role were new. delay: answers late. zone: EC2 describes no
-    instance of the Availability Zone, and none in a call that names no instance.
+    (scheduler) of a stack is refused once, as if its role were new. stuck: CloudFormation can neither roll back nor
+    delete the service's resources. delay: answers late. zone: EC2 describes no instance of the Availability Zone, and
+    none in a call that names no instance.
     """
     service = service_or_kind if kind else None
     kind = kind or service_or_kind

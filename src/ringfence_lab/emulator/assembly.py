@@ -21,6 +21,7 @@ from ringfence_lab.emulator.ministack import (
     alarms,
     cloudformation,
     cloudtrail,
+    conditions,
     delivery,
     functions,
     identity,
@@ -56,6 +57,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     functions.install()
     faults = Faults()
     cloudformation.install(moto, faults)
+    conditions.install()
     alarms.install()
     alarm_actions.install()
     subscriptions.install()

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ringfence_ops.cli.global_options import with_global_options
+from ringfence_ops.cli.installation import install_command
 from ringfence_ops.errors import CommandError
 
 GROUP = "ringfence.commands"
@@ -50,8 +51,8 @@ def loaded(extension: EntryPoint) -> Any:
 
 def missing(error: ImportError, arguments: list[str]) -> CommandError:
     """What to say where a command cannot import a package: extensions import some of theirs only when they run."""
-    extra = next((name for name in extensions() if name in arguments), "operator")
-    return CommandError(f'a package is missing ({error}): run `pip install "ringfence[{extra}]"`')
+    extra = next((name for name in extensions() if name in arguments), None)
+    return CommandError(f"a package is missing ({error}): run `{install_command(extra)}`")
 
 
 def _not_installed(name: str, error: ImportError) -> typer.Typer:
@@ -61,6 +62,6 @@ def _not_installed(name: str, error: ImportError) -> typer.Typer:
     def fail() -> None:
         raise missing(error, [name])
 
-    fail.__doc__ = f'Not installed: run `pip install "ringfence\\[{name}]"`.'
+    fail.__doc__ = f"Not installed: run `{install_command(name)}`.".replace("[", "\\[")
     application.registered_commands[0].help = fail.__doc__
     return application

@@ -18,6 +18,7 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import AGAIN
 from ringfence_ops.cloudformation.stacks import StackEvent
 from ringfence_ops.plurals import counted
+from ringfence_ops.repair.cluster_repair import REPAIRED
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Progress:
             row.failed = (row.failed and event.status != AGAIN) or event.status.endswith("_FAILED")
             if event.status.endswith(("_COMPLETE", "_FAILED")):
                 row.done.add(event.resource)
-        if self._live is None and event.status.endswith(("_FAILED", AGAIN)):
+        if self._live is None and event.status.endswith(("_FAILED", AGAIN, REPAIRED)):
             self._output.say(Text(f"{region}  {event.resource}: {event.status}: {event.reason}"))
 
     @property
