@@ -95,7 +95,7 @@ def test_up_prints_the_resources_within_twenty_seconds_and_ends_cleanly() -> Non
         assert isinstance(printed["regions"], dict)
         assert list(printed["regions"]) == [HOME, PEER]
         described = printed["regions"][HOME]
-        names = "stack auto_scaling_group security_group table function queue dead_letter_queue"
+        names = "stack auto_scaling_group security_group table function queue dead_letter_queue alarm_topic alarm_queue"
         assert list(described) == names.split()
         lambda_ = plain_client("lambda", printed)
         lambda_.invoke(FunctionName=described["function"], Payload='{"trueup": true}')

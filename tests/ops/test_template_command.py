@@ -65,7 +65,7 @@ def test_one_regions_template_takes_the_code_from_where_it_is_told_and_saves_it(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--region", "us-west-1"], 1, "us-west-1 is no Region of the cluster demo"),
+        (["--region", "us-west-1"], 64, "us-west-1 is no Region of the cluster demo"),
         (["--upload", "--code-bucket", "mine"], 64, "without --code-bucket and --code-key"),
     ],
 )

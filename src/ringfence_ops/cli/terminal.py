@@ -110,6 +110,10 @@ class Output:
         """Prints JSON that is itself the result, such as a file for another program."""
         sys.stdout.write(json.dumps(body, indent=2) + "\n")
 
+    def show_file(self, text: str) -> None:
+        """Prints a file of ours that is itself the result, as it is."""
+        sys.stdout.write(text)
+
     def line(self, document: "DataclassInstance") -> None:
         """Prints one of many results for programs, at once: JSON on one line."""
         sys.stdout.write(_json(document))

@@ -76,7 +76,7 @@ def template(
         _upload(run, regions, zipped)
     if save_code is not None:
         shutil.copyfile(zipped, save_code)
-    typer.echo(printed, nl=False)
+    Output().show_file(printed)
     if (size := len(printed.encode())) > TEMPLATE_BODY:
         output.say(
             f"The template has {size:,} bytes. CloudFormation takes more than {TEMPLATE_BODY:,} from Amazon S3 only:"
