@@ -21,6 +21,7 @@ from ringfence_lab.emulator.ministack import (
     alarms,
     cloudformation,
     cloudtrail,
+    conditions,
     delivery,
     functions,
     identity,
@@ -57,6 +58,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     faults = Faults()
     cloudformation.install(moto, faults)
     alarms.install()
+    conditions.install()
     alarm_actions.install()
     subscriptions.install()
     quota = installation.install(
