@@ -6,30 +6,36 @@ Usage: build_artefact.py DIRECTORY
 with pip. Knows nothing of the project's own environment.
 """
 
-import py_compile
 import shutil
 import subprocess
 import sys
-from importlib.util import cache_from_source
 from pathlib import Path
 
 from distribution import prune_models
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+RUNTIME = (3, 13)
+"""The function's version of Python."""
+
 WHEELS = ["--platform=manylinux2014_aarch64", "--implementation=cp", "--python-version=3.13", "--only-binary=:all:"]
 """Wheels for the architecture and runtime of the function, on every machine that builds."""
 
 
-def build(destination: Path) -> None:
-    """Fills the directory, and creates it if it does not exist."""
+def build(destination: Path, *, compiled: bool = True) -> None:
+    """Fills the directory, and creates it if it does not exist.
+
+    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. A lab runs
+    functions with the Python that builds.
+    """
     destination.mkdir(parents=True, exist_ok=True)
     install_dependencies(destination)
     prune_models.prune(destination / "botocore" / "data")
     shutil.copytree(
         PROJECT / "src" / "ringfence", destination / "ringfence", ignore=shutil.ignore_patterns("__pycache__")
     )
-    compile_modules(destination)
+    if compiled:
+        compile_modules(destination)
 
 
 def install_dependencies(destination: Path) -> None:
@@ -46,17 +52,9 @@ def install_dependencies(destination: Path) -> None:
 
 
 def compile_modules(destination: Path) -> None:
-    """Compiles everything, so that a cold start need not. Time stamps in the zip do not invalidate the result.
-
-    Only the interpreter that compiles can use the result, so build with the runtime's own version of Python. The
-    libraries' docstrings are left out: a start would read a fifth more. The engine's stay, because the standard library
-    makes up a docstring for each dataclass that has none, and that takes longer than to read ours.
-    """
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    for source in sorted(destination.rglob("*.py")):
-        name, compiled = str(source.relative_to(destination)), cache_from_source(source)
-        level = 1 if name.startswith("ringfence/") else 2
-        py_compile.compile(str(source), compiled, name, doraise=True, optimize=level, invalidation_mode=mode)
+    """Compiles everything, in an interpreter of its own: see `distribution.compile_modules`."""
+    program = PROJECT / "distribution" / "compile_modules.py"
+    subprocess.run([sys.executable, "-I", "-S", str(program), str(destination)], check=True)  # noqa: S603  # our own command, no shell
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from ringfence_ops.cli.global_options import PANEL
 from ringfence_ops.main import app
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -51,7 +52,8 @@ def _described(name: str, command: Any) -> Iterator[str]:
     context = command.make_context(name, [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
     yield from (f"    {name} {usage}", "")
-    records = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
+    options = [option for option in command.get_params(context) if name == "ringfence" or not _is_global(option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
     if records:
         yield from ("| argument or option | description |", "|---|---|")
         for option, description in records:
@@ -59,6 +61,11 @@ def _described(name: str, command: Any) -> Iterator[str]:
         yield ""
     if command.epilog:
         yield from ("```", inspect.cleandoc(command.epilog.replace("\b", "")).strip(), "```", "")
+
+
+def _is_global(option: Any) -> bool:
+    """Whether every command takes the option: it is described once, with `ringfence`."""
+    return getattr(option, "rich_help_panel", None) == PANEL
 
 
 def _cell(text: str) -> str:

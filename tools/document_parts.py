@@ -12,6 +12,7 @@ from dashboard_part import template_dashboard
 from house_figures import house_figures
 from setting_documents import (
     parameters_table,
+    settings_table,
     template_announcement,
     template_environment,
     template_interface,
@@ -28,6 +29,7 @@ __all__ = [
     "measured",
     "parameters_table",
     "schemas_reference",
+    "settings_table",
     "template_announcement",
     "template_dashboard",
     "template_environment",

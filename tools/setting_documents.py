@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ringfence.core.configuration.setting import Number, Section, Setting, Text, Use
+from ringfence.core.configuration.setting import Number, Scope, Section, Setting, Text, Use
 from ringfence.core.configuration.setting_table import TABLE, Table
 
 _WIDTH = 112
@@ -77,6 +77,23 @@ def parameters_table(table: Table = TABLE) -> str:
         lines += [_row(setting) for setting in table if setting.section is section]
         lines.append("")
     return "\n".join(lines)
+
+
+def settings_table(table: Table = TABLE) -> str:
+    """The tables of docs/settings.md: the keys of the cluster file, each with its parameter."""
+    head = ["| key | parameter | default | values | description |", "|---|---|---|---|---|"]
+    lines = []
+    for scope, title in ((Scope.CLUSTER, "At the top of the file"), (Scope.REGION, "Under each Region's heading")):
+        lines += [f"## {title}", "", *head]
+        lines += [_key_row(setting) for setting in table if setting.scope is scope and setting.path]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _key_row(setting: Setting) -> str:
+    name = f"`{'.'.join(setting.path)}`"
+    _, _, cells = _row(setting).partition(f"`{setting.parameter_name}` | ")
+    return f"| {name} | `{setting.parameter_name}` | {cells}"
 
 
 def _yaml(content: dict[str, Any]) -> str:

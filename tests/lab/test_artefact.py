@@ -1,12 +1,13 @@
 """The Lambda artefact: the project's own target builds it, and only after a change."""
 
+import json
 import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from ringfence_ops.cloudformation.artefact import BuildFailed, artefact
+from ringfence_ops.cloudformation.artefact import BuildFailed, artefact, is_shipped_compiled, looped_template
 
 MAKEFILE = """
 build-RingfenceFunction:
@@ -66,3 +67,23 @@ def test_a_failed_build_raises_with_the_reason_and_leaves_nothing(project: Path)
         artefact(project)
 
     assert list((project / ".build").iterdir()) == []
+
+
+def test_what_a_wheel_carries_is_used_as_it_is(tmp_path: Path) -> None:
+    # given the directory of a wheel, where nothing can be built
+    (tmp_path / "artefact-0123456789abcdef.zip").write_bytes(b"code")
+    (tmp_path / "stack.json").write_text('{"Resources": {}}')
+    (tmp_path / "contents.json").write_text(json.dumps({"compiled": False}))
+    # then
+    assert artefact(tmp_path).read_bytes() == b"code"
+    assert looped_template(tmp_path) == {"Resources": {}}
+    assert is_shipped_compiled(tmp_path) is False
+
+
+def test_a_checkout_builds_its_own(project: Path) -> None:
+    assert is_shipped_compiled(project) is None
+
+
+def test_a_template_that_cannot_be_expanded_raises_with_the_reason(project: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"distribution.build_template.* failed: .*No module named"):
+        looped_template(project)

@@ -321,3 +321,95 @@ def test_a_roles_policy_is_created_changed_renamed_and_deleted(empty_lab: Lab) -
     assert renamed == ["second"]
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
     stack.delete()
+
+
+def test_a_table_has_the_point_in_time_recovery_of_its_template(empty_lab: Lab) -> None:
+    key = [{"AttributeName": "id", "KeyType": "HASH"}]
+    properties = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": key,
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    recovery = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    stack = Stack(empty_lab)
+    stack.deploy(
+        {
+            "Resources": {
+                "With": {"Type": "AWS::DynamoDB::Table", "Properties": properties | recovery},
+                "Without": {"Type": "AWS::DynamoDB::Table", "Properties": properties},
+            }
+        }
+    )
+    dynamodb = empty_lab.client("dynamodb", HOME)
+
+    def status(table: str) -> str:
+        described = dynamodb.describe_continuous_backups(TableName=stack.ids[table])["ContinuousBackupsDescription"]
+        return str(described["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"])
+
+    assert (status("With"), status("Without")) == ("ENABLED", "DISABLED")
+
+
+def test_a_stack_cannot_delete_what_a_fault_holds(empty_lab: Lab) -> None:
+    # given
+    stack, client = Stack(empty_lab), empty_lab.client("cloudformation", HOME)
+    stack.deploy({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}, "Log": {"Type": "AWS::Logs::LogGroup"}}})
+    empty_lab.fault(HOME, "stuck", "logs")
+    # when
+    client.delete_stack(StackName=stack.name)
+    # then
+    with pytest.raises(WaiterError):
+        client.get_waiter("stack_delete_complete").wait(StackName=stack.name, WaiterConfig=POLL)
+    described = client.describe_stacks(StackName=stack.name)["Stacks"][0]
+    assert (described["StackStatus"], set(stack.ids)) == ("DELETE_FAILED", {"Log"})
+    # and when
+    empty_lab.heal(HOME)
+    stack.delete()
+
+
+def test_an_alarm_on_an_expression_keeps_its_metrics(empty_lab: Lab) -> None:
+    # given
+    metrics = [
+        {"Id": "filled", "Expression": "FILL(errors, 1)", "ReturnData": True},
+        {
+            "Id": "errors",
+            "ReturnData": False,
+            "MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Stat": "Sum", "Period": 60},
+        },
+    ]
+    cloudwatch = empty_lab.client("cloudwatch", HOME)
+    # when
+    cloudwatch.put_metric_alarm(
+        AlarmName="expression",
+        Metrics=metrics,
+        EvaluationPeriods=3,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    # then
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["expression"])["MetricAlarms"]
+    assert [metric["Id"] for metric in alarm["Metrics"]] == ["filled", "errors"]
+    assert alarm["Metrics"][0]["Expression"] == "FILL(errors, 1)"
+
+
+def test_a_condition_can_ask_for_the_region_and_in_a_mapping(empty_lab: Lab) -> None:
+    """CloudFormation Template Reference, "Condition functions": `Fn::Equals` takes `Ref` and `Fn::FindInMap`."""
+    # given
+    found = {"Fn::FindInMap": ["Kinds", {"Ref": "AWS::Region"}, "Kind"]}
+    conditions = {
+        "Here": {"Fn::Equals": [{"Ref": "AWS::Region"}, HOME]},
+        "There": {"Fn::Equals": [{"Ref": "AWS::Region"}, PEER]},
+        "First": {"Fn::Equals": [found, "first"]},
+        "Second": {"Fn::Equals": [found, "second"]},
+    }
+    stack = Stack(empty_lab)
+    # when
+    stack.deploy(
+        {
+            "Mappings": {"Kinds": {HOME: {"Kind": "first"}, PEER: {"Kind": "second"}}},
+            "Conditions": conditions,
+            "Resources": {name: {"Type": "AWS::SQS::Queue", "Condition": name} for name in conditions},
+        }
+    )
+    # then
+    assert stack.ids.keys() == {"Here", "First"}
+    stack.delete()

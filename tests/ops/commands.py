@@ -77,10 +77,15 @@ class Shell:
 def shell(cluster: Cluster, directory: Path) -> Shell:
     """A shell in a directory with a cluster file for the cluster in the lab."""
     (directory / "ringfence.toml").write_text(cluster_file(cluster))
+    return Shell(directory, lab_environment(cluster.lab.endpoint_url))
+
+
+def lab_environment(endpoint_url: str) -> dict[str, str]:
+    """The environment of an operator whose AWS is a lab, with nothing else of this process."""
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "PYTHONPATH")}
     environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_CONFIG_FILE": os.devnull}
     environment |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-    return Shell(directory, environment | {"AWS_ENDPOINT_URL": cluster.lab.endpoint_url})
+    return environment | {"AWS_ENDPOINT_URL": endpoint_url}
 
 
 def alarm_topic(cluster: Cluster, region: str) -> str:

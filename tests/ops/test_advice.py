@@ -19,6 +19,7 @@ from ringfence.core.model.rules import Opening
 from ringfence_ops.explain.advice import advice, commands
 from ringfence_ops.explain.full_explanation import FullExplanation, Fullness
 from ringfence_ops.logs.decisions import LoggedDecision
+from ringfence_ops.state.pause_reasons import PART as PAUSE
 from ringfence_ops.state.standing import Reason as StandingReason
 from ringfence_ops.state.standing import State, standing, unreachable
 from ringfence_ops.state.unowned_rules import how_to_remove
@@ -95,7 +96,7 @@ def test_a_rule_of_an_unknown_member_stays_until_its_region_says_who_its_members
 
 
 def test_a_paused_region_is_resumed_and_not_deployed() -> None:
-    paused = standing(EAST, [StandingReason(State.PAUSED, "pause", "by alice since 03:00", "ringfence resume")])
+    paused = standing(EAST, [StandingReason(State.PAUSED, PAUSE, "paused by alice", f"ringfence resume {EAST}")])
     explanation = found(RuleWanted(EAST, GROUP, OPENING, label()), standings={EAST: paused})
     assert commands(advice(explanation)) == [f"ringfence resume {EAST}"]
 

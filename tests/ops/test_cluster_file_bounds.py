@@ -40,7 +40,7 @@ def test_no_command_deploys_a_static_member_beyond_the_bounds(
 ) -> None:
     file = tmp_path / "ringfence.toml"
     file.write_text(WELL.replace('mode = "owned"', 'static_members = ["0.0.0.0/1"]'))
-    assert run(["--cluster-file", str(file), *command]) == 1
+    assert run(["--cluster-file", str(file), *command]) == 64
     assert "0.0.0.0/1 is larger than /8, the largest network that can be a static member" in capsys.readouterr().err
 
 

@@ -49,17 +49,6 @@ def test_colour_depends_on_no_color(operator: Shell) -> None:
         assert (b"\x1b[32m" in (process.before or b"")) is coloured
 
 
-def test_watch_updates_the_screen_until_ctrl_c(operator: Shell) -> None:
-    process = terminal(operator, "status", "--watch")
-    process.expect("All in sync")
-    process.expect("All in sync")
-    process.sendintr()
-    process.expect(pexpect.EOF)
-    process.close()
-    assert process.exitstatus == 130
-    assert b"Traceback" not in (process.before or b"")
-
-
 def completed(operator: Shell, words: str) -> list[str]:
     """The completions of the last word in bash."""
     environment = {"_RINGFENCE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}

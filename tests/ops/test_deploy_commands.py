@@ -284,10 +284,10 @@ def test_a_cluster_is_destroyed_only_by_name_and_its_rules_stay_by_default(accou
 
 
 BAD_INPUT: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
-    (("deploy", "us-west-1"), {}, 1, "did you mean us-west-2?"),
+    (("deploy", "us-west-1"), {}, 64, "did you mean us-west-2?"),
     (("deploy",), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 1, "there are no AWS credentials"),
     (("--endpoint-url", "http://127.0.0.1:1", "destroy"), {}, 1, "no Region answers"),
-    (("retire", "eu-west-9"), {}, 1, "is no Region of the cluster"),
+    (("retire", "eu-west-9"), {}, 64, "is no Region of the cluster"),
     (("retire",), {}, 64, "Missing argument"),
 ]
 

@@ -76,7 +76,7 @@ def test_a_healthy_cluster_passes_and_a_broken_one_does_not(two_regions: Cluster
     assert ran.code == 2
     wrong = [finding for finding in ran.document()["findings"] if finding["severity"] != "ok"]
     assert [(finding["check"], finding["region"]) for finding in wrong] == [("events", EAST)]
-    assert "aws events enable-rule" in wrong[0]["mend"]
+    assert wrong[0]["mend"] == f"ringfence deploy {EAST}"
 
 
 def strip_label(cluster: Cluster) -> str:
@@ -95,7 +95,7 @@ def strip_label(cluster: Cluster) -> str:
 def test_without_a_terminal_nothing_is_adopted_unless_confirmed(two_regions: Cluster, operator: Shell) -> None:
     id = strip_label(two_regions)
     refused = operator.run("adopt")
-    assert refused.code == 1
+    assert refused.code == 64
     assert refused.errors == "ringfence: there is no terminal to ask on: give --yes to continue without being asked\n"
     assert id in refused.output
     shown = operator.run("adopt", "--json")
@@ -150,11 +150,11 @@ def test_a_region_that_hangs_is_reported_and_delays_no_other(two_regions: Cluste
 BAD_INPUT: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     (("doctor",), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 1, "there are no AWS credentials"),
     (("--endpoint-url", "http://127.0.0.1:1", "explain", "i-00000001"), {}, 1, "no Region answers"),
-    (("--profile", "nobody", "history"), {}, 1, "profile (nobody) could not be found"),
-    (("--cluster-file", "none.toml", "doctor"), {}, 1, "none.toml cannot be read"),
-    (("explain", "db-1"), {}, 1, "is not an address, an instance id or a rule id"),
-    (("history", "--since", "soon"), {}, 1, "'soon' is not a time"),
-    (("history", "--region", "us-west-1"), {}, 1, "did you mean us-west-2?"),
+    (("--profile", "nobody", "history"), {}, 64, "profile (nobody) could not be found"),
+    (("--cluster-file", "none.toml", "doctor"), {}, 64, "none.toml cannot be read"),
+    (("explain", "db-1"), {}, 64, "is not an address, an instance id or a rule id"),
+    (("history", "--since", "soon"), {}, 64, "'soon' is not a time"),
+    (("history", "--region", "us-west-1"), {}, 64, "did you mean us-west-2?"),
     (("explain",), {}, 64, "Missing argument"),
     (("history", "--sinc", "2h"), {}, 64, "No such option"),
 ]
@@ -170,7 +170,7 @@ def test_an_error_is_one_line_that_says_what_to_do(
     assert (ran.code, ran.output) == (code, "")
     assert message in ran.errors
     assert "Traceback" not in ran.errors
-    if code == 1:
+    if not ran.errors.startswith("Usage"):
         assert len(ran.errors.splitlines()) == 1
         assert ran.errors.startswith("ringfence: ")
 

@@ -75,7 +75,7 @@ def test_a_cluster_in_sync_is_reported_as_such(two_regions: Cluster, operator: S
     assert (plan.code, plan.output) == (0, "In sync: nothing to do.\n")
     east = of(document, EAST)
     (group,) = east["security_groups"]
-    assert (group["owned"], group["foreign"]) == (2, 2)
+    assert (group["owned"], group["foreign"], group["itself"]) == (2, 1, 1)
     assert group["free"] == group["quota"] - 4
     assert east["members"] == {"member": 1}
     assert east["last_reconcile"]["failure"] is None
@@ -95,7 +95,7 @@ def test_drift_is_shown_planned_and_repaired(two_regions: Cluster, operator: She
         assert (status.code, plan.code) == (2, 2)
         assert "drift" in status.output
         assert f"+ {address}" in plan.output
-        assert "1 to add" in plan.output
+        assert "1 rule to add" in plan.output
         ((change,), digest) = planned["changes"], planned["digest"]
         assert (change["region"], change["action"], change["address"]) == (WEST, "add", f"{address}/32")
         assert digest in plan.output
@@ -128,7 +128,7 @@ def test_what_the_guard_holds_is_removed_only_with_the_digest_of_the_plan(
         plan = operator.run("plan")
         document = operator.document("plan")
         assert plan.code == 2
-        assert "12 held" in plan.output
+        assert "12 rules held" in plan.output
         assert f"ringfence sync --confirm {document['digest']}" in plan.output
         assert {change["action"] for change in document["changes"]} == {"hold"}
         # when another plan is confirmed
@@ -283,8 +283,8 @@ def test_a_region_without_a_deployment_is_reported(operator: Shell) -> None:
 BAD_INPUT: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     (("status",), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 1, "there are no AWS credentials"),
     (("--endpoint-url", "http://127.0.0.1:1", "plan"), {}, 1, "no Region answers"),
-    (("status", "--watch"), {}, 1, "--watch needs a terminal"),
-    (("sync", "us-west-1"), {}, 1, "did you mean us-west-2?"),
+    (("status", "--watch"), {}, 64, "--watch needs a terminal"),
+    (("sync", "us-west-1"), {}, 64, "did you mean us-west-2?"),
     (("plan", "us-west-1"), {}, 64, "unexpected extra argument"),
 ]
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ringfence.core.events import TrueUp, parse
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.aws.sessions import Aws
+from ringfence_ops.logs.audit_log import by_hand
 from ringfence_ops.state.true_up import RuleCounts, TrueUpResult, true_up_by_function
 
 STRANGE: list[Any] = [
@@ -20,8 +22,13 @@ class Function:
 
     def __init__(self, payload: bytes, **response: str) -> None:
         self.payload, self.response = payload, response
+        self.asked: list[dict[str, Any]] = []
 
-    def invoke(self, **_arguments: str) -> dict[str, Any]:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/Admin/alice@example.com"}
+
+    def invoke(self, **arguments: str) -> dict[str, Any]:
+        self.asked.append(json.loads(arguments.get("Payload", "{}")))
         return {"Payload": BytesIO(self.payload), **self.response}
 
 
@@ -71,3 +78,27 @@ def test_an_error_of_the_function_is_a_failure(error: Any) -> None:
     failure = answered(error, FunctionError="Unhandled").failure
     assert isinstance(failure, str)
     assert failure
+
+
+def test_a_true_up_names_who_runs_it_and_the_engine_takes_the_name() -> None:
+    # when
+    function = Function(b"{}")
+    true_up_by_function(Answering(function), "demo", Region("us-east-1"))
+    # then
+    _, asked = function.asked
+    assert asked == {"trueup": True, "id": "hand:alice@example.com"}
+    assert parse(asked, "fallback") == TrueUp("hand:alice@example.com")
+
+
+@pytest.mark.parametrize(
+    ("arn", "id"),
+    [
+        ("arn:aws:iam::123456789012:root", "hand:root"),
+        ("arn:aws:iam::123456789012:user/team/alice", "hand:alice"),
+        ("arn:aws:sts::123456789012:federated-user/Zoë B", "hand:Zo_B"),
+        (f"arn:aws:iam::123456789012:user/{'a' * 64}", f"hand:{'a' * 59}"),
+    ],
+)
+def test_the_id_of_a_true_up_by_hand_is_one_that_the_engine_takes(arn: str, id: str) -> None:
+    assert by_hand(arn) == id
+    assert parse({"trueup": True, "id": id}, "fallback") == TrueUp(id)

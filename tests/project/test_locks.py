@@ -1,6 +1,7 @@
 """The locks: every dependency has one version and its hashes, and nothing tells where it was downloaded."""
 
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,9 @@ def test_what_is_deployed_has_the_versions_that_are_tested() -> None:
         for name in ("development.txt", "engine.txt")
     )
     assert deployed <= tested
+
+
+def test_the_lab_pins_the_boto3_of_the_botocore_that_its_emulator_pins() -> None:
+    (emulator,) = [each for each in requires("ministack") or () if re.match(r"botocore\b", each) and ";" not in each]
+    (own,) = [each for each in requires("ringfence") or () if re.match(r"boto3==", each)]
+    assert re.split(r"[=;]+", own)[1].strip() == emulator.split("==")[1].strip()

@@ -57,7 +57,10 @@ _ABSENT = {
     "NotFound",  # SNS
     "ResourceNotFound",  # CloudWatch
     "AWS.SimpleQueueService.NonExistentQueue",
+    "NoSuchEntity",  # IAM
+    "TableNotFoundException",  # DynamoDB's backups
 }
+_DELETED_QUEUE = {"QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"}
 _ABSENT_BUCKET = {"404", "NoSuchBucket", "NotFound"}  # a HEAD request has no body, so its status is the code
 _ABSENT_OBJECT = {"404", "NoSuchKey", "NotFound"}
 _FORBIDDEN_BUCKET = {"403", "AccessDenied"}
@@ -120,13 +123,26 @@ def unknown_instances(error: ClientError) -> frozenset[str]:
 
 
 def is_absent(error: ClientError) -> bool:
-    """Whether the table, function, rule, schedule, queue or log group that a call names does not exist."""
+    """Whether the table, function, rule, schedule, queue, role or log group that a call names does not exist."""
     return code_of(error) in _ABSENT
 
 
 def is_unknown_quota(error: ClientError) -> bool:
     """Whether Service Quotas has no applied value of a quota."""
     return code_of(error) == "NoSuchResourceException"
+
+
+def is_deleted_queue(error: ClientError) -> bool:
+    """Whether a queue's name cannot be used, because a queue with this name was deleted less than 60 seconds ago.
+
+    Source: SQS API Reference, `CreateQueue`.
+    """
+    return code_of(error) in _DELETED_QUEUE
+
+
+def is_absent_scaling_group(error: ClientError) -> bool:
+    """Whether an Auto Scaling group does not exist. Auto Scaling has no code of its own for it."""
+    return code_of(error) == "ValidationError" and "not found" in message_of(error)
 
 
 def is_absent_stack(error: ClientError) -> bool:

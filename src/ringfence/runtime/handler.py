@@ -150,7 +150,7 @@ class Handler:
             requirements,
             announcement.replaced(requirements, request.before) if is_update else None,
             engine.existing,
-            lambda: self._run([TrueUp(request.id)]),
+            lambda: self._run([TrueUp(f"deployment {request.id}")]),
             Patience(
                 has_time=lambda: time.monotonic() - started < announcement.WITHIN,
                 pause=lambda: engine.tasks.sleep(announcement.PAUSE),

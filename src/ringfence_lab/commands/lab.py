@@ -7,12 +7,17 @@ import sys
 import threading
 from dataclasses import asdict
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
 from ringfence_lab.commands import proofs
+from ringfence_lab.commands.fault_words import in_words, removed
 from ringfence_lab.control.client import DEFAULT_PORT, RunningLab
+from ringfence_ops.aws.sessions import check_endpoint
+from ringfence_ops.cli.command_run import CommandRun
+from ringfence_ops.cli.terminal import console
+from ringfence_ops.errors import WrongUsage
 
 app = typer.Typer(
     name="lab",
@@ -21,11 +26,30 @@ app = typer.Typer(
 )
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The lab's port on 127.0.0.1.")]
+PortOfLab = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=65535,
+        help=f"The lab's port on 127.0.0.1. Default: that of AWS_ENDPOINT_URL, otherwise {DEFAULT_PORT}.",
+        show_default=False,
+    ),
+]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+READY = """ready. In another terminal:
+  export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+Press Ctrl-C to stop."""
 
 _UP_EXAMPLE = """\b
 Example:
   ringfence lab up --region us-east-1 --region us-west-2
-  aws --endpoint-url http://127.0.0.1:4566 --region us-east-1 autoscaling describe-auto-scaling-groups
+
+\b
+Then, in another terminal:
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  aws --region us-east-1 autoscaling describe-auto-scaling-groups
 """
 
 _FAULT_EXAMPLE = """\b
@@ -43,8 +67,11 @@ Example:
 
 
 @app.callback()
-def lab() -> None:
+def lab(context: typer.Context) -> None:
     """Run a private AWS on this machine, and set faults in it."""
+    run = context.find_object(CommandRun)
+    if run is not None:
+        run.aws.endpoint_url = run.aws.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
     # The user's own profile and credentials must not affect the lab.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
@@ -59,8 +86,9 @@ def up(
 ) -> None:
     """Run a lab with the cluster `demo` in every Region, with empty groups, until Ctrl-C.
 
-    Prints one line of JSON when it is ready and every Region knows every other: the endpoint, and the resources of each
-    Region. Any AWS client works with it, with any credentials.
+    Prints one line of JSON on standard output when it is ready and every Region knows every other: the endpoint, and
+    the resources of each Region. What to export in another terminal is printed on standard error. Any AWS client works
+    with the lab, with any credentials.
     """
     from ringfence_lab.control.lab import Lab  # noqa: PLC0415  # other commands must not wait for the import of boto3
 
@@ -79,12 +107,13 @@ def up(
         resources = {name: asdict(of_region) for name, of_region in deployed.items()}
         typer.echo(json.dumps({"endpoint_url": running.endpoint_url, "cluster": running.cluster, "regions": resources}))
         sys.stdout.flush()
-        _tell("ready; press Ctrl-C to stop")
+        _tell(READY.format(url=running.endpoint_url))
         running.wait(stopped)
 
 
 @app.command(epilog=_FAULT_EXAMPLE)
 def fault(
+    context: typer.Context,
     region: Annotated[str, typer.Argument(help="The Region of the fault.")],
     service_or_kind: Annotated[
         str, typer.Argument(metavar="[SERVICE]", help="A single service, by its signing name: ec2, dynamodb, sqs ...")
@@ -92,29 +121,37 @@ def fault(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role, delay=SECONDS or zone=ZONE."
+            metavar="KIND", help="reset, hang, throttle, deny, inactive, new-role, stuck, delay=SECONDS or zone=ZONE."
         ),
     ] = "",
-    port: Port = DEFAULT_PORT,
+    port: PortOfLab = None,
 ) -> None:
     """Set a fault for all calls to a Region, or to one of its services.
 
     reset: closes the connection. hang: never answers. throttle: returns a throttling error. deny: refuses access.
     inactive: refuses answers to lifecycle hooks (service autoscaling). new-role: the next function (lambda) or schedule
-    (scheduler) of a stack is refused once, as if its role were new. delay: answers late. zone: EC2 describes no
-    instance of the Availability Zone, and none in a call that names no instance.
+    (scheduler) of a stack is refused once, as if its role were new. stuck: CloudFormation can neither roll back nor
+    delete the service's resources. delay: answers late. zone: EC2 describes no instance of the Availability Zone, and
+    none in a call that names no instance.
     """
     service = service_or_kind if kind else None
-    RunningLab(port=port).fault(region, kind or service_or_kind, service)
+    kind = kind or service_or_kind
+    running = _running_lab(context, port)
+    running.fault(region, kind, service)
+    typer.echo(f"{in_words(region, service, kind)}. To remove it: ringfence lab heal {region}{_port(running, port)}")
 
 
 @app.command(epilog=_HEAL_EXAMPLE)
 def heal(
+    context: typer.Context,
     region: Annotated[str | None, typer.Argument(help="The Region to heal. Default: all Regions.")] = None,
-    port: Port = DEFAULT_PORT,
+    port: PortOfLab = None,
 ) -> None:
     """Remove faults."""
-    RunningLab(port=port).heal(region)
+    running = _running_lab(context, port)
+    faults = running.faults()
+    running.heal(region)
+    typer.echo(removed(faults, region))
 
 
 @app.command()
@@ -125,11 +162,29 @@ def demo(
     from ringfence_lab.demo.chapters import play  # noqa: PLC0415  # boto3, as above
     from ringfence_lab.demo.views import JsonView, TerminalView  # noqa: PLC0415  # the same
 
-    passed = play(JsonView(sys.stdout.write) if as_json else TerminalView(Console(soft_wrap=not sys.stdout.isatty())))
+    passed = play(JsonView(sys.stdout.write) if as_json else TerminalView(console(markup=True)))
     raise typer.Exit(0 if passed else 1)
 
 
 proofs.mount(app)
+
+
+def _running_lab(context: typer.Context, port: int | None) -> RunningLab:
+    """The lab of the port, or of the endpoint that the environment or an option names. Raises WrongUsage."""
+    run = context.find_object(CommandRun)
+    url = None if run is None else run.aws.endpoint_url
+    if port is not None or not url:
+        return RunningLab(port=port or DEFAULT_PORT)
+    check_endpoint(url, "AWS_ENDPOINT_URL or --endpoint-url")
+    parts = urlsplit(url)
+    if parts.hostname not in LOOPBACK or parts.port is None:
+        raise WrongUsage(f"{url} is no lab on this machine: give the lab's port with --port")
+    return RunningLab(port=parts.port)
+
+
+def _port(running: RunningLab, given: int | None) -> str:
+    """The option with the port, if it was given."""
+    return "" if given is None else f" --port {running.port}"
 
 
 def _tell(what: str) -> None:

@@ -20,6 +20,7 @@ from ringfence_lab.proof.campaign import Checkpoint, Failure, FailureKind, Tally
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.proof.shorten import ranges, replay, shortened
 from ringfence_lab.sim.engine.function import Reconcile
+from ringfence_ops.cli.terminal import console
 
 EXIT_CODES = {None: 0, FailureKind.CRASH: 70, FailureKind.SAFETY: 71, FailureKind.LIVENESS: 72}
 """By the gravest failure."""
@@ -47,7 +48,7 @@ def prove(options: CampaignOptions, engine: Reconcile = reconcile) -> int:
 
     Raises OtherCampaign if the checkpoint file holds another campaign.
     """
-    output, aside = Console(quiet=options.as_json, highlight=False), Console(stderr=True, highlight=False)
+    output, aside = console(quiet=options.as_json, markup=True), console(stderr=True, markup=True)
     first = secrets.randbelow(SEEDS) if options.seed is None else options.seed
     began, tally = time.monotonic(), Tally(first)
     output.print(f"{options.histories:,} histories, starting at seed {first}")
@@ -118,7 +119,7 @@ def command(seed: int, without: frozenset[int] = frozenset()) -> str:
 def show_again(seed: int, without: frozenset[int], engine: Reconcile = reconcile) -> int:
     """Replays one history and prints its trace. Returns the exit code."""
     again = replay(seed, without, engine)
-    output = Console(highlight=False, soft_wrap=True)
+    output = console()
     for line in again.trace:
         output.print(line, markup=False)
     failure = again.failure

@@ -5,10 +5,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from ringfence_lab.emulator.call_log import LoggedCall
+from ringfence_lab.emulator.faults import BadFault
 from ringfence_lab.emulator.partition import PARTITION
 from ringfence_ops.errors import CommandError
 
@@ -19,15 +21,14 @@ _TIMEOUT = 10
 class LabError(CommandError):
     """An error of the lab. The message says in one line what failed, why, and what to do."""
 
-    exit_code: ClassVar[int] = 2
-
 
 DEFAULT_PORT = 4566
 
 
 @dataclass(slots=True, kw_only=True)
 class RunningLab:
-    """A lab on a port of this machine. All methods raise LabError if it does not answer, or refuses."""
+    """A lab on a port of this machine. All methods raise LabError if it does not answer, and BadFault where it refuses
+    a fault."""
 
     port: int = DEFAULT_PORT
 
@@ -69,7 +70,8 @@ class RunningLab:
             with opener.open(request, timeout=_TIMEOUT) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise LabError(self._refusal(error)) from None
+            kind = BadFault if error.code == HTTPStatus.BAD_REQUEST else LabError
+            raise kind(self._refusal(error)) from None
         except (OSError, ValueError):
             raise LabError(
                 f"no lab answers on port {self.port}: start one with `ringfence lab up`, or give its port with --port"

@@ -105,7 +105,9 @@ class LabDeployment:
         s3, bucket = self.client_of("s3", region), f"ringfence-artefacts-{region}"
         constraint = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **constraint)
-        s3.put_object(Bucket=bucket, Key=self.artefact.name, Body=self.artefact.read_bytes())
+        s3.put_object(
+            Bucket=bucket, Key=self.artefact.name, Body=self.artefact.read_bytes(), ChecksumAlgorithm="SHA256"
+        )
         template = (self.project / "template.yaml").read_text()
         packaged, functions = _CODE_URI.subn(rf"\1 s3://{bucket}/{self.artefact.name}", template)
         if functions != 1:

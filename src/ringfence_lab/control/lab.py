@@ -4,12 +4,14 @@ The server is a process that ends with its parent process. `client` has the oper
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,8 +62,10 @@ class Lab(RunningLab):
     def start(self) -> None:
         """Starts the server, and returns when it serves.
 
-        Raises BadFault for a Region that does not exist, LabError if the port is in use, BuildFailed.
+        Raises BadFault for a Region that does not exist, LabError if the port is in use, BuildFailed, ImportError if a
+        package of the extra `lab` is not installed.
         """
+        check_packages()
         known = all_regions()
         for region in self.regions:
             check_region(region, known)
@@ -137,6 +141,18 @@ class Lab(RunningLab):
     def release_deadline(self) -> int:
         """The release deadline of the stacks in seconds, from `parameters`."""
         return int(self.parameters["ReleaseDeadline"])
+
+
+def check_packages(extra: str = "lab") -> None:
+    """Raises ImportError if a package of the extra is not installed: the server could only say so in a traceback."""
+    for requirement in distribution("ringfence").requires or ():
+        name, _, marker = requirement.partition(";")
+        if re.search(rf"extra == ['\"]{extra}['\"]", marker):
+            needed = re.split(r"[^\w.-]", name.strip())[0]
+            try:
+                distribution(needed)
+            except PackageNotFoundError:
+                raise ModuleNotFoundError(f"{needed} is not installed", name=needed) from None
 
 
 def _start_server(listener: socket.socket) -> subprocess.Popen[str]:

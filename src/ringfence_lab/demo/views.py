@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ringfence_lab.demo.demo_script import Check
+from ringfence_ops.plurals import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class TerminalView:
         self.console.print(table)
         failed = sum(not check.passed for check in checks)
         verdict = "all passed" if not failed else f"{failed} failed"
-        self.console.print(f"{len(checks)} checks in {seconds:.0f} s: {verdict}.")
+        self.console.print(f"{counted(len(checks), 'check')} in {seconds:.0f} s: {verdict}.")
 
 
 @dataclass(frozen=True, slots=True)

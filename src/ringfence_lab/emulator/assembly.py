@@ -21,6 +21,7 @@ from ringfence_lab.emulator.ministack import (
     alarms,
     cloudformation,
     cloudtrail,
+    conditional_resources,
     conditions,
     delivery,
     functions,
@@ -59,6 +60,7 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     cloudformation.install(moto, faults)
     alarms.install()
     conditions.install()
+    conditional_resources.install()
     alarm_actions.install()
     subscriptions.install()
     quota = installation.install(

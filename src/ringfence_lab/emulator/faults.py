@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, NamedTuple
 
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 
 _PROTOCOLS = {
     "autoscaling": "query",
@@ -31,7 +31,7 @@ _PROTOCOLS = {
 }
 """The services that can have faults, by their name in a signature, with the format of their errors."""
 
-KINDS = "reset, hang, throttle, deny, inactive, new-role, delay=SECONDS or zone=ZONE"
+KINDS = "reset, hang, throttle, deny, inactive, new-role, stuck, delay=SECONDS or zone=ZONE"
 
 MAXIMUM_DELAY = 86_400
 """Seconds."""
@@ -40,10 +40,8 @@ _SHOWN = 64
 """Characters of a value that a message shows."""
 
 
-class BadFault(CommandError, ValueError):
+class BadFault(WrongUsage, ValueError):
     """An invalid fault. The message says in one line what is wrong and what to do."""
-
-    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,11 @@ class NewRole:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """CloudFormation can neither roll back nor delete resources of the service. Direct calls are served."""
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneOutage:
     """EC2 describes no instance of the Availability Zone, and none in a call that names no instance."""
 
@@ -96,7 +99,7 @@ class ZoneOutage:
 
 
 ConnectionFault = Reset | Hang | Throttle | Deny | Inactive | Delay
-Fault = ConnectionFault | NewRole
+Fault = ConnectionFault | NewRole | Stuck
 """A fault of a service. One of an Availability Zone concerns EC2 beside it."""
 
 
@@ -107,6 +110,7 @@ _PLAIN: Mapping[str, Fault] = {
     "deny": Deny(),
     "inactive": Inactive(),
     "new-role": NewRole(),
+    "stuck": Stuck(),
 }
 """The faults without a value, by their kind."""
 
@@ -218,7 +222,11 @@ class Faults:
     def on(self, region: str, service: str) -> ConnectionFault | None:
         """The fault of a call to the service in the Region."""
         found = (self._set.get((region, name)) for name in (service, None))
-        return next((fault for fault in found if fault is not None and not isinstance(fault, NewRole)), None)
+        return next((fault for fault in found if fault is not None and not isinstance(fault, NewRole | Stuck)), None)
+
+    def is_stuck(self, region: str, service: str) -> bool:
+        """Whether CloudFormation can neither roll back nor delete resources of the service."""
+        return any(isinstance(self._set.get((region, name)), Stuck) for name in (service, None))
 
     def takes_new_role(self, region: str, service: str) -> bool:
         """Whether the service does not see the role of a new resource now. It sees the next one."""

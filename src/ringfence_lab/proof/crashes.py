@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ringfence.reconciler.reconcile import reconcile
@@ -24,6 +23,7 @@ from ringfence_lab.proof.scenarios import BY_NAME, SCENARIOS, Scenario
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.sim.engine.call_faults import CallFault, Effect
 from ringfence_lab.sim.engine.function import Reconcile
+from ringfence_ops.cli import terminal
 
 ORDERS: tuple[Choose, ...] = (first_ready, last_ready)
 """How the tasks of an invocation continue: alternating, or one for as long as it can. What was done before a kill
@@ -177,7 +177,7 @@ def _rows(results: Iterable[CrashCounts]) -> Iterator[str]:
 
 def prove(*, pairs: bool = False, write: Path | None = None) -> int:
     """Kills every scenario at every call and prints the counts. Returns the exit code: 1 if one did not converge."""
-    console, began = Console(), time.monotonic()
+    console, began = terminal.console(markup=True), time.monotonic()
     singles = [crash_everywhere(scenario) for scenario in SCENARIOS]
     doubles = [crash_everywhere(BY_NAME[name], orders=(first_ready,), pairs=True) for name in SMALL] if pairs else []
     console.print(shown(singles))

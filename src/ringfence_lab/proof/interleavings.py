@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ringfence.reconciler.reconcile import reconcile
@@ -21,6 +20,7 @@ from ringfence_lab.proof.harness import EAST, TRUE_UP, WEST
 from ringfence_lab.proof.overlap import Begin, InterleavedRun
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.sim.engine.function import Reconcile
+from ringfence_ops.cli import terminal
 
 FEW, MANY = 2, 3
 """The bounds on preemptions for the cases that are too large for all interleavings: by default, and with `--all`."""
@@ -202,7 +202,7 @@ def section(results: Sequence[ExploredCase]) -> str:
 
 def prove(preemptions: int = FEW, write: Path | None = None) -> int:
     """Explores the cases and prints the counts. Returns the exit code: 1 if an interleaving is wrong."""
-    console = Console()
+    console = terminal.console(markup=True)
     results = [interleave(case, preemptions=preemptions) for case in CASES]
     console.print(shown(results))
     failed = [result for result in results if result.explored.wrong]

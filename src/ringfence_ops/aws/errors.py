@@ -3,12 +3,17 @@
 Knows botocore's errors; `ringfence.aws.error_codes` knows AWS's codes.
 """
 
+from collections.abc import Mapping
+from typing import cast
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -16,11 +21,12 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
+    UnknownRegionError,
 )
 
 from ringfence.aws.error_codes import code_of, is_denied, is_unknown_credentials, message_of
 from ringfence.core.errors import RingfenceError
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 
 def in_one_line(error: BaseException) -> str:
@@ -42,11 +48,41 @@ def in_one_line(error: BaseException) -> str:
             line = f"{error}: check the Region's name, the network and --endpoint-url"
         case ClientError():
             line = _client_error(error)
+        case UnknownRegionError() | InvalidRegionError() | ConfigParseError() | OSError():
+            line = _of_input(error)
         case BotoCoreError() | RingfenceError() | CommandError():
             line = str(error)
         case _:
             line = f"{type(error).__name__}: {error}"
     return " ".join(line.split())
+
+
+def _of_input(error: UnknownRegionError | InvalidRegionError | ConfigParseError | OSError) -> str:
+    """What is wrong with a Region, a file or the output that the operator named."""
+    match error:
+        case ConfigParseError():
+            return f"{error.kwargs['path']} is no configuration file of AWS, or no UTF-8 text"
+        case OSError(filename=str(name), strerror=str(why)):
+            return f"{name}: {why}"
+        case OSError(filename=None, strerror=str(why)):
+            return f"the output cannot be written: {why}"
+        case UnknownRegionError() | InvalidRegionError():
+            region = cast("Mapping[str, object]", error.kwargs)["region_name"]
+            return f"{region!r} is no Region: give a code such as us-east-1"
+        case _:
+            return f"{type(error).__name__}: {error}"
+
+
+def command_error(error: BaseException) -> CommandError:
+    """The error in one line, with its exit code: what was called with a Region or a profile that is none is wrong
+    usage."""
+    match error:
+        case CommandError():
+            return error
+        case ProfileNotFound() | InvalidRegionError() | UnknownRegionError() | ConfigParseError():
+            return WrongUsage(in_one_line(error))
+        case _:
+            return CommandError(in_one_line(error))
 
 
 def _client_error(error: ClientError) -> str:

@@ -8,22 +8,47 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from ringfence import __version__
 from ringfence.core.errors import RingfenceError
 from ringfence.core.model.identifiers import Region
-from ringfence_ops.aws.errors import in_one_line
-from ringfence_ops.errors import CommandError
+from ringfence_ops.aws.errors import command_error, in_one_line
+from ringfence_ops.errors import CommandError, WrongUsage
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
 
 T = TypeVar("T")
 
 REGION_TIMEOUT = 4.5
 """Seconds after which a Region that has not answered is reported as unreachable."""
+
+
+def check_endpoint(url: str, source: str) -> None:
+    """Raises WrongUsage where the URL, from the source named, is none that requests can go to."""
+    try:
+        parts = urlsplit(url)
+        is_endpoint = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, or too large
+        is_endpoint = False
+    if not is_endpoint:
+        raise WrongUsage(not_an_endpoint(url, source))
+
+
+def not_an_endpoint(url: str, source: str) -> str:
+    """What is said of an endpoint that is none."""
+    return f"{source} is {url!r}, which is no URL: give one such as http://127.0.0.1:4566"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +66,7 @@ class Aws:
     endpoint_url: str | None = None
     _session: "boto3.Session | None" = None
     _clients: dict[tuple[str, str, bool], Any] = field(default_factory=dict)
+    _caller: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, region: Region, *, patient: bool = False) -> Any:
@@ -52,20 +78,34 @@ class Aws:
 
         with self._lock:  # boto3's clients are thread-safe, its sessions are not
             if (service, region, patient) not in self._clients:
-                self._clients[service, region, patient] = self._boto3_session().client(
-                    service,  # type: ignore[call-overload]  # by name
-                    region_name=region,
-                    endpoint_url=self.endpoint_url,
-                    config=Config(
-                        connect_timeout=1,
-                        read_timeout=60 if patient else 3,
-                        # An operator who only reads sees the error, and runs the command again.
-                        retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
-                        max_pool_connections=24,
-                        user_agent_extra=f"ringfence-cli/{__version__}",
-                    ),
+                config = Config(
+                    connect_timeout=1,
+                    read_timeout=60 if patient else 3,
+                    # An operator who only reads sees the error, and runs the command again.
+                    retries={"mode": "standard", "total_max_attempts": 5 if patient else 1},
+                    max_pool_connections=24,
+                    user_agent_extra=f"ringfence-cli/{__version__}",
                 )
+                self._clients[service, region, patient] = self._new_client(service, region, config)
             return self._clients[service, region, patient]
+
+    def _new_client(self, service: str, region: Region, config: "Config") -> Any:
+        """A new client. Call it with the lock. Raises WrongUsage for an endpoint that is no URL."""
+        if self.endpoint_url is not None:
+            check_endpoint(self.endpoint_url, "--endpoint-url")
+        session = self._boto3_session()
+        try:
+            return session.client(
+                service,  # type: ignore[call-overload]  # by name
+                region_name=region,
+                endpoint_url=self.endpoint_url,
+                config=config,
+            )
+        except ValueError as error:  # botocore's, for an endpoint of the environment or of the profile
+            if "endpoint" not in str(error):
+                raise
+            found = str(error).removeprefix("Invalid endpoint:").strip()
+            raise WrongUsage(not_an_endpoint(found, "the endpoint of the environment or the profile")) from None
 
     def _boto3_session(self) -> "boto3.Session":
         """The session, made once. Call it with the lock."""
@@ -85,13 +125,13 @@ class Aws:
     def partition(self, regions: Iterable[Region]) -> str:
         """The partition that the Regions are in, as botocore knows it: `aws`, `aws-cn` and others.
 
-        Raises CommandError where they are in several, and botocore's error for a Region of none.
+        Raises WrongUsage where they are in several, and botocore's error for a Region of none.
         """
         with self._lock:
             found = {region: self._boto3_session().get_partition_for_region(region) for region in regions}
         if len(partitions := set(found.values())) != 1:
             where = ", ".join(f"{region} in {partition}" for region, partition in found.items())
-            raise CommandError(f"all Regions of a cluster are in one partition, and these are in several: {where}")
+            raise WrongUsage(f"all Regions of a cluster are in one partition, and these are in several: {where}")
         return str(partitions.pop())
 
     def prepare(self, services: Iterable[str], region: Region, *, patient: bool = False) -> None:
@@ -107,7 +147,9 @@ class Aws:
         """
 
         def account(region: Region) -> str:
-            return str(self.client("sts", region).get_caller_identity()["Account"])
+            identity = self.client("sts", region).get_caller_identity()
+            self._caller = str(identity["Arn"])
+            return str(identity["Account"])
 
         tasks = [_Task(lambda region=region: account(region)) for region in regions]  # type: ignore[misc]  # bound in the loop
         deadline = time.monotonic() + REGION_TIMEOUT
@@ -122,6 +164,11 @@ class Aws:
                 return answer
         reasons = sorted({answer.reason for answer in answers if isinstance(answer, Unreachable)})
         raise CommandError(f"no Region answers: {'; '.join(reasons)}")
+
+    def caller(self, region: Region) -> str:
+        """The ARN of who calls: `account` may have learnt it, otherwise the Region says. Raises botocore's errors."""
+        self._caller = self._caller or str(self.client("sts", region).get_caller_identity()["Arn"])
+        return self._caller
 
     def each_region(
         self, regions: Iterable[Region], work: Callable[[Region], T], seconds: float = REGION_TIMEOUT
@@ -165,8 +212,10 @@ class _Task(Generic[T]):
         match self._error:
             case None:
                 return self._result[0]
-            case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
-                raise CommandError(in_one_line(self._error)) from self._error
+            case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound() | ConfigParseError():
+                raise command_error(self._error) from self._error
+            case WrongUsage():
+                raise self._error
             case BotoCoreError() | ClientError() | RingfenceError() | CommandError():
                 return Unreachable(in_one_line(self._error))
             case _:

@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from ringfence_ops.cli.global_options import with_global_options
+from ringfence_ops.cli.installation import install_command
 from ringfence_ops.errors import CommandError
 
 GROUP = "ringfence.commands"
@@ -25,10 +27,10 @@ class ExtensibleGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of this name; None where there is none. Imports an extension only when it is named."""
-        own = super().get_command(ctx, cmd_name)
-        if own is None and (extension := extensions().get(cmd_name)) is not None:
-            return loaded(extension)
-        return own
+        command = super().get_command(ctx, cmd_name)
+        if command is None and (extension := extensions().get(cmd_name)) is not None:
+            command = loaded(extension)
+        return None if command is None else with_global_options(command, self)
 
 
 def extensions() -> dict[str, EntryPoint]:
@@ -49,8 +51,8 @@ def loaded(extension: EntryPoint) -> Any:
 
 def missing(error: ImportError, arguments: list[str]) -> CommandError:
     """What to say where a command cannot import a package: extensions import some of theirs only when they run."""
-    extra = next((name for name in extensions() if name in arguments), "operator")
-    return CommandError(f'a package is missing ({error}): run `pip install "ringfence[{extra}]"`')
+    extra = next((name for name in extensions() if name in arguments), None)
+    return CommandError(f"a package is missing ({error}): run `{install_command(extra)}`")
 
 
 def _not_installed(name: str, error: ImportError) -> typer.Typer:
@@ -60,6 +62,6 @@ def _not_installed(name: str, error: ImportError) -> typer.Typer:
     def fail() -> None:
         raise missing(error, [name])
 
-    fail.__doc__ = f'Not installed: run `pip install "ringfence\\[{name}]"`.'
+    fail.__doc__ = f"Not installed: run `{install_command(name)}`.".replace("[", "\\[")
     application.registered_commands[0].help = fail.__doc__
     return application

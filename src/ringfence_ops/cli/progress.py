@@ -17,6 +17,8 @@ from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import AGAIN
 from ringfence_ops.cloudformation.stacks import StackEvent
+from ringfence_ops.plurals import counted
+from ringfence_ops.repair.cluster_repair import REPAIRED
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Progress:
             row.failed = (row.failed and event.status != AGAIN) or event.status.endswith("_FAILED")
             if event.status.endswith(("_COMPLETE", "_FAILED")):
                 row.done.add(event.resource)
-        if self._live is None and event.status.endswith(("_FAILED", AGAIN)):
+        if self._live is None and event.status.endswith(("_FAILED", AGAIN, REPAIRED)):
             self._output.say(Text(f"{region}  {event.resource}: {event.status}: {event.reason}"))
 
     @property
@@ -78,4 +80,4 @@ def _cells(region: Region, row: _Row) -> list[Text]:
         return [Text(region, style="bold"), Text("waiting", style="dim"), Text()]
     event = f"{row.latest.resource} {row.latest.status.lower().replace('_', ' ')}"
     style = "red" if row.failed else "cyan"
-    return [Text(region, style="bold"), Text(f"{len(row.done)} resources", style=style), Text(event, style="dim")]
+    return [Text(region, style="bold"), Text(counted(len(row.done), "resource"), style=style), Text(event, style="dim")]

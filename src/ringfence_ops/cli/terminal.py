@@ -5,13 +5,13 @@ Rich detects whether there is a terminal, its width, and whether colour is wante
 """
 
 import json
-import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,7 +19,7 @@ from rich.segment import Segment
 
 from ringfence_ops.cli import completion
 from ringfence_ops.cli.text import Text, visible
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -31,24 +31,42 @@ Regions = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
-WIDTH_WITHOUT_TERMINAL = 160
-"""Columns where there is no terminal: wide, so that a result that is searched by line stays on one line."""
+WIDTH_WITHOUT_TERMINAL = 10_000
+"""Columns where there is no terminal: a result that is searched by line stays on one line. Above `text.LIMIT`."""
+
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+"""Blanks at the end of a line, before what ends its colour."""
 
 
 class _Console(Console):
-    """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal."""
+    """A console that escapes what `Text` has not: whatever is printed, only Rich itself controls the terminal.
+
+    Where there is no terminal, it neither wraps nor pads lines.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.file.isatty():
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write(_PADDING.sub(r"\1", captured.get()))
+
+    def on_broken_pipe(self) -> None:
+        """What reads the output has ended: the command ends too. Rich would end the process."""
+        raise BrokenPipeError
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         for segment in super().render(renderable, options):
-            is_shown = segment.control or segment.text.isprintable()
+            is_shown = segment.control or segment.text.isprintable() or not segment.text.strip(" \n")
             yield segment if is_shown else Segment(_lines(segment.text), segment.style)
 
 
-def _console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, markup: bool = False, quiet: bool = False) -> Console:
+    """A console on standard output, or on standard error. `markup` is for texts of ours alone."""
     stream = sys.stderr if stderr else sys.stdout
-    is_wide = not stream.isatty() and "COLUMNS" not in os.environ
-    width = WIDTH_WITHOUT_TERMINAL if is_wide else None
-    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    return _Console(stderr=stderr, highlight=False, markup=markup, emoji=False, width=width, quiet=quiet)
 
 
 def _lines(text: str) -> str:
@@ -61,8 +79,8 @@ class Output:
     """What a command prints. With `as_json`, the result is a document for programs."""
 
     as_json: bool = False
-    results: Console = field(default_factory=_console)
-    messages: Console = field(default_factory=lambda: _console(stderr=True))
+    results: Console = field(default_factory=console)
+    messages: Console = field(default_factory=lambda: console(stderr=True))
 
     def show(self, document: "DataclassInstance", report: RenderableType) -> None:
         """Prints the result: the document for programs, or the report for people."""
@@ -84,8 +102,12 @@ class Output:
         if self.as_json:
             sys.stdout.write(_json(document, indent=2))
 
+    def show_version(self, version: str) -> None:
+        """Prints the version of the program."""
+        typer.echo(f"ringfence {visible(version)}")
+
     def line(self, document: "DataclassInstance") -> None:
-        """Prints one of many results for programs: JSON on one line."""
+        """Prints one of many results for programs, at once: JSON on one line."""
         sys.stdout.write(_json(document))
         sys.stdout.flush()
 
@@ -126,9 +148,9 @@ def ask(question: str, default: str | None = None) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Whether the operator agrees. Raises CommandError where there is no terminal to ask on and `--yes` is missing."""
+    """Whether the operator agrees. Raises WrongUsage where there is no terminal to ask on and `--yes` is missing."""
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise CommandError("there is no terminal to ask on: give --yes to continue without being asked")
+        raise WrongUsage("there is no terminal to ask on: give --yes to continue without being asked")
     return typer.confirm(visible(question), err=True)

@@ -15,7 +15,7 @@ from ringfence.aws.ec2 import AwsSecurityGroups
 from ringfence.core.deployment import CLUSTER_TAG
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence_ops.aws.sessions import Aws, Unreachable
-from ringfence_ops.cloudformation.artefact import PROJECT, artefact
+from ringfence_ops.cloudformation.artefact import PROJECT, artefact, is_shipped_compiled
 from ringfence_ops.cloudformation.bucket import Bucket
 from ringfence_ops.cloudformation.difference import Definition
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN, Subject, exceeded
@@ -33,6 +33,11 @@ CHANGE_SET_TIMEOUT, STACK_TIMEOUT = 120.0, 3600.0
 
 AGAIN = "CREATED_AGAIN"
 """The status of an event that is not CloudFormation's: the stack is created once more."""
+
+UNCOMPILED = (
+    "The function's code in this package was built with another Python than its own: it works, and compiles itself"
+    " at each cold start."
+)
 
 RULES_PER_CALL = 100
 """Rules that one call removes."""
@@ -56,6 +61,8 @@ class Deployer:
 
     def python_mismatch(self) -> str | None:
         """A note for the operator where this Python is not the function's: the function works, and starts slower."""
+        if (compiled := is_shipped_compiled(self.project)) is not None:
+            return None if compiled else UNCOMPILED
         runtime = _RUNTIME.search((self.project / "template.yaml").read_text())
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if runtime is None or runtime[1] == here:
@@ -83,8 +90,12 @@ class Deployer:
         self.aws.prepare(("ec2", "s3", "cloudformation"), regions[0], patient=True)
         return self._in_reachable(regions, lambda region: self._change_set(region, code), CHANGE_SET_TIMEOUT)
 
+    def change_set(self, region: Region) -> ChangeSet:
+        """A change set for one Region, not executed."""
+        return self._change_set(region, artefact(self.project))
+
     def _change_set(self, region: Region, code: Path) -> ChangeSet:
-        """A change set that is not executed. Deletes the remains of a creation that failed.
+        """A change set that is not executed.
 
         Raises CommandError where a security group does not exist, or belongs to another cluster.
         """
@@ -133,14 +144,16 @@ class Deployer:
 
         def execute(region: Region) -> str:
             change_set = change_sets[region]
-            self._tag(region)
+            if change_set.kind in (DeploymentKind.REPLACE, DeploymentKind.RECOVER):
+                raise CommandError(f"the stack failed before: run `ringfence deploy {region}` first")
+            self._tag(region)  # also where nothing changes: an engine cannot change a group without the tag
             stack = self.stack(region)
             try:
                 stack.execute(change_set, lambda event: on_event(region, event))
             except RoleNotVisible as error:
                 on_event(region, StackEvent(stack.name, AGAIN, f"a new role is not visible yet: {error}"))
-                again = self._change_set(region, artefact(self.project))
-                stack.execute(again, lambda event: on_event(region, event))
+                stack.delete(lambda event: on_event(region, event))
+                stack.execute(self.change_set(region), lambda event: on_event(region, event))
             unchanged = "unchanged, but for the tags of security groups" if change_set.tags else "unchanged"
             done = {DeploymentKind.UPDATE: "updated", DeploymentKind.NOTHING: unchanged}
             return done.get(change_set.kind, "created")
@@ -164,8 +177,8 @@ class Deployer:
             stack = self.stack(region)
             if stack.status() is None:
                 return "was not deployed"
-            stack.delete(lambda event: on_event(region, event))
-            return "destroyed"
+            left = stack.delete(lambda event: on_event(region, event))
+            return f"destroyed, without what CloudFormation cannot delete: {', '.join(left)}" if left else "destroyed"
 
         return self._in_reachable(regions, delete, STACK_TIMEOUT)
 

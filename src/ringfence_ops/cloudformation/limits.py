@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ringfence.core.configuration.setting import Use
 from ringfence.core.configuration.setting_table import TABLE
 from ringfence.core.model.identifiers import Region
+from ringfence_ops.plurals import counted
 
 EVENT_PATTERN = 2048
 """Characters of an event pattern, if the account's quota was not raised."""
@@ -92,7 +93,7 @@ def exceeded(subject: Subject, event_pattern: int = EVENT_PATTERN) -> Iterator[s
 
 def _items(texts: str) -> str:
     count = len(texts.split(","))
-    return f"{count} entries" if count > 1 else "1 entry"
+    return counted(count, "entry")
 
 
 def _setting(variable: str) -> str:

@@ -21,7 +21,17 @@ from ringfence_ops.cloudformation.ownership import TagChange
 from ringfence_ops.cloudformation.present_stack import PresentStack, present_stack
 from ringfence_ops.errors import CommandError
 
+DEAD = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+"""The states of a stack that can only be deleted."""
+
+PATIENCE = 90.0
+"""Seconds that a deployment waits for another operation of the stack, before it says so."""
+
+OPERATION_TIMEOUT = 3600.0
+"""Seconds that a deletion waits for another operation of the stack."""
+
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+_CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 _EMPTY_CHANGE_SET = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation reports that a change set is empty."""
 
@@ -31,7 +41,8 @@ class DeploymentKind(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
-    REPLACE = "replace"  # its first creation failed, so it is deleted and created again
+    REPLACE = "replace"  # it cannot be updated, so it is deleted and created again
+    RECOVER = "recover"  # its last roll-back failed: it is finished first, then the stack is updated
     NOTHING = "nothing"
 
 
@@ -47,7 +58,10 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """A change set that is ready to execute, and its changes. `id` is None where there is nothing to change.
+    """A change set that is ready to execute, and its changes.
+
+    `id` is None where there is nothing to change, and for a stack of which CloudFormation makes no change set yet: to
+    REPLACE and to RECOVER.
 
     `present` is the stack that it changes, None for a creation; `becomes` is what the stack is after it. `tags` are the
     tags of security groups that the deployment sets before it executes the change set.
@@ -108,7 +122,9 @@ class Stack:
     def create_change_set(self, definition: Definition) -> ChangeSet:
         """What a deployment would change.
 
-        Raises CommandError where another operation is in progress, or where the stack cannot be changed.
+        Changes nothing: a stack that must be replaced or recovered first gets no change set.
+
+        Raises CommandError where another operation is in progress for long, or where the stack cannot be changed.
         """
         change_set = self._create_change_set(definition.template, definition.parameters)
         is_creation = change_set.kind in (DeploymentKind.CREATE, DeploymentKind.REPLACE)
@@ -117,6 +133,8 @@ class Stack:
 
     def _create_change_set(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
         kind = self._kind()
+        if kind in (DeploymentKind.REPLACE, DeploymentKind.RECOVER):
+            return ChangeSet(kind)
         is_update = kind is DeploymentKind.UPDATE
         created = self.client.create_change_set(
             StackName=self.name,
@@ -140,25 +158,30 @@ class Stack:
         return ChangeSet(kind, changes, created["Id"])
 
     def _kind(self) -> DeploymentKind:
-        match self.status():
+        match self._settled(PATIENCE):
             case None | "REVIEW_IN_PROGRESS":
                 return DeploymentKind.CREATE
-            case "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED":
-                # Such a stack cannot be updated: it is deleted and created again.
-                self.client.delete_stack(StackName=self.name)
-                self._wait(lambda _event: None, time.time())
+            case str(status) if status in DEAD:
                 return DeploymentKind.REPLACE
             case str(status) if status.endswith("_IN_PROGRESS"):
                 raise CommandError(
-                    f"another operation of the stack {self.name} is in progress ({status}): wait until it ends"
+                    f"another operation of the stack {self.name} is in progress ({status}): run the command again when"
+                    " it has ended"
                 )
             case "UPDATE_ROLLBACK_FAILED":
-                raise CommandError(
-                    f"the stack {self.name} could not be rolled back: run `aws cloudformation continue-update-rollback"
-                    f" --stack-name {self.name} --region {self.region}` first"
-                )
+                return DeploymentKind.RECOVER
             case _:
                 return DeploymentKind.UPDATE
+
+    def _settled(self, seconds: float) -> str | None:
+        """The status when the operation of another caller has ended, or after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = self.status()
+            is_settled = status is None or status == "REVIEW_IN_PROGRESS" or not status.endswith("_IN_PROGRESS")
+            if is_settled or time.monotonic() > deadline:
+                return status
+            time.sleep(self.poll)
 
     def _completed_change_set(self, id: str) -> Mapping[str, Any]:
         while True:
@@ -205,16 +228,71 @@ class Stack:
             is_creation = change_set.kind in (DeploymentKind.CREATE, DeploymentKind.REPLACE)
             raise RoleNotVisible(failure) if is_creation and is_new_role(failure) else CommandError(failure)
 
-    def delete(self, on_event: Callable[[StackEvent], None]) -> None:
-        """Deletes the stack and waits until it is gone.
+    def update(self, source: Mapping[str, str], on_event: Callable[[StackEvent], None]) -> None:
+        """Updates the stack to another template with its own parameters, and waits until it ends.
+
+        `source` is `TemplateBody` or `TemplateURL`. Raises CommandError with the reason of the resource that failed
+        first.
+        """
+        described = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
+        parameters = [
+            {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+            for parameter in described.get("Parameters", [])
+        ]
+        since = time.time()
+        self.client.update_stack(StackName=self.name, Parameters=parameters, Capabilities=CAPABILITIES, **source)
+        status = self._wait(on_event, since)
+        if status != "UPDATE_COMPLETE":
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
+
+    def finish_rollback(self, on_event: Callable[[StackEvent], None]) -> None:
+        """Finishes a roll-back that failed. A resource that fails again is left as it is: its drift can be repaired.
 
         Raises CommandError with the reason of the resource that failed first.
+        Source: CloudFormation API Reference, `ContinueUpdateRollback`, `ResourcesToSkip`.
         """
+        since = time.time()
+        self.client.continue_update_rollback(StackName=self.name)
+        status = self._wait(on_event, since)
+        if status == "UPDATE_ROLLBACK_FAILED":
+            skipped = self._resources_in("UPDATE_FAILED")
+            self.client.continue_update_rollback(StackName=self.name, ResourcesToSkip=skipped)
+            status = self._wait(on_event, since)
+        if status != "UPDATE_ROLLBACK_COMPLETE":
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
+
+    def delete(self, on_event: Callable[[StackEvent], None]) -> list[str]:
+        """Deletes the stack and waits until it is gone. Returns the resources that were left.
+
+        A resource is left only if its deletion fails and the stack was already in a state that nothing but its deletion
+        ends. Raises CommandError with the reason of the resource that failed first.
+        Source: CloudFormation API Reference, `DeleteStack`, `RetainResources`.
+        """
+        left: list[str] = []
+        if (earlier := self._settled(OPERATION_TIMEOUT)) is None:
+            return left
         since = time.time()
         self.client.delete_stack(StackName=self.name)
         status = self._wait(on_event, since)
+        if status == "DELETE_FAILED" and earlier in DEAD:
+            left = self._resources_in("DELETE_FAILED")
+            self.client.delete_stack(StackName=self.name, RetainResources=left)
+            status = self._wait(on_event, since)
         if status is not None and status != "DELETE_COMPLETE":
-            raise CommandError(f"{self.name}: {self._first_failure(since) or status}")
+            stuck = ", ".join(self._resources_in("DELETE_FAILED"))
+            again = f": run the same command again to delete the stack without {stuck}" if stuck and not left else ""
+            raise CommandError(f"{self.name}: {self._first_failure(since) or status}{again}")
+        return left
+
+    def _resources_in(self, status: str) -> list[str]:
+        """The logical ids of the resources in a state."""
+        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            str(resource["LogicalResourceId"])
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceStatus"] == status
+        ]
 
     def _wait(self, on_event: Callable[[StackEvent], None], since: float) -> str | None:
         """Reports the stack's events until the operation ends. Returns the final status."""
@@ -226,8 +304,8 @@ class Stack:
                     reported.add(event["EventId"])
                     on_event(_stack_event(event))
             # After the execution of a change set starts, the status is REVIEW_IN_PROGRESS for a moment.
-            if status is None or not status.endswith("_IN_PROGRESS") or status.endswith("CLEANUP_IN_PROGRESS"):
-                return "UPDATE_COMPLETE" if status == "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" else status
+            if status is None or not status.endswith("_IN_PROGRESS") or status == _CLEANUP:
+                return "UPDATE_COMPLETE" if status == _CLEANUP else status
             time.sleep(self.poll)
 
     def _first_failure(self, since: float) -> str | None:

@@ -22,7 +22,7 @@ from ringfence.core.model.addresses import AddressKind, Cidr
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
 from ringfence_ops.cluster.toml_lines import line_of, without_region
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 NAME = "ringfence.toml"
 
@@ -93,11 +93,11 @@ class Cluster:
         return members
 
     def of(self, region: Region) -> RegionOfCluster:
-        """One Region's groups. Raises CommandError, with the nearest name, where the cluster has no such Region."""
+        """One Region's groups. Raises WrongUsage, with the nearest name, where the cluster has no such Region."""
         for member in self.regions:
             if member.region == region:
                 return member
-        raise CommandError(f"{region} is no Region of the cluster {self.name}{nearest(region, self.region_names)}")
+        raise WrongUsage(f"{region} is no Region of the cluster {self.name}{nearest(region, self.region_names)}")
 
     def values_of(self, region: Region) -> Mapping[str, Any]:
         """The value of every setting in one Region, by name, and the Region itself as `region`."""
@@ -147,31 +147,39 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def read(path: Path) -> Cluster:
-    """The cluster that the file describes. Raises CommandError with every mistake in it."""
+    """The cluster that the file describes. Raises WrongUsage with every mistake in it."""
+    return parse(text_of(path), path)
+
+
+def text_of(path: Path) -> str:
+    """The text of the cluster file, without the byte order mark that some editors write. Raises WrongUsage."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not TOML: it is no UTF-8 text ({error.reason})") from None
+        content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: the file's name has a null character
         why = error.strerror if isinstance(error, OSError) else error
-        raise CommandError(
+        raise WrongUsage(
             f"{path} cannot be read ({why}): run `ringfence init`, or name one with --cluster-file"
         ) from None
-    return parse(text, path)
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start]
+        raise WrongUsage(f"{path} is no UTF-8 text: line {line} has the byte 0x{byte:02x}: save it as UTF-8") from None
 
 
 def parse(text: str, path: Path, table: Table = TABLE) -> Cluster:
-    """The cluster that the text describes; the path is for messages. Raises CommandError with every mistake."""
+    """The cluster that the text describes; the path is for messages. Raises WrongUsage with every mistake."""
     try:
         found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond Python's limits is no TOMLDecodeError
-        raise CommandError(f"{path} is not TOML: {error}") from None
+        raise WrongUsage(f"{path} is not TOML: {error}") from None
     reader = _Reader(text, table)
     cluster = reader.cluster(found)
     if reader.mistakes:
         ordered = sorted(dict.fromkeys(reader.mistakes))
         said = "; ".join(f"line {line}: {what}" if line else what for line, what in ordered)
-        raise CommandError(f"{path}: {said}")
+        raise WrongUsage(f"{path}: {said}")
     return cluster
 
 

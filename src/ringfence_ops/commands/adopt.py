@@ -19,6 +19,7 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.ownership import refuse_groups_of_others
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.adopt import AdoptDocument, AdoptedRuleItem, ForeignRuleItem
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.adoption import AdoptedRule, AdoptionPlan, ForeignRule, RegionAdoption, WhyForeign
 
 T = TypeVar("T")
@@ -142,10 +143,10 @@ class AdoptReport:
             for plan in group_plans:
                 if rows := list(_rows(plan)):
                     yield Text.assemble((region, "bold"), f"  {plan.group}")
-                    yield Padding(columns(rows, 3), (0, 0, 1, 2))
+                    yield Padding(columns(rows, 3, ("  address", "ports", "rule", "")), (0, 0, 1, 2))
         total = count(self.plans)
         if total:
-            yield Text(f"{total} {'rule' if total == 1 else 'rules'} to adopt: only descriptions change.")
+            yield Text(f"{counted(total, 'rule')} to adopt: only descriptions change.")
         else:
             yield Text("Nothing to adopt: no foreign rule matches the rosters exactly.", style="green")
 

@@ -25,6 +25,8 @@ from ringfence_ops.cloudformation.plan_file import hold_to, plan_named, write_pl
 from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.cluster.quota_notes import quota_notes
+from ringfence_ops.commands.one_by_one import deploy_one_by_one
+from ringfence_ops.commands.repairs import DriftOf, has_repairs, not_checked, repair_items, repair_lines
 from ringfence_ops.documents.deploy import (
     CodeChangeItem,
     DeployDocument,
@@ -34,12 +36,15 @@ from ringfence_ops.documents.deploy import (
     TagChangeItem,
 )
 from ringfence_ops.errors import Interrupted
+from ringfence_ops.repair.cluster_repair import ClusterRepair
+from ringfence_ops.repair.stack_repair import Drift
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
 
 EXAMPLES = """\b
 Examples:
   ringfence deploy                   # shows what changes in every Region, asks, and deploys
   ringfence deploy us-west-2 --yes
+  ringfence deploy --one-by-one      # Region after Region, as long as doctor finds no problem
   ringfence deploy --dry-run
   ringfence deploy --out plan.json   # writes the plan, and changes nothing
   ringfence deploy plan.json         # deploys exactly this plan, and asks nothing
@@ -69,15 +74,19 @@ def deploy(
     event_pattern_quota: Annotated[
         int, typer.Option(min=EVENT_PATTERN, help="EventBridge's quota of characters in an event pattern, if raised.")
     ] = EVENT_PATTERN,
+    one_by_one: Annotated[
+        bool, typer.Option("--one-by-one", help="Region after Region; stops where doctor finds a problem.")
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Deploys the cluster's stacks in all Regions concurrently, then reconciles. Run it again to update.
+    """Deploys the cluster's stacks in all Regions concurrently, then reconciles. Run it again to update or to repair.
 
     Refuses lists that are too long for AWS before it changes anything. Shows every setting that changes, and
     CloudFormation's change sets, and executes exactly these. Tags the security groups of the cluster file, because the
-    engines may change no others; a group of another cluster is never taken from it. After Ctrl-C, CloudFormation
-    continues: run it again to see the result.
+    engines may change no others; a group of another cluster is never taken from it. Shows and repairs what somebody
+    changed or deleted by hand in the stacks. Replaces a stack whose creation or deletion failed, and finishes a
+    roll-back that failed. After Ctrl-C, CloudFormation continues: run it again to see the result.
 
     A plan that --out has written is deployed without a question. It is refused, with what has moved, if the cluster
     file, the checkout, a stack or a tag is not as it was.
@@ -105,6 +114,9 @@ def deploy(
     )
     for line in quota_notes(cluster, run.unread_quotas, chosen):
         output.say(Text(line, style="dim"))
+    if saved is None:  # a plan is deployed as it is: it holds no repairs
+        with output.working("looking for what was changed by hand"):
+            report.drift = ClusterRepair(deployer).find(report.change_sets)
     if note := deployer.python_mismatch():
         output.say(Text(note, style="dim"))
     hold_to(saved, deployer, report.change_sets)
@@ -124,32 +136,61 @@ def deploy(
         deployer.discard(report.change_sets)
         output.show_document(report.document())
         raise typer.Exit(2)
-    execute(run, output, deployer, report)
+    if one_by_one:
+        _one_by_one(run, output, deployer, report)
+    else:
+        execute(run, output, deployer, report, list(report.change_sets))
     output.show_document(report.document())
     raise typer.Exit(1 if report.failed else 0)
 
 
-def execute(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport") -> None:
-    """Executes the change sets, runs a true-up of each deployed Region, and records the results in the report."""
-    progress = Progress(output, list(report.change_sets))
+def execute(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport", regions: list[Region]) -> None:
+    """Repairs these Regions, executes their change sets, runs a true-up of each, and records the results."""
+    progress = Progress(output, regions)
+    drift = {region: drift for region, drift in report.drift.items() if isinstance(drift, Drift)}
+    answers: dict[Region, str | Unreachable] = {}
     try:
         with progress as on_event:
-            answers = deployer.deploy(report.change_sets, on_event)
+            chosen = {region: report.change_sets[region] for region in regions}
+            ready = ClusterRepair(deployer).repair(chosen, drift, on_event)
+            answers |= {region: answer for region, answer in ready.items() if isinstance(answer, Unreachable)}
+            planned = {region: answer for region, answer in ready.items() if isinstance(answer, ChangeSet)}
+            answers |= deployer.deploy(planned, on_event)
     except KeyboardInterrupt:
         raise interrupted(progress.latest, "deploy") from None
     for region, answer in answers.items():
         if isinstance(answer, Unreachable):
             report.failed[region] = answer.reason
         else:
-            report.outcomes[region] = answer
-    for region, result in true_up(run, deployer.cluster, list(report.outcomes)).items():
+            report.outcomes[region] = report.outcome(region, answer)
+    done = [region for region in regions if region in report.outcomes]
+    for region, result in true_up(run, deployer.cluster, done).items():
         if result.failure is not None:
             report.failed[region] = f"deployed, but its first true-up failed: {result.failure}"
-    for region, outcome in report.outcomes.items():
+    for region in done:
         if region not in report.failed:
-            output.say(Text.assemble((region, "bold"), "  ", (outcome, "green")))
-    for region, reason in report.failed.items():
-        output.say(Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red")))
+            output.say(Text.assemble((region, "bold"), "  ", (report.outcomes[region], "green")))
+    for region in regions:
+        if region in report.failed:
+            output.say(Text.assemble((region, "bold"), "  ", (f"failed: {report.failed[region]}", "red")))
+
+
+def _one_by_one(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport") -> None:
+    """Deploys Region after Region, and discards the change sets of those that are not begun."""
+
+    def deploy_one(region: Region) -> str | None:
+        execute(run, output, deployer, report, [region])
+        return report.failed.get(region)
+
+    failed, not_begun = deploy_one_by_one(run, output, deployer.cluster, list(report.change_sets), deploy_one)
+    report.failed |= failed
+    for region, reason in failed.items():
+        output.say(Text.assemble((region, "bold"), "  ", (reason, "red")))
+    if not_begun:
+        deployer.discard({region: report.change_sets[region] for region in not_begun})
+        output.say(
+            f"Not begun: {', '.join(not_begun)}. Fix the problem, then run `ringfence deploy --one-by-one` again."
+        )
 
 
 def true_up(run: CommandRun, cluster: Cluster, regions: list[Region]) -> dict[Region, TrueUpResult]:
@@ -178,11 +219,19 @@ class DeployReport:
     change_sets: Mapping[Region, ChangeSet]
     failed: dict[Region, str]
     outcomes: dict[Region, str] = field(default_factory=dict)
+    drift: DriftOf = field(default_factory=dict)
 
     @property
     def has_changes(self) -> bool:
-        """Whether any stack changes."""
-        return not all(change_set.is_empty for change_set in self.change_sets.values())
+        """Whether any stack changes, or is repaired."""
+        changes = not all(change_set.is_empty for change_set in self.change_sets.values())
+        return changes or has_repairs(self.drift)
+
+    def outcome(self, region: Region, done: str) -> str:
+        """What was done in a Region, repairs included."""
+        if not repair_items(self.drift.get(region)):
+            return done
+        return "repaired" if done == "unchanged" else f"repaired and {done}"
 
     def document(self) -> DeployDocument:
         """The report for programs."""
@@ -206,13 +255,19 @@ class DeployReport:
                 code=CodeChangeItem(code.was, code.becomes) if (code := change_set.difference.code) else None,
                 tags=[TagChangeItem(change.group, change.was, change.becomes) for change in change_set.tags],
                 outcome=self.outcomes.get(region),
+                repairs=repair_items(self.drift.get(region)),
+                not_checked=not_checked(self.drift.get(region)),
             )
             for region, change_set in self.change_sets.items()
         ]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for region, change_set in self.change_sets.items():
-            yield Text.assemble((region, "bold"), f"  {_heading(change_set)}")
+            drift = self.drift.get(region)
+            is_repaired = change_set.is_empty and repair_items(drift)
+            yield Text.assemble((region, "bold"), f"  {'repairs' if is_repaired else _heading(change_set)}")
+            for line in repair_lines(drift):
+                yield Padding(line, (0, 0, 0, 2))
             if rows := list(difference_rows(change_set)):
                 yield Padding(columns(rows, 1), (0, 0, 1 if not change_set.changes else 0, 2))
             if change_set.changes:
@@ -222,7 +277,8 @@ class DeployReport:
 _KINDS = {
     DeploymentKind.CREATE: "a new stack",
     DeploymentKind.UPDATE: "changes",
-    DeploymentKind.REPLACE: "a new stack: the remains of a failed one were deleted",
+    DeploymentKind.REPLACE: "a new stack: the one that is there failed, and is deleted first",
+    DeploymentKind.RECOVER: "its failed roll-back is finished and repaired, then it is updated",
     DeploymentKind.NOTHING: "up to date",
 }
 

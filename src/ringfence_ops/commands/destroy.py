@@ -25,7 +25,8 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.commands.deploy import interrupted
 from ringfence_ops.documents.destroy import DestroyDocument, DestroyedRegionItem
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.region_state import region_states
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
 
@@ -119,10 +120,10 @@ def _ask(name: str, confirmed: str | None) -> None:
     """Raises CommandError unless the operator gives the cluster's name."""
     if confirmed is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CommandError(f"there is no terminal to ask on: give --confirm {name} to continue without being asked")
+            raise WrongUsage(f"there is no terminal to ask on: give --confirm {name} to continue without being asked")
         confirmed = ask("Type the cluster's name to continue")
     if confirmed != name:
-        raise CommandError(f"{confirmed} is not the cluster's name: nothing was done")
+        raise WrongUsage(f"{confirmed} is not the cluster's name: nothing was done")
 
 
 def _handle_rules(aws: Aws, deployer: Deployer, report: "DestroyReport") -> None:
@@ -173,7 +174,7 @@ class DestroyReport:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for region, outcome in self.outcomes.items():
-            removed = f"; {self.removed[region]} rules removed" if region in self.removed else ""
+            removed = f"; {counted(self.removed[region], 'rule')} removed" if region in self.removed else ""
             left = f"; {self.left[region]} of Ringfence's own rules are left" if self.left.get(region) else ""
             yield Text.assemble((region, "bold"), f"  {outcome}{removed}{left}")
         for region, reason in self.failed.items():

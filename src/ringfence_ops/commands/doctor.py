@@ -18,6 +18,7 @@ from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.doctor.access import check_access
 from ringfence_ops.doctor.alarm_test import CHECK, PATIENCE, AlarmTest
 from ringfence_ops.doctor.alarms import check_alarms
+from ringfence_ops.doctor.drift import with_drift
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, Severity, of_reason, problem, worst
 from ringfence_ops.doctor.reading import SERVICES, Reader
@@ -26,6 +27,7 @@ from ringfence_ops.doctor.rows import check_rows
 from ringfence_ops.doctor.security_groups import check_groups
 from ringfence_ops.doctor.stack import check_standing, check_versions
 from ringfence_ops.documents.doctor import DoctorDocument, FindingItem
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.standings import standings
 
@@ -54,10 +56,10 @@ def doctor(
 ) -> None:
     """Checks the deployment end to end, and says how to fix what is wrong.
 
-    Checks stacks, engines, hooks, events, queues, schedules, tables and their rows, alarms and whom they notify,
-    permissions, clocks, security groups, rules of unknown owner, room for growth at the account's real quotas, and
-    other tools that change the rules. Changes nothing: permissions are tested by dry runs and with IAM's policy
-    simulator. With Regions, shows only what concerns these.
+    Checks stacks, what somebody changed in them by hand, engines, hooks, events, queues, schedules, tables and their
+    rows, alarms and whom they notify, permissions, clocks, security groups, rules of unknown owner, room for growth at
+    the account's real quotas, and other tools that change the rules. Changes nothing: permissions are tested by dry
+    runs and with IAM's policy simulator. With Regions, shows only what concerns these.
 
     --test-alarm sets one alarm of each Region to ALARM and back, and says whom its topic notified.
 
@@ -114,9 +116,9 @@ def check(run: CommandRun, cluster: Cluster) -> tuple[list[Finding], dict[Region
     findings: list[Finding] = []
     for region in cluster.region_names:
         if region in facts:
-            findings += check_standing(facts[region], expected[region], stand[region])
-            findings += [*check_groups(facts[region], expected[region]), *check_access(facts[region], expected[region])]
-            findings += check_alarms(facts[region], expected[region])
+            of_region = facts[region], expected[region]
+            own = [*check_standing(*of_region, stand[region]), *check_groups(*of_region), *check_access(*of_region)]
+            findings += with_drift([*own, *check_alarms(*of_region)], *of_region)
             findings += [finding for finding in others if finding.region == region]
         else:
             findings += [of_reason(region, reason) for reason in stand[region].reasons]
@@ -173,9 +175,9 @@ def _row(finding: Finding) -> Iterator[Text]:
 def _total(findings: Sequence[Finding]) -> Text:
     counts = Counter(finding.severity for finding in findings)
     if worst(findings) is Severity.OK:
-        return Text(f"no problem found: {counts[Severity.OK]} checks", style="green")
+        return Text(f"no problem found: {counted(counts[Severity.OK], 'check')}", style="green")
     parts = [
-        f"{counts[severity]} {word}{'s' if counts[severity] != 1 else ''}"
+        counted(counts[severity], word)
         for severity, word in ((Severity.PROBLEM, "problem"), (Severity.WARNING, "warning"))
         if counts[severity]
     ]

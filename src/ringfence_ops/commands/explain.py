@@ -26,7 +26,7 @@ from ringfence_ops.documents.explain import (
     StaticItem,
     StrangerItem,
 )
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 from ringfence_ops.explain.advice import advice
 from ringfence_ops.explain.explanation import (
     ClaimedAddress,
@@ -70,7 +70,7 @@ def explain(
     try:
         question, start = Subject.parse(subject), times.parse(since, now)
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise WrongUsage(str(error)) from None
     cluster = run.cluster()
     found = read_explanation(run.aws, cluster, run.expected(cluster), question, start)
     Output(as_json=as_json).show(document(found), ExplainReport(found))

@@ -31,6 +31,7 @@ from ringfence_ops.explain.explanation import (
 from ringfence_ops.explain.full_explanation import FullExplanation
 from ringfence_ops.logs.audit_log import LoggedChange
 from ringfence_ops.logs.decisions import DecisionRun
+from ringfence_ops.plurals import counted, plural
 
 RECENT = 6
 """The number of latest changes, and of latest decisions, in the report."""
@@ -75,7 +76,7 @@ class ExplainReport:
                 if since := self._since(door):
                     verdict.line(since, "dim")
                 rows.append([Text(f"{mark} {door.opening.ports}", style=style), Text(rule), verdict])
-            yield Padding(columns(rows, 2), (0, 0, 0, 2))
+            yield Padding(columns(rows, 2, ("  ports", "rule", "")), (0, 0, 0, 2))
 
     def _since(self, door: Door) -> str:
         if (addition := self.full.added_by(door)) is not None:
@@ -151,7 +152,7 @@ def _rules_that_admit(explanation: Explanation) -> str:
 
 
 def _rules(number: int, one: str, several: str) -> str:
-    return f"1 rule {one}" if number == 1 else f"{number} rules {several}"
+    return f"{counted(number, 'rule')} {one if number == 1 else several}"
 
 
 def _verb(explanation: Explanation) -> str:
@@ -244,7 +245,7 @@ def _conclusion(found: FullExplanation) -> Text:
     explanation = found.explanation
     wrong = [door for door in explanation.doors if not door.is_right]
     if wrong:
-        return Text("1 door is not right." if len(wrong) == 1 else f"{len(wrong)} doors are not right.", style="red")
+        return Text(f"{counted(len(wrong), 'door')} {plural('is', len(wrong))} not right.", style="red")
     if found.waiting:
         return Text("It is not settled yet.", style="yellow")
     if found.sent_away_for_room:

@@ -17,10 +17,13 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.decision_rows import WORDS, decision_item, decision_row
 from ringfence_ops.documents.history import HistoryDocument, LoggedChangeItem, LoggedDecisionItem, LoggedPauseItem
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import (
+    BY_HAND,
+    DEPLOYED,
     DONE,
+    SCHEDULED,
     ChangeFilter,
     EntryFilter,
     LoggedAction,
@@ -32,6 +35,7 @@ from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
 from ringfence_ops.logs.following import FollowedRuns
 from ringfence_ops.logs.following import follow as follow_log
 from ringfence_ops.logs.logged_pauses import LoggedPause
+from ringfence_ops.plurals import counted
 
 _SIGNS = {
     LoggedAction.ADDED: ("+", "green"),
@@ -40,6 +44,8 @@ _SIGNS = {
     LoggedAction.WOULD_ADD: ("(+)", "dim green"),
     LoggedAction.WOULD_REMOVE: ("(-)", "dim red"),
 }
+
+_HEADERS = ("time", "  address", "instance", "why", "ports and Regions", "cause")
 
 _WIDE = 112
 """Columns from which there is room for the cause of a change."""
@@ -92,9 +98,9 @@ def history(
         start, end = times.parse(since, now), None if until is None else times.parse(until, now)
         subjects = [Subject.parse(text) for text in (*(instance or ()), *(address or ()))]
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise WrongUsage(str(error)) from None
     if follow and until is not None:
-        raise CommandError("--follow has no end: give it without --until")
+        raise WrongUsage("--follow has no end: give it without --until")
     instances = frozenset(subject.instance for subject in subjects if subject.instance)
     selected = EntryFilter(
         ChangeFilter(
@@ -272,16 +278,19 @@ class HistoryReport:
         days: dict[str, list[list[Text]]] = {}
         for at, row in sorted(dated, key=lambda one: one[0]):
             days.setdefault(times.day(at), []).append(row)
-        fixed = widths([row for rows in days.values() for row in rows], 4)
+        headers = _HEADERS[: None if is_wide else -1]
+        fixed = widths([row for rows in days.values() for row in rows], 4, headers)
         for day, rows in days.items():
             if day != self.after:
                 yield Text(f"{day} (UTC)", style="bold")
-            yield columns(rows, fixed)
+            yield columns(rows, fixed, headers if day != self.after else ())
         if not self.totals:
             return
         added = sum(change.action is LoggedAction.ADDED for change in self.changes)
         removed = sum(change.action is LoggedAction.REMOVED for change in self.changes)
-        totals = f"{added} rules added, {removed} removed" if self.changes else "no rule was added or removed"
+        totals = (
+            f"{counted(added, 'rule')} added, {removed} removed" if self.changes else "no rule was added or removed"
+        )
         if counts := Counter(WORDS[run.last.decision] for run in self.runs if run.last.was_active):
             totals += "; instances: " + ", ".join(f"{count} {word}" for word, count in counts.items())
         yield Text(totals, style="dim")
@@ -340,9 +349,12 @@ REASONS = {
 def cause(causes: Sequence[str]) -> str:
     """What started the reconcile, as short as it can be recognised."""
     if not causes:
-        return ""
+        return "an unknown cause"
     more = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
-    first = causes[0]
-    if first.startswith("schedule"):
-        return f"schedule{more}"
+    first = next((cause for cause in causes if cause.startswith(BY_HAND)), causes[0])
+    if first.startswith(BY_HAND):
+        return f"hand ({first.removeprefix(BY_HAND)}){more}"
+    for known in (SCHEDULED, DEPLOYED):
+        if first.startswith(known):
+            return f"{known}{more}"
     return f"event {first.partition('-')[0]}{more}"

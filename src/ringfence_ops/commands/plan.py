@@ -16,6 +16,7 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.commands.history import address
 from ringfence_ops.documents.plan import ChangeItem, GuardHoldItem, HookItem, PlanDocument, standing_items
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.changes import Action, Change, digest, guard_holds
 from ringfence_ops.state.sight import take_sight
 from ringfence_ops.state.snapshot import Snapshot
@@ -36,6 +37,9 @@ SIGNS = {
     Action.HOLD: ("!", "magenta"),
     Action.REFUSE: ("x", "red bold"),
 }
+
+
+HEADERS = ("  address", "ports", "instance", "group, and why")
 
 
 def plan(context: typer.Context, *, as_json: AsJson = False) -> None:
@@ -155,10 +159,10 @@ def diff(planned: Sequence[Change]) -> Iterator[Any]:
     groups: dict[tuple[Region, str], list[Change]] = {}
     for change in planned:
         groups.setdefault((change.region, change.group), []).append(change)
-    fixed = widths([row(change) for change in planned], 3)
+    fixed = widths([row(change) for change in planned], 3, HEADERS)
     for (region, group), changes in groups.items():
         yield Text.assemble((region, "bold"), f"  {group}")
-        yield Padding(columns([row(change) for change in changes], fixed), (0, 0, 1, 2))
+        yield Padding(columns([row(change) for change in changes], fixed, HEADERS), (0, 0, 1, 2))
 
 
 def row(change: Change) -> list[Text]:
@@ -188,6 +192,16 @@ _COUNTED: Mapping[Action, str] = {
 
 def total(planned: Iterable[Change]) -> Text:
     """The number of changes of each kind."""
+    planned = list(planned)
+    return in_words(planned) or Text("In sync: nothing to do.", style="green")
+
+
+def in_words(planned: Iterable[Change]) -> Text:
+    """How many rules change, and how: `2 rules to add, 1 to remove`."""
     counts = {action: sum(change.action is action for change in planned) for action in Action}
-    parts = ", ".join(f"{count} {_COUNTED[action]}" for action, count in counts.items() if count)
-    return Text(parts)
+    text = Text()
+    for action, count in counts.items():
+        if count:
+            number = f", {count}" if text else counted(count, "rule")
+            text.append(f"{number} {_COUNTED[action]}", SIGNS[action][1])
+    return text

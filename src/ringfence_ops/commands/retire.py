@@ -32,7 +32,8 @@ from ringfence_ops.cluster import cluster_file
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.deploy import DeployReport, interrupted
 from ringfence_ops.documents.retire import RetireDocument
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.changes import GuardHold, guard_holds
 from ringfence_ops.state.retired_rows import delete_rows
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
@@ -92,7 +93,7 @@ def retire(
     retirement.history = save_audit_log(run.aws, output, cluster.name, [retired], file)
     _carry_out(run, output, retirement)
     if not retirement.failed:
-        run.path.write_text(shorter)
+        run.path.write_text(shorter, encoding="utf-8")
         output.say(f"{run.path} no longer names {retired}.")
     _say_result(output, retirement)
     output.show_document(retirement.document())
@@ -103,8 +104,8 @@ def _without(run: CommandRun, cluster: Cluster, retired: Region) -> tuple[Cluste
     """The cluster without the Region, the file's text, and the text without the Region. Raises CommandError."""
     rest = replace(cluster, regions=tuple(region for region in cluster.regions if region.region != retired))
     if not rest.regions:
-        raise CommandError(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
-    text = run.path.read_text()
+        raise WrongUsage(f"{retired} is the only Region of {cluster.name}: use `ringfence destroy`")
+    text = cluster_file.text_of(run.path)
     shorter = cluster_file.without(text, retired)
     if cluster_file.parse(shorter, run.path) != rest:
         raise CommandError(
@@ -178,16 +179,17 @@ class Retirement:
                 case TrueUpResult(failure=str(failure)):
                     self.failed[region] = failure
                 case TrueUpResult(counts=counts):
-                    self.done.append(f"{region}: {counts.removed} rules removed")
+                    self.done.append(f"{region}: {counted(counts.removed, 'rule')} removed")
                 case int(removed):
-                    self.done.append(f"{region}: {removed} rules removed")
+                    self.done.append(f"{region}: {counted(removed, 'rule')} removed")
                 case _:
                     self.done.append(f"{region}: {answer}")
         return not self.failed
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._left_behind() if self.leaves_stack else self._deleted()
-        yield Text(f"  - {len(self.rules.elsewhere)} rules of its members in the other Regions' groups", style="red")
+        elsewhere = counted(len(self.rules.elsewhere), "rule")
+        yield Text(f"  - {elsewhere} of its members in the other Regions' groups", style="red")
         yield Text()
         yield DeployReport(self.change_sets, {})
         for line in self.diff:
@@ -290,7 +292,7 @@ def _delete_rows(run: CommandRun, retirement: Retirement, *, only_bad: bool = Fa
 
     answers = run.aws.each_region(rest.region_names, delete, RULES_TIMEOUT)
     return {
-        region: answer if isinstance(answer, Unreachable) else f"{answer} rows of {retired} deleted"
+        region: answer if isinstance(answer, Unreachable) else f"{counted(answer, 'row')} of {retired} deleted"
         for region, answer in answers.items()
         if answer != 0
     }

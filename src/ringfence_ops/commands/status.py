@@ -1,12 +1,12 @@
 """`ringfence status`: the state of every Region of the cluster, on one screen."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.padding import Padding
 
 from ringfence.core.model.identifiers import Region
@@ -15,9 +15,11 @@ from ringfence_ops.cli import times
 from ringfence_ops.cli.columns import columns
 from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.standing_text import reason_text, state_text
-from ringfence_ops.cli.terminal import AsJson, Output
+from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cli.text import Text
-from ringfence_ops.commands.plan import SIGNS, change_item
+from ringfence_ops.commands import status_watch
+from ringfence_ops.commands.history import cause
+from ringfence_ops.commands.plan import change_item, in_words
 from ringfence_ops.documents.plan import reason_items
 from ringfence_ops.documents.status import (
     AlarmItem,
@@ -31,10 +33,10 @@ from ringfence_ops.documents.status import (
     UnknownOwnerItem,
     WaitingItem,
 )
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import WrongUsage
 from ringfence_ops.logs.audit_log import LoggedReconcile
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.alarms import AlarmsSeen
-from ringfence_ops.state.changes import Action
 from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.region_state import RegionState, region_states
 from ringfence_ops.state.sight import take_sight
@@ -46,43 +48,51 @@ from ringfence_ops.state.unowned_rules import RuleOrigins, UnownedRule, reported
 EXAMPLES = """\b
 Examples:
   ringfence status
+  ringfence status us-west-2
   ringfence status --watch
+  ringfence status --watch --json | jq --unbuffered '.regions[] | {region, complaints}'
   ringfence status --json | jq '.regions[] | select(.in_sync | not) | .region'
 """
 
-WATCH_PERIOD = 2.0
-"""Seconds between two updates of `--watch`."""
-
 SHOWN = 5
-"""Maximum lines of a Region about rules of unknown owner, and about bad rows. `--json` has them all."""
+"""Maximum lines of a Region about rules of unknown owner, and about bad rows, and instances in a line. `--json` has
+them all."""
 
 
 def status(
     context: typer.Context,
     *,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Update the screen until Ctrl-C.")] = False,
+    regions: Regions = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Read again and again: a screen until `q`, with --json a stream.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Shows how every Region stands and why, with what mends it; its members, rules, rosters and last reconcile.
 
-    Exit code 0 if everything is in sync, 2 if something is not, 1 if a Region does not answer.
+    With --watch, the screen shows the worst Region first, and scrolls with the arrow keys, space and b. With --json
+    too, each reading is one document on one line.
+
+    Exit code 0 if everything is in sync, 2 if something is not, 1 if a Region does not answer. With --watch, that of
+    the last reading at `q`.
     """
     run, output = command_run(context), Output(as_json=as_json)
-    if watch:
-        if as_json or not output.results.is_terminal:
-            raise CommandError("--watch needs a terminal: without one, run `ringfence status` repeatedly")
-        _watch(run, output)
-    report = _report(run, _origins(run), KnownGrants())
+    origins, grants = _origins(run), KnownGrants()
+    chosen = [run.cluster().of(Region(region)).region for region in regions or ()]
+
+    def take() -> StatusReport:
+        report = _report(run, origins, grants)
+        return report.of(chosen) if chosen else report
+
+    if watch and as_json:
+        status_watch.stream(take, output)
+    elif watch:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise WrongUsage("--watch needs a terminal: without one, give --json too, for one document on each line")
+        status_watch.watch(take, output)
+    report = take()
     output.show(report.document(), report)
     raise typer.Exit(report.exit_code)
-
-
-def _watch(run: CommandRun, output: Output) -> None:
-    origins, grants = _origins(run), KnownGrants()
-    with Live(console=output.results, screen=True, auto_refresh=False) as live:
-        while True:
-            live.update(_report(run, origins, grants), refresh=True)
-            time.sleep(WATCH_PERIOD)
 
 
 def _origins(run: CommandRun) -> RuleOrigins:
@@ -106,6 +116,25 @@ class StatusReport:
     ) -> None:
         self.snapshot, self.regions, self.standings = snapshot, regions, standings
 
+    def of(self, chosen: Collection[Region]) -> "StatusReport":
+        """The same for some of the Regions."""
+        snapshot = replace(
+            self.snapshot,
+            unreachable={name: reason for name, reason in self.snapshot.unreachable.items() if name in chosen},
+            dry_runs={name: result for name, result in self.snapshot.dry_runs.items() if name in chosen},
+        )
+        regions = [region for region in self.regions if region.region in chosen]
+        return StatusReport(snapshot, regions, {name: self.standings[name] for name in chosen})
+
+    def brief(self, region: RegionState) -> Iterator[tuple[str, Text]]:
+        """What a screen says of a Region that is not in sync: its reasons, without what mends them."""
+        if region.drift:
+            yield "drift", in_words(region.drift)
+        yield from _waiting(region)
+        for reason in self.standings[region.region].reasons:
+            if reason.part != "instances":
+                yield reason.state, Text(reason.why)
+
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
@@ -126,7 +155,7 @@ class StatusReport:
         snapshot = self.snapshot
         count = len(self.regions) + len(snapshot.unreachable)
         now = times.time_of_day(snapshot.at)
-        yield Text.assemble((snapshot.cluster, "bold"), f"  {count} Regions  {now} UTC")
+        yield Text.assemble((snapshot.cluster, "bold"), f"  {counted(count, 'Region')}  {now} UTC")
         yield Text()
         for region in self.regions:
             standing = self.standings[region.region]
@@ -157,8 +186,9 @@ def _always_shown(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     if counts.instances.keys() - {"InService"}:
         yield "instances", Text(_listed(counts.instances))
     for group in region.groups:
+        itself = f"{group.itself} for itself, " if group.itself else ""
         free = Text(f"{group.free} of {group.quota} free", style="" if group.free * 5 > group.quota else "yellow")
-        yield "rules", Text.assemble(f"{group.owned} owned, {group.foreign} foreign, ", free, f"  {group.id}")
+        yield "rules", Text.assemble(f"{group.owned} owned, {group.foreign} foreign, {itself}", free, f"  {group.id}")
     for roster in region.rosters:
         age = times.age(now - roster.updated_at)
         line = Text(f"{roster.key} version {roster.version}, {age} old")
@@ -171,9 +201,7 @@ def _always_shown(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
 
 def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]:
     if region.drift:
-        counts = {action: sum(change.action is action for change in region.drift) for action in Action}
-        parts = [(f"{SIGNS[action][0]}{count} ", SIGNS[action][1]) for action, count in counts.items() if count]
-        yield "drift", Text.assemble(*parts)
+        yield "drift", in_words(region.drift)
     yield from _unknown_owners(region, now)
     alarms = region.engine.alarms
     for alarm in alarms.ringing:
@@ -182,7 +210,7 @@ def _shown_if_any(region: RegionState, now: float) -> Iterator[tuple[str, Text]]
     if alarms.unread is not None:
         yield "alarms", Text(f"not known whether one rings: {alarms.unread}", style="yellow")
     if region.engine.queued:
-        yield "queue", Text(f"{region.engine.queued} messages")
+        yield "queue", Text(counted(region.engine.queued, "message"))
 
 
 def _reasons(standing: Standing) -> Iterator[tuple[str, Text]]:
@@ -190,6 +218,16 @@ def _reasons(standing: Standing) -> Iterator[tuple[str, Text]]:
     for reason in standing.reasons:
         if reason.part != "owners":
             yield reason.state, reason_text(reason)
+
+
+def _waiting(region: RegionState) -> Iterator[tuple[str, Text]]:
+    """The instances that wait, by group and state."""
+    waiting: dict[tuple[str, str], list[str]] = {}
+    for one in region.waiting:
+        waiting.setdefault((one.group, one.state), []).append(one.instance)
+    for (group, state), ids in waiting.items():
+        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+        yield "waiting", Text(f"{len(ids)} of {group}, {state}: {', '.join(ids[:SHOWN])}{more}", style="yellow")
 
 
 def _unknown_owners(region: RegionState, now: float) -> Iterator[tuple[str, Text]]:
@@ -210,8 +248,7 @@ def made(unowned: UnownedRule, now: float) -> str:
 def _last_reconcile(reconcile: LoggedReconcile | None, now: float) -> Text:
     if reconcile is None:
         return Text("not within 20 min, by the log", style="yellow")
-    cause = "the schedule" if reconcile.is_scheduled else ", ".join(reconcile.causes) or "hand"
-    line = Text(f"{times.age(now - reconcile.at)} ago, for {cause}")
+    line = Text(f"{times.age(now - reconcile.at)} ago, by {cause(reconcile.causes)}")
     if reconcile.failure is not None:
         line.append(f"; failed: {reconcile.failure}", style="red")
     return line
@@ -242,7 +279,8 @@ def _region_item(region: RegionState, standing: Standing) -> RegionItem:
         members=dict(region.counts.members),
         instances=dict(region.counts.instances),
         security_groups=[
-            SecurityGroupItem(group.id, group.owned, group.foreign, group.free, group.quota) for group in region.groups
+            SecurityGroupItem(group.id, group.owned, group.foreign, group.itself, group.free, group.quota)
+            for group in region.groups
         ],
         rosters=[
             RosterItem(str(roster.key), roster.version, times.timestamp(roster.updated_at), dict(roster.known))

@@ -13,6 +13,7 @@ from ringfence.core.model.rules import Rule
 from ringfence.core.observation import Instance
 from ringfence.core.rule_count import PrefixLists
 from ringfence_ops.logs.audit_log import LoggedChange
+from ringfence_ops.repair.stack_repair import Drift
 from ringfence_ops.state.path import Grant, PathFacts, Unread
 from ringfence_ops.state.unowned_rules import UnownedRule
 
@@ -83,3 +84,4 @@ class RegionFacts:
     content: TableContent = field(default_factory=TableContent)
     topic: Topic | Unread | None = None
     quotas: QuotaFacts = field(default_factory=QuotaFacts)
+    drift: Drift | Unread | None = field(default_factory=Drift)

@@ -29,12 +29,14 @@ from ringfence_ops.doctor.alarms import topic_of
 from ringfence_ops.doctor.facts import AccessFacts, GroupFacts, QuotaFacts, RegionFacts, SecurityGroup, TableContent
 from ringfence_ops.logs.audit_log import AuditLog, LoggedChange, log_group
 from ringfence_ops.logs.cloudtrail import EventHistory
+from ringfence_ops.repair.stack_repair import SERVICES as REPAIRED_SERVICES
+from ringfence_ops.repair.stack_repair import StackRepair
 from ringfence_ops.state.path import Expected, Grant, PathFacts
 from ringfence_ops.state.path_reading import part
 from ringfence_ops.state.region_snapshot import observe
 from ringfence_ops.state.unowned_rules import UnownedRule, judged, with_callers
 
-SERVICES = ("ec2", "autoscaling", "cloudtrail", "dynamodb", "logs", "service-quotas", "sns", "sts")
+SERVICES = ("ec2", "cloudtrail", "service-quotas", "sns", "sts", *REPAIRED_SERVICES)
 """The services that `Reader` calls."""
 
 CHANGES_BACK = 24 * 3600
@@ -63,6 +65,7 @@ class Reader:
             changes, skew, own_grants = start(self._changes), start(self._skew), start(self._own_grants)
             topic = start(lambda: read_topic(self.client_of, topic_of(self.expected)))
             rules, groups = (start(partial(read_quota, self.client_of, self.region, code)) for code in (RULES, GROUPS))
+            drift = start(StackRepair(self._client, self.expected.name).find)
             unowned = start(lambda: self._unowned(rows.result(), security_groups.result()))
         return RegionFacts(
             self.region,
@@ -74,6 +77,7 @@ class Reader:
             TableContent(rows.result(), unowned.result() or ()),
             topic.result(),
             QuotaFacts(rules.result(), groups.result()),
+            drift.result(),
         )
 
     @property

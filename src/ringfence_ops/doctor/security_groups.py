@@ -14,6 +14,7 @@ from ringfence.core.observation import Instance
 from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.logs.audit_log import LoggedAction
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.path import Expected, Unread
 
 PUT_BACK = 3
@@ -78,7 +79,9 @@ def _rivals(facts: RegionFacts, expected: Expected) -> Finding:
         (target, group, rule), times = max(contested, key=lambda rule_and_times: rule_and_times[1])
         more = f", and {len(contested) - 1} more" if len(contested) > 1 else ""
         fix = f"find who revokes it: aws cloudtrail lookup-events --region {target}, ResourceName {group}"
-        return problem("rivals", region, f"{rule} was put back {times} times in {group} within a day{more}", fix)
+        return problem(
+            "rivals", region, f"{rule} was put back {counted(times, 'time')} in {group} within a day{more}", fix
+        )
     security_groups = facts.groups.security_groups
     if isinstance(security_groups, Mapping) and (names := _terraform_groups(security_groups.values())):
         fix = "use no inline rules and no aws_vpc_security_group_rules_exclusive for it: doctor cannot see those"

@@ -11,6 +11,7 @@ from ringfence.core.model.rosters import Rows
 from ringfence.core.plan import managed_ports
 from ringfence_ops.doctor.facts import RegionFacts
 from ringfence_ops.doctor.finding import Finding, of_reason, ok, warning
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.content_reasons import engine_of
 from ringfence_ops.state.path import Expected, Queue, ScalingGroup
 from ringfence_ops.state.path_reasons import wanted_hooks
@@ -47,7 +48,7 @@ def _fine(facts: RegionFacts, expected: Expected) -> Iterator[tuple[str, str]]:
     yield "engine's access", f"has all permissions in {', '.join(sorted(settings.regions))}"
     yield "events", "lifecycle events go to the queue"
     waiting = resources.queue.messages if isinstance(resources.queue, Queue) else 0
-    yield "queue", f"invokes the function; {waiting} message{'s' * (waiting != 1)} waiting"
+    yield "queue", f"invokes the function; {counted(waiting, 'message')} waiting"
     yield "dead letters", "none"
     yield "schedule", f"sends a true-up: {expected.schedule}"
     reconciles = facts.path.reconciles if isinstance(facts.path.reconciles, tuple) else ()
@@ -66,7 +67,7 @@ def _beside(facts: RegionFacts, expected: Expected) -> str:
     groups = facts.path.scaling_groups
     hooks = [len(group.hooks) for group in groups.values()] if isinstance(groups, Mapping) else []
     others = sum(hooks) - len(hooks) * len(wanted_hooks(expected))
-    return f", beside {others} other hook{'s' * (others != 1)}" if others > 0 else ""
+    return f", beside {counted(others, 'other hook')}" if others > 0 else ""
 
 
 def _groups(facts: RegionFacts, expected: Expected) -> str:

@@ -24,6 +24,18 @@ class ResourceChangeItem:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairItem:
+    """A resource that is not as the stack's template says, and is repaired."""
+
+    resource: str
+    """The resource's logical id in the template."""
+    type: str
+    """The resource's type."""
+    said: str
+    """What is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterChangeItem:
     """A setting that an update changes."""
 
@@ -66,7 +78,8 @@ class StackItem:
     region: str
     """The Region."""
     kind: DeploymentKind
-    """What the deployment does to the stack; replace: a stack whose creation failed is deleted first."""
+    """What the deployment does to the stack; replace: a stack that cannot be updated is deleted first; recover: a
+    roll-back that failed is finished first."""
     changes: Sequence[ResourceChangeItem]
     """The changes of CloudFormation's change set."""
     parts: Sequence[Part]
@@ -79,6 +92,10 @@ class StackItem:
     """The security groups that get the cluster's tag."""
     outcome: str | None
     """What was done; null if nothing was."""
+    repairs: Sequence[RepairItem] = ()
+    """What somebody changed by hand, and the deployment repairs."""
+    not_checked: Sequence[str] = ()
+    """What could not be read, so that it is not repaired."""
 
 
 @dataclass(frozen=True, slots=True)

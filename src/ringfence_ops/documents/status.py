@@ -19,6 +19,8 @@ class SecurityGroupItem:
     """The number of rules that Ringfence made."""
     foreign: int
     """The number of other rules."""
+    itself: int
+    """The number of rules by which the group admits itself, which `foreign` does not count."""
     free: int
     """The number of rules that the quota still allows."""
     quota: int

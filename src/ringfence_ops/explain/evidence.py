@@ -23,7 +23,7 @@ from ringfence.core.audit_events import (
     RuleWanted,
 )
 from ringfence.core.configuration.choices import PrivateAddresses
-from ringfence.core.model.addresses import AddressKind, Cidr, is_host
+from ringfence.core.model.addresses import AddressKind, Cidr, in_order, is_host
 from ringfence.core.model.identifiers import STATIC, InstanceId, Region, RosterKey, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import Roster, Rows
 from ringfence.core.model.rules import Rule
@@ -62,7 +62,7 @@ class Evidence:
 
     def explain(self, subject: Subject) -> Explanation:
         """The explanation of the subject."""
-        addresses = tuple(sorted(set(self._addresses(subject))))
+        addresses = tuple(sorted(set(self._addresses(subject)), key=in_order))
         return Explanation(
             subject,
             addresses,

@@ -28,6 +28,7 @@ from ringfence_ops.explain.subject import Subject
 from ringfence_ops.logs.audit_log import ChangeFilter, EntryFilter, LoggedAction, LoggedChange, read_entries
 from ringfence_ops.logs.cloudtrail import ApiCall
 from ringfence_ops.logs.decisions import DecisionRun, LoggedDecision, runs
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.changes import digest
 from ringfence_ops.state.path import Expected
 from ringfence_ops.state.region_snapshot import RegionSnapshot
@@ -200,7 +201,8 @@ def _failing_zones(regions: Mapping[Region, RegionSnapshot]) -> dict[Region, str
     """The Regions in which EC2 does not describe a zone: whatever is not known there is unknown, not gone."""
     return {
         region: "; ".join(
-            f"unknown, EC2 does not describe {len(zone.instances)} instances of {zone.zone or 'no group'}: {zone.error}"
+            f"unknown, EC2 does not describe {counted(len(zone.instances), 'instance')} of {zone.zone or 'no group'}:"
+            f" {zone.error}"
             for zone in found.failing_zones
         )
         for region, found in regions.items()

@@ -6,6 +6,7 @@ write lines too: a line of another form is skipped, and a field of another type 
 security group.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,6 +96,23 @@ class LoggedReconcile:
 
 SCHEDULED = "schedule"
 """The prefix of a scheduled true-up's id. See `ringfence.core.events.parse`."""
+
+DEPLOYED = "deployment"
+"""The prefix of the id of a deployment's true-up. See `ringfence.runtime.handler`."""
+
+BY_HAND = "hand:"
+"""The prefix of the id of a true-up that a person runs. The rest says who. `by_hand` makes it."""
+
+_ID_LIMIT = 64
+_NOT_IN_ID = re.compile(r"[^\x21-\x7e]+")
+"""What an id of an event cannot have. See `ringfence.core.events.parse`."""
+
+
+def by_hand(arn: str) -> str:
+    """The id of a true-up that the caller with this ARN runs: `hand:alice`."""
+    name = arn.rpartition("/")[2] if "/" in arn else arn.rpartition(":")[2]
+    return f"{BY_HAND}{_NOT_IN_ID.sub('_', name)}"[:_ID_LIMIT]
+
 
 _ACTIONS = {
     "rule added": LoggedAction.ADDED,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ringfence.core.errors import Refusal, Refused
-from ringfence.core.model.addresses import Cidr
+from ringfence.core.model.addresses import Cidr, in_order
 from ringfence.core.model.identifiers import RuleId, SecurityGroupId
 from ringfence.core.model.ports import PortRange, Ports
 from ringfence.core.model.rosters import Rows
@@ -83,8 +83,8 @@ def plan_adoption(
             foreign.append(ForeignRule(rule, rule.opening, _why_foreign(rule, rule.opening, desired, scope.cluster)))
     return AdoptionPlan(
         group,
-        tuple(sorted(adopted, key=lambda adopted: (adopted.opening, adopted.rule.id))),
-        tuple(sorted(foreign, key=lambda foreign: (foreign.opening, foreign.rule.id))),
+        tuple(sorted(adopted, key=lambda adopted: (in_order(adopted.opening.cidr), adopted.opening, adopted.rule.id))),
+        tuple(sorted(foreign, key=lambda foreign: (in_order(foreign.opening.cidr), foreign.opening, foreign.rule.id))),
     )
 
 

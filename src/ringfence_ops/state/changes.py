@@ -19,6 +19,7 @@ from ringfence.core.audit_events import (
     RuleUnwanted,
     RuleWanted,
 )
+from ringfence.core.model.addresses import in_order
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence.core.model.rules import Label, Opening, Rule
 
@@ -81,6 +82,7 @@ def changes(cluster: str, audit_events: Iterable[AuditEvent], rules: Mapping[Rul
             change.region,
             change.group,
             order.index(change.action),
+            in_order("" if change.opening is None else change.opening.cidr),
             str(change.opening),
             change.rule or "",
         ),

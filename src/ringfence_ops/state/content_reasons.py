@@ -8,12 +8,13 @@ from ringfence.core.lifecycle import WAITING, Phase, phase_of
 from ringfence.core.membership.addresses import admitted_of, reachable_by
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Rows
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.path import Expected, Function, Table
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.row_reasons import row_reasons
 from ringfence_ops.state.rule_reasons import owned, when_due
 from ringfence_ops.state.sight import Sight
-from ringfence_ops.state.standing import Reason, State, count, some
+from ringfence_ops.state.standing import Reason, State, some
 from ringfence_ops.state.true_up_reasons import PERIODS, SLACK, first_due, time_of_day
 
 
@@ -58,7 +59,7 @@ class _Content:
     def _zones(self) -> Iterator[Reason]:
         for zone in self.seen.failing_zones:
             where = zone.zone or "no zone that a group lists"
-            why = f"{count(len(zone.instances), 'instance')} in {where} that EC2 does not describe: {zone.error}"
+            why = f"{counted(len(zone.instances), 'instance')} in {where} that EC2 does not describe: {zone.error}"
             yield Reason(State.UNKNOWN, "zones", why, "see AWS's health dashboard: what was known of them stays")
 
     def _rows(self) -> Iterator[Reason]:

@@ -6,6 +6,7 @@ Each is compared with what the template says: one that exists may not work.
 import json
 from collections.abc import Iterator
 
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.path import EventRule, EventSource, Expected, Queue, Schedule, StackFacts, Unread
 from ringfence_ops.state.standing import Reason, failing, unseen
 
@@ -135,7 +136,7 @@ def _dead_letters(queue: Queue | Unread | None, expected: Expected) -> Iterator[
         case None:
             yield failing(part, f"the queue {name} does not exist", expected.deploy)
         case Queue(messages=messages) if messages:
-            said = f"{messages} event{'s' * (messages > 1)} could not be handled"
+            said = f"{counted(messages, 'event')} could not be handled"
             yield failing(part, said, "ringfence dead-letters")
 
 

@@ -15,8 +15,9 @@ _IN_EACH_GROUP = (
     "ec2:RevokeSecurityGroupIngress",
     "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
 )
-_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
-_DESCRIBES = ("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "ec2:DescribeSecurityGroups")
+_IN_EACH_TABLE = ("dynamodb:Query", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:DeleteItem")
+_IN_EACH_REGION = ("ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups")
+_DESCRIBES = ("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeWarmPool", "ec2:DescribeInstances")
 _OF_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 Grants = Mapping[tuple[str, Region], Grant]
@@ -71,7 +72,7 @@ class Simulation:
             asked += [
                 (peer.region, _IN_EACH_GROUP, group_arns),
                 (peer.region, _IN_EACH_TABLE, [f"arn:{partition}:dynamodb:{owner}:table/{self.expected.name}"]),
-                (peer.region, ("ec2:DescribeSecurityGroupRules",), ["*"]),
+                (peer.region, _IN_EACH_REGION, ["*"]),
             ]
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda one: self._simulated(*one), asked))

@@ -13,6 +13,14 @@ from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence_ops.logs.audit_log import LoggedReconcile
 from ringfence_ops.state.alarms import Alarm
 
+COMPLETE = frozenset(
+    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+)
+"""The states of a stack whose resources are as one template says, unless somebody changed them.
+
+Source: CloudFormation User Guide, "Stack status codes".
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:

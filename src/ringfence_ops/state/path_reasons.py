@@ -14,6 +14,7 @@ from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.runtime import config
 from ringfence_ops.state.event_reasons import FUNCTION_SECONDS, event_reasons
 from ringfence_ops.state.path import (
+    COMPLETE,
     DeployedStack,
     Expected,
     Function,
@@ -32,8 +33,6 @@ KEYS = (("region", "HASH"), ("asg", "RANGE"))
 
 FUNCTION_HANDLER = "ringfence.runtime.entry.handler"
 """The function's handler, as the template has it."""
-
-_COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
 def path_reasons(path: PathFacts, expected: Expected) -> Iterator[Reason]:
@@ -59,7 +58,7 @@ def _stack(stack: DeployedStack | Unread | None, expected: Expected) -> Iterator
         case DeployedStack(status=status) if status.endswith("_IN_PROGRESS"):
             why = f"{expected.name} is being changed: {status}"
             yield Reason(State.WAITING, "stack", why, "wait until it ends, then run ringfence status again")
-        case DeployedStack(status=status) if status not in _COMPLETE:
+        case DeployedStack(status=status) if status not in COMPLETE:
             yield failing("stack", f"{expected.name} is {status}", expected.deploy)
         case DeployedStack(parameters=parameters):
             different = [
@@ -145,8 +144,7 @@ def _grants(grants: Mapping[tuple[str, Region], Grant] | Unread, expected: Expec
         if grant is Grant.DENIED:
             denied.setdefault(target, []).append(action)
     for target, actions in denied.items():
-        fix = f"{expected.deploy}; then look for a permissions boundary or an SCP"
-        yield failing(part, f"the engine may not {', '.join(actions)} in {target}", fix)
+        yield failing(part, f"the engine may not {', '.join(actions)} in {target}", expected.deploy)
 
 
 def _table(table: Table | Unread | None, expected: Expected) -> Iterator[Reason]:
@@ -157,7 +155,8 @@ def _table(table: Table | Unread | None, expected: Expected) -> Iterator[Reason]
             yield failing("table", f"the table {expected.name} does not exist", expected.deploy)
         case Table(keys=keys) if keys != KEYS:
             found = ", ".join(f"{name} ({kind})" for name, kind in keys)
-            fix = "rename the cluster, or delete that table and deploy again: the engines rebuild its content"
+            delete = f"aws dynamodb delete-table --region {expected.region} --table-name {expected.name}"
+            fix = f"{delete} && {expected.deploy}"  # the engines write its content again
             yield failing("table", f"{expected.name} has other keys: {found}", fix)
         case Table(status=status) if status not in ("ACTIVE", "UPDATING"):
             yield failing("table", f"{expected.name} is {status}", "wait, then run ringfence status again")

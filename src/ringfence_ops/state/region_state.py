@@ -22,13 +22,17 @@ from ringfence_ops.state.unowned_rules import UnownedRule
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroupState:
-    """The counts of a security group's rules. `free` is what the quota still allows in the fuller address family."""
+    """The counts of a security group's rules. `free` is what the quota still allows in the fuller address family.
+
+    `itself` counts the rules by which the group admits itself, which are neither owned nor foreign.
+    """
 
     id: SecurityGroupId
     owned: int
     foreign: int
     free: int
     quota: int
+    itself: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,9 @@ def _security_group(
 ) -> SecurityGroupState:
     owned = sum(rule.label(settings.cluster) is not None for rule in rules)
     used = count_rules(rules, prefix_lists).fuller
-    return SecurityGroupState(id, owned, len(rules) - owned, settings.rules_quota - used, settings.rules_quota)
+    itself = sum(rule.source_group == id for rule in rules)
+    foreign = len(rules) - owned - itself
+    return SecurityGroupState(id, owned, foreign, settings.rules_quota - used, settings.rules_quota, itself)
 
 
 def _roster(roster: Roster, regions: Mapping[Region, RegionSnapshot], home: Region) -> RosterState:

@@ -11,11 +11,12 @@ from ringfence.core.lifecycle import WAITING
 from ringfence.core.model.identifiers import InstanceId, Region, SecurityGroupId
 from ringfence.core.plan import managed_ports
 from ringfence.core.rule_count import count_rules
+from ringfence_ops.plurals import counted
 from ringfence_ops.state.changes import Action, Change, digest, guard_holds
 from ringfence_ops.state.path import Expected
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.sight import Sight
-from ringfence_ops.state.standing import SHOWN, Reason, State, count, some
+from ringfence_ops.state.standing import SHOWN, Reason, State, some
 from ringfence_ops.state.true_up_reasons import first_due, next_due, time_of_day
 from ringfence_ops.state.unowned_rules import reported
 
@@ -97,9 +98,9 @@ class _Rules:
         launches = {id for region in self.sight.snapshot.regions for id in self._launching(region)}
         for group, instances in sorted(lacking.items()):
             held = instances & launches
-            parts = [f"{count(len(held), 'launch', 'launches')} held"] if held else []
+            parts = [f"{counted(len(held), 'launch')} held"] if held else []
             if rest := instances - held:
-                parts.append(f"{count(len(rest), 'member')} not admitted")
+                parts.append(f"{counted(len(rest), 'member')} not admitted")
             why = f"{group} is full: {used(self.seen, group)} of {self.settings.rules_quota}, {', '.join(parts)}"
             fix = (
                 f"ask for a larger quota {QUOTA}: ringfence doctor {self.region} has the command; when it is granted,"
@@ -116,7 +117,7 @@ class _Rules:
         changes = [change for change in self.planned if not change.observed]
         observed = len(self.planned) - len(changes)
         if observed:
-            why = f"{count(observed, 'rule')} would be changed"
+            why = f"{counted(observed, 'rule')} would be changed"
             if self.sight.snapshot.regions[self.region].rows.pause_of(self.region) is not None:
                 yield Reason(State.PAUSED, "rules", why, f"ringfence resume {self.region}")
             else:
@@ -133,19 +134,19 @@ class _Rules:
                 State.LACKING, "rules", why, f"ringfence explain {change.opening.cidr}" if change.opening else ""
             )
         if relabelled := [change for change in changes if change.action is Action.RELABEL]:
-            why = f"{count(len(relabelled), 'rule')} to relabel: their addresses belong to other members now"
+            why = f"{counted(len(relabelled), 'rule')} to relabel: their addresses belong to other members now"
             yield Reason(State.WAITING, "rules", why + when_due(self.sight, self.region), self.expected.sync)
 
     def _changed(self, state: State, word: str, changes: Sequence[Change], moving: set[InstanceId]) -> Iterator[Reason]:
         under_way = [change for change in changes if change.label is not None and change.label.instance in moving]
         if under_way:
-            why = f"{count(len(under_way), 'rule')} {word}, for instances that wait at a hook"
+            why = f"{counted(len(under_way), 'rule')} {word}, for instances that wait at a hook"
             yield Reason(State.WAITING, "rules", why, self.expected.sync)
         rest = [change for change in changes if change not in under_way]
         if not rest:
             return
         first = rest[0]
-        why = f"{count(len(rest), 'rule')} {word}: {first.opening} in {first.group}" + ", ..." * (len(rest) > 1)
+        why = f"{counted(len(rest), 'rule')} {word}: {first.opening} in {first.group}" + ", ..." * (len(rest) > 1)
         # Nothing was admitted here before the first true-up. What is open is open nevertheless.
         is_first = first_due(self.sight.paths[self.region], self.expected, self.sight.snapshot.at) is not None
         state = State.WAITING if is_first and state is State.LACKING else state
@@ -164,7 +165,7 @@ class _Rules:
         for hold in guard_holds(self.sight.snapshot.audit_events):
             if hold.region == self.region:
                 why = (
-                    f"the guard holds {count(len(hold.rules), 'removal')} in {hold.group}: they need a second"
+                    f"the guard holds {counted(len(hold.rules), 'removal')} in {hold.group}: they need a second"
                     " observation, a minute later, or your confirmation"
                 )
                 yield Reason(State.WAITING, "guard", why, confirm)

@@ -102,8 +102,3 @@ def some(part: str, reasons: Sequence[Reason]) -> Iterator[Reason]:
     yield from reasons[:SHOWN]
     if (more := len(reasons) - SHOWN) > 0:
         yield Reason(reasons[SHOWN].state, part, f"and {more} more", reasons[SHOWN].fix)
-
-
-def count(number: int, noun: str, several: str = "") -> str:
-    """A number with its noun, such as `1 rule` or `2 rules`."""
-    return f"{number} {noun if number == 1 else several or noun + 's'}"

@@ -23,6 +23,7 @@ from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.errors import CommandError
+from ringfence_ops.logs.audit_log import by_hand
 from ringfence_ops.logs.json_values import ID_LIMIT, MESSAGE_LIMIT, count_of, json_object, text_of, texts_of
 from ringfence_ops.state.changes import Action, Change, GuardHold, changes
 
@@ -74,9 +75,9 @@ def true_up_by_function(aws: Aws, cluster: str, region: Region, confirmed: Seque
     dry run checks first whether the Region answers at all.
     """
     _invoke(aws, cluster, region, patient=False, InvocationType="DryRun")
-    payloads: list[dict[str, object]] = [{"trueup": True, "confirm": hold.digest} for hold in confirmed]
+    asked: dict[str, object] = {"trueup": True, "id": by_hand(aws.caller(region))}
     result = TrueUpResult()
-    for payload in payloads or [{"trueup": True}]:
+    for payload in [{**asked, "confirm": hold.digest} for hold in confirmed] or [asked]:
         result = result.followed_by(_invoked(aws, cluster, region, payload))
     return result
 

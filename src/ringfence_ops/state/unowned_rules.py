@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ringfence.core.audit_events import AuditEvent, RuleOwnerUnknown, RuleRemoved
 from ringfence.core.configuration.settings import Settings
+from ringfence.core.model.addresses import in_order
 from ringfence.core.model.identifiers import Region, RuleId, SecurityGroupId
 from ringfence.core.model.rosters import Rows
 from ringfence.core.model.rules import Label, Opening, Rule
@@ -67,7 +68,16 @@ def reported(audit_events: Iterable[AuditEvent]) -> list[UnownedRule]:
         for event in audit_events
         if isinstance(event, RuleOwnerUnknown) and event.rule not in removed
     }
-    return sorted(found.values(), key=lambda unowned: (unowned.region, unowned.group, unowned.opening, unowned.rule))
+    return sorted(
+        found.values(),
+        key=lambda unowned: (
+            unowned.region,
+            unowned.group,
+            in_order(unowned.opening.cidr),
+            unowned.opening,
+            unowned.rule,
+        ),
+    )
 
 
 def judged(

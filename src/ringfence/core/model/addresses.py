@@ -106,6 +106,15 @@ def is_host(cidr: Cidr) -> bool:
     return True
 
 
+def in_order(cidr: str) -> tuple[int, int, int, str]:
+    """The key by which CIDRs sort as addresses: 10.0.0.9 before 10.0.0.10, IPv4 before IPv6, and other text last."""
+    try:
+        parsed = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        return (10, 0, 0, cidr)
+    return (parsed.version, int(parsed.network_address), parsed.prefixlen, cidr)
+
+
 def _refuse_if_too_large(network: _Network, prefix: str = "") -> None:
     if network.prefixlen < (largest := LARGEST_STATIC[network.version]):
         which = ", which" if prefix else ""

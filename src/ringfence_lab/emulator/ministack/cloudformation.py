@@ -7,13 +7,19 @@ import json
 from typing import Any
 
 from ministack.core.responses import get_region
-from ministack.services import iam, ssm
-from ministack.services.cloudformation import provisioners
+from ministack.services import dynamodb, iam, ssm
+from ministack.services.cloudformation import provisioners, stacks
 
 from ringfence_lab.emulator import images, resources
 from ringfence_lab.emulator.faults import Faults
 from ringfence_lab.emulator.moto_services import MotoServices
-from ringfence_lab.emulator.resources.resource_type import Created, RegionClients, ResourceProperties, ResourceType
+from ringfence_lab.emulator.resources.resource_type import (
+    Created,
+    RegionClients,
+    ResourceProperties,
+    ResourceType,
+    is_true,
+)
 
 _ROLE_REFUSALS = {
     "AWS::Lambda::Function": (
@@ -40,6 +46,10 @@ def install(moto: MotoServices, faults: Faults) -> None:
     for name, (service, message) in _ROLE_REFUSALS.items():
         handlers = provisioners._RESOURCE_HANDLERS[name]
         handlers["create"] = _refusing_new_roles(handlers["create"], faults, service, message)
+    table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    table["create"] = _with_recovery(table["create"])
+    stacks._revert_update = _refusing_if_stuck(stacks._revert_update, faults)
+    stacks._delete_resource = _deleting_unless_stuck(stacks._delete_resource, faults)
     provisioners._physical_name = _name_in_region(provisioners._physical_name)
     ssm._PUBLIC_AMI_PARAMETERS = images.PARAMETERS
 
@@ -74,6 +84,56 @@ def _refusing_new_roles(create: Any, faults: Faults, service: str, message: str)
         return create(*arguments, **options)
 
     return create_or_refuse
+
+
+def _with_recovery(create: Any) -> Any:
+    """The creation of a table with the point-in-time recovery of the template, which MiniStack leaves out."""
+
+    def create_with_recovery(logical_id: str, properties: ResourceProperties, *others: Any, **options: Any) -> Any:
+        created = create(logical_id, properties, *others, **options)
+        recovery = properties.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
+        dynamodb._pitr_settings[created[0]] = is_true(recovery)
+        return created
+
+    return create_with_recovery
+
+
+_STUCK = 'Resource handler returned message: "Internal failure" (HandlerErrorCode: InternalFailure)'
+
+
+def _refusing_if_stuck(revert: Any, faults: Faults) -> Any:
+    """The roll-back of a resource, which fails while a fault says so. The resource is UPDATE_FAILED then.
+
+    Source: CloudFormation API Reference, `ContinueUpdateRollback`, `ResourcesToSkip`.
+    """
+
+    async def revert_or_fail(*arguments: Any) -> None:
+        stack_id, stack, logical_id, kind, physical_id, *_ = arguments
+        if not faults.is_stuck(get_region(), _service_of(kind)):
+            await revert(*arguments)
+            return
+        stacks._add_event(stack_id, stack, logical_id, kind, "UPDATE_FAILED", _STUCK, physical_id)
+        if (record := arguments[-1]) is not None and "ResourceType" in record:
+            record["ResourceStatus"] = "UPDATE_FAILED"
+        raise ValueError(_STUCK)
+
+    return revert_or_fail
+
+
+def _deleting_unless_stuck(delete: Any, faults: Faults) -> Any:
+    """The deletion of a resource, which fails while a fault says so."""
+
+    def delete_or_fail(kind: str, *arguments: Any) -> Any:
+        if faults.is_stuck(get_region(), _service_of(kind)):
+            raise ValueError(_STUCK)
+        return delete(kind, *arguments)
+
+    return delete_or_fail
+
+
+def _service_of(resource_type: str) -> str:
+    """The service of a type such as `AWS::SQS::Queue`, by its name in the faults."""
+    return resource_type.split("::")[1].lower()
 
 
 def _name_in_region(name_of: Any) -> Any:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from ringfence_lab.proof.mutants.mutation import Mutant
 from ringfence_lab.proof.mutants.trial import HISTORIES, STEPS, Proof, Verdict, try_apart
 from ringfence_lab.proof.sections import put_section
 from ringfence_lab.sim.simulation import simulate
+from ringfence_ops.cli import terminal
 
 PROCESSES = 2
 
@@ -95,7 +95,7 @@ def prove(names: Sequence[str] = (), histories: int = HISTORIES, write: Path | N
 
     `write` is the document whose section `mutants` is replaced. Only a run of all mutants replaces it.
     """
-    console, began = Console(), time.monotonic()
+    console, began = terminal.console(markup=True), time.monotonic()
     mutants = [BY_NAME[name] for name in names] or MUTANTS
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

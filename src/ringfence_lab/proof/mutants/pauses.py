@@ -11,7 +11,7 @@ PAUSES = (
         "The engine of a paused Region goes on as if it were not paused.",
         _DECISION,
         "reconciler.request",
-        (Replace("Request.as_paused_by", "_ is None", "True"),),
+        (Replace("Request.as_paused_by", "(P := R) is None", "(P := R) is None or True"),),
     ),
     Mutant(
         "pause-is-of-one-engine",
