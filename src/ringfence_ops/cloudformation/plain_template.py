@@ -62,7 +62,7 @@ def plain_template(looped: Mapping[str, Any], parameters: Parameters, code: Code
         "Description": looped["Description"],
         **({"Mappings": {_MAPPING: mapping}} if differing else {}),
         **({"Conditions": kept} if kept else {}),
-        "Resources": _decided(_filled(resources, values), known),
+        "Resources": _decided(_filled(_existing(resources, known), values), known),
         "Outputs": _filled(looped["Outputs"], values),
     }
 
@@ -161,6 +161,15 @@ def _evaluated(condition: Any) -> Any:
         case {"Fn::Equals": [str(one), str(other)]}:
             return one == other
     return condition
+
+
+def _existing(resources: Mapping[str, Any], known: Mapping[str, bool]) -> dict[str, Any]:
+    """The resources without those whose condition is known not to hold. One that is known to hold is left out."""
+    return {
+        id: {key: value for key, value in resource.items() if key != "Condition" or value not in known}
+        for id, resource in resources.items()
+        if known.get(resource.get("Condition"), True)
+    }
 
 
 def _decided(node: Any, known: Mapping[str, bool]) -> Any:
