@@ -232,3 +232,10 @@ def test_cfn_lint_has_nothing_to_say(regions: list[Region], tmp_path: Path) -> N
     lint = PROJECT / ".venv" / "bin" / "cfn-lint"
     done = subprocess.run([lint, printed], capture_output=True, text=True, check=False)
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_the_dashboard_is_there_if_the_file_says_so() -> None:
+    assert "RegionDashboard" not in plain(HOME)["Resources"]
+    wanted = plain(HOME, PEER, of=cluster(dashboard="region"))
+    assert "Condition" not in wanted["Resources"]["RegionDashboard"]
+    assert "HasDashboard" not in json.dumps(wanted)
