@@ -81,7 +81,7 @@ def parameters_table(table: Table = TABLE) -> str:
 
 def settings_table(table: Table = TABLE) -> str:
     """The tables of docs/settings.md: the keys of the cluster file, each with its parameter."""
-    head = ["| key | parameter | default | values | description |", "|---|---|---|---|---|"]
+    head = ["| key, and parameter of the stack | default | values | description |", "|---|---|---|---|"]
     lines = []
     for scope, title in ((Scope.CLUSTER, "At the top of the file"), (Scope.REGION, "Under each Region's heading")):
         lines += [f"## {title}", "", *head]
@@ -93,7 +93,7 @@ def settings_table(table: Table = TABLE) -> str:
 def _key_row(setting: Setting) -> str:
     name = f"`{'.'.join(setting.path)}`"
     _, _, cells = _row(setting).partition(f"`{setting.parameter_name}` | ")
-    return f"| {name} | `{setting.parameter_name}` | {cells}"
+    return f"| {name}<br>`{setting.parameter_name}` | {cells}"
 
 
 def _yaml(content: dict[str, Any]) -> str:

@@ -1,7 +1,15 @@
 """Counted things in words: `1 rule`, `2 rules`. Pure."""
 
 _SAME_WITH_S = ("s", "x", "z", "ch", "sh")
-_IRREGULAR = {"this": "these", "is": "are", "was": "were", "waits": "wait", "has": "have", "needs": "need"}
+_IRREGULAR = {
+    "this": "these",
+    "is": "are",
+    "was": "were",
+    "waits": "wait",
+    "stays": "stay",
+    "has": "have",
+    "needs": "need",
+}
 
 
 def counted(number: int, word: str) -> str:

@@ -162,9 +162,10 @@ def test_the_history_has_a_line_for_each_run_between_the_changes() -> None:
     assert change is not None
     console.print(HistoryReport([held(0), change, held(60), answered(90)]))
     lines = console.export_text().splitlines()
-    assert [line.split()[1] for line in lines[1:4]] == ["held", "+", "admitted"]
-    assert "no-address at 60, in us-east-1/db" in lines[1]
-    assert lines[-1] == "1 rules added, 0 removed; instances: 1 held, 1 admitted"
+    assert lines[1].split() == ["time", "change", "instance", "why", "where", "cause"]
+    assert [line.split()[1] for line in lines[2:5]] == ["held", "+", "admitted"]
+    assert "no-address at 60, in us-east-1/db" in lines[2]
+    assert lines[-1] == "1 rule added, 0 removed; instances: 1 held, 1 admitted"
 
 
 # Which entries are read.

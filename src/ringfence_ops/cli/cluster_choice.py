@@ -14,6 +14,7 @@ from ringfence_ops.cloudformation.ownership import Owners, refusals
 from ringfence_ops.cluster.cluster_file import RegionOfCluster, nearest
 from ringfence_ops.cluster.discovery import FoundGroup, FoundSecurityGroup
 from ringfence_ops.errors import CommandError, WrongUsage
+from ringfence_ops.plurals import counted
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ class Choice:
         )
         for group in picked:
             if 0 < group.instances < instances:
-                Output().say(f"{group.id} in {region} is on {group.instances} of {instances} instances only.")
+                Output().say(
+                    f"{group.id} in {region} is on {group.instances} of {counted(instances, 'instance')} only."
+                )
         return self._own(region, {group.id: group.owner for group in picked})
 
     def _own(self, region: Region, groups: Owners) -> tuple[SecurityGroupId, ...]:
@@ -125,14 +128,14 @@ def _together(groups: Sequence[FoundGroup]) -> list[FoundSecurityGroup]:
 
 
 def _shown_group(group: FoundGroup) -> str:
-    instances = "1 instance" if group.instances == 1 else f"{group.instances} instances"
+    instances = counted(group.instances, "instance")
     return f"{group.name}, {instances}{f', cannot be used: {group.problem}' if group.problem else ''}"
 
 
 def _shown_security_group(group: FoundSecurityGroup, instances: int, cluster: str) -> str:
     shown = f"{group.id}, {group.name}{', admits itself' * group.admits_itself}"
     if 0 < group.instances < instances:
-        shown += f", on {group.instances} of {instances} instances"
+        shown += f", on {group.instances} of {counted(instances, 'instance')}"
     return shown if group.owner in (None, cluster) else f"{shown}, belongs to the cluster {group.owner}"
 
 

@@ -106,6 +106,10 @@ class Output:
         """Prints the version of the program."""
         typer.echo(f"ringfence {visible(version)}")
 
+    def show_json(self, body: object) -> None:
+        """Prints JSON that is itself the result, such as a file for another program."""
+        sys.stdout.write(json.dumps(body, indent=2) + "\n")
+
     def line(self, document: "DataclassInstance") -> None:
         """Prints one of many results for programs, at once: JSON on one line."""
         sys.stdout.write(_json(document))

@@ -88,7 +88,7 @@ def _delete(client: Any, name: str) -> list[str]:
 def _tell(output: Output, document: DashboardDocument) -> None:
     match document.done:
         case "printed":
-            typer.echo(json.dumps(document.body, indent=2))
+            output.show_json(document.body)
             output.say("This was only printed: `ringfence dashboard --put` puts it into CloudWatch.")
         case "put":
             output.show_report(Text.assemble((document.name, "bold"), f" is in CloudWatch: {document.url}"))

@@ -17,7 +17,7 @@ from ringfence_ops.cli.command_run import CommandRun, command_run
 from ringfence_ops.cli.terminal import AsJson, Output, Yes, confirm
 from ringfence_ops.cli.text import Text
 from ringfence_ops.documents.dead_letters import DeadLetterItem, DeadLettersDocument
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 from ringfence_ops.state.dead_letters import DeadLetter, DeadLetterQueue, Handled, Letters, matching
 
 EXAMPLES = """\b
@@ -242,7 +242,7 @@ class LettersReport:
                 raise CommandError(f"no dead letter {id}{hidden}{silent}: `ringfence dead-letters` lists them")
             case several:
                 ids = ", ".join(letter.id for letter in several)
-                raise CommandError(f"{len(several)} dead letters have an id that begins with {id}: {ids}")
+                raise WrongUsage(f"{len(several)} dead letters have an id that begins with {id}: {ids}")
 
     def document(self) -> DeadLettersDocument:
         """The letters for programs."""

@@ -45,7 +45,7 @@ _SIGNS = {
     LoggedAction.WOULD_REMOVE: ("(-)", "dim red"),
 }
 
-_HEADERS = ("time", "  address", "instance", "why", "ports and Regions", "cause")
+_HEADERS = ("time", "change", "instance", "why", "where", "cause")
 
 _WIDE = 112
 """Columns from which there is room for the cause of a change."""

@@ -18,7 +18,7 @@ from ringfence_ops.cli.terminal import AsJson, Output, Regions
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.documents.pause import PauseDocument, PauseItem
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 from ringfence_ops.state.pauses import Tables, Written, author, read_tables, write_end, write_pause
 from ringfence_ops.state.true_up import TrueUpResult, true_up_by_function
 
@@ -57,7 +57,7 @@ def pause(
     answer.
     """
     if len(reason) > REASON_LIMIT:
-        raise CommandError(f"the reason has {len(reason)} characters, and at most {REASON_LIMIT} fit")
+        raise WrongUsage(f"the reason has {len(reason)} characters, and at most {REASON_LIMIT} fit")
     run, output = command_run(context), Output(as_json=as_json)
     cluster, chosen = _chosen(run, regions)
     who = author(run.aws, cluster.region_names)

@@ -33,7 +33,7 @@ from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.commands.deploy import DeployReport, interrupted
 from ringfence_ops.documents.retire import RetireDocument
 from ringfence_ops.errors import CommandError, WrongUsage
-from ringfence_ops.plurals import counted
+from ringfence_ops.plurals import counted, plural
 from ringfence_ops.state.changes import GuardHold, guard_holds
 from ringfence_ops.state.retired_rows import delete_rows
 from ringfence_ops.state.snapshot import Snapshot, take_snapshot
@@ -198,7 +198,8 @@ class Retirement:
     def _deleted(self) -> Iterator[Text]:
         yield Text.assemble((self.retired, "bold"), "  leaves: its stack is deleted")
         yield Text(f"  {what_becomes_of_history(self.history_file)}")
-        yield Text(f"  - {self.rules.own_groups} rules that Ringfence made in its own groups", style="red")
+        own = counted(self.rules.own_groups or 0, "rule")
+        yield Text(f"  - {own} that Ringfence made in its own groups", style="red")
 
     def _left_behind(self) -> Iterator[Text]:
         """What stays in the Region, and what that leads to."""
@@ -207,7 +208,7 @@ class Retirement:
         if own is None:
             yield Text("  · the rules in its own groups stay; how many is not known, because it does not answer")
         else:
-            yield Text(f"  · {own} rules that Ringfence made in its own groups stay")
+            yield Text(f"  · {counted(own, 'rule')} that Ringfence made in its own groups {plural('stays', own)}")
             yield Text(f"  {self.retired} answers: without --leave-stack, its stack is deleted too", style="yellow")
 
     @property

@@ -17,6 +17,7 @@ from ringfence.core.rule_count import count_rules
 from ringfence_ops.aws.quotas import CEILING, GROUPS, RULES
 from ringfence_ops.doctor.facts import RegionFacts, SecurityGroup
 from ringfence_ops.doctor.finding import Finding, ok, problem, warning
+from ringfence_ops.plurals import counted, plural
 from ringfence_ops.state.path import Expected, ScalingGroup, Unread
 
 MARGIN = 10
@@ -94,7 +95,8 @@ def _quota(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     rules, assumed, region = facts.quotas.rules, expected.settings.rules_quota, expected.region
     if isinstance(rules, Unread):
         fix = "grant servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota, or write rules_quota"
-        message = f"the account's quota is not known, {assumed} rules are assumed: {rules.reason}"
+        supposed = f"{counted(assumed, 'rule')} {plural('is', assumed)} assumed"
+        message = f"the account's quota is not known, {supposed}: {rules.reason}"
         yield warning("room", region, message, fix)
     elif rules is not None and assumed > rules:
         fix = f"write rules_quota = {rules}, then {expected.deploy}"
@@ -122,7 +124,7 @@ def _room(
                 [(each.maximum + each.more, each) for each in members],
             )
         )
-        figures = f"{group.id} needs {full} of {quota} {family} rules for {maximum} members"
+        figures = f"{group.id} needs {full} of {quota} {family} rules for {counted(maximum, 'member')}"
         figures += f" with up to {most} addresses each" if most > 1 else ""
         figures += f", {' and '.join(unknown)} not counted" if unknown else ""
         replacing = f"{rolling} while {more} more replace others"
@@ -142,7 +144,7 @@ def _fix(facts: RegionFacts, expected: Expected, needed: int) -> str:
     if needed > greatest:
         return (
             f"open fewer port ranges or lower MaxSize: with {groups} security groups an interface (quota {GROUPS}) AWS"
-            f" allows at most {greatest} rules a group. Its support lowers {GROUPS} on request"
+            f" allows at most {counted(greatest, 'rule')} a group. Its support lowers {GROUPS} on request"
         )
     wanted = min(greatest, -(-needed // ROUND) * ROUND)
     asked = (
