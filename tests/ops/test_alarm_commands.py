@@ -157,6 +157,14 @@ def test_doctor_finds_alarms_that_notify_no_one_and_what_it_prints_mends_them(qu
     assert findings(operator.document("doctor"), "alarms", "notification") == []
 
 
+def test_a_deleted_alarm_is_made_again_by_what_doctor_prints(quiet: Cluster, operator: Shell) -> None:
+    quiet.regions[EAST].client("cloudwatch").delete_alarms(AlarmNames=NAMES[:1])
+    (found,) = findings(operator.document("doctor", EAST), "alarms")
+    assert (found["said"], found["mend"]) == (f"{NAMES[0]} does not exist", f"ringfence deploy {EAST}")
+    assert operator.run(*found["mend"].split()[1:], "--yes").code == 0
+    assert set(states(quiet)) == set(NAMES)
+
+
 def test_doctor_of_one_region_shows_that_region_alone(quiet: Cluster, operator: Shell) -> None:
     quiet.regions[WEST].client("cloudwatch").disable_alarm_actions(AlarmNames=NAMES)
     try:

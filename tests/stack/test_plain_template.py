@@ -186,6 +186,25 @@ def test_alarms_notify_the_topic_of_their_region(topics: Mapping[Region, str]) -
             assert alarm["Properties"].get("AlarmActions") == expected
 
 
+@pytest.mark.parametrize("wanted", [[], [PEER], list(GROUPS)], ids=["no Region", "one Region", "every Region"])
+def test_a_dashboard_is_where_it_is_wanted(wanted: list[Region]) -> None:
+    # given
+    looped, chosen = looped_template(), cluster()
+    parameters = {
+        region: {**chosen.parameters(region), "Dashboard": "region" if region in wanted else "none"}
+        for region in GROUPS
+    }
+    # when
+    several = plain_template(looped, parameters, CODE)
+    alone = {region: plain_template(looped, {region: parameters[region]}, CODE) for region in GROUPS}
+    # then
+    for region in GROUPS:
+        for template in (several, alone[region]):
+            named = {resource["Condition"] for resource in template["Resources"].values() if "Condition" in resource}
+            assert named <= template.get("Conditions", {}).keys()
+            assert ("RegionDashboard" in seen_from(region, template)["Resources"]) == (region in wanted)
+
+
 def test_a_bucket_of_each_region_is_named_by_cloudformation() -> None:
     made = plain(HOME, code=Code("code-${AWS::Region}", "a.zip"))
     code = made["Resources"]["RingfenceFunction"]["Properties"]["Code"]
@@ -213,3 +232,10 @@ def test_cfn_lint_has_nothing_to_say(regions: list[Region], tmp_path: Path) -> N
     lint = PROJECT / ".venv" / "bin" / "cfn-lint"
     done = subprocess.run([lint, printed], capture_output=True, text=True, check=False)
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_the_dashboard_is_there_if_the_file_says_so() -> None:
+    assert "RegionDashboard" not in plain(HOME)["Resources"]
+    wanted = plain(HOME, PEER, of=cluster(dashboard="region"))
+    assert "Condition" not in wanted["Resources"]["RegionDashboard"]
+    assert "HasDashboard" not in json.dumps(wanted)

@@ -21,6 +21,7 @@ from ringfence_lab.emulator.ministack import (
     alarms,
     cloudformation,
     cloudtrail,
+    conditional_resources,
     conditions,
     delivery,
     functions,
@@ -57,8 +58,9 @@ def assemble(account: str, loop: asyncio.AbstractEventLoop) -> Front:
     functions.install()
     faults = Faults()
     cloudformation.install(moto, faults)
-    conditions.install()
     alarms.install()
+    conditions.install()
+    conditional_resources.install()
     alarm_actions.install()
     subscriptions.install()
     quota = installation.install(

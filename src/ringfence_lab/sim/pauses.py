@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from ringfence.core.model.identifiers import Region
 from ringfence.core.model.pauses import Pause
+from ringfence_lab.emulator.partition import PARTITION
 from ringfence_lab.sim.cloud import Cloud
 
 PAUSES_IN = 0.15
 """The share of the histories in which operators pause and resume Regions."""
 WRITTEN_IN_PART = 0.2
 """The share of the commands that reach some tables only."""
-OPERATOR = "arn:aws:iam::111122223333:user/operator"
+OPERATOR = f"arn:{PARTITION}:iam::111122223333:user/operator"
 
 
 class Pauses:

@@ -62,8 +62,8 @@ def plain_template(looped: Mapping[str, Any], parameters: Parameters, code: Code
         "Description": looped["Description"],
         **({"Mappings": {_MAPPING: mapping}} if differing else {}),
         **({"Conditions": kept} if kept else {}),
-        "Resources": _decided(_filled(resources, values), known),
-        "Outputs": _filled(looped["Outputs"], values),
+        "Resources": dict(_existing(_decided(_filled(resources, values), known), known)),
+        "Outputs": dict(_existing(_decided(_filled(looped["Outputs"], values), known), known)),
     }
 
 
@@ -174,6 +174,15 @@ def _decided(node: Any, known: Mapping[str, bool]) -> Any:
         case list():
             return [_decided(value, known) for value in node]
     return node
+
+
+def _existing(parts: Mapping[str, Any], known: Mapping[str, bool]) -> Iterator[tuple[str, Any]]:
+    """The resources or outputs without those whose condition is known not to hold."""
+    for name, part in parts.items():
+        if (condition := part.get("Condition")) not in known:
+            yield name, part
+        elif known[condition]:
+            yield name, {key: value for key, value in part.items() if key != "Condition"}
 
 
 def _value(kind: str, value: str) -> str | list[str]:

@@ -14,7 +14,7 @@ from ringfence_ops.cli.terminal import Output
 from ringfence_ops.cloudformation.artefact import artefact, looped_template
 from ringfence_ops.cloudformation.bucket import Bucket
 from ringfence_ops.cloudformation.plain_template import Code, plain_template, text
-from ringfence_ops.errors import CommandError
+from ringfence_ops.errors import CommandError, WrongUsage
 
 EXAMPLES = """\b
 Examples:
@@ -65,7 +65,7 @@ def template(
     if broken := cluster.broken_relations():
         raise CommandError("; ".join(broken))
     if upload and (code_bucket != DEPLOYMENT_BUCKET or code_key is not None):
-        raise typer.BadParameter(
+        raise WrongUsage(
             "--upload puts the code into the deployment bucket: run the command without --code-bucket and --code-key"
         )
     with output.working("building the function"):
