@@ -185,7 +185,7 @@ def test_a_full_group_is_lacking_with_its_count_and_the_launches_that_it_holds()
     (room,) = found.of("room")
     assert found.state is State.LACKING
     assert room.why == "sg-00000001 is full: 60 of 60, 3 launches held, 1 member not admitted"
-    assert "rules_quota" in room.fix
+    assert "L-0EA8095F" in room.fix
 
 
 def test_a_prefix_list_fills_a_group_by_its_weight() -> None:

@@ -105,7 +105,7 @@ class Observer:
     def let_members_age(self) -> None:
         """Makes the Region's members so old that the engine releases them without a second look a minute later.
 
-        Nobody waits for six minutes in a lab, so the table gets an older time for each of them.
+        A lab does not wait for six minutes, so the table gets an older time for each of them.
         """
         dynamodb = self.client("dynamodb")
         tables = [name for name in dynamodb.list_tables()["TableNames"] if name.startswith("ringfence-")]

@@ -23,13 +23,13 @@ def state_text(state: State) -> Text:
 
 
 def reason_text(reason: Reason) -> Text:
-    """A reason, and below it what mends it."""
+    """A reason, and below it what fixes it."""
     text = Text(reason.why, style=_STYLES[reason.state])
     return text.line(f"→ {reason.fix}", "dim") if reason.fix else text
 
 
 def standing_lines(standings: Iterable[Standing]) -> Iterator[Text]:
-    """A line for each Region that is not in sync, and for each of its reasons what mends it."""
+    """A line for each Region that is not in sync, and for each of its reasons what fixes it."""
     for standing in standings:
         if standing.reasons:
             yield Text.assemble((standing.region, "bold"), "  is ", state_text(standing.state))

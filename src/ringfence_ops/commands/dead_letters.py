@@ -51,7 +51,7 @@ def list_letters(context: typer.Context, *, regions: InRegions = None, as_json: 
     """Lists what the engines could not handle, with the reason for each. Changes nothing.
 
     A dead letter that is about an instance needs no haste: the next true-up does what the event asked for. Send a dead
-    letter back when its cause is gone, or discard it. A queue shows ten at a time.
+    letter back when its cause is gone, or discard it. A queue shows at most ten.
 
     Exit code 0 if there is none, 2 if there are some, 1 if a Region does not answer.
     """
@@ -92,7 +92,7 @@ def send_back(
 ) -> None:
     """Sends one dead letter, or all, to the queue of events again. The engine handles it at once.
 
-    What it asks for is judged anew: an event that is older than a minute is only a reason to look.
+    What it asks for is judged again: an event that is older than a minute is only a reason to look.
 
     Exit code 0 if it was sent back, 1 if it is still there.
     """
@@ -237,7 +237,7 @@ class LettersReport:
             case [letter]:
                 return letter
             case []:
-                hidden = "; a queue shows ten at a time" if self.others else ""
+                hidden = "; a queue shows at most ten" if self.others else ""
                 silent = "".join(f"; {region}: {reason}" for region, reason in self.failed.items())
                 raise CommandError(f"no dead letter {id}{hidden}{silent}: `ringfence dead-letters` lists them")
             case several:

@@ -138,7 +138,7 @@ class PlanReport:
             yield Text.assemble("digest ", (digest(planned), "bold"))
 
     def _effect(self, result: str | None) -> str:
-        """What becomes of an instance at a hook. What a Region would answer that does not answer here, nobody knows."""
+        """What becomes of an instance at a hook. What a Region would answer that does not answer here is not known."""
         if result is not None and self.snapshot.unreachable:
             silent = ", ".join(self.snapshot.unreachable)
             return f"may be completed with {result}: not known, because {silent} does not answer here"

@@ -68,7 +68,7 @@ def status(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows how every Region stands and why, with what mends it; its members, rules, rosters and last reconcile.
+    """Shows how every Region stands and why, with what fixes it; its members, rules, rosters and last reconcile.
 
     With --watch, the screen shows the worst Region first, and scrolls with the arrow keys, space and b. With --json
     too, each reading is one document on one line.
@@ -127,7 +127,7 @@ class StatusReport:
         return StatusReport(snapshot, regions, {name: self.standings[name] for name in chosen})
 
     def brief(self, region: RegionState) -> Iterator[tuple[str, Text]]:
-        """What a screen says of a Region that is not in sync: its reasons, without what mends them."""
+        """What a screen says of a Region that is not in sync: its reasons, without what fixes them."""
         if region.drift:
             yield "drift", in_words(region.drift)
         yield from _waiting(region)

@@ -20,7 +20,7 @@ _NOT_OF_ROLE = "look for a permissions boundary of the role, a policy that someb
 
 
 def with_drift(findings: Sequence[Finding], facts: RegionFacts, expected: Expected) -> list[Finding]:
-    """The findings of a Region, and those of its drift. What drift explains is mended by its repair."""
+    """The findings of a Region, and those of its drift. The repair of a drift also fixes what the drift explains."""
     drift, stack = facts.drift, facts.path.resources.stack
     if drift is None or not (isinstance(stack, DeployedStack) and stack.status in COMPLETE):
         return list(findings)

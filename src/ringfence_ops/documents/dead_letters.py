@@ -40,7 +40,7 @@ class DeadLettersDocument:
     schema: Literal["ringfence.dead_letters/1"] = field(default="ringfence.dead_letters/1", init=False)
     """The name and version of this document."""
     letters: Sequence[DeadLetterItem]
-    """The dead letters that the queues show, oldest first in each Region. A queue shows ten at a time."""
+    """The dead letters that the queues show, oldest first in each Region. A queue shows at most ten."""
     others: Mapping[Region, int]
     """The approximate number of further dead letters in each Region that has some."""
     failed: Mapping[Region, str]

@@ -20,7 +20,7 @@ class PauseItem:
     since: str | None
     """When, in UTC: 2026-11-23T15:00:03Z; null if the row does not say."""
     reason: str
-    """Why it was paused; empty if nobody said."""
+    """Why it was paused; empty if no reason was given."""
     unchanged: bool
     """Whether it was so already, so that nothing was written."""
     tables: Sequence[str]

@@ -76,7 +76,7 @@ class ReasonItem:
     why: str
     """What was found."""
     fix: str
-    """The command that mends it, or what to do."""
+    """The command that fixes it, or what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def _about(  # noqa: C901  # one case for each verdict
     names = ", ".join(door.rule.id for door in doors if door.rule is not None)
     match verdict:
         case DoorVerdict.COMES | DoorVerdict.GOES | DoorVerdict.RENAMED:
-            yield Advice("the next true-up mends it; to do it now", "ringfence sync")
+            yield Advice("the next true-up fixes it; to do it now", "ringfence sync")
         case DoorVerdict.HELD:
             yield _confirmation(f"the guard holds the removal of {names}", found)
         case DoorVerdict.WOULD_COME | DoorVerdict.WOULD_GO:
@@ -63,7 +63,7 @@ def _about(  # noqa: C901  # one case for each verdict
         case DoorVerdict.UNOWNED:
             for door in doors:
                 if door.rule is not None:
-                    why = f"no engine removes {door.rule.id}; find out who needs it, and if nobody does"
+                    why = f"no engine removes {door.rule.id}; find out who needs it, and if no one does"
                     yield Advice(why, how_to_remove(region, group, door.rule.id))
         case DoorVerdict.RIGHT | DoorVerdict.FOREIGN:
             return
@@ -131,7 +131,7 @@ def _instances(found: FullExplanation) -> Iterator[Advice]:
         elif run.last.reason == Reason.GUARDED.value:
             yield _confirmation("the guard holds the removal of its rules", found)
         elif run.last.reason in {reason.value for reason in _DOCTOR_KNOWS}:
-            yield Advice(f"{instance} waits until this is mended; what to mend", "ringfence doctor")
+            yield Advice(f"{instance} waits until this is fixed; what to fix", "ringfence doctor")
         else:
             yield Advice(f"{instance} waits; the next true-up decides again, or now", f"ringfence sync {region}")
     for run in found.sent_away_for_room:
@@ -140,7 +140,7 @@ def _instances(found: FullExplanation) -> Iterator[Advice]:
 
 
 def _regions(found: FullExplanation) -> Iterator[Advice]:
-    """The Regions of which nothing certain can be said, with what mends them."""
+    """The Regions of which nothing certain can be said, with what fixes them."""
     for region, reason in found.doubts():
         if reason.part == REGION:
             continue  # it is said that the Region was not checked

@@ -150,7 +150,7 @@ class DeadLetterQueue:
     def _handle(self, wanted: Wanted, before: Callable[[DeadLetter], str | None], most: int | None) -> Handled:
         """Deletes the wanted letters, after `before` did its part, which says why a letter must stay.
 
-        In rounds, because the queue shows ten at a time. It ends when a round deletes nothing.
+        In rounds, because the queue shows at most ten. It ends when a round deletes nothing.
         """
         done: list[DeadLetter] = []
         kept: dict[str, tuple[DeadLetter, str]] = {}

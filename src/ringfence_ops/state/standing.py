@@ -40,7 +40,7 @@ REGION = "Region"
 class Reason:
     """Why a Region is not in sync. `part` is what it is about, such as `hooks`: a check of `doctor` has the same name.
 
-    `fix` is the command that mends it, word for word, or what to do where no command can.
+    `fix` is the command that fixes it, word for word, or what to do where no command can.
     """
 
     state: State

@@ -152,8 +152,8 @@ def ended_instances_have_no_door(context: CheckContext, by: Invocation) -> Itera
     """After an undisturbed reconcile of a Region, no group there has a rule of an own instance that EC2 showed as
     terminated, whatever else is missing: the instance's group, or the ports to manage.
 
-    Exception: the group is missing, and no table has its roster. Then nobody knows whose the instance was, and its rule
-    is reported as one of unknown owner.
+    Exception: the group is missing, and no table has its roster. Then it is not known whose the instance was, and its
+    rule is reported as one of unknown owner.
     """
     instances = context.cloud.regions[by.home].ec2.instances
     for rule, instance in _own_doors(context, by):

@@ -129,7 +129,7 @@ def launches_are_answered(context: CheckContext, by: Invocation) -> Iterator[str
     """An undisturbed invocation answers every launch that its group lists and that has an address, however old the
     rules are that it was shown.
 
-    Exceptions: a Region that can admit nobody, which is an error, and one whose peer may be in the middle of its
+    Exceptions: a Region that can admit no instance, which is an error, and one whose peer may be in the middle of its
     deployment.
     """
     if not by.calls or by.error is not None or _may_wait_for_a_new_peer(context, by):
