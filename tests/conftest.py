@@ -1,15 +1,20 @@
-"""The labs of all tests, and the marker of tests that need one.
+"""The labs of all tests, the marker of tests that need one, and how patient Hypothesis is.
 
 Every test that uses one of the fixtures below, directly or through another fixture, carries the marker `lab`.
 `pytest -m "not lab"` runs the others, which need no process of a lab.
 """
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.end_to_end.clusters import _two_regions, three_regions, two_regions
 from tests.labs import cluster, empty_lab
 
 __all__ = ["_two_regions", "cluster", "empty_lab", "three_regions", "two_regions"]
+
+# No test is timed: on a busy machine an example takes many times as long.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 LAB_FIXTURES = frozenset(
     {"_two_regions", "account", "cluster", "empty_lab", "lab_world", "three_regions", "two_versions"}

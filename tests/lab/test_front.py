@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ringfence_lab.control.client import LabError, RunningLab
+from ringfence_lab.control.client import RunningLab
 from ringfence_lab.emulator.connection import AsgiMessage, Receive, Send
+from ringfence_lab.emulator.faults import BadFault
 from tests.lab.fronts import front_of
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=KEY/20261123/us-west-2/ec2/aws4_request, Signature=0"}
@@ -174,11 +175,11 @@ def test_a_fault_does_not_affect_the_labs_own_requests(served: Served) -> None:
 
 
 def test_the_lab_refuses_unknown_input_with_the_reason(served: Served) -> None:
-    with pytest.raises(LabError, match="mars-1"):
+    with pytest.raises(BadFault, match="mars-1"):
         served.control.fault("mars-1", "hang")
-    with pytest.raises(LabError, match="explode"):
+    with pytest.raises(BadFault, match="explode"):
         served.control.fault("us-west-2", "explode")
-    with pytest.raises(LabError, match="teleport"):
+    with pytest.raises(BadFault, match="teleport"):
         served.control.fault("us-west-2", "hang", "teleport")
 
 

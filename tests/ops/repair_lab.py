@@ -98,6 +98,7 @@ def operated(directory: Path, *regions: str) -> Iterator[Operator]:
             template = (deployment.project / "examples" / "prerequisites.yaml").read_text()
             made = deployment._create(region, f"{NAME}-prerequisites", template, {"ClusterName": NAME})
             group, security_group = made["AutoScalingGroup"], made["SecurityGroup"]
+            deployment.make_alarm_topic(region)
             observers[region] = Observer(lab.endpoint_url, region, group, security_group, STACK)
         cluster = Cluster(lab, observers)
         yield Operator(cluster, shell(cluster, directory))

@@ -50,7 +50,7 @@ def test_nothing_is_deployed_without_confirmation(account: Cluster, operator: Sh
     shown = operator.run("deploy", "--dry-run")
     asked = operator.run("deploy")
     # then
-    assert (shown.code, asked.code) == (2, 1)
+    assert (shown.code, asked.code) == (2, 64)
     assert "+ RingfenceFunction" in shown.output
     assert asked.errors.endswith(
         "ringfence: there is no terminal to ask on: give --yes to continue without being asked\n"

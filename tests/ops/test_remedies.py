@@ -347,7 +347,7 @@ def test_many_breakages_are_shown_and_repaired_at_once(operator: Operator) -> No
     # then
     (stack,) = shown["regions"]
     assert len(stack["repairs"]) == 6
-    assert (refused.code, stack["outcome"]) == (1, None)
+    assert (refused.code, stack["outcome"]) == (64, None)
     assert len(StackRepair(operator.client, STACK).find().repairs) == 6
     # and when
     done = operator.shell.document("deploy", "--yes")
