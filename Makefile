@@ -9,11 +9,11 @@ FIND_PYTHON = python="$(PYTHON)"; [ -n "$$python" ] || python=$$(tools/find-pyth
 INSTALL = tools/install.py
 
 # What `make docs` writes in these files stands between `[[[cog` and `[[[end]]]`.
-DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml
+DOCUMENTS := README.md ARCHITECTURE.md $(wildcard docs/*.md) template.yaml $(wildcard terraform/*.tf) terraform/README.md
 COG := $(BIN)/cog --verbosity=1 -I tools -p "from document_parts import *"
 
 .PHONY: help set-up demo sim bench fuzz lint imports workflows types test-fast test documents unit everything conformance \
-	site site-serve site-look docs docs-measured release test-release lock clean distclean build-RingfenceFunction
+	site site-serve site-look docs docs-measured release test-release test-terraform lock clean distclean build-RingfenceFunction
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,13 @@ $(VENV)/release/.ready: $(VENV)/pyvenv.cfg requirements/release.txt
 	@echo "Installing what writes the SBOM"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/release
 	@$(VENV)/release/bin/python $(INSTALL) requirements/release.txt
+	@touch $@
+
+# Terraform and an AWS provider, for the test of the module alone: for Linux on x86-64. docs/terraform.md says the licences.
+$(VENV)/terraform/.ready: $(VENV)/pyvenv.cfg requirements/terraform.txt
+	@echo "Installing Terraform for the test of the module: 131 MiB"
+	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/terraform
+	@$(VENV)/terraform/bin/python $(INSTALL) requirements/terraform.txt
 	@touch $@
 
 set-up: $(VENV)/.ready ## Make .venv with everything the project needs: [PYTHON=]
@@ -147,6 +154,9 @@ release: set-up $(VENV)/release/.ready ## Check the tree and build a release int
 test-release: set-up $(VENV)/release/.ready ## Build a release twice, install it and deploy to a lab: some minutes
 	CYCLONEDX=$(CURDIR)/$(VENV)/release/bin/cyclonedx-py $(BIN)/pytest -m release tests/release
 
+test-terraform: set-up $(VENV)/terraform/.ready ## Apply the Terraform module to a lab: under two minutes
+	TERRAFORM_PYTHON=$(CURDIR)/$(VENV)/terraform/bin/python $(BIN)/pytest -m terraform tests/terraform
+
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
 	$(LOCK) pyproject.toml --extra operator --extra lab --extra development --python-version 3.11 -o requirements/development.txt
@@ -155,6 +165,7 @@ lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest vers
 	$(LOCK) --group documentation --python-version 3.11 -o requirements/documentation.txt
 	$(LOCK) requirements/awscli.in --python-version 3.11 -o requirements/awscli.txt
 	$(LOCK) requirements/release.in --python-version 3.11 -o requirements/release.txt
+	$(LOCK) requirements/terraform.in --python-version 3.11 -o requirements/terraform.txt
 	$(LOCK) requirements/plots.in --python-version 3.11 -o requirements/plots.txt
 
 # Without headers and annotations: they would name the machine's paths and package index.

@@ -18,6 +18,14 @@ from setting_documents import (
     template_interface,
     template_parameters,
 )
+from terraform_module import (
+    terraform_inputs,
+    terraform_outputs,
+    terraform_outputs_table,
+    terraform_parameters,
+    terraform_requirements,
+    terraform_variables,
+)
 
 __all__ = [
     "assumptions_table",
@@ -35,6 +43,12 @@ __all__ = [
     "template_environment",
     "template_interface",
     "template_parameters",
+    "terraform_inputs",
+    "terraform_outputs",
+    "terraform_outputs_table",
+    "terraform_parameters",
+    "terraform_requirements",
+    "terraform_variables",
 ]
 
 
