@@ -71,7 +71,7 @@ $(VENV)/release/.ready: $(VENV)/pyvenv.cfg requirements/release.txt
 	@$(VENV)/release/bin/python $(INSTALL) requirements/release.txt
 	@touch $@
 
-# Terraform and an AWS provider, for the test of the module alone: for Linux on x86-64. docs/terraform.md says the licences.
+# Terraform and an AWS provider, for the test of the module alone: for Linux on x86-64. terraform/README.md says the licences.
 $(VENV)/terraform/.ready: $(VENV)/pyvenv.cfg requirements/terraform.txt
 	@echo "Installing Terraform for the test of the module: 131 MiB"
 	@$(FIND_PYTHON); "$$python" -m venv --clear $(VENV)/terraform

@@ -19,6 +19,7 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security-policy.md",
+    "terraform/README.md": "terraform.md",
 }
 """The pages from the project's folder, by their names there."""
 

@@ -232,7 +232,11 @@ class _Loader(yaml.SafeLoader):
     """Reads the template's short forms, such as !Ref, as nothing."""
 
 
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+def _nothing(*_: Any) -> None:
+    return None
+
+
+_Loader.add_multi_constructor("!", _nothing)
 
 
 def _template() -> Any:
