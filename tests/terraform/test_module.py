@@ -5,8 +5,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ringfence_lab.control.deploy import LabDeployment
-from ringfence_lab.control.lab import Lab
 from tests.end_to_end.clusters import EAST, WEST
-from tests.end_to_end.test_plain_template import admitted, in_service
-from tests.labs import eventually
-from tests.ops.commands import Shell, lab_environment
-from tests.terraform.terraform import Terraform, provider_of_lab
+from tests.ops.commands import Shell
+from tests.terraform.accounts import PROJECT, Account, Groups, made, uploaded_code
+from tests.terraform.terraform import Terraform
 
 pytestmark = pytest.mark.terraform
 
-PROJECT = Path(__file__).resolve().parents[2]
 GIVEN = {
     "cluster": "demo",
     "regions": [EAST, WEST],
@@ -86,35 +82,17 @@ AT_THE_LIMIT = GIVEN | {
 """Right values, some of them the last that are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A lab with the example's groups in two Regions, and a copy of the module and the template."""
-
-    lab: Lab
-    groups: Mapping[str, Mapping[str, str]]
-    module: Path
-    mirror: Path
-
-    def terraform(self, directory: Path, *aliases: str | None) -> Terraform:
-        """Terraform in a directory of the copy, made ready."""
-        providers = [provider_of_lab(self.lab.endpoint_url, alias) for alias in aliases]
-        (directory / "lab_override.tf").write_text("".join(providers))
-        made = Terraform.of(directory, self.lab.endpoint_url, self.mirror)
-        made.run("init", "-input=false").worked()
-        return made
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    yield from made(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    directory = tmp_path_factory.mktemp("terraform")
-    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars*")
-    shutil.copytree(PROJECT / "terraform", directory / "terraform", ignore=ignored)
-    shutil.copy(PROJECT / "template.yaml", directory)
-    (directory / "mirror").mkdir()
-    with Lab(regions=[EAST, WEST]) as lab:
-        deployment = LabDeployment("demo", lab.regions, Path(), lab.client, {})
-        groups = {region: deployment.deploy_prerequisites(region) for region in lab.regions}
-        yield Account(lab, groups, directory / "terraform", directory / "mirror")
+def groups(account: Account) -> dict[str, Groups]:
+    """The example's groups, by Region."""
+    deployment = LabDeployment("demo", account.lab.regions, Path(), account.lab.client, {})
+    found = {region: deployment.deploy_prerequisites(region) for region in account.lab.regions}
+    return {region: Groups(each["AutoScalingGroup"], each["SecurityGroup"]) for region, each in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -190,26 +168,18 @@ def test_it_refuses_a_template_without_a_place_for_the_code(module: Terraform, t
 
 
 @pytest.fixture(scope="module")
-def operator(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def operator(account: Account, groups: dict[str, Groups], tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """The shell of an operator with a cluster file of the same cluster."""
-    directory = tmp_path_factory.mktemp("operator")
-    lines = ['name = "demo"']
-    for region, found in account.groups.items():
-        lines += ["", f"[regions.{region}]", f'auto_scaling_groups = ["{found["AutoScalingGroup"]}"]']
-        lines += [f'security_groups = ["{found["SecurityGroup"]}"]']
-    (directory / "ringfence.toml").write_text("\n".join(lines) + "\n")
-    return Shell(directory, lab_environment(account.lab.endpoint_url))
+    return account.operator(tmp_path_factory.mktemp("operator"), "demo", groups)
 
 
 @pytest.fixture(scope="module")
-def values(account: Account, operator: Shell) -> dict[str, Any]:
-    """What the example needs. The code is in the buckets by the command that the README names."""
-    printed = operator.run("template", "--upload")
-    assert printed.code == 0, printed
+def values(groups: dict[str, Groups], operator: Shell) -> dict[str, Any]:
+    """What the example needs."""
     return {
-        "auto_scaling_groups": {region: [found["AutoScalingGroup"]] for region, found in account.groups.items()},
-        "security_groups": {region: [found["SecurityGroup"]] for region, found in account.groups.items()},
-        "code_key": json.loads(printed.output)["Resources"]["RingfenceFunction"]["Properties"]["Code"]["S3Key"],
+        "auto_scaling_groups": {region: [found.auto_scaling_group] for region, found in groups.items()},
+        "security_groups": {region: [found.security_group] for region, found in groups.items()},
+        "code_key": uploaded_code(operator),
     }
 
 
@@ -225,34 +195,19 @@ def hooks(account: Account, region: str, group: str) -> int:
 
 
 def test_the_example_admits_the_instances_of_both_regions(
-    account: Account, example: Terraform, values: dict[str, Any]
+    account: Account, groups: dict[str, Groups], example: Terraform, values: dict[str, Any]
 ) -> None:
     # given security groups without the tag
-    for region, found in account.groups.items():
+    for region, found in groups.items():
         tags = [{"Key": "ringfence-cluster"}]
-        account.lab.client("ec2", region).delete_tags(Resources=[found["SecurityGroup"]], Tags=tags)
+        account.lab.client("ec2", region).delete_tags(Resources=[found.security_group], Tags=tags)
     example.give(**values)
     # when
     example.run("apply", "-input=false", "-auto-approve").worked()
     # then
     functions = json.loads(example.run("output", "-json").worked().output)["functions"]["value"]
     assert functions == {EAST: "ringfence-demo", WEST: "ringfence-demo"}
-    for region, found in account.groups.items():
-        scaling = account.lab.client("autoscaling", region)
-        scaling.set_desired_capacity(AutoScalingGroupName=found["AutoScalingGroup"], DesiredCapacity=1)
-
-    def members() -> set[str]:
-        found = account.groups.items()
-        return {each for region, made in found for each in in_service(account.lab, region, made["AutoScalingGroup"])}
-
-    def doors() -> list[set[str]]:
-        return [admitted(account.lab, region, found["SecurityGroup"]) for region, found in account.groups.items()]
-
-    eventually(lambda: len(members()) == 2, 90, lambda: (members(), doors()))
-    for region, name in functions.items():
-        answer = account.lab.client("lambda", region).invoke(FunctionName=name, Payload=b'{"trueup": true}')
-        assert "FunctionError" not in answer, answer["Payload"].read()
-    eventually(lambda: doors() == [members()] * 2, 90, lambda: (members(), doors()))
+    account.launch_and_admit("demo", groups)
 
 
 def test_a_second_plan_is_empty(example: Terraform) -> None:
@@ -267,11 +222,11 @@ def test_the_command_finds_the_stacks_and_nothing_to_change(operator: Shell) -> 
 
 
 def test_a_new_group_and_a_new_value_change_the_stacks_in_place(
-    account: Account, example: Terraform, values: dict[str, Any]
+    account: Account, groups: dict[str, Groups], example: Terraform, values: dict[str, Any]
 ) -> None:
     # given
-    new = {region: second_group(account, region) for region in account.groups}
-    both = {region: [*groups, new[region]] for region, groups in values["auto_scaling_groups"].items()}
+    new = {region: second_group(account, region, found.auto_scaling_group) for region, found in groups.items()}
+    both = {region: [*names, new[region]] for region, names in values["auto_scaling_groups"].items()}
     example.give(**values | {"auto_scaling_groups": both, "log_retention_days": 30})
     # when
     planned = example.run("plan", "-input=false", "-detailed-exitcode")
@@ -285,10 +240,9 @@ def test_a_new_group_and_a_new_value_change_the_stacks_in_place(
         assert [group["retentionInDays"] for group in logs["logGroups"]] == [30]
 
 
-def second_group(account: Account, region: str) -> str:
-    """Another Auto Scaling group, like the example's. Returns its name."""
+def second_group(account: Account, region: str, own: str) -> str:
+    """Another Auto Scaling group, like the example's own. Returns its name."""
     scaling = account.lab.client("autoscaling", region)
-    own = account.groups[region]["AutoScalingGroup"]
     (group,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[own])["AutoScalingGroups"]
     template = {key: group["LaunchTemplate"][key] for key in ("LaunchTemplateId", "Version")}
     zones = group["VPCZoneIdentifier"]
@@ -298,11 +252,11 @@ def second_group(account: Account, region: str) -> str:
     return "second"
 
 
-def test_destroy_leaves_no_stack_and_no_hook(account: Account, example: Terraform) -> None:
+def test_destroy_leaves_no_stack_and_no_hook(account: Account, groups: dict[str, Groups], example: Terraform) -> None:
     # when
     example.run("destroy", "-input=false", "-auto-approve").worked()
     # then
-    for region, found in account.groups.items():
+    for region, found in groups.items():
         with pytest.raises(ClientError, match="does not exist"):
             account.lab.client("cloudformation", region).describe_stacks(StackName="ringfence-demo")
-        assert hooks(account, region, found["AutoScalingGroup"]) == 0
+        assert hooks(account, region, found.auto_scaling_group) == 0
