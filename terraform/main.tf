@@ -5,9 +5,12 @@ data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
 
 locals {
+  # Versions of the provider from 6 on call it `region`, and earlier ones `name`.
+  region = coalesce([for name in ["region", "name"] : try(data.aws_region.this[name], null)]...)
+
   template    = file(coalesce(var.template_file, "${path.module}/../template.yaml"))
   code_uri    = "/(?m)^( +CodeUri:) \\.$/"
-  code_bucket = coalesce(var.code_bucket, "ringfence-${data.aws_caller_identity.this.account_id}-${data.aws_region.this.id}")
+  code_bucket = coalesce(var.code_bucket, "ringfence-${data.aws_caller_identity.this.account_id}-${local.region}")
 
   # The period of a rate(...) in seconds. That of a cron(...) counts as 0 here; the engine warns of what does not fit.
   rate   = try(regex("^rate\\((\\d+) (minute|hour|day)s?\\)$", var.schedule), ["0", "minute"])
@@ -72,8 +75,8 @@ resource "aws_cloudformation_stack" "this" {
     }
 
     precondition {
-      condition     = contains(var.regions, data.aws_region.this.id)
-      error_message = "regions must contain the Region of the provider, ${data.aws_region.this.id}."
+      condition     = contains(var.regions, local.region)
+      error_message = "regions must contain the Region of the provider, ${local.region}."
     }
 
     precondition {
@@ -82,8 +85,8 @@ resource "aws_cloudformation_stack" "this" {
     }
 
     precondition {
-      condition     = var.alarm_topic == "" || try(split(":", var.alarm_topic)[3], "") == data.aws_region.this.id
-      error_message = "alarm_topic must be a topic of ${data.aws_region.this.id}: an alarm can notify only a topic of its own Region."
+      condition     = var.alarm_topic == "" || try(split(":", var.alarm_topic)[3], "") == local.region
+      error_message = "alarm_topic must be a topic of ${local.region}: an alarm can notify only a topic of its own Region."
     }
 
     precondition {

@@ -83,7 +83,7 @@ def made(directory: Path) -> Iterator[Account]:
 
 
 def uploaded_code(operator: Shell) -> str:
-    """Puts the code into the buckets with the README's command. Returns its key, from the place that the README names."""
+    """Puts the code into the buckets by the README's command. Returns its key, from where the README takes it."""
     printed = operator.run("template", "--upload")
     assert printed.code == 0, printed
     key: str = json.loads(printed.output)["Resources"]["RingfenceFunction"]["Properties"]["Code"]["S3Key"]
