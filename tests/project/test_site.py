@@ -118,8 +118,8 @@ def test_a_broken_link_stops_the_build(link: str, tmp_path: Path) -> None:
     # given the sources of the site, with a page that has a broken link
     project = tmp_path / "project"
     shutil.copytree(PROJECT / "docs", project / "docs")
-    (project / "tools").mkdir()
     for name in ("mkdocs.yml", "tools/site_pages.py", *site_pages.PAGES):
+        (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, project / name)
     lab = project / "docs" / "lab.md"
     lab.write_text(f"{lab.read_text()}\n{link}\n")
