@@ -20,8 +20,12 @@ from botocore.exceptions import ClientError
 import ringfence.core
 from ringfence.aws.roster_item import Item, key_of
 from ringfence.core import errors
+from ringfence.core.audit_events import HookCompleted, HookHeld
 from ringfence.core.configuration.settings import Settings
 from ringfence.core.events import Event, Ignored
+from ringfence.core.lifecycle import HookResult, Transition
+from ringfence.core.lifecycle_decision import Decision, Reason
+from ringfence.core.model.identifiers import InstanceId
 from ringfence.core.observation import Described, Listing
 from ringfence.reconciler.interfaces import RegionServices, Services
 from ringfence_lab.sim.engine.services import SimulatedRosterTable
@@ -95,7 +99,29 @@ def _world(services: Services) -> Any:
     ports = frozen.module("ports")
     home = ports.Home(Old(services.home.auto_scaling), Old(services.home.instances))
     regions = {name: _region(ports, name, region) for name, region in services.regions.items()}
-    return ports.World(home, regions, services.clock, services.tasks, lambda entry: services.audit(new.of(entry)))
+    return ports.World(home, regions, services.clock, services.tasks, lambda entry: services.audit(_entry(entry)))
+
+
+def _entry(entry: Any) -> Any:
+    """The present counterpart of an entry of the log. 0.1.0 names no decision and no reason: they follow from the
+    answer."""
+    match type(entry).__name__:
+        case "HookCompleted":
+            if entry.result == HookResult.ABANDON.value:
+                decision, reason = Decision.ABANDONED, Reason.NO_ROOM
+            elif entry.launching:
+                decision, reason = Decision.ADMITTED, Reason.ADMITTED_AT_HOME
+            else:
+                decision, reason = Decision.RELEASED, Reason.RELEASED_EVERYWHERE
+            transition = Transition.LAUNCH if entry.launching else Transition.TERMINATE
+            group, instance = entry.group, InstanceId(entry.instance)
+            return HookCompleted(
+                group, instance, entry.hook, transition, decision, reason, entry.why, entry.was_active, waited=None
+            )
+        case "HookHeld":
+            return HookHeld(entry.group, InstanceId(entry.instance), None, None, Reason.UNCONFIRMED, entry.why, None)
+        case _:
+            return new.of(entry)
 
 
 def _region(ports: Any, name: str, region: RegionServices) -> Any:
