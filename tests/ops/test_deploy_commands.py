@@ -239,7 +239,7 @@ def test_a_region_retires_with_its_rules_and_the_others_continue(account: Cluste
     wait_until_managed(account)
     (leaving,) = (instance.address for instance in account.regions[SOUTH].instances().values())
     refused = deployed.run("retire", SOUTH)
-    assert (refused.code, set(stacks(account))) == (1, {EAST, WEST, SOUTH})
+    assert (refused.code, set(stacks(account))) == (64, {EAST, WEST, SOUTH})
     # when
     ran = deployed.run("retire", SOUTH, "--yes", "--json")
     # then
@@ -256,14 +256,14 @@ def test_a_region_retires_with_its_rules_and_the_others_continue(account: Cluste
     assert SOUTH not in (deployed.directory / "ringfence.toml").read_text()
     assert deployed.run("status").code == 0
     gone = deployed.run("retire", SOUTH, "--yes")
-    assert (gone.code, f"{SOUTH} is no Region of the cluster" in gone.errors) == (1, True)
+    assert (gone.code, f"{SOUTH} is no Region of the cluster" in gone.errors) == (64, True)
 
 
 def test_a_cluster_is_destroyed_only_by_name_and_its_rules_stay_by_default(account: Cluster, deployed: Shell) -> None:
     # when no name is given, or another one
     unasked, mistaken = deployed.run("destroy"), deployed.run("destroy", "--confirm", "prod")
     # then
-    assert (unasked.code, mistaken.code) == (1, 1)
+    assert (unasked.code, mistaken.code) == (64, 64)
     assert f"give --confirm {NAME}" in unasked.errors
     assert "prod is not the cluster's name: nothing was done" in mistaken.errors
     assert stacks(account).keys() == {EAST, WEST, SOUTH}
