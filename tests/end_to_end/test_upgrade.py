@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,9 @@ def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoVersio
     directory = tmp_path_factory.mktemp("upgrade")
     with Lab(regions=[EAST, WEST], parameters={"ReleaseDeadline": str(RELEASE_DEADLINE)}) as lab:
         old = deployment_0_1(lab, directory)
-        deploy: Mapping[str, Callable[[str], Deployed]] = {EAST: old.deploy, WEST: lab.deploy}
-        regions = {region: _observer(lab, region, deploy[region](region)) for region in lab.regions}
-        cluster = Cluster(lab, regions)
+        east = _observer(lab, EAST, old.deploy(EAST))
+        east.true_up()  # 0.1.0 announces its Region with its first reconcile, and the west would wait for that
+        cluster = Cluster(lab, {EAST: east, WEST: _observer(lab, WEST, lab.deploy(WEST))})
         yield TwoVersions(cluster, old, shell(cluster, directory))
 
 
