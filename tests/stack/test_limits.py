@@ -12,7 +12,7 @@ from tests.stack.rendered import ACCOUNT, REGION, parameters, rendered
 
 def subject(**given: str) -> Subject:
     values = parameters(REGION, "db,web", "sg-0123456789abcdef0")
-    return Subject("demo", Region(REGION), ACCOUNT, values | given)
+    return Subject("demo", "aws", Region(REGION), ACCOUNT, values | given)
 
 
 def groups(count: int, length: int = 20) -> str:

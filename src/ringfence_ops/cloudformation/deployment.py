@@ -77,7 +77,6 @@ class Deployer:
         """
         if broken := [*self.cluster.broken_relations(), *self.exceeded_limits(regions)]:
             raise CommandError("; ".join(broken))
-        self.aws.partition(self.cluster.region_names)
         code = artefact(self.project)
         self.aws.prepare(("s3", "cloudformation"), regions[0], patient=True)
         return self._in_reachable(regions, lambda region: self._change_set(region, code), CHANGE_SET_TIMEOUT)
@@ -92,8 +91,10 @@ class Deployer:
 
     def exceeded_limits(self, regions: Iterable[Region]) -> list[str]:
         """The limits of AWS that the stacks of these Regions would exceed."""
+        partition = self.aws.partition(self.cluster.region_names)
         subjects = [
-            Subject(self.cluster.name, region, self.account, self.cluster.parameters(region)) for region in regions
+            Subject(self.cluster.name, partition, region, self.account, self.cluster.parameters(region))
+            for region in regions
         ]
         return [said for subject in subjects for said in exceeded(subject, self.event_pattern_quota)]
 

@@ -27,6 +27,7 @@ class Subject:
     """What is measured: one Region's stack, by the parameters that it gets. `cluster` is the cluster's name."""
 
     cluster: str
+    partition: str
     region: Region
     account: str
     parameters: Mapping[str, str]
@@ -47,7 +48,7 @@ class Subject:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The function's environment variables. In partitions other than `aws`, two are a few characters longer."""
+        """The function's environment variables. In some partitions, the URL of the queue is a few characters longer."""
         name, owner = f"ringfence-{self.cluster}", f"{self.region}:{self.account}"
         settings = {
             setting.variable: self.parameters[setting.parameter_name]
@@ -58,7 +59,7 @@ class Subject:
             **settings,
             "RINGFENCE_ACCOUNT": self.account,
             "RINGFENCE_TABLE": name,
-            "RINGFENCE_QUEUE_ARN": f"arn:aws:sqs:{owner}:{name}.fifo",
+            "RINGFENCE_QUEUE_ARN": f"arn:{self.partition}:sqs:{owner}:{name}.fifo",
             "RINGFENCE_DEAD_LETTER_QUEUE_URL": (
                 f"https://sqs.{self.region}.amazonaws.com/{self.account}/{name}-dead.fifo"
             ),
