@@ -13,11 +13,18 @@ from tests.labs import eventually
 def test_every_change_is_logged_and_every_call_names_its_event(two_regions: Cluster) -> None:
     # given
     two_regions.lab.clear_calls()
+    before = set(two_regions.regions[EAST].instances())
     # when
     two_regions.scale(EAST, 2)
-    # then
-    added = [line for line in two_regions.log(EAST) if line.get("message") == "rule added"][-2:]
-    assert {line["region"] for line in added} == {EAST, WEST}
+    (launched,) = set(two_regions.regions[EAST].instances()) - before
+
+    def rules_added() -> list[dict[str, Any]]:
+        added = [line for line in two_regions.log(EAST) if line.get("message") == "rule added"]
+        return [line for line in added if line["instance"] == launched]
+
+    # then the log of the invocation follows its answer to the hook
+    eventually(lambda: {line["region"] for line in rules_added()} == {EAST, WEST})
+    added = rules_added()
     for line in added:
         assert {"address", "protocol", "ports", "security_group", "rule", "instance", "auto_scaling_group"} <= set(line)
     (causes,) = {tuple(line["cause"]) for line in added}
