@@ -14,7 +14,7 @@ from ringfence.core.model.identifiers import InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Member, MemberState, Roster
 from ringfence_lab.sim.cloud import Cloud
 from ringfence_lab.sim.invocation import Invocation
-from tests.engine.conftest import TRUE_UP
+from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
 
 STRANGER = Cidr("8.8.8.8/32")
 HOSTILE_VERSIONS: list[Mapping[str, Any]] = [
@@ -35,6 +35,14 @@ def with_ids_of_aws(cloud: Cloud) -> Cloud:
         region.security_groups.groups.clear()
         region.security_group = region.add_security_group(f"sg-{number:017x}", cloud.ports)
     return cloud
+
+
+def in_sync_with_ids_of_aws() -> Cloud:
+    """Two Regions with two members each, in sync, with security group ids as AWS forms them."""
+    cloud = with_ids_of_aws(Cloud([EAST, WEST]))
+    for region in cloud.regions.values():
+        region.auto_scaling_group("db", desired=2)
+    return settled(cloud)
 
 
 def item(cloud: Cloud, where: str, home: str, asg: str = "db") -> dict[str, Any]:

@@ -6,8 +6,8 @@ from ringfence import __version__
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence_lab.sim.aws.history import RowWritten
 from ringfence_lab.sim.cloud import Cloud
-from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
-from tests.engine.outsider import assert_launch_is_served, item, with_ids_of_aws, write
+from tests.engine.conftest import EAST, TRUE_UP, WEST
+from tests.engine.outsider import assert_launch_is_served, in_sync_with_ids_of_aws, item, write
 
 ANNOUNCED = RosterKey(Region(EAST), ANNOUNCEMENT)
 
@@ -15,10 +15,7 @@ ANNOUNCED = RosterKey(Region(EAST), ANNOUNCEMENT)
 @pytest.fixture
 def cloud() -> Cloud:
     """Two Regions with two members each, in sync."""
-    cloud = with_ids_of_aws(Cloud([EAST, WEST]))
-    for region in cloud.regions.values():
-        region.auto_scaling_group("db", desired=2)
-    return settled(cloud)
+    return in_sync_with_ids_of_aws()
 
 
 def engine_in(cloud: Cloud, where: str) -> str:

@@ -11,17 +11,14 @@ from ringfence.core.configuration.settings import Mode
 from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.rules import Label
 from ringfence_lab.sim.cloud import Cloud
-from tests.engine.conftest import EAST, TRUE_UP, WEST, settled
-from tests.engine.outsider import STRANGER, assert_launch_is_served, invented, item, with_ids_of_aws, write
+from tests.engine.conftest import EAST, TRUE_UP, WEST
+from tests.engine.outsider import STRANGER, assert_launch_is_served, in_sync_with_ids_of_aws, invented, item, write
 
 
 @pytest.fixture
 def cloud() -> Cloud:
     """Two Regions with two members each, in sync."""
-    cloud = with_ids_of_aws(Cloud([EAST, WEST]))
-    for region in cloud.regions.values():
-        region.auto_scaling_group("db", desired=2)
-    return settled(cloud)
+    return in_sync_with_ids_of_aws()
 
 
 def breaks_version(row: dict[str, Any]) -> None:

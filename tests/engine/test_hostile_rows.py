@@ -22,6 +22,7 @@ from tests.engine.outsider import (
     assert_launch_is_served,
     assert_only_members_are_admitted,
     assert_tables_heal,
+    in_sync_with_ids_of_aws,
     invented,
     item,
     members,
@@ -36,10 +37,7 @@ PLACES = [(EAST, EAST), (EAST, WEST), (WEST, EAST), (WEST, WEST)]
 @pytest.fixture
 def cloud() -> Cloud:
     """Two Regions with two members each, in sync."""
-    cloud = with_ids_of_aws(Cloud([EAST, WEST]))
-    for region in cloud.regions.values():
-        region.auto_scaling_group("db", desired=2)
-    return settled(cloud)
+    return in_sync_with_ids_of_aws()
 
 
 def changes_of_rules(cloud: Cloud) -> list[CloudChange]:

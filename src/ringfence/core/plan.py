@@ -143,9 +143,10 @@ class Scope:
         uncertain: dict[Cidr, Label] = {}
         for key in sorted(rows.rosters):
             if self._may_want(key) and rows.is_announced(key):
+                is_doubtful = rows.is_doubtful(key.region)
                 for instance, member in sorted(rows.rosters[key].members.items()):
                     label = Label(self.cluster, key, instance)
-                    claims = wanted if _is_confirmed(label, rows) else uncertain
+                    claims = uncertain if _is_uncertain(member, is_doubtful=is_doubtful) else wanted
                     for address in member.addresses:
                         claims.setdefault(address, label)
         if self.at_home:
@@ -279,14 +280,14 @@ def _member_of(label: Label, rows: Rows) -> Member | None:
 
 
 def _is_confirmed(label: Label, rows: Rows) -> bool:
-    """Whether it is certain that the label's instance is a member.
+    """Whether it is certain that the label's instance is a member. If it is not, its rules stay, but none is made."""
+    return not _is_uncertain(_member_of(label, rows), is_doubtful=rows.is_doubtful(label.roster.region))
 
-    It is not if AWS does not show the instance at the moment, or if its Region's announcement cannot be trusted. Then
-    its rules stay, but none is made.
-    """
-    member = _member_of(label, rows)
-    is_missing = member is not None and member.state is MemberState.MISSING
-    return not is_missing and not rows.is_doubtful(label.roster.region)
+
+def _is_uncertain(member: Member | None, *, is_doubtful: bool) -> bool:
+    """Whether an instance may be no member: AWS does not show it at the moment, or its Region's announcement cannot be
+    trusted (`is_doubtful`)."""
+    return is_doubtful or (member is not None and member.state is MemberState.MISSING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ OUTSIDE = (
         "A Region whose announcement cannot be trusted counts as one of version 0.1.",
         _SECURITY,
         "core.plan",
-        (Replace("_is_confirmed", "not _ and not _.is_doubtful(_)", "True"),),
+        (Replace("_is_confirmed", "not _is_uncertain(...)", "True"),),
     ),
     Mutant(
         "announcement-needs-no-version",
@@ -199,7 +199,7 @@ OUTSIDE = (
         "The first claim to an address counts, even if its instance may be no member.",
         "comment in plan.py",
         "core.plan",
-        (Replace("Scope.desired", "W if _is_confirmed(...) else U", "W"),),
+        (Replace("Scope.desired", "U if _is_uncertain(...) else W", "W"),),
     ),
     Mutant(
         "pool-event-removes-a-member",
