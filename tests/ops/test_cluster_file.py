@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from ringfence.core.configuration.settings import Mode, NoAddress
 from ringfence.core.model.addresses import AddressKind, network
 from ringfence.core.model.identifiers import Region, SecurityGroupId
 from ringfence.core.model.ports import Ports
+from ringfence_ops.aws.sessions import Aws
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, parse, shared_defaults, without
 from ringfence_ops.cluster.cluster_text import written
@@ -178,7 +179,7 @@ def test_a_cluster_made_in_code_names_its_broken_relations_once_and_is_not_deplo
     assert cluster.broken_relations() == []
     assert len(broken.broken_relations()) == 1
     with pytest.raises(CommandError, match="terminate_heartbeat must be longer than release_deadline"):
-        Deployer(cast("Any", None), broken, "123456789012").create_change_sets(broken.region_names)
+        Deployer(Aws(), broken, "123456789012").create_change_sets(broken.region_names)
 
 
 def test_a_cluster_with_lists_that_aws_does_not_accept_is_not_deployed() -> None:
@@ -187,7 +188,7 @@ def test_a_cluster_with_lists_that_aws_does_not_accept_is_not_deployed() -> None
     assert len(cluster.regions[0].auto_scaling_groups) == 100
 
     with pytest.raises(CommandError, match=r"event pattern has 2,\d+ of 2,048 characters"):
-        Deployer(cast("Any", None), cluster, "123456789012").create_change_sets(cluster.region_names)
+        Deployer(Aws(), cluster, "123456789012").create_change_sets(cluster.region_names)
 
 
 # Mistakes.
