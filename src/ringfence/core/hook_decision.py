@@ -316,8 +316,8 @@ def _termination(waiting: WaitingInstance, roster: Roster, results: RegionResult
 def _release_deadline(stale: Iterable[Region], results: RegionResults, settings: Settings) -> int:
     """For how many seconds these peers hold a termination.
 
-    A peer that has announced nothing holds it while its deployment is in progress, and no longer: nobody knows its
-    groups, and only a table that was made again can hide a rule of ours there.
+    A peer that has announced nothing holds it while its deployment is in progress, and no longer: its groups are not
+    known, and only a table that was made again can hide a rule of ours there.
     """
     if any(not results.peers[region].is_unannounced for region in stale):
         return settings.release_deadline

@@ -47,7 +47,7 @@ class RegionResult:
 
     @property
     def is_unannounced(self) -> bool:
-        """Whether the Region has a table, and nobody knows its security groups."""
+        """Whether the Region has a table, and its security groups are not known."""
         return isinstance(self.error, NotAnnounced)
 
     @property

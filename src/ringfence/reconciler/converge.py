@@ -238,8 +238,8 @@ class Convergence:
         reasons = []
         if gone:
             reasons.append(
-                f"security group {', '.join(sorted(gone))} does not exist in {self.region}, so it admits nobody: remove"
-                " it from the configuration there, or configure another group in its place"
+                f"security group {', '.join(sorted(gone))} does not exist in {self.region}, so it admits no instance:"
+                " remove it from the configuration there, or configure another group in its place"
             )
         if unmanaged and self.scope.at_home:
             reasons.append(
