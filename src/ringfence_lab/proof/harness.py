@@ -12,6 +12,7 @@ from functools import partial
 from ringfence.core.errors import RingfenceError
 from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import InstanceId, Region
+from ringfence.core.model.rules import Rule
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
@@ -82,6 +83,11 @@ class Harness:
     def group(self, name: str, asg: str = ASG) -> AutoScalingGroup:
         """The Region's Auto Scaling group."""
         return self.cloud.region(name).groups[asg]
+
+    def rules_of(self, name: str, instance: InstanceId) -> list[Rule]:
+        """The rules of an instance in a Region."""
+        labelled = [(rule, rule.label(self.cloud.cluster)) for rule in self.region(name).owned_rules()]
+        return [rule for rule, label in labelled if label is not None and label.instance == instance]
 
     def configure(self, **changes: object) -> None:
         """Deploys every function again with changed settings."""

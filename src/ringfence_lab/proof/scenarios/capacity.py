@@ -63,6 +63,17 @@ def quota_full(harness: Harness) -> None:
     harness.drain(EAST)
 
 
+def room_for_one_of_two(harness: Harness) -> None:
+    """Two instances launch together, and the group at home has room for one of them; then operators make room."""
+    east, group = harness.region(EAST), harness.group(EAST)
+    of_a_member = len(harness.rules_of(EAST, next(iter(group.listed()))))
+    east.security_group.quota = east.security_group.used(ipv6=False) + of_a_member
+    group.scale_to(group.desired + 2)
+    harness.poll(EAST)
+    east.security_group.quota += 10
+    harness.drain(EAST)
+
+
 def root_volumes_replaced(harness: Harness) -> None:
     """The root volumes of two members are replaced, one after the other. The events of the second are lost."""
     east, group = harness.region(EAST), harness.group(EAST)

@@ -140,6 +140,16 @@ def stale_listing_after_a_launch(harness: Harness) -> None:
     harness.invoke((EAST, TRUE_UP))
 
 
+def stale_listing_of_the_warm_pool(harness: Harness) -> None:
+    """An instance launches into the warm pool, and EC2 shows it before the pool's listing does."""
+    harness.cloud.clock.advance(30)  # so that a stale answer differs
+    harness.group(EAST).put_warm_pool(1)
+    for operation in ("DescribeAutoScalingGroups", "DescribeWarmPool"):
+        harness.cloud.fault(Effect.STALE, region=EAST, operation=operation, seconds=20, times=3)
+    harness.poll(EAST)
+    harness.cloud.heal()
+
+
 def description_before_the_address(harness: Harness) -> None:
     """A true-up right after a launch sees the instance as it was before it had its public address."""
     harness.region(EAST).ec2.address_seconds = 2

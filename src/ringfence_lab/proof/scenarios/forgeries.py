@@ -65,6 +65,14 @@ def event_of_the_warm_pool(harness: Harness) -> None:
     harness.cloud.heal()
 
 
+def token_of_no_wait(harness: Harness) -> None:
+    """A launch is forged for an instance that really launches, with a token of no wait. Its own event is lost."""
+    event = harness.unqueued_launch(EAST)
+    detail = dict(cast(Mapping[str, object], event["detail"]))
+    token = "00000000-0000-4000-8000-000000000000"
+    harness.invoke((EAST, {**event, "detail": {**detail, "LifecycleActionToken": token}}))
+
+
 def _item(harness: Harness, asg: str) -> dict[str, Any]:
     """The peer's row in the first Region's table."""
     return to_item(harness.region(EAST).table.rosters[RosterKey(Region(WEST), asg)])
