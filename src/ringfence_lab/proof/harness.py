@@ -197,15 +197,20 @@ class Harness:
                 yield from (f"{instance.id} still waits" for instance in group.instances.values() if instance.waits)
 
     def left_behind(self) -> Iterator[str]:
-        """The owned rules of instances that are gone: overlapping invocations have to clean up after each other."""
-        serving = {
+        """The owned rules of instances that the Region's own table has as no member, or that are gone: overlapping
+        invocations have to clean up after each other."""
+        listed = {
             id for region in self.cloud.regions.values() for group in region.groups.values() for id in group.instances
         }
         for region in self.cloud.regions.values():
             for rule in region.owned_rules():
                 label = rule.label(self.cloud.cluster)
-                if label is not None and InstanceId(label.instance) not in serving:
-                    yield f"{rule.id} of {label.instance} was left behind in {region.name}"
+                roster = region.table.rosters.get(label.roster) if label is not None else None
+                if label is None or roster is None:
+                    continue
+                instance = InstanceId(label.instance)
+                if instance not in listed or instance not in roster.members:
+                    yield f"{rule.id} of {instance} was left behind in {region.name}"
 
     def violations(self) -> list[Violation]:
         """All violations so far, including hooks that no invocation answered."""

@@ -29,10 +29,10 @@ PREDECESSOR = (
             Wrap(
                 "plan_group",
                 """
-                def mutant(original, group, rules, rows, ports, scope):
+                def mutant(original, group, rules, rows, ports, scope, **further):
                     from dataclasses import replace
                     rules = tuple(rules)
-                    plan = original(group, rules, rows, ports, scope)
+                    plan = original(group, rules, rows, ports, scope, **further)
                     revoked = {removal.opening.ports for removal in plan.removals}
                     dragged = [
                         Removal(rule.opening, rule.id, Reason.FOREIGN)

@@ -10,7 +10,10 @@ from ringfence_lab.sim.properties.context import CheckContext
 
 
 def only_members_are_admitted(context: CheckContext, change: CloudChange) -> Iterator[str]:
-    """A rule that an engine makes or relabels names an instance that its group listed, and an address that it had."""
+    """A rule that an engine makes or relabels names an instance that its group listed, and an address that it had.
+
+    An instance that was only in the group's warm pool is not admitted.
+    """
     if not isinstance(change, RuleMade | LabelChanged) or change.by is None or change.rule.opening is None:
         return
     label = change.rule.label(context.cloud.cluster)
@@ -22,6 +25,8 @@ def only_members_are_admitted(context: CheckContext, change: CloudChange) -> Ite
     instance, region = InstanceId(label.instance), context.cloud.regions.get(label.roster.region)
     if (label.roster, instance) not in context.memory.listed:
         yield f"{change.by} admitted {instance}, which {label.roster} never listed: {change.rule}"
+    elif (label.roster, instance) not in context.memory.joined:
+        yield f"{change.by} admitted {instance}, which was only in the warm pool of {label.roster}: {change.rule}"
     elif region is not None and (instance, change.rule.opening.cidr) not in region.ec2.had:
         yield f"{change.by} admitted {change.rule.opening}, which {instance} never had"
 

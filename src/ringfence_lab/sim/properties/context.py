@@ -38,7 +38,7 @@ class Memory:
     operator changed a rule. `returned`: when an address returned to the instance that had released it. `announced`:
     when each Region first wrote to its own table. `released`: when the termination of an instance was answered.
     `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
-    more. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
+    more. `joined`: those that were in the group itself at some time, not only in its warm pool. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
     another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
     such a row. `replacing`: when each instance last waited for the replacement of its root volume.
     `admits_itself`: when each security group last got or lost a rule by which it admits itself.
@@ -65,6 +65,7 @@ class Memory:
     released: dict[tuple[Region, InstanceId], float] = field(default_factory=dict)
     listed: dict[tuple[RosterKey, InstanceId], float] = field(default_factory=dict)
     unlisted: set[tuple[RosterKey, InstanceId]] = field(default_factory=set)
+    joined: set[tuple[RosterKey, InstanceId]] = field(default_factory=set)
     forgot: dict[Region, float] = field(default_factory=dict)
     forged: set[tuple[Region, RosterKey]] = field(default_factory=set)
     replaced: dict[tuple[Region, RosterKey], float] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class CheckContext:
             for group in region.groups.values():
                 key = RosterKey(region.name, group.name)
                 self.memory.listed |= {(key, id): self.now() for id in group.instances}
+                self.memory.joined |= {(key, id) for id in group.listed()}
 
     def now(self) -> float:
         """The time of the cloud."""

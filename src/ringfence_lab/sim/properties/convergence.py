@@ -137,7 +137,7 @@ def _strange_rows(context: CheckContext) -> Iterator[str]:
     for region in context.cloud.regions.values():
         rows = Rows(region.table.rosters, region.table.bad)
         for key in rows.versions():
-            if key.region not in context.settings or (key in rows.bad and _has_lost_its_group(context, key)):
+            if key.region not in context.settings:
                 continue
             if key in rows.bad:
                 yield f"{region.name} has a row {key} that cannot be trusted: {rows.bad[key].reason}"

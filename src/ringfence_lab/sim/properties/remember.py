@@ -102,6 +102,8 @@ def _listing_changed(context: CheckContext, member: tuple[RosterKey, InstanceId]
     elif member not in memory.listed or member in memory.unlisted:
         memory.listed[member] = context.now()
         memory.unlisted.discard(member)
+    if state is not None and not state.startswith("Warmed:"):
+        memory.joined.add(member)
 
 
 def _table_recreated(context: CheckContext, change: TableRecreated) -> None:
