@@ -3,7 +3,7 @@
 import json
 
 from ringfence_ops.state import event_reasons, path_reasons
-from ringfence_ops.state.path import EventRule, EventSource, Queue, Schedule, StackFacts, Target
+from ringfence_ops.state.path import FUNCTION_HANDLER, EventRule, EventSource, Queue, Schedule, StackFacts, Target
 from ringfence_ops.state.standing import Reason
 from tests.ops.paths import DEAD, EXPECTED, HEALTHY, QUEUE
 from tests.stack.rendered import rendered
@@ -12,7 +12,7 @@ from tests.stack.rendered import rendered
 def test_the_constants_of_the_judgement_are_the_templates() -> None:
     function = rendered()["RingfenceFunction"]["Properties"]
     assert function["Timeout"] == event_reasons.FUNCTION_SECONDS
-    assert function["Handler"] == path_reasons.FUNCTION_HANDLER
+    assert function["Handler"] == FUNCTION_HANDLER
     assert function["Events"]["Queue"]["Properties"]["BatchSize"] == event_reasons.BATCH
     keys = rendered()["Table"]["Properties"]["KeySchema"]
     assert tuple((key["AttributeName"], key["KeyType"]) for key in keys) == path_reasons.KEYS

@@ -55,7 +55,7 @@ class PlannedStack:
             parameters_were={} if was is None else dict(was.parameters),
             tags={change.group: change.was for change in change_set.tags},
             changes=sorted(
-                f"{change.action} {change.resource} {change.type}{' replaced' * change.replaced}"
+                f"{change.action} {change.resource} {change.type} {change.replaced}".strip()
                 for change in change_set.changes
             ),
         )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from botocore.exceptions import ClientError
 
@@ -46,6 +46,15 @@ class DeploymentKind(StrEnum):
     NOTHING = "nothing"
 
 
+class Replacement(StrEnum):
+    """Whether a change makes a resource again and deletes the present one. Source: CloudFormation API Reference,
+    ResourceChange; "Conditional" is said of a value that is only known while the stack is updated."""
+
+    NO = "False"
+    POSSIBLE = "Conditional"
+    YES = "True"
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
     """The change of one resource. `action` is Add, Modify or Remove."""
@@ -53,7 +62,20 @@ class ResourceChange:
     action: str
     resource: str
     type: str
-    replaced: bool
+    replacement: Replacement = Replacement.NO
+
+    @property
+    def replaced(self) -> str:
+        """Whether the resource is replaced, in words; empty if it is not."""
+        match self.replacement:
+            case Replacement.NO:
+                return ""
+            case Replacement.POSSIBLE:
+                return "may be replaced"
+            case Replacement.YES:
+                return "replaced"
+            case _:
+                assert_never(self.replacement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +218,9 @@ class Stack:
             page = self.client.describe_change_set(ChangeSetName=id, StackName=self.name, **token)
             for entry in page.get("Changes", []):
                 if (change := entry.get("ResourceChange")) is not None:
-                    replaced = change.get("Replacement") in ("True", "Conditional")
+                    replacement = Replacement(change.get("Replacement", Replacement.NO))
                     yield ResourceChange(
-                        change["Action"], change["LogicalResourceId"], change["ResourceType"], replaced
+                        change["Action"], change["LogicalResourceId"], change["ResourceType"], replacement
                     )
             if not page.get("NextToken"):
                 return

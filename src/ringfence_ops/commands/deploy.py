@@ -22,7 +22,7 @@ from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.deployment import Deployer
 from ringfence_ops.cloudformation.limits import EVENT_PATTERN
 from ringfence_ops.cloudformation.plan_file import hold_to, plan_named, write_plan
-from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, ResourceChange
+from ringfence_ops.cloudformation.stacks import ChangeSet, DeploymentKind, Replacement, ResourceChange
 from ringfence_ops.cluster.cluster_file import Cluster
 from ringfence_ops.cluster.quota_notes import quota_notes
 from ringfence_ops.commands.one_by_one import deploy_one_by_one
@@ -244,7 +244,7 @@ class DeployReport:
                 region=region,
                 kind=change_set.kind,
                 changes=[
-                    ResourceChangeItem(change.action, change.resource, change.type, change.replaced)
+                    ResourceChangeItem(change.action, change.resource, change.type, change.replacement)
                     for change in change_set.changes
                 ],
                 parts=list(change_set.difference.parts),
@@ -295,7 +295,7 @@ def _heading(change_set: ChangeSet) -> str:
 def _rows(change_set: ChangeSet) -> Iterator[list[Text]]:
     for change in sorted(change_set.changes, key=_order):
         sign, style = _SIGNS.get(change.action, ("·", ""))
-        replaced = Text("replaced", style="red") if change.replaced else Text()
+        replaced = Text(change.replaced, style="red" if change.replacement is Replacement.YES else "yellow")
         kind = Text(change.type.removeprefix("AWS::"), style="dim")
         yield [Text(f"{sign} {change.resource}", style=style), kind, replaced]
 

@@ -8,6 +8,7 @@ from ringfence_ops.doctor.facts import RegionFacts, Topic
 from ringfence_ops.doctor.finding import Finding, ok, problem, unread, warning
 from ringfence_ops.state.alarms import Alarm, AlarmState, alarm_names
 from ringfence_ops.state.path import Expected, Unread
+from ringfence_ops.state.version_0_1 import ALARMS_ADDED, is_version_0_1
 
 ENDPOINT = "you@example.com"
 """Stands for the operator's address in a command: the documentation's domain (RFC 2606)."""
@@ -21,7 +22,9 @@ def check_alarms(facts: RegionFacts, expected: Expected) -> Iterator[Finding]:
     if isinstance(alarms, Unread):
         yield unread("alarms", facts.region, alarms)
     elif alarms is not None:
-        yield from _alarms({alarm.name: alarm for alarm in alarms}, expected)
+        lacking = ALARMS_ADDED if is_version_0_1(facts.path.resources.function) else ()
+        names = alarm_names(expected.settings.cluster, lacking)
+        yield from _alarms({alarm.name: alarm for alarm in alarms}, names, expected)
     yield from _topic(facts.topic, expected)
 
 
@@ -30,8 +33,8 @@ def topic_of(expected: Expected) -> str:
     return expected.parameters.get("AlarmTopic", "")
 
 
-def _alarms(alarms: Mapping[str, Alarm], expected: Expected) -> Iterator[Finding]:
-    region, names = expected.region, alarm_names(expected.settings.cluster)
+def _alarms(alarms: Mapping[str, Alarm], names: list[str], expected: Expected) -> Iterator[Finding]:
+    region = expected.region
     findings = [*_missing(alarms, names, expected), *_silenced(alarms, expected)]
     findings += [_ringing(alarm, region) for alarm in alarms.values() if alarm.rings]
     yield from findings

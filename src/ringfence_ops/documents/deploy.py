@@ -6,7 +6,7 @@ from typing import Literal
 
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cloudformation.difference import Part
-from ringfence_ops.cloudformation.stacks import DeploymentKind
+from ringfence_ops.cloudformation.stacks import DeploymentKind, Replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class ResourceChangeItem:
     """The resource's logical id in the template."""
     type: str
     """The resource's type."""
-    replaced: bool
-    """Whether the resource is replaced, or may be."""
+    replacement: Replacement
+    """Whether the resource is replaced, as the change set says: False, True, or Conditional for may be."""
 
 
 @dataclass(frozen=True, slots=True)

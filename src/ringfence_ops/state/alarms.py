@@ -3,7 +3,7 @@
 Changes nothing and judges nothing. Knows no terminal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -55,9 +55,9 @@ class AlarmsSeen:
         return [alarm for alarm in self.alarms if alarm.rings]
 
 
-def alarm_names(cluster: str) -> list[str]:
-    """The names of the cluster's alarms, the same in each Region."""
-    return [f"ringfence-{cluster}-{alarm}" for alarm in ALARMS]
+def alarm_names(cluster: str, without: Collection[str] = ()) -> list[str]:
+    """The names of the cluster's alarms, the same in each Region, `without` those of another version."""
+    return [f"ringfence-{cluster}-{alarm}" for alarm in ALARMS if alarm not in without]
 
 
 def read_alarms(client_of: ClientOf, region: Region, cluster: str) -> tuple[Alarm, ...]:

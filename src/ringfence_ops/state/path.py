@@ -21,18 +21,22 @@ COMPLETE = frozenset(
 Source: CloudFormation User Guide, "Stack status codes".
 """
 
+FUNCTION_HANDLER = "ringfence.runtime.entry.handler"
+"""The function's handler, as the template has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What the cluster file says about a Region: the engine's settings and the template's parameters.
 
     `knows_quota` is false if the quota of rules is only the default, because neither the file nor Service Quotas says
-    it.
+    it. `handler` is the function's, as the template of the deployed version has it.
     """
 
     settings: Settings
     parameters: Mapping[str, str]
     knows_quota: bool = True
+    handler: str = FUNCTION_HANDLER
 
     @property
     def region(self) -> Region:

@@ -27,21 +27,22 @@ from ringfence_ops.state.path import (
     Unread,
 )
 from ringfence_ops.state.standing import Reason, State, failing, unseen
+from ringfence_ops.state.version_0_1 import as_version_0_1, grants_of_version_0_1, is_version_0_1, upgrade_reason
 
 KEYS = (("region", "HASH"), ("asg", "RANGE"))
 """The keys of the roster table."""
 
-FUNCTION_HANDLER = "ringfence.runtime.entry.handler"
-"""The function's handler, as the template has it."""
-
 
 def path_reasons(path: PathFacts, expected: Expected) -> Iterator[Reason]:
     """What is wrong with the path, part by part. Without a stack, there is nothing else to judge but the groups."""
-    resources = path.resources
+    resources, grants = path.resources, path.engine_grants
+    if is_version_0_1(resources.function):
+        yield upgrade_reason(expected)
+        expected, grants = as_version_0_1(expected), grants_of_version_0_1(path)
     yield from _stack(resources.stack, expected)
     if resources.stack is not None:
         yield from _function(resources.function, expected)
-        yield from _grants(path.engine_grants, expected)
+        yield from _grants(grants, expected)
         yield from event_reasons(resources, expected)
         yield from _table(resources.table, expected)
         yield from _hooks(path.scaling_groups, expected)
@@ -86,7 +87,7 @@ def _function(function: Function | Unread | None, expected: Expected) -> Iterato
             if function.concurrency == 0:
                 why = f"the function {expected.name} never runs: its reserved concurrency is 0"
                 yield failing("engine", why, expected.deploy)
-            for said in _changed_function(function):
+            for said in _changed_function(function, expected):
                 yield failing("engine", f"the function {expected.name} was changed: {said}", expected.deploy)
             yield from _environment(function, expected)
 
@@ -100,11 +101,11 @@ def _function_state(function: Function, expected: Expected) -> Iterator[Reason]:
         yield failing("engine", f"the function {expected.name} is {function.state}", expected.deploy)
 
 
-def _changed_function(function: Function) -> Iterator[str]:
+def _changed_function(function: Function, expected: Expected) -> Iterator[str]:
     if function.seconds not in (None, FUNCTION_SECONDS):
         yield f"its time-out is {function.seconds} s instead of {FUNCTION_SECONDS} s"
-    if function.handler not in ("", FUNCTION_HANDLER):
-        yield f"its handler is {function.handler} instead of {FUNCTION_HANDLER}"
+    if function.handler not in ("", expected.handler):
+        yield f"its handler is {function.handler} instead of {expected.handler}"
 
 
 def _environment(function: Function, expected: Expected) -> Iterator[Reason]:

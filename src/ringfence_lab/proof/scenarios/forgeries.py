@@ -69,8 +69,8 @@ def token_of_no_wait(harness: Harness) -> None:
     """A launch is forged for an instance that really launches, with a token of no wait. Its own event is lost."""
     event = harness.unqueued_launch(EAST)
     detail = dict(cast(Mapping[str, object], event["detail"]))
-    token = "00000000-0000-4000-8000-000000000000"
-    harness.invoke((EAST, {**event, "detail": {**detail, "LifecycleActionToken": token}}))
+    forged = {**detail, "LifecycleActionToken": "00000000-0000-4000-8000-000000000000"}
+    harness.invoke((EAST, {**event, "detail": forged}))
 
 
 def _item(harness: Harness, asg: str) -> dict[str, Any]:

@@ -38,14 +38,14 @@ class Memory:
     operator changed a rule. `returned`: when an address returned to the instance that had released it. `announced`:
     when each Region first wrote to its own table. `released`: when the termination of an instance was answered.
     `listed`: the instances that each group listed at some time, and since when. `unlisted`: those that it lists no
-    more. `joined`: those that were in the group itself at some time, not only in its warm pool. `forgot`: when each Region's own table last lost what it knew. `forged`: the rows of each table that
-    another caller than an engine wrote, and that no engine has replaced. `replaced`: when an engine last replaced
-    such a row. `replacing`: when each instance last waited for the replacement of its root volume.
-    `admits_itself`: when each security group last got or lost a rule by which it admits itself.
-    `known_groups`: when each Region's table first had each security group. `deleted`: when each was deleted.
-    `paused`: since when each table has the pause of each Region. `observed`: until when each table said of each Region
-    that it is paused or only observes; infinite while it says so. `let_go`: the instances whose
-    termination was answered by a Region that may have been paused.
+    more. `joined`: those that were in the group itself at some time, not only in its warm pool. `forgot`: when each
+    Region's own table last lost what it knew. `forged`: the rows of each table that another caller than an engine
+    wrote, and that no engine has replaced. `replaced`: when an engine last replaced such a row. `replacing`: when
+    each instance last waited for the replacement of its root volume. `admits_itself`: when each security group last
+    got or lost a rule by which it admits itself. `known_groups`: when each Region's table first had each security
+    group. `deleted`: when each was deleted. `paused`: since when each table has the pause of each Region.
+    `observed`: until when each table said of each Region that it is paused or only observes; infinite while it says
+    so. `let_go`: the instances whose termination was answered by a Region that may have been paused.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)
