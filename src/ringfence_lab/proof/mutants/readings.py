@@ -1,6 +1,6 @@
 """Defects that show only where EC2's answers are old, or where its documents leave open what an answer means."""
 
-from ringfence_lab.proof.mutants.edits import Replace
+from ringfence_lab.proof.mutants.edits import Replace, Wrap
 from ringfence_lab.proof.mutants.mutation import Mutant
 
 _APPLY = "comment in apply.py"
@@ -8,10 +8,22 @@ _APPLY = "comment in apply.py"
 READINGS = (
     Mutant(
         "every-new-rule-is-answered",
-        "A duplicate that is answered as if it were made, but without its rule, crashes the pass.",
+        "A duplicate that is answered as if it were made, but without its rule, fails the pass.",
         _APPLY,
         "reconciler.apply",
-        (Replace("_Application._authorized", "M.get(A.opening)", "M[A.opening]"),),
+        (
+            Wrap(
+                "_Application._authorized",
+                """
+                def mutant(original, self, batch):
+                    from ringfence.core.errors import Permanent
+                    changes = original(self, batch)
+                    if any(isinstance(change, Standing) for change in changes):
+                        raise Permanent("a rule is missing from the answer")
+                    return changes
+                """,
+            ),
+        ),
     ),
     Mutant(
         "hidden-duplicate-is-a-failure",

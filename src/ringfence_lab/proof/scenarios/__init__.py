@@ -34,6 +34,7 @@ SCENARIOS = (
     Scenario("peer down, then back", failures.peer_down),
     Scenario("stale door, then released", failures.stale_door),
     Scenario("home table down", failures.home_table_down),
+    Scenario("home table down, then a stale listing", failures.stale_listing_after_an_outage),
     Scenario("quota full, launch abandoned", capacity.quota_full),
     Scenario("room for one of two", capacity.room_for_one_of_two),
     Scenario("replacement in full groups", capacity.replacement_in_full_groups),

@@ -40,6 +40,18 @@ def home_table_down(harness: Harness) -> None:
     harness.drain(EAST)
 
 
+def stale_listing_after_an_outage(harness: Harness) -> None:
+    """A launch is admitted while the home table fails. Then the table answers, and the listing is from before it."""
+    harness.cloud.clock.advance(30)  # so that a stale answer differs
+    outage = harness.cloud.fault(Effect.FAIL, region=EAST, service="dynamodb")
+    harness.group(EAST).scale_to(harness.group(EAST).desired + 1)
+    harness.poll(EAST)
+    harness.cloud.heal(outage)
+    harness.cloud.fault(Effect.STALE, region=EAST, operation="DescribeAutoScalingGroups", seconds=20)
+    harness.invoke((EAST, TRUE_UP))
+    harness.cloud.heal()
+
+
 def revokes_throttled(harness: Harness) -> None:
     """An instance terminates while rules cannot be removed at home: it waits until they can."""
     outage = harness.cloud.fault(Effect.THROTTLE, region=EAST, operation="RevokeSecurityGroupIngress")
