@@ -328,6 +328,22 @@ def test_a_plan_is_refused_with_what_has_moved_since(
     assert stacks(account) == before
 
 
+def test_a_plan_says_that_it_does_not_hold_the_repairs(account: Cluster, operator: Shell) -> None:
+    # given
+    events = account.lab.client("events", EAST)
+    events.disable_rule(Name=f"ringfence-{NAME}")
+    # when
+    planned = operator.run("deploy", "--out", "plan.json")
+    # then
+    assert "It does not hold the repairs" in planned.errors
+    assert operator.run("deploy", "plan.json").code == 0
+    assert events.describe_rule(Name=f"ringfence-{NAME}")["State"] == "DISABLED"
+    # and the command that it names makes them
+    assert operator.run("deploy", "--yes").code == 0
+    assert events.describe_rule(Name=f"ringfence-{NAME}")["State"] == "ENABLED"
+    assert "repairs" not in operator.run("deploy", "--out", "plan.json").errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -89,7 +89,7 @@ def deploy(
     roll-back that failed. After Ctrl-C, CloudFormation continues: run it again to see the result.
 
     A plan that --out has written is deployed without a question. It is refused, with what has moved, if the cluster
-    file, the checkout, a stack or a tag is not as it was.
+    file, the checkout, a stack or a tag is not as it was. It does not hold repairs.
 
     Exit code 0 if every Region is deployed, 2 if changes were shown and not made, 1 if a Region failed or the plan is
     out of date.
@@ -128,6 +128,8 @@ def deploy(
         if out is not None and not report.failed:
             write_plan(out, deployer, report.change_sets)
             output.say(f"The plan is in {out}. `ringfence deploy {shlex.quote(str(out))}` deploys it.")
+            if has_repairs(report.drift):
+                output.say("It does not hold the repairs: `ringfence deploy` makes them.")
         elif report.failed and not dry_run:
             output.say("Nothing was deployed. To deploy only the other Regions, name them.")
         raise typer.Exit(1 if report.failed else 2 if report.has_changes else 0)

@@ -181,4 +181,5 @@ class DestroyReport:
             yield Text.assemble((region, "bold"), "  ", (f"failed: {reason}", "red"))
         if any(self.left.values()):
             yield Text(f"`ringfence destroy --confirm {self.cluster} --remove-rules` removes them too.", style="dim")
-        yield Text("Also left: the buckets with the functions' code, and the tags of the security groups.", style="dim")
+        left = "the buckets with the functions' code, the tags of the security groups, and the cluster's dashboard"
+        yield Text(f"Also left: {left}: `ringfence dashboard --delete` deletes it if there is one.", style="dim")
