@@ -47,7 +47,7 @@ def build(template: Path = PROJECT / "template.yaml") -> str:
 def _translated(template: dict[str, Any]) -> dict[str, Any]:
     # Without it, the translator asks AWS for the Region's name.
     os.environ.setdefault("AWS_DEFAULT_REGION", _ANY_REGION)
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of metrics that nobody collects
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of metrics that are not collected
     no_managed_policies = SimpleNamespace(load=dict)
     translated: dict[str, Any] = transform(template, {}, no_managed_policies)
     return translated

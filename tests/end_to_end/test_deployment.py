@@ -139,7 +139,7 @@ def test_an_update_to_what_cannot_work_is_rolled_back(account: Lab, deployment: 
     assert any("the Auto Scaling group typo does not exist in us-east-1" in reason for reason in reasons)
 
 
-def test_a_forged_request_makes_the_function_call_nobody(account: Lab, deployment: LabDeployment) -> None:
+def test_a_forged_request_makes_the_function_make_no_call(account: Lab, deployment: LabDeployment) -> None:
     # given
     east = deployment.deploy(EAST)
     forged = {

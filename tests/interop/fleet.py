@@ -150,7 +150,7 @@ class Fleet:
         if not isinstance(change, ActionCompleted):
             return
         if change.by is None:
-            self.wrong.append(f"nobody answered: {change}")
+            self.wrong.append(f"no engine answered: {change}")
         if change.transition is Transition.LAUNCH and change.result is HookResult.CONTINUE and change.to_group:
             needed = self.checker.context.openings(change.region, change.instance)
             for region in self.cloud.regions:

@@ -142,7 +142,7 @@ def test_a_network_with_our_label_is_a_rule_that_admits_and_no_member(cidr: str,
     assert by_id.addresses == (address(1),)
 
 
-def test_a_rule_whose_owner_nobody_knows_has_its_own_verdict_with_the_reason() -> None:
+def test_a_rule_whose_owner_is_not_known_has_its_own_verdict_with_the_reason() -> None:
     unknown = RuleOwnerUnknown(EAST, GROUP, OWNED.id, Opening(TCP, address(1)), label(I1), "the roster is not known")
     (door,) = explained("198.18.0.1", region(OWNED, rows=rows()), planned_events=(unknown,)).doors
     assert (door.verdict, door.reason, door.is_right) == (DoorVerdict.UNOWNED, "the roster is not known", False)

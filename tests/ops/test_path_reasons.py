@@ -1,4 +1,4 @@
-"""What is wrong with the path of events of a Region: each breakage has a reason of its own, with what mends it."""
+"""What is wrong with the path of events of a Region: each breakage has a reason of its own, with what fixes it."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Each finding of `doctor` that `deploy` mends: break it, run the printed remedy word for word, `doctor` finds nothing.
+"""Each finding of `doctor` that `deploy` fixes: break it, run the printed remedy word for word, `doctor` finds nothing.
 
 The cluster is real, in the lab. Each breakage is what somebody does by hand with AWS's API.
 """
@@ -285,7 +285,7 @@ ROUNDS: list[list[Breakage]] = [
         (delete_dead_letter_queue, "drift", "the queue ringfence-demo-dead.fifo does not exist"),
     ],
 ]
-"""Breakages that one deployment mends together: each takes half a minute, and doctor finds each of them by itself."""
+"""Breakages that one deployment fixes together: each takes half a minute, and doctor finds each of them by itself."""
 
 
 @dataclass(frozen=True, slots=True)

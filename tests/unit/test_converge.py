@@ -361,7 +361,7 @@ def test_a_group_without_ports_under_auto_admits_no_instance_and_releases_those_
 
 
 @pytest.mark.parametrize("ports", [Ports(), Ports((TCP,))], ids=["auto", "explicit"])
-def test_a_group_that_does_not_exist_admits_nobody_and_says_so(ports: Ports) -> None:
+def test_a_group_that_does_not_exist_admits_no_instance_and_says_so(ports: Ports) -> None:
     region = region_with([], rows(roster({I1: X}, departed={I2: NOW})))
     region.groups.gone = {GROUP}
     # when

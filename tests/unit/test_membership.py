@@ -188,7 +188,7 @@ def test_the_membership_of_an_instance_follows_the_table(case: Case) -> None:
     was_none = decided(roster({}, departed), seen, *events)
     # then
     assert bool(was_member.look_again) is case.look_again
-    # a launching instance whose address nobody knows yet is looked at again as well
+    # a launching instance whose address is not known yet is looked at again as well
     lacks_an_address = case.phase is JOINING and case.event is not None and case.described is None
     assert bool(was_none.look_again) is (case.look_again or lacks_an_address)
     match case.phase:

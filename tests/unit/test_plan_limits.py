@@ -187,7 +187,7 @@ def test_a_mirror_removes_a_rule_for_all_addresses_with_our_label_as_a_foreign_r
     assert not planned([open_to_all], table).removals
 
 
-# Rules with our label whose owner nobody knows.
+# Rules with our label whose owner is not known.
 
 
 @pytest.mark.parametrize("cidr", [*NETWORKS, *NO_HOSTS])
@@ -197,7 +197,7 @@ def test_a_rule_with_our_label_that_we_cannot_have_made_is_reported(cidr: Cidr) 
     assert plan.unknown_owners == (UnknownOwner(Opening(TCP, cidr), RuleId("sgr-1"), label(I1), why),)
 
 
-def test_a_rule_of_a_roster_that_nobody_announces_or_has_is_reported_until_it_can_be_removed() -> None:
+def test_a_rule_of_a_roster_that_is_neither_announced_nor_held_is_reported_until_it_can_be_removed() -> None:
     # given a label of a Region of the cluster that has no row yet
     existing = [rule("sgr-1", A1, label(I1, WEST_DB))]
     (unknown,) = planned(existing, rows(roster())).unknown_owners
