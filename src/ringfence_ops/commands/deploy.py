@@ -122,16 +122,10 @@ def deploy(
     hold_to(saved, deployer, report.change_sets)
     if dry_run or out is not None or report.failed:
         deployer.discard(report.change_sets)
-        output.show(report.document(), report)
-        for region, reason in report.failed.items():
-            output.show_unwrapped(Text.assemble((region, "bold"), "  ", (reason, "red")))
+        _show_only(output, report, dry_run=dry_run)
         if out is not None and not report.failed:
             write_plan(out, deployer, report.change_sets)
-            output.say(f"The plan is in {out}. `ringfence deploy {shlex.quote(str(out))}` deploys it.")
-            if has_repairs(report.drift):
-                output.say("It does not hold the repairs: `ringfence deploy` makes them.")
-        elif report.failed and not dry_run:
-            output.say("Nothing was deployed. To deploy only the other Regions, name them.")
+            _tell_of_plan(output, out, report)
         raise typer.Exit(1 if report.failed else 2 if report.has_changes else 0)
     output.show_report(report)
     if report.has_changes and not (saved is not None or yes or (not as_json and confirm("Deploy this?", yes=yes))):
@@ -144,6 +138,21 @@ def deploy(
         execute(run, output, deployer, report, list(report.change_sets))
     output.show_document(report.document())
     raise typer.Exit(1 if report.failed else 0)
+
+
+def _show_only(output: Output, report: "DeployReport", *, dry_run: bool) -> None:
+    """Shows a report of which nothing is deployed, and why not."""
+    output.show(report.document(), report)
+    for region, reason in report.failed.items():
+        output.show_unwrapped(Text.assemble((region, "bold"), "  ", (reason, "red")))
+    if report.failed and not dry_run:
+        output.say("Nothing was deployed. To deploy only the other Regions, name them.")
+
+
+def _tell_of_plan(output: Output, plan: Path, report: "DeployReport") -> None:
+    output.say(f"The plan is in {plan}. `ringfence deploy {shlex.quote(str(plan))}` deploys it.")
+    if has_repairs(report.drift):
+        output.say("It does not hold the repairs: `ringfence deploy` makes them.")
 
 
 def execute(run: CommandRun, output: Output, deployer: Deployer, report: "DeployReport", regions: list[Region]) -> None:
