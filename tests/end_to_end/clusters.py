@@ -14,10 +14,11 @@ from tests.labs import eventually
 EAST, WEST, SOUTH = "us-east-1", "us-west-2", "ap-southeast-2"
 
 RELEASE_DEADLINE = 4
+"""Seconds for which these stacks hold a termination for a peer that fails."""
+
 UNFENCED = 150.0
 """Seconds within which an instance leaves whose rules are so new that its release needs a second look: a minute, and
 the next true-up."""
-"""Seconds for which these stacks hold a termination for a peer that fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Cluster:
     def settle(self, **sizes: int) -> None:
         """Removes faults, scales the groups to these sizes (default 1), and waits until the security groups follow."""
         self.lab.heal()
-        for name, region in self.regions.items():
-            region.scale_to(sizes.get(name, 1))
+        for name in self.regions:
+            self._scale_to(name, sizes.get(name, 1))
         eventually(lambda: all(self.is_settled(name, sizes.get(name, 1)) for name in self.regions), UNFENCED)
         for _ in range(2):
             for region in self.regions.values():
@@ -59,8 +60,14 @@ class Cluster:
 
     def scale(self, region: str, size: int) -> None:
         """Scales a group, and waits for it."""
-        self.regions[region].scale_to(size)
+        self._scale_to(region, size)
         eventually(lambda: self.is_settled(region, size), UNFENCED)
+
+    def _scale_to(self, region: str, size: int) -> None:
+        """Scales a group. The members are old, so that those that leave wait for no second look."""
+        if len(self.regions[region].instances()) > size:
+            self.regions[region].let_members_age()
+        self.regions[region].scale_to(size)
 
     def log(self, region: str) -> list[dict[str, Any]]:
         """The engine's log lines in a Region."""

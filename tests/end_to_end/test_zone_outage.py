@@ -36,7 +36,7 @@ def test_a_launch_in_another_zone_is_admitted_and_nothing_of_the_failing_zone_is
     assert "EC2 does not describe" in command.run("status").output
     assert command.document("plan")["changes"] == []
     assert "unknown" in command.document("explain", member)["unreachable"][EAST]
-    assert f"{member}: in service, and EC2 does not show it" in command.run("doctor").output
+    assert f"{member}: in service, and EC2 does not describe it" in command.run("doctor").output
     # when
     two_regions.lab.heal()
     two_regions.regions[EAST].true_up()

@@ -12,9 +12,9 @@ import pytest
 
 from ringfence_lab.proof.mutants.catalogue import BY_NAME, MUTANTS
 from ringfence_lab.proof.mutants.edits import Drop, Replace
-from ringfence_lab.proof.mutants.hunt import hunt, section
+from ringfence_lab.proof.mutants.hunt import hunt, known_catches, section
 from ringfence_lab.proof.mutants.mutation import Mutant, OutOfDate
-from ringfence_lab.proof.mutants.trial import CRASH, Proof, Verdict
+from ringfence_lab.proof.mutants.trial import CRASH, Catch, Proof, Verdict
 
 SUFFIX = "_renamed"
 
@@ -189,17 +189,37 @@ def test_a_mutant_is_imported_instead_of_the_module_and_leaves_no_file() -> None
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_simulator_catches_every_mutant(mutant: Mutant) -> None:
-    (verdict,) = hunt([mutant])
+    (verdict,) = hunt([mutant], known=known_catches())
 
-    assert verdict.caught_by is not None
+    assert verdict.catch is not None
     assert verdict.phase != CRASH
 
 
 def test_the_section_names_a_mutant_that_nothing_caught() -> None:
     name = MUTANTS[0].name
 
-    text = section([Verdict(name, None, "", "", Proof.INTERLEAVING, 0, 7)], 7, 1.0)
+    text = section([Verdict(name, runs=7)], 7, 1.0)
 
     assert "**0 of 1 mutants are caught**" in text
     assert f"| {name} |" in text
     assert "**nothing**" in text
+
+
+def test_a_catch_that_catches_no_more_is_only_tried_first() -> None:
+    mutant = BY_NAME["second-look-at-once"]
+    gone = Catch(Proof.SCENARIO, "no such scenario", kill="kill-before call 3")
+
+    (verdict,) = hunt([mutant], known={mutant.name: gone})
+
+    assert verdict.catch is not None
+    assert verdict.catch != gone
+
+
+def test_the_known_catch_of_a_mutant_is_one_run() -> None:
+    mutant = BY_NAME["second-look-at-once"]
+    (first,) = hunt([mutant])
+    assert first.catch is not None
+
+    (again,) = hunt([mutant], known={mutant.name: first.catch})
+
+    assert (again.catch, again.runs) == (first.catch, 1)

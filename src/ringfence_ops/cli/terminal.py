@@ -51,6 +51,7 @@ class _Console(Console):
         with self.capture() as captured:
             super().print(*objects, **options)
         self.file.write(_PADDING.sub(r"\1", captured.get()))
+        self.file.flush()  # a command that follows a log prints each line when it is known
 
     def on_broken_pipe(self) -> None:
         """What reads the output has ended: the command ends too. Rich would end the process."""

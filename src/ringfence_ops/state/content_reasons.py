@@ -14,8 +14,10 @@ from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.row_reasons import row_reasons
 from ringfence_ops.state.rule_reasons import owned, when_due
 from ringfence_ops.state.sight import Sight
-from ringfence_ops.state.standing import Reason, State, some
+from ringfence_ops.state.standing import SHOWN, Reason, State, some
 from ringfence_ops.state.true_up_reasons import PERIODS, SLACK, first_due, time_of_day
+
+_WAIT_FOR_EC2 = "see AWS's health dashboard: what was known of them stays"
 
 
 def content_reasons(sight: Sight, region: Region) -> Iterator[Reason]:
@@ -60,7 +62,7 @@ class _Content:
         for zone in self.seen.failing_zones:
             where = zone.zone or "no zone that a group lists"
             why = f"{counted(len(zone.instances), 'instance')} in {where} that EC2 does not describe: {zone.error}"
-            yield Reason(State.UNKNOWN, "zones", why, "see AWS's health dashboard: what was known of them stays")
+            yield Reason(State.UNKNOWN, "zones", why, _WAIT_FOR_EC2)
 
     def _rows(self) -> Iterator[Reason]:
         yield from some("rows", list(row_reasons(self.seen.rows, self.expected, self.sight.expected)))
@@ -68,12 +70,13 @@ class _Content:
     def _addresses(self) -> Iterator[Reason]:
         """Instances in service that no group admits, because they have no address, or EC2 does not show them."""
         described, unknown = self.seen.observation.instances, self.seen.observation.undescribed
-        serving = [
+        in_service = [
             id
             for states in self.seen.observation.groups.values()
             for id, state in states.items()
-            if phase_of(state) in (Phase.SERVING, Phase.REPLACING) and id not in unknown
+            if phase_of(state) in (Phase.SERVING, Phase.REPLACING)
         ]
+        serving = [id for id in in_service if id not in unknown]
         kinds = " or ".join(sorted(kind.value for kind in self.settings.address_kinds))
         without = [id for id in serving if id in described and not admitted_of(described[id], self.settings)]
         if without:
@@ -84,6 +87,10 @@ class _Content:
         if unseen := [id for id in serving if id not in described]:
             why = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
             yield Reason(State.UNKNOWN, "addresses", why, "ringfence status again: EC2's answer was old")
+        if hidden := [id for id in in_service if id in unknown]:
+            first = ", ".join(hidden[:SHOWN]) + (f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else "")
+            why = f"{first}: in service, and EC2 does not describe it, so its addresses are not known"
+            yield Reason(State.UNKNOWN, "addresses", why, _WAIT_FOR_EC2)
 
     def _peers(self) -> Iterator[Reason]:
         """Peers that the engine here could not bring up to date. One that does not answer says so itself."""

@@ -1,9 +1,9 @@
 """Tries one mutant in a process of its own until a property does not hold.
 
-It plays every scenario, then histories from seed 0 on, then every scenario with a kill at every call, then every
-interleaving: what takes the least time comes first.
+It plays what caught the mutant before, if that is known. Then it plays every scenario, histories from seed 0 on, every
+scenario with a kill at every call, and every interleaving: what takes the least time comes first.
 
-    python -m ringfence_lab.proof.mutants.trial NAME [--histories 600]
+    python -m ringfence_lab.proof.mutants.trial NAME [--histories 600] [--known CATCH]
 
 prints the verdict as JSON. Imports the engine only after the mutant is installed.
 """
@@ -12,10 +12,11 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import chain, product
+from typing import Any, assert_never
 
 from ringfence_lab.proof.mutants.catalogue import BY_NAME
 from ringfence_lab.proof.mutants.mutation import Mutant
@@ -39,105 +40,145 @@ class Proof(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of a mutant: the first violation, its phase and proof, and the number of runs of the simulator.
+class Catch:
+    """The run that caught a mutant: the history of a seed; a scenario, with its order of tasks and its kill if there is
+    one; or the interleavings of a case."""
 
-    `caught_by` is the property, None if nothing caught the mutant. `seed` is the seed of the history, if it was one.
+    proof: Proof
+    name: str = ""
+    order: int = 0
+    kill: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutant: the first violation, its phase, the run that caught it, and the number of runs.
+
+    `caught_by` is the property. Without `catch`, nothing caught the mutant.
     """
 
     name: str
-    caught_by: str | None
-    what: str
-    phase: str
-    proof: Proof
-    seed: int
-    runs: int
+    caught_by: str = ""
+    what: str = ""
+    phase: str = ""
+    catch: Catch | None = None
+    runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    proof: Proof
+    catch: Catch
     name: str
     what: str
     phase: str
-    seed: int = 0
 
 
-def try_here(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
-    """Tries the mutant in this process, which must not have imported the engine yet."""
+def try_here(mutant: Mutant, histories: int = HISTORIES, known: Catch | None = None) -> Verdict:
+    """Tries the mutant in this process, which must not have imported the engine yet. `known` is tried first."""
     mutant.install()
     runs = 0
-    for problem in chain(_scenarios(), _histories(histories), _kills(), _interleavings()):
+    before = () if known is None else _again(known)
+    for problem in chain(before, _scenarios(), _histories(range(histories)), _kills(), _interleavings()):
         runs += 1
         if problem is not None:
-            return Verdict(mutant.name, problem.name, problem.what, problem.phase, problem.proof, problem.seed, runs)
-    return Verdict(mutant.name, None, "", "", Proof.INTERLEAVING, 0, runs)
+            return Verdict(mutant.name, problem.name, problem.what, problem.phase, problem.catch, runs)
+    return Verdict(mutant.name, runs=runs)
 
 
 Found = Iterator[_Problem | None]
 """The problem of each run; None for a run without one."""
 
 
-def _histories(count: int) -> Found:
+def _again(known: Catch) -> Found:
+    """The one run that caught the mutant before. Nothing if there is no such run any more."""
+    match known.proof:
+        case Proof.HISTORY:
+            return _histories([known.seed])
+        case Proof.SCENARIO:
+            return _kills(known) if known.kill else _scenarios(known)
+        case Proof.INTERLEAVING:
+            return _interleavings(known)
+        case _:
+            assert_never(known.proof)
+
+
+def _histories(seeds: Iterable[int]) -> Found:
     from ringfence_lab.sim.simulation import simulate  # noqa: PLC0415  # it imports the engine: the mutant comes first
 
-    for seed in range(count):
+    for seed in seeds:
+        catch = Catch(Proof.HISTORY, seed=seed)
         try:
             result = simulate(seed, steps=STEPS)
         except Exception as error:  # noqa: BLE001  # a broken engine may raise any error, and is caught by it
-            yield _Problem(Proof.HISTORY, type(error).__name__, str(error), CRASH, seed)
+            yield _Problem(catch, type(error).__name__, str(error), CRASH)
             return
         wrong = result.violation
-        yield _Problem(Proof.HISTORY, wrong.name, wrong.what, result.phase, seed) if wrong is not None else None
+        yield _Problem(catch, wrong.name, wrong.what, result.phase) if wrong is not None else None
 
 
-def _scenarios() -> Found:
+def _scenarios(only: Catch | None = None) -> Found:
     from ringfence_lab.proof.crashes import ORDERS, play  # noqa: PLC0415  # as above
     from ringfence_lab.proof.scenarios import SCENARIOS  # noqa: PLC0415  # likewise
 
-    for scenario, order in product(SCENARIOS, ORDERS):
-        yield _problem_of(Proof.SCENARIO, scenario.name, play(scenario, choose=order).problems)
+    for scenario, (order, choose) in product(SCENARIOS, enumerate(ORDERS)):
+        catch = Catch(Proof.SCENARIO, scenario.name, order)
+        if only in (None, catch):
+            yield _problem_of(catch, scenario.name, play(scenario, choose=choose).problems)
 
 
-def _kills() -> Found:
+def _kills(only: Catch | None = None) -> Found:
     from ringfence_lab.proof.crashes import ORDERS, kills_of, play  # noqa: PLC0415  # as above
     from ringfence_lab.proof.scenarios import SCENARIOS  # noqa: PLC0415  # likewise
 
-    for scenario, order in product(SCENARIOS, ORDERS):
-        for kill in kills_of(play(scenario, choose=order)):
-            run = play(scenario, (kill,), choose=order)
-            yield _problem_of(Proof.SCENARIO, f"{scenario.name}, {kill}", run.problems)
+    for scenario, (order, choose) in product(SCENARIOS, enumerate(ORDERS)):
+        if only is not None and (only.name, only.order) != (scenario.name, order):
+            continue
+        for kill in kills_of(play(scenario, choose=choose)):
+            catch = Catch(Proof.SCENARIO, scenario.name, order, str(kill))
+            if only in (None, catch):
+                run = play(scenario, (kill,), choose=choose)
+                yield _problem_of(catch, f"{scenario.name}, {kill}", run.problems)
 
 
-def _interleavings() -> Found:
+def _interleavings(only: Catch | None = None) -> Found:
     from ringfence_lab.proof.interleavings import CASES, interleave  # noqa: PLC0415  # as above
 
     for case in CASES:
-        found = interleave(case)
-        wrong = (found.explored.wrong,) if found.explored.wrong else ()
-        yield _problem_of(Proof.INTERLEAVING, case.name, wrong)
+        catch = Catch(Proof.INTERLEAVING, case.name)
+        if only in (None, catch):
+            found = interleave(case)
+            yield _problem_of(catch, case.name, (found.explored.wrong,) if found.explored.wrong else ())
 
 
-def _problem_of(proof: Proof, where: str, problems: Sequence[str]) -> _Problem | None:
+def _problem_of(catch: Catch, where: str, problems: Sequence[str]) -> _Problem | None:
     if not problems:
         return None
     name, separator, what = problems[0].partition(": ")
     if not separator or not name.isidentifier():
         name, what = "converges", problems[0]
-    return _Problem(proof, name, f"{where}: {what}", "liveness" if name == "converges" else "safety")
+    return _Problem(catch, name, f"{where}: {what}", "liveness" if name == "converges" else "safety")
 
 
-def try_apart(mutant: Mutant, histories: int = HISTORIES) -> Verdict:
+def try_apart(mutant: Mutant, histories: int = HISTORIES, known: Catch | None = None) -> Verdict:
     """Tries the mutant in a new process. Raises CalledProcessError, whose `stderr` has the cause."""
     command = [sys.executable, "-m", __name__, mutant.name, "--histories", str(histories)]
+    command += [] if known is None else ["--known", json.dumps(asdict(known))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own module
     verdict = json.loads(done.stdout)
-    return Verdict(**verdict | {"proof": Proof(verdict["proof"])})
+    return Verdict(**verdict | {"catch": catch_of(verdict["catch"])})
+
+
+def catch_of(document: Mapping[str, Any] | None) -> Catch | None:
+    """A catch from its JSON document."""
+    return None if document is None else Catch(**{**document, "proof": Proof(document["proof"])})
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description="Tries one mutant.")
     arguments.add_argument("name", choices=sorted(BY_NAME))
     arguments.add_argument("--histories", type=int, default=HISTORIES, help="from seed 0 on")
+    arguments.add_argument("--known", type=json.loads, help="the run that caught it before, as JSON")
     options = arguments.parse_args()
-    sys.stdout.write(json.dumps(asdict(try_here(BY_NAME[options.name], options.histories))))
+    verdict_here = try_here(BY_NAME[options.name], options.histories, catch_of(options.known))
+    sys.stdout.write(json.dumps(asdict(verdict_here)))
