@@ -18,6 +18,7 @@ from typing import Any
 
 import pyte
 
+from ringfence_lab.commands.lab import AS_INIT_WRITES
 from ringfence_lab.control.lab import Lab
 from ringfence_lab.demo.observer import Observer
 
@@ -87,7 +88,7 @@ def _output(primary: int) -> Iterator[bytes]:
 def captures() -> str:
     """All screens, as Markdown."""
     lines = []
-    with tempfile.TemporaryDirectory() as directory, Lab(regions=list(REGIONS)) as lab:
+    with tempfile.TemporaryDirectory() as directory, Lab(regions=list(REGIONS), parameters=AS_INIT_WRITES) as lab:
         regions = {}
         for region in REGIONS:
             deployed = lab.deploy(region)

@@ -1,5 +1,6 @@
 """The commands of docs/lab.md, word for word, with the AWS CLI that the page names. `make test` installs it."""
 
+import json
 import os
 import re
 import subprocess
@@ -52,3 +53,24 @@ def test_every_command_of_the_page_works(tmp_path: Path) -> None:
     assert "sg-" in done.stdout
     assert "removed: " in done.stdout
     assert f"export AWS_ENDPOINT_URL={printed['endpoint_url']} AWS_ACCESS_KEY_ID=test" in said
+
+
+def test_the_cluster_file_that_init_writes_in_a_lab_says_what_the_lab_has_deployed(tmp_path: Path) -> None:
+    # given
+    named = [word for region in REGIONS for word in ("--region", region)]
+    with lab_up(*named) as (_, printed):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "AWS_ACCESS_KEY_ID": "test"}
+        environment |= {"AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": str(printed["endpoint_url"])}
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [RINGFENCE, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+
+        # when
+        written = run("init", "--name", "demo", *named)
+        # then
+        assert written.returncode == 0, written.stderr
+        status, deploy = run("status"), json.loads(run("deploy", "--dry-run", "--json").stdout)
+    assert status.returncode == 0, status.stdout
+    assert [stack["parameters"] for stack in deploy["regions"]] == [[], []]

@@ -10,7 +10,7 @@ import pytest
 from ringfence.core.configuration.settings import PrivateAddresses
 from ringfence.core.model.identifiers import Region
 from ringfence_ops.cluster.cluster_file import read
-from tests.end_to_end.clusters import EAST, WEST, Cluster
+from tests.end_to_end.clusters import EAST, RELEASE_DEADLINE, WEST, Cluster
 from tests.ops.commands import COMMAND, Shell, alarm_topic
 
 BOTH = ("--region", EAST, "--region", WEST)
@@ -52,7 +52,12 @@ def test_it_describes_what_the_regions_have(two_regions: Cluster, operator: Shel
         assert described.auto_scaling_groups == (region.auto_scaling_group,)
         assert described.security_groups == (region.security_group,)
     assert cluster.values["private_addresses"] is PrivateAddresses.PRIMARY
-    # and a new file differs from the stacks in the one setting that it always writes
+    # and a new file has what the stacks have
+    assert cluster.values["release_deadline"] == RELEASE_DEADLINE
+    assert cluster.of(Region(EAST)).values["alarm_topic"] == alarm_topic(two_regions, EAST)
+    changed = operator.document("deploy", "--dry-run")["regions"]
+    # except for the one setting that it always writes
+    assert {change["setting"] for stack in changed for change in stack["parameters"]} == {"private_addresses"}
     assert "a reconcile would change no rule" in operator.run("plan").output
 
 
@@ -133,9 +138,9 @@ def test_topics_are_named_by_option_where_there_is_no_terminal(two_regions: Clus
     assert [region["alarm_topic"] for region in document["regions"]] == topics[::-1]
     described = read(operator.directory / "ringfence.toml")
     assert [described.of(Region(region)).values["alarm_topic"] for region in (WEST, EAST)] == topics
-    # and without one, alarms notify no one
+    # and without one, those that are deployed stay
     document = operator.document("init", "--name", "demo", *BOTH, "--force")
-    assert [region["alarm_topic"] for region in document["regions"]] == [None, None]
+    assert [region["alarm_topic"] for region in document["regions"]] == topics[::-1]
 
 
 def test_ctrl_c_at_a_question_writes_nothing(operator: Shell) -> None:

@@ -78,6 +78,10 @@ def lab(context: typer.Context) -> None:
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
+AS_INIT_WRITES = {"PrivateAddresses": "primary"}
+"""The parameters for which `ringfence init` always writes another value than the template's default."""
+
+
 @app.command(epilog=_UP_EXAMPLE)
 def up(
     region: Annotated[list[str], typer.Option(help="A Region of the cluster. Repeat the option for each Region.")],
@@ -96,7 +100,7 @@ def up(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with Lab(regions=regions, port=port) as running:
+    with Lab(regions=regions, port=port, parameters=AS_INIT_WRITES) as running:
         deployed = {}
         for name in [] if deploy_none else regions:
             if stopped.is_set():

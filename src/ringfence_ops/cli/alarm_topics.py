@@ -27,19 +27,22 @@ OFFERED = 20
 
 @dataclass(slots=True)
 class AlarmTopics:
-    """Chooses the topics. `named` are the ARNs of the options."""
+    """Chooses the topics. `named` are the ARNs of the options. `present` are those that the Regions are deployed with:
+    they are the defaults."""
 
     aws: Aws
     named: Sequence[str] = ()
+    present: Mapping[Region, str] = field(default_factory=dict)
     asks: bool = field(default=False, kw_only=True)
 
     def of(self, regions: Sequence[Region]) -> dict[Region, str]:
         """The topic of each Region that has one. Raises WrongUsage for an option that names none that can be used."""
-        chosen: dict[Region, str] = {}
+        is_asked = self.asks and not self.named
+        chosen: dict[Region, str] = {} if is_asked else dict(self.present)
         for arn in self.named:
             region = given("--alarm-topic", arn, partial(_region_of, regions))
             chosen[region] = given("--alarm-topic", arn, partial(self._usable, region))
-        for region in regions if self.asks and not self.named else ():
+        for region in regions if is_asked else ():
             if topic := self._asked(region):
                 chosen[region] = topic
         return chosen
@@ -57,7 +60,8 @@ class AlarmTopics:
             is_number = typed.isdecimal() and 1 <= int(typed) <= len(offered)
             return self._usable(region, offered[int(typed) - 1] if is_number else typed)
 
-        return asked(f"Its number or its ARN, or {NONE}: then alarms notify no one", check, default=NONE)
+        question = f"Its number or its ARN, or {NONE}: then alarms notify no one"
+        return asked(question, check, default=self.present.get(region, NONE))
 
     def _topics(self, region: Region) -> list[str]:
         """The Region's topics, as far as they can be listed."""

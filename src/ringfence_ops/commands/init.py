@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, UnknownRegionError
@@ -21,7 +21,8 @@ from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
 from ringfence_ops.cloudformation.ownership import Owners, owners
 from ringfence_ops.cluster import cluster_file, cluster_text
-from ringfence_ops.cluster.cluster_file import Cluster, nearest, shared_defaults
+from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
+from ringfence_ops.cluster.deployed_settings import DeployedSettings, deployed_settings
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
 from ringfence_ops.errors import CommandError, WrongUsage
@@ -52,26 +53,26 @@ def init(
         list[str] | None,
         typer.Option(help="The ARN of an SNS topic that the alarms of its Region notify. One for each Region."),
     ] = None,
-    ports: Annotated[str, typer.Option(help="auto, or a list such as tcp/7000-7001,tcp/9042.")] = "auto",
-    mode: Annotated[str, typer.Option(help="owned, mirror or observe.")] = "owned",
+    ports: Annotated[
+        str | None, typer.Option(help="auto, or a list such as tcp/7000-7001,tcp/9042. Default: auto.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="owned, mirror or observe. Default: owned.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Writes ringfence.toml: finds the Auto Scaling groups and their security groups, and asks for the rest.
 
     Without a terminal it asks nothing: it takes what exists only once, and of several groups some must be named.
-    Changes nothing in AWS. The file contains every setting, with a comment. Refuses what does not exist, and a security
-    group of another cluster.
+    Changes nothing in AWS. The file contains every setting, with a comment. Of a cluster that is deployed, it has the
+    settings of the stacks. Refuses what does not exist, and a security group of another cluster.
     """
     run, output = command_run(context), Output(as_json=as_json)
     if run.path.exists() and not force:
         raise CommandError(f"{run.path} exists: give --force to overwrite it, or another --cluster-file")
-    shared = {
-        **shared_defaults(TABLE),
-        "ports": given("--ports", ports, of_setting("ports")),
-        "mode": given("--mode", mode, of_setting("mode")),
-        # A new cluster admits no secondary addresses. One without the setting keeps what it admits.
-        "private_addresses": PrivateAddresses.PRIMARY,
+    named = {
+        option: given(f"--{option}", text, of_setting(option))
+        for option, text in (("ports", ports), ("mode", mode))
+        if text is not None
     }
     ids = [id for text in security_group or () for id in given("--security-group", text, of_setting("security_groups"))]
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
@@ -79,15 +80,39 @@ def init(
     regions = _regions(run.aws, region, asks=asks)
     choice = Choice(run.aws, name, auto_scaling_group or [], _existing(run.aws, regions, ids), asks=asks)
     chosen = choice.of(_found(run.aws, regions, auto_scaling_group or ()))
-    for own, topic in AlarmTopics(run.aws, alarm_topic or (), asks=asks).of(regions).items():
-        chosen[own] = replace(chosen[own], values={**chosen[own].values, "alarm_topic": topic})
-    values = {**shared, **({"address_kinds": choice.kinds} if choice.kinds else {})}
-    cluster = Cluster(name, tuple(chosen.values()), values)
+    deployed = deployed_settings(run.aws, name, regions)
+    topics = AlarmTopics(run.aws, alarm_topic or (), _topics(deployed), asks=asks).of(regions)
+    members = tuple(_region(found, deployed, topics.get(found.region, "")) for found in chosen.values())
+    cluster = Cluster(name, members, {**_shared(choice, deployed), **named})
     text = cluster_text.written(cluster)
     cluster_file.parse(text, run.path)  # rejects what cannot be read again before anything is written
     run.path.write_text(text, encoding="utf-8")
     message = Text.assemble((str(run.path), "bold"), " is written. Check it, then run `ringfence deploy`.")
     output.show(document(str(run.path), cluster), message)
+    if deployed.differ:
+        output.say(f"The Regions are deployed with different values of {', '.join(deployed.differ)}: the default is used.")
+
+
+def _shared(choice: Choice, deployed: DeployedSettings) -> Mapping[str, Any]:
+    """The settings that all Regions share: the defaults, what was found, and what is deployed."""
+    return {
+        **shared_defaults(TABLE),
+        **({"address_kinds": choice.kinds} if choice.kinds else {}),
+        **deployed.shared,
+        # A new cluster admits no secondary addresses. One without the setting keeps what it admits.
+        "private_addresses": PrivateAddresses.PRIMARY,
+    }
+
+
+def _region(found: RegionOfCluster, deployed: DeployedSettings, topic: str) -> RegionOfCluster:
+    """A Region with the settings of its own."""
+    values = {**found.values, **deployed.own.get(found.region, {}), "alarm_topic": topic}
+    return replace(found, values=values, required=found.region in deployed.required)
+
+
+def _topics(deployed: DeployedSettings) -> Mapping[Region, str]:
+    """The topic of each Region that is deployed with one."""
+    return {region: topic for region, values in deployed.own.items() if (topic := values.get("alarm_topic"))}
 
 
 def _name(named: str | None, *, asks: bool) -> str:
