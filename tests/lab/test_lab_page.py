@@ -59,8 +59,9 @@ def test_the_cluster_file_that_init_writes_in_a_lab_says_what_the_lab_has_deploy
     # given
     named = [word for region in REGIONS for word in ("--region", region)]
     with lab_up(*named) as (_, printed):
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8", "AWS_ACCESS_KEY_ID": "test"}
-        environment |= {"AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": str(printed["endpoint_url"])}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+        environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        environment |= {"AWS_ENDPOINT_URL": str(printed["endpoint_url"])}
 
         def run(*arguments: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(

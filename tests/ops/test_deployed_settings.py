@@ -1,7 +1,7 @@
 """What the parameters of a cluster's stacks say, for the cluster file that `init` writes."""
 
 from ringfence.core.configuration.settings import Mode
-from ringfence_ops.cluster.deployed_settings import DeployedSettings, settings_of
+from ringfence_ops.cloudformation.deployed_settings import DeployedSettings, settings_of
 from tests.unit.builders import EAST, WEST
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:operators"

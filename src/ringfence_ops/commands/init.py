@@ -19,10 +19,10 @@ from ringfence_ops.cli.command_run import command_run
 from ringfence_ops.cli.questions import asked, given, of_setting
 from ringfence_ops.cli.terminal import AsJson, Output
 from ringfence_ops.cli.text import Text
+from ringfence_ops.cloudformation.deployed_settings import DeployedSettings, deployed_settings
 from ringfence_ops.cloudformation.ownership import Owners, owners
 from ringfence_ops.cluster import cluster_file, cluster_text
 from ringfence_ops.cluster.cluster_file import Cluster, RegionOfCluster, nearest, shared_defaults
-from ringfence_ops.cluster.deployed_settings import DeployedSettings, deployed_settings
 from ringfence_ops.cluster.discovery import FoundGroup, discover, enabled_regions
 from ringfence_ops.documents.init import ClusterRegionItem, InitDocument
 from ringfence_ops.errors import CommandError, WrongUsage
@@ -90,7 +90,8 @@ def init(
     message = Text.assemble((str(run.path), "bold"), " is written. Check it, then run `ringfence deploy`.")
     output.show(document(str(run.path), cluster), message)
     if deployed.differ:
-        output.say(f"The Regions are deployed with different values of {', '.join(deployed.differ)}: the default is used.")
+        names = ", ".join(deployed.differ)
+        output.say(f"The Regions are deployed with different values of {names}: the file has the default.")
 
 
 def _shared(choice: Choice, deployed: DeployedSettings) -> Mapping[str, Any]:
