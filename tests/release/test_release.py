@@ -44,7 +44,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*GIT, "clone", "--quiet", str(PROJECT), str(directory)], check=True)
     changelog = directory / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("## Unreleased\n", CHANGES + "## Before\n", 1))
-    subprocess.run([*GIT, "-C", str(directory), "commit", "--quiet", "--all", "--message=Release"], check=True)
+    commit = [*GIT, "-C", str(directory), "commit", "--quiet", "--allow-empty", "--all", "--message=Release"]
+    subprocess.run(commit, check=True)
     return directory
 
 
