@@ -95,7 +95,7 @@ fuzz: set-up ## Feed every parser and the function with inputs near valid ones: 
 test-fast: set-up ## Check style, layers and types, run the tests of the engine: 90 seconds
 	@$(MAKE) --no-print-directory --keep-going -j 2 lint types unit
 
-test: set-up ## Prove everything: 10 minutes with set-up
+test: set-up ## Prove everything: about 20 minutes on two cores
 	@$(MAKE) --no-print-directory --keep-going -j 2 lint types documents everything
 
 lint: imports workflows ## Check style, layers and the CI workflow
