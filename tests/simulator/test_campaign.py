@@ -31,7 +31,7 @@ from ringfence_lab.sim.engine.function import Reconcile
 
 RINGFENCE = str(Path(sys.executable).with_name("ringfence"))
 
-COUNTED, FIXED, RANDOM, PER_TEST = 4_000, 8_000, 1_000, 500
+COUNTED, FIXED, RANDOM, PER_TEST = 4_000, 10_000, 1_000, 500
 """Histories whose calls are counted, all from fixed seeds, from random ones, and in one test: small tests spread over
 the workers."""
 

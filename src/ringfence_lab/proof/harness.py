@@ -12,7 +12,7 @@ from functools import partial
 from ringfence.core.errors import RingfenceError
 from ringfence.core.freshness import SETTLED_SECONDS
 from ringfence.core.model.identifiers import InstanceId, Region
-from ringfence.core.model.rules import Rule
+from ringfence.core.model.rules import Label, Rule
 from ringfence.reconciler.interfaces import Services
 from ringfence.reconciler.reconcile import reconcile
 from ringfence_lab.sim.aws.auto_scaling import AutoScalingGroup
@@ -86,8 +86,7 @@ class Harness:
 
     def rules_of(self, name: str, instance: InstanceId) -> list[Rule]:
         """The rules of an instance in a Region."""
-        labelled = [(rule, rule.label(self.cloud.cluster)) for rule in self.region(name).owned_rules()]
-        return [rule for rule, label in labelled if label is not None and label.instance == instance]
+        return [rule for rule, label in self._labelled(self.region(name)) if label.instance == instance]
 
     def configure(self, **changes: object) -> None:
         """Deploys every function again with changed settings."""
@@ -203,14 +202,16 @@ class Harness:
             id for region in self.cloud.regions.values() for group in region.groups.values() for id in group.instances
         }
         for region in self.cloud.regions.values():
-            for rule in region.owned_rules():
-                label = rule.label(self.cloud.cluster)
-                roster = region.table.rosters.get(label.roster) if label is not None else None
-                if label is None or roster is None:
-                    continue
-                instance = InstanceId(label.instance)
-                if instance not in listed or instance not in roster.members:
+            for rule, label in self._labelled(region):
+                instance, roster = InstanceId(label.instance), region.table.rosters.get(label.roster)
+                if instance not in listed or (roster is not None and instance not in roster.members):
                     yield f"{rule.id} of {instance} was left behind in {region.name}"
+
+    def _labelled(self, region: CloudRegion) -> Iterator[tuple[Rule, Label]]:
+        """The owned rules of a Region, each with its label."""
+        for rule in region.owned_rules():
+            if (label := rule.label(self.cloud.cluster)) is not None:
+                yield rule, label
 
     def violations(self) -> list[Violation]:
         """All violations so far, including hooks that no invocation answered."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -40,15 +41,14 @@ def _holds(seed: int) -> bool:
 
 def known_catches() -> dict[str, Catch]:
     """The run that caught each mutant before."""
-    found = {name: catch_of(catch) for name, catch in json.loads(CATCHES.read_text()).items()}
-    return {name: catch for name, catch in found.items() if catch is not None}
+    return {name: catch_of(catch) for name, catch in json.loads(CATCHES.read_text()).items()}
 
 
 def hunt(
     mutants: Sequence[Mutant],
     histories: int = HISTORIES,
     *,
-    known: Mapping[str, Catch] | None = None,
+    known: Mapping[str, Catch] = MappingProxyType({}),
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> list[Verdict]:
     """The verdict on each mutant, in the order of the mutants. `on_verdict` is called with each as it is decided.
@@ -60,7 +60,7 @@ def hunt(
     """
 
     def tried(mutant: Mutant) -> Verdict:
-        verdict = try_apart(mutant, histories, (known or {}).get(mutant.name))
+        verdict = try_apart(mutant, histories, known.get(mutant.name))
         catch = verdict.catch
         if catch is not None and catch.proof is Proof.HISTORY and not _holds(catch.seed):
             raise AssertionError(f"seed {catch.seed} also fails without {mutant.name}: {verdict.caught_by}")

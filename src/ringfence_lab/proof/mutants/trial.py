@@ -166,19 +166,18 @@ def try_apart(mutant: Mutant, histories: int = HISTORIES, known: Catch | None = 
     command += [] if known is None else ["--known", json.dumps(asdict(known))]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own module
     verdict = json.loads(done.stdout)
-    return Verdict(**verdict | {"catch": catch_of(verdict["catch"])})
+    return Verdict(**verdict | {"catch": verdict["catch"] and catch_of(verdict["catch"])})
 
 
-def catch_of(document: Mapping[str, Any] | None) -> Catch | None:
+def catch_of(document: Mapping[str, Any]) -> Catch:
     """A catch from its JSON document."""
-    return None if document is None else Catch(**{**document, "proof": Proof(document["proof"])})
+    return Catch(**{**document, "proof": Proof(document["proof"])})
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description="Tries one mutant.")
     arguments.add_argument("name", choices=sorted(BY_NAME))
     arguments.add_argument("--histories", type=int, default=HISTORIES, help="from seed 0 on")
-    arguments.add_argument("--known", type=json.loads, help="the run that caught it before, as JSON")
+    arguments.add_argument("--known", type=lambda text: catch_of(json.loads(text)), help="what caught it, as JSON")
     options = arguments.parse_args()
-    verdict_here = try_here(BY_NAME[options.name], options.histories, catch_of(options.known))
-    sys.stdout.write(json.dumps(asdict(verdict_here)))
+    sys.stdout.write(json.dumps(asdict(try_here(BY_NAME[options.name], options.histories, options.known))))
