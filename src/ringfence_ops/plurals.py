@@ -1,5 +1,7 @@
 """Counted things in words: `1 rule`, `2 rules`. Pure."""
 
+from collections.abc import Sequence
+
 _SAME_WITH_S = ("s", "x", "z", "ch", "sh")
 _IRREGULAR = {
     "this": "these",
@@ -15,6 +17,12 @@ _IRREGULAR = {
 def counted(number: int, word: str) -> str:
     """The number with its word: `1 rule`, `0 rules`, `2 addresses`. The last word of `word` gets the plural."""
     return f"{number} {plural(word, number)}"
+
+
+def abridged(names: Sequence[str], most: int) -> str:
+    """The first names, and the number of the others: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def plural(word: str, number: int) -> str:

@@ -143,6 +143,20 @@ def test_topics_are_named_by_option_where_there_is_no_terminal(two_regions: Clus
     assert [region["alarm_topic"] for region in document["regions"]] == topics[::-1]
 
 
+def test_a_stack_that_cannot_be_read_is_said(two_regions: Cluster, operator: Shell) -> None:
+    # given
+    two_regions.lab.fault(WEST, "deny", "cloudformation")
+    # when
+    ran = operator.run("init", "--name", "demo", *BOTH)
+    # then
+    two_regions.lab.heal()
+    assert ran.code == 0
+    assert f"Whether {WEST} has a stack is not known, so the file has nothing of it: " in ran.errors
+    described = read(operator.directory / "ringfence.toml")
+    topics = [described.of(Region(region)).values["alarm_topic"] for region in (EAST, WEST)]
+    assert topics == [alarm_topic(two_regions, EAST), ""]
+
+
 def test_ctrl_c_at_a_question_writes_nothing(operator: Shell) -> None:
     terminal = pexpect.spawn(
         COMMAND,

@@ -8,7 +8,7 @@ import pytest
 
 import ringfence_lab
 import ringfence_ops
-from ringfence_ops.plurals import counted, plural
+from ringfence_ops.plurals import abridged, counted, plural
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ from ringfence_ops.plurals import counted, plural
 )
 def test_a_count_has_the_form_of_its_number(number: int, word: str, said: str) -> None:
     assert counted(number, word) == said
+
+
+@pytest.mark.parametrize(("names", "said"), [(["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c"], "a, b and 1 more")])
+def test_a_long_list_of_names_says_how_many_are_left_out(names: list[str], said: str) -> None:
+    assert abridged(names, 2) == said
 
 
 def test_verbs_follow_the_number() -> None:

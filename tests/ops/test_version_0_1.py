@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from ringfence.core.configuration.setting_table import TABLE
 from ringfence_ops.cloudformation.artefact import PROJECT
 from ringfence_ops.doctor.finding import Severity
 from ringfence_ops.state.alarms import ALARMS
@@ -32,7 +33,8 @@ def test_what_version_0_1_lacks_is_what_its_template_lacks() -> None:
     parameters, actions = r"^  (\w+):\n    Type: ", r"\b(?:autoscaling|dynamodb|ec2|sqs):[A-Z]\w+"
     alarms = {alarm for alarm in ALARMS if f"-{alarm}" in NEW and f"-{alarm}" not in OLD}
 
-    assert set(re.findall(parameters, NEW, re.M)) - set(re.findall(parameters, OLD, re.M)) >= PARAMETERS_ADDED
+    added = set(re.findall(parameters, NEW, re.M)) - set(re.findall(parameters, OLD, re.M))
+    assert added & {setting.parameter_name for setting in TABLE} == PARAMETERS_ADDED
     assert set(re.findall(actions, NEW)) - set(re.findall(actions, OLD)) - {"dynamodb:LeadingKeys"} == ACTIONS_ADDED
     assert alarms == ALARMS_ADDED
     assert f"Handler: {HANDLER}" in OLD

@@ -48,11 +48,16 @@ class DeploymentKind(StrEnum):
 
 class Replacement(StrEnum):
     """Whether a change makes a resource again and deletes the present one. Source: CloudFormation API Reference,
-    ResourceChange; "Conditional" is said of a value that is only known while the stack is updated."""
+    ResourceChange; "Conditional" is said of a value that is only known while the stack is updated. A word that is not
+    known excludes nothing."""
 
     NO = "False"
     POSSIBLE = "Conditional"
     YES = "True"
+
+    @classmethod
+    def _missing_(cls, _value: object) -> "Replacement":
+        return cls.POSSIBLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,7 +255,9 @@ class DeployReport:
                 region=region,
                 kind=change_set.kind,
                 changes=[
-                    ResourceChangeItem(change.action, change.resource, change.type, change.replacement)
+                    ResourceChangeItem(
+                        change.action, change.resource, change.type, bool(change.replaced), change.replacement
+                    )
                     for change in change_set.changes
                 ],
                 parts=list(change_set.difference.parts),

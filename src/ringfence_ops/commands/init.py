@@ -1,7 +1,7 @@
 """`ringfence init`: writes the file that describes a cluster, from what it finds in the account."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -64,7 +64,8 @@ def init(
 
     Without a terminal it asks nothing: it takes what exists only once, and of several groups some must be named.
     Changes nothing in AWS. The file contains every setting, with a comment. Of a cluster that is deployed, it has the
-    settings of the stacks. Refuses what does not exist, and a security group of another cluster.
+    settings of the stacks, except that `private_addresses` is always `primary`. Refuses what does not exist, and a
+    security group of another cluster.
     """
     run, output = command_run(context), Output(as_json=as_json)
     if run.path.exists() and not force:
@@ -89,9 +90,17 @@ def init(
     run.path.write_text(text, encoding="utf-8")
     message = Text.assemble((str(run.path), "bold"), " is written. Check it, then run `ringfence deploy`.")
     output.show(document(str(run.path), cluster), message)
+    for note in _notes(deployed):
+        output.say(note)
+
+
+def _notes(deployed: DeployedSettings) -> Iterator[str]:
+    """What of the deployed settings is not in the file."""
     if deployed.differ:
         names = ", ".join(deployed.differ)
-        output.say(f"The Regions are deployed with different values of {names}: the file has the default.")
+        yield f"The Regions are deployed with different values of {names}: the file has the default."
+    for region, reason in deployed.unread.items():
+        yield f"Whether {region} has a stack is not known, so the file has nothing of it: {reason}"
 
 
 def _shared(choice: Choice, deployed: DeployedSettings) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ from ringfence_ops.documents.status import (
 )
 from ringfence_ops.errors import WrongUsage
 from ringfence_ops.logs.audit_log import LoggedReconcile
-from ringfence_ops.plurals import counted
+from ringfence_ops.plurals import abridged, counted
 from ringfence_ops.state.alarms import AlarmsSeen
 from ringfence_ops.state.grants import KnownGrants
 from ringfence_ops.state.region_state import RegionState, region_states
@@ -226,8 +226,7 @@ def _waiting(region: RegionState) -> Iterator[tuple[str, Text]]:
     for one in region.waiting:
         waiting.setdefault((one.group, one.state), []).append(one.instance)
     for (group, state), ids in waiting.items():
-        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-        yield "waiting", Text(f"{len(ids)} of {group}, {state}: {', '.join(ids[:SHOWN])}{more}", style="yellow")
+        yield "waiting", Text(f"{len(ids)} of {group}, {state}: {abridged(ids, SHOWN)}", style="yellow")
 
 
 def _unknown_owners(region: RegionState, now: float) -> Iterator[tuple[str, Text]]:

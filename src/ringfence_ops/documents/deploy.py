@@ -19,8 +19,10 @@ class ResourceChangeItem:
     """The resource's logical id in the template."""
     type: str
     """The resource's type."""
+    replaced: bool
+    """Whether the resource is replaced, or may be."""
     replacement: Replacement
-    """Whether the resource is replaced, as the change set says: False, True, or Conditional for may be."""
+    """The same as the change set says it: False, True, or Conditional for may be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from ringfence.core.lifecycle import WAITING, Phase, phase_of
 from ringfence.core.membership.addresses import admitted_of, reachable_by
 from ringfence.core.model.identifiers import ANNOUNCEMENT, InstanceId, Region, RosterKey
 from ringfence.core.model.rosters import Rows
-from ringfence_ops.plurals import counted
+from ringfence_ops.plurals import abridged, counted
 from ringfence_ops.state.path import Expected, Function, Table
 from ringfence_ops.state.region_snapshot import RegionSnapshot
 from ringfence_ops.state.row_reasons import row_reasons
@@ -88,8 +88,7 @@ class _Content:
             why = f"{', '.join(unseen)}: in service, and EC2 does not show it, so its addresses are not known"
             yield Reason(State.UNKNOWN, "addresses", why, "ringfence status again: EC2's answer was old")
         if hidden := [id for id in in_service if id in unknown]:
-            first = ", ".join(hidden[:SHOWN]) + (f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else "")
-            why = f"{first}: in service, and EC2 does not describe it, so its addresses are not known"
+            why = f"{abridged(hidden, SHOWN)}: in service, and EC2 does not describe it, so its addresses are not known"
             yield Reason(State.UNKNOWN, "addresses", why, _WAIT_FOR_EC2)
 
     def _peers(self) -> Iterator[Reason]:
