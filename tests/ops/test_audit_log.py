@@ -215,6 +215,23 @@ def test_a_field_of_another_type_is_skipped_or_shown(line: AuditEvent) -> None:
                 assert len(reconcile.failure or "") < 5000
 
 
+def test_changes_to_an_address_share_a_row_only_if_one_cause_made_them() -> None:
+    # given a launch that opened two Regions, and a rule of it that first the schedule and then a person put back
+    launch, schedule, person = "event-1", "schedule:2026-11-27T22:26:00Z", "hand:root"
+    opened = logged_change(NOW, EAST, json.loads(written(ADDED, causes=(launch,))[0]))
+    assert opened is not None
+    elsewhere = replace(opened, at=NOW + 1, rule=replace(opened.rule, region=EAST))
+    scheduled, by_hand = (replace(opened, at=NOW + 2, causes=(cause,)) for cause in (schedule, person))
+    # when
+    groups = history.grouped([opened, elsewhere, scheduled, by_hand])
+    # then
+    assert [[change.causes for change in group.changes] for group in groups] == [
+        [(launch,), (launch,)],
+        [(schedule,)],
+        [(person,)],
+    ]
+
+
 def _show(change: LoggedChange) -> None:
     history.grouped([change, change])
     history.why(change)

@@ -213,7 +213,10 @@ def item(change: LoggedChange) -> LoggedChangeItem:
 
 @dataclass(frozen=True, slots=True)
 class ChangeGroup:
-    """Changes of one kind to one address within a short time: a launch opens doors in every Region, on every port."""
+    """Changes of one kind to one address, of one cause and within a short time.
+
+    A launch opens doors in every Region, on every port.
+    """
 
     changes: tuple[LoggedChange, ...]
 
@@ -239,8 +242,8 @@ def grouped(changes: Iterable[LoggedChange]) -> list[ChangeGroup]:
     groups: list[list[LoggedChange]] = []
     latest: dict[tuple[object, ...], list[LoggedChange]] = {}
     for change in changes:
-        member = change.member.instance
-        kind = (change.action, change.rule.address, member, change.reason, change.drift, change.was)
+        who = change.rule.address, change.member.instance, cause(change.causes)
+        kind = (change.action, who, change.reason, change.drift, change.was)
         group = latest.get(kind)
         if group is None or change.at - group[0].at > GROUPED_WITHIN:
             group = latest[kind] = []
