@@ -45,7 +45,8 @@ class Memory:
     got or lost a rule by which it admits itself. `known_groups`: when each Region's table first had each security
     group. `deleted`: when each was deleted. `paused`: since when each table has the pause of each Region.
     `observed`: until when each table said of each Region that it is paused or only observes; infinite while it says
-    so. `let_go`: the instances whose termination was answered by a Region that may have been paused.
+    so. `let_go`: the instances whose termination was answered for another reason than a release: by a paused Region,
+    or by an answer to the replacement of their root volume.
     """
 
     makers: dict[RuleId, Invocation] = field(default_factory=dict)

@@ -193,7 +193,9 @@ def _action_completed(context: CheckContext, change: ActionCompleted) -> None:
         return
     if change.transition is Transition.TERMINATE and not change.to_group:
         context.memory.released[change.region, change.instance] = context.now()
-        if context.may_only_observe(change.region, change.by):
+        # An answer to the replacement of a root volume can end the wait of a termination that follows.
+        is_accidental = not change.by_token and context.may_seem_replacing(change.instance, change.by)
+        if is_accidental or context.may_only_observe(change.region, change.by):
             context.memory.let_go.add((change.region, change.instance))
     elif change.result is HookResult.CONTINUE and not context.may_only_observe(change.region, change.by):
         _admission_by_answer(context, change)
