@@ -303,15 +303,19 @@ class History:
         else:
             self.checker.violations.append(Violation("converges", f"the queue of {region} is never empty"))
             yield "the queue is never empty"
-        before, is_quiet = len(self.cloud.calls), not self._has_waiting(region)
+        before, is_any_waiting = len(self.cloud.calls), self._has_waiting(region)
         yield from self._true_up(region)
-        changes = [str(call) for call in self.cloud.calls[before:] if call.mutating]
-        if changes and is_quiet:
+        changes = [
+            str(call)
+            for call in self.cloud.calls[before:]
+            if call.mutating and not (is_any_waiting and call.operation == "CompleteLifecycleAction")
+        ]
+        if changes:
             self.checker.violations.append(Violation("quiet_once_converged", "; ".join(changes)))
             yield "it changes what has converged"
 
     def _has_waiting(self, region: Region) -> bool:
-        """Whether an instance waits in a hook. One whose root volume was replaced joins its group again later."""
+        """Whether an instance waits in a hook. One whose root volume is replaced can begin to wait late."""
         groups = self.cloud.regions[region].groups.values()
         return any(instance.waits for group in groups for instance in group.instances.values())
 

@@ -122,7 +122,7 @@ def departed_instances_stay_out(context: CheckContext, change: CloudChange) -> I
         return
     instance = InstanceId(label.instance)
     released = context.memory.released.get((by.home, instance))
-    # What a paused Region lets go, or another answer, waits for no second look.
+    # An instance that was let go for another reason than a release waits for no second look.
     waited = (by.home, instance) not in context.memory.let_go and context.has_new_rules(label.roster, instance)
     began_later = released is not None and (released < by.started or waited)
     if released is not None and began_later and context.state(instance) is None:

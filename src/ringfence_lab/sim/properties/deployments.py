@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ringfence.core.errors import POLICIES_ARE_NEW
 from ringfence.core.events import Launching, Malformed, Terminating, parse
 from ringfence.core.lifecycle import HookResult, Transition
-from ringfence.core.model.identifiers import Region
+from ringfence.core.model.identifiers import ANNOUNCEMENT, Region, RosterKey
 from ringfence.core.model.rules import Opening
 from ringfence.reconciler.region_pass import DEPLOYMENT_SECONDS
 from ringfence_lab.sim.aws.history import ActionCompleted, CloudChange
@@ -34,7 +34,8 @@ def new_events_outlive_a_denial(context: CheckContext, buried: Sequence[Message]
 def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> Iterator[str]:
     """A launch waits for a peer that is being deployed to admit it, until the time for that is over.
 
-    A peer of which the own Region's table has a roster is not waited for: only the peer's table was made again.
+    A peer is not waited for if the table of the launch's own Region has its announcement, or a roster of one of its
+    groups: only the peer's table was made again.
     """
     if not isinstance(change, ActionCompleted) or change.by is None or not change.to_group:
         return
@@ -48,7 +49,9 @@ def launches_wait_for_new_peers(context: CheckContext, change: CloudChange) -> I
     if context.may_only_observe(change.region, change.by):
         return
     for region in context.cloud.regions:
-        is_known = any(key.region == region for key in context.cloud.regions[change.region].table.rosters)
+        names = {*context.settings[region].auto_scaling_groups, ANNOUNCEMENT}
+        known = context.cloud.regions[change.region].table.rosters
+        is_known = any(RosterKey(region, name) in known for name in names)
         is_waited_for = not is_known and not context.may_only_observe(region, change.by)
         if region == change.region or not is_waited_for or not _is_being_deployed(context, region, change.by):
             continue
