@@ -242,8 +242,8 @@ def grouped(changes: Iterable[LoggedChange]) -> list[ChangeGroup]:
     groups: list[list[LoggedChange]] = []
     latest: dict[tuple[object, ...], list[LoggedChange]] = {}
     for change in changes:
-        who = change.rule.address, change.member.instance, cause(change.causes)
-        kind = (change.action, who, change.reason, change.drift, change.was)
+        what = change.action, change.reason, change.drift, change.was, cause(change.causes)
+        kind = (change.rule.address, change.member.instance, *what)
         group = latest.get(kind)
         if group is None or change.at - group[0].at > GROUPED_WITHIN:
             group = latest[kind] = []
